@@ -1,0 +1,168 @@
+//! The keys of `#[tool(..)]`, `#[background(..)]` and `#[arg(..)]`, each kept with its span.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, RangeLimits, Token};
+
+use crate::errors::Errors;
+use crate::model::{Default, Hints, Range};
+use crate::suggest::suggest;
+
+/// One `key` or `key = value`.
+struct Key {
+    name: Ident,
+    value: Option<Expr>,
+}
+
+impl Parse for Key {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(Lit) {
+            return Err(input.error("expected `key = value`, found a bare literal"));
+        }
+        let name: Ident = input.parse()?;
+        let value = match input.parse::<Option<Token![=]>>()? {
+            Some(_) if input.is_empty() || input.peek(Token![,]) => {
+                return Err(syn::Error::new(name.span(), format!("`{name}` needs a value")));
+            }
+            Some(_) => Some(input.parse()?),
+            None => None,
+        };
+        Ok(Self { name, value })
+    }
+}
+
+/// Reads a list of keys: every one of them known, none of them twice.
+fn keys(tokens: TokenStream, known: &[&str], errors: &mut Errors) -> Vec<Key> {
+    let parsed = Punctuated::<Key, Token![,]>::parse_terminated.parse2(tokens);
+    let mut keys: Vec<Key> = Vec::new();
+    for key in errors.ok(parsed).into_iter().flatten() {
+        let name = key.name.to_string();
+        if !known.contains(&name.as_str()) {
+            errors.at(key.name.span(), format!("unknown key `{name}`; {}", suggest(&name, known)));
+        } else if keys.iter().any(|earlier| earlier.name == key.name) {
+            errors.at(key.name.span(), format!("`{name}` is given twice"));
+        } else {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+impl Key {
+    /// A string literal with something in it.
+    fn text(&self, errors: &mut Errors) -> Option<LitStr> {
+        let name = &self.name;
+        match &self.value {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if text.value().is_empty() => {
+                errors.on(text, format!("`{name}` must not be empty"));
+                None
+            }
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
+            other => {
+                let message = format!("`{name}` takes a string: `{name} = \"..\"`");
+                errors.at(other.as_ref().map_or(name.span(), |value| value.span()), message);
+                None
+            }
+        }
+    }
+
+    /// A bare key, or `true` or `false`.
+    fn flag(&self, errors: &mut Errors) -> Option<bool> {
+        match &self.value {
+            None => Some(true),
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
+            Some(other) => {
+                let name = &self.name;
+                errors.on(other, format!("`{name}` is a flag: `{name}` or `{name} = false`"));
+                None
+            }
+        }
+    }
+
+    fn range(&self, errors: &mut Errors) -> Option<Range> {
+        match &self.value {
+            Some(Expr::Range(ExprRange { start, limits, end, .. })) => Some(Range {
+                low: start.as_deref().cloned(),
+                high: end.as_deref().cloned(),
+                exclusive: matches!(limits, RangeLimits::HalfOpen(_)),
+            }),
+            other => {
+                let span = other.as_ref().map_or(self.name.span(), |value| value.span());
+                errors.at(span, "`range` takes a range of numbers: `range = 1..=100`");
+                None
+            }
+        }
+    }
+}
+
+/// What `#[tool(..)]` or `#[background(..)]` says.
+#[derive(std::default::Default)]
+pub(crate) struct ToolKeys {
+    pub(crate) name: Option<LitStr>,
+    pub(crate) title: Option<LitStr>,
+    pub(crate) description: Option<LitStr>,
+    pub(crate) hints: Hints,
+}
+
+pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
+    const KNOWN: [&str; 7] =
+        ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
+    let mut read = ToolKeys::default();
+    for key in keys(tokens, &KNOWN, errors) {
+        match key.name.to_string().as_str() {
+            "name" => read.name = key.text(errors),
+            "title" => read.title = key.text(errors),
+            "description" => read.description = key.text(errors),
+            "read_only" => read.hints.read_only = key.flag(errors),
+            "destructive" => read.hints.destructive = key.flag(errors),
+            "idempotent" => read.hints.idempotent = key.flag(errors),
+            "open_world" => read.hints.open_world = key.flag(errors),
+            _ => unreachable!("`keys` lets known ones through only"),
+        }
+    }
+    read
+}
+
+/// What `#[arg(..)]` says.
+#[derive(std::default::Default)]
+pub(crate) struct ArgumentKeys {
+    pub(crate) default: Option<Default>,
+    pub(crate) rename: Option<LitStr>,
+    pub(crate) range: Option<Range>,
+    /// Where any of it was said.
+    pub(crate) span: Option<Span>,
+}
+
+pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
+    const KNOWN: [&str; 3] = ["default", "rename", "range"];
+    let mut read = ArgumentKeys::default();
+    let mut tokens = TokenStream::new();
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
+        read.span = Some(attribute.path().span());
+        match &attribute.meta {
+            Meta::List(list) => {
+                let list = &list.tokens;
+                tokens.extend(quote::quote!(#list,));
+            }
+            Meta::Path(_) | Meta::NameValue(_) => {
+                errors.on(attribute, "write what you mean in parentheses: `#[arg(default = 5)]`");
+            }
+        }
+    }
+    for key in keys(tokens, &KNOWN, errors) {
+        match key.name.to_string().as_str() {
+            "default" => {
+                read.default = Some(match key.value {
+                    Some(value) => Default::Value(value),
+                    None => Default::OfType(key.name.span()),
+                });
+            }
+            "rename" => read.rename = key.text(errors),
+            "range" => read.range = key.range(errors),
+            _ => unreachable!("`keys` lets known ones through only"),
+        }
+    }
+    read
+}

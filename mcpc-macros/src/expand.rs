@@ -1,0 +1,234 @@
+//! A validated tool as code. Nothing can fail here.
+//!
+//! The code is small: it names the types of the signature, each once, and hands everything else to
+//! the runtime. Every path is absolute and no name of the user's is bound.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Expr, ExprLit, Lit, Type};
+
+use crate::input::Function;
+use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Tool};
+
+pub(crate) fn tool(tool: &Tool, function: &Function) -> TokenStream {
+    let handle = handle(&tool.ident, function);
+    let definition = definition(tool);
+    implementation(&tool.ident, &tool.name, function, &quote!(#handle), &definition)
+}
+
+/// The function, its handle, and the handle's `Tool`.
+pub(crate) fn implementation(
+    ident: &Ident,
+    name: &str,
+    function: &Function,
+    handle: &TokenStream,
+    definition: &TokenStream,
+) -> TokenStream {
+    quote! {
+        #function
+        #handle
+        #[automatically_derived]
+        #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
+        impl ::mcpc::__private::Tool for #ident {
+            const NAME: &'static ::core::primitive::str = #name;
+
+            fn definition() -> ::mcpc::__private::Definition {
+                #definition
+            }
+        }
+    }
+}
+
+/// The type that `tools![..]` names: it has the function's name, but only among types, where it does
+/// not get in the function's way.
+pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
+    let visibility = &function.visibility;
+    quote! {
+        #[doc(hidden)]
+        #[allow(
+            dead_code,
+            missing_debug_implementations,
+            missing_docs,
+            non_camel_case_types,
+            unreachable_pub,
+            clippy::all,
+            clippy::pedantic,
+        )]
+        #visibility struct #ident {}
+    }
+}
+
+fn definition(tool: &Tool) -> TokenStream {
+    let about = about(tool);
+    let slots: Vec<Ident> =
+        (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
+    let parameters = tool.parameters.iter().map(parameter);
+    let returns = returns(&tool.returns);
+    let body = body(tool, &slots);
+    quote! {
+        #[allow(unused_imports)]
+        use ::mcpc::__private::{
+            HiddenDefault as _, ShownDefault as _, ViaBox as _, ViaError as _, ViaText as _,
+        };
+        #(let #slots = #parameters;)*
+        #returns
+        ::mcpc::__private::Definition::new(
+            #about,
+            ::std::vec![#(#slots.describe()),*],
+            __mcpc_returns,
+            ::std::boxed::Box::new(move |__mcpc_inputs| {
+                #(let #slots = #slots.take(__mcpc_inputs);)*
+                #body
+            }),
+        )
+    }
+}
+
+fn about(tool: &Tool) -> TokenStream {
+    let Tool { name, description, .. } = tool;
+    let kind = match tool.kind {
+        Kind::Plain => quote!(Plain),
+        Kind::Background => quote!(Background),
+    };
+    let title = option(tool.title.as_ref());
+    let Hints { read_only, destructive, idempotent, open_world } = &tool.hints;
+    let [read_only, destructive, idempotent, open_world] =
+        [read_only, destructive, idempotent, open_world].map(|hint| option(hint.as_ref()));
+    quote! {
+        ::mcpc::__private::About {
+            kind: ::mcpc::__private::Kind::#kind,
+            name: #name,
+            title: #title,
+            description: #description,
+            hints: ::mcpc::__private::Hints {
+                read_only: #read_only,
+                destructive: #destructive,
+                idempotent: #idempotent,
+                open_world: #open_world,
+            },
+            place: ::core::concat!(::core::file!(), ":", ::core::line!()),
+        }
+    }
+}
+
+fn option(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// A parameter's slot. The call stands on the parameter's type, so that a type that cannot be an
+/// argument is reported there, and once.
+fn parameter(parameter: &Parameter) -> TokenStream {
+    let Parameter { ty, key, description, default, range } = parameter;
+    let default = default.as_ref().map(|default| default_value(ty, default));
+    let range = range.as_ref().map(range_value);
+    let settings = quote_spanned! {Span::mixed_site()=>
+        ::mcpc::__private::Settings::new() #default #range
+    };
+    quote_spanned! {ty.span()=>
+        ::mcpc::__private::parameter::<#ty>(#key, #description, #settings)
+    }
+}
+
+fn default_value(ty: &Type, default: &Default) -> TokenStream {
+    let value = match default {
+        Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
+        // So that `default = "text"` works for a `String`.
+        Default::Value(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
+            quote_spanned!(text.span()=> ::core::convert::From::from(#text))
+        }
+        Default::Value(value) => value.to_token_stream(),
+    };
+    let kind = quote!((&&::mcpc::__private::DefaultKind::<#ty>::new()));
+    quote!(.default_value(|| -> #ty { #value }, #kind.json()))
+}
+
+fn range_value(range: &Range) -> TokenStream {
+    let [low, high] = [&range.low, &range.high].map(|end| option(end.as_ref().map(bound)));
+    let exclusive = range.exclusive;
+    quote!(.range(::mcpc::__private::Range::new(#low, #high, #exclusive)))
+}
+
+/// One end of a range; a literal gets a type that holds any number.
+fn bound(end: &Expr) -> TokenStream {
+    let end = match end {
+        Expr::Unary(unary) => {
+            let (operator, operand) = (&unary.op, widened(&unary.expr));
+            quote!(#operator #operand)
+        }
+        other => widened(other),
+    };
+    quote!(::core::convert::From::from(#end))
+}
+
+fn widened(end: &Expr) -> TokenStream {
+    if let Expr::Lit(ExprLit { lit, .. }) = end {
+        if let Lit::Int(integer) = lit
+            && integer.suffix().is_empty()
+            && let Ok(value) = integer.base10_parse::<i128>()
+        {
+            return with_span(Literal::i128_suffixed(value), integer.span());
+        }
+        if let Lit::Float(float) = lit
+            && float.suffix().is_empty()
+            && let Ok(value) = float.base10_parse::<f64>()
+        {
+            return with_span(Literal::f64_suffixed(value), float.span());
+        }
+    }
+    end.to_token_stream()
+}
+
+fn with_span(mut literal: Literal, span: Span) -> TokenStream {
+    literal.set_span(span);
+    literal.to_token_stream()
+}
+
+/// How the result, and the error where there can be one, become text; each call stands on the type
+/// that it checks.
+fn returns(returns: &Returns) -> TokenStream {
+    match returns {
+        Returns::Unit => quote!(let __mcpc_returns = ::mcpc::__private::returns::<()>();),
+        Returns::Value(ty) => {
+            let returns = quote_spanned!(ty.span()=> ::mcpc::__private::returns::<#ty>());
+            quote!(let __mcpc_returns = #returns;)
+        }
+        Returns::Result { whole, success, failure } => {
+            let success = match success {
+                Some(ty) => ty.to_token_stream(),
+                None => quote!(<#whole as ::mcpc::__private::Fallible>::Success),
+            };
+            let failure = match failure {
+                Some(ty) => ty.to_token_stream(),
+                None => quote!(<#whole as ::mcpc::__private::Fallible>::Failure),
+            };
+            let returns = quote_spanned!(success.span()=> ::mcpc::__private::returns::<#success>());
+            let fails = quote_spanned! {failure.span()=>
+                (&&&::mcpc::__private::ErrorKind::<#failure>::new()).fails()
+            };
+            quote! {
+                let __mcpc_returns = #returns;
+                let __mcpc_fails = #fails;
+            }
+        }
+    }
+}
+
+/// The call of the user's function. The call of the runtime stands on the function's name, where
+/// rustc says so if the future is not `Send`.
+fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
+    let ident = &tool.ident;
+    let call = quote!(#ident(#(#slots?),*));
+    let body = match tool.returns {
+        Returns::Unit | Returns::Value(_) => {
+            quote_spanned!(ident.span()=> ::mcpc::__private::body(#call, __mcpc_returns))
+        }
+        Returns::Result { .. } => quote_spanned! {ident.span()=>
+            ::mcpc::__private::fallible_body(#call, __mcpc_returns, __mcpc_fails)
+        },
+    };
+    quote!(::core::option::Option::Some(#body))
+}

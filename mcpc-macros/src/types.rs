@@ -1,0 +1,125 @@
+//! What can be said about a type by looking at it.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::spanned::Spanned as _;
+use syn::visit::{Visit, visit_type};
+use syn::{GenericArgument, PathArguments, PathSegment, Type, TypePath, TypeReference};
+
+/// The type as a person would write it.
+pub(crate) fn text(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+        ("( ", "("),
+        (" )", ")"),
+        ("[ ", "["),
+        (" ]", "]"),
+        (" ;", ";"),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}
+
+/// The last segment of a type's path.
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The types in the angle brackets of a segment.
+pub(crate) fn generic_types(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// Whether a type is called `name`, wherever it comes from.
+pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == name)
+}
+
+/// Finds the first type anywhere in `ty` for which `wanted` has an answer.
+pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T>) -> Option<T> {
+    struct Finder<F, T> {
+        wanted: F,
+        found: Option<T>,
+    }
+    impl<'a, T, F: FnMut(&'a Type) -> Option<T>> Visit<'a> for Finder<F, T> {
+        fn visit_type(&mut self, ty: &'a Type) {
+            if self.found.is_none() {
+                self.found = (self.wanted)(ty);
+            }
+            if self.found.is_none() {
+                visit_type(self, ty);
+            }
+        }
+    }
+    let mut finder = Finder { wanted, found: None };
+    finder.visit_type(ty);
+    finder.found
+}
+
+/// A type that no value read from JSON can have: where it is, and what to say about it.
+pub(crate) fn unreadable(ty: &Type) -> Option<(Span, String)> {
+    match ty {
+        Type::Reference(reference) => {
+            let message = format!("an argument must be owned; write `{}`", owned(reference));
+            Some((reference.and_token.span, message))
+        }
+        Type::ImplTrait(it) => {
+            Some((it.impl_token.span, "`impl Trait` is generic; write the type".to_owned()))
+        }
+        Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => {
+            Some((ty.span(), format!("`{}` cannot be read from JSON", text(ty))))
+        }
+        Type::Path(_) if ty.to_token_stream().to_string() == "Self" => {
+            Some((ty.span(), "`Self` cannot be read from JSON".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// A type that no tool can return: where it is, and what to say about it.
+pub(crate) fn unwritable(ty: &Type) -> Option<(Span, String)> {
+    match ty {
+        Type::Reference(reference) if is_static_str(reference) => None,
+        Type::Reference(reference) => {
+            let message = format!("a result must be owned; write `{}`", owned(reference));
+            Some((reference.and_token.span, message))
+        }
+        Type::ImplTrait(it) => {
+            let message = "a result needs a type with a name; write the type".to_owned();
+            Some((it.impl_token.span, message))
+        }
+        Type::Never(_) => Some((ty.span(), "a tool must return at some time".to_owned())),
+        _ => None,
+    }
+}
+
+fn is_static_str(reference: &TypeReference) -> bool {
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+        && is_called(&reference.elem, "str")
+}
+
+/// The owned type that a reference stands for.
+fn owned(reference: &TypeReference) -> String {
+    match &*reference.elem {
+        Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
+        other if is_called(other, "str") => "String".to_owned(),
+        other if is_called(other, "Path") => "PathBuf".to_owned(),
+        other => text(other),
+    }
+}

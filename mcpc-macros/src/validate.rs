@@ -1,0 +1,244 @@
+//! Every rule, one small function each.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt as _;
+use syn::{Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
+
+use crate::attributes::{self, ToolKeys};
+use crate::errors::Errors;
+use crate::input::{Function, doc};
+use crate::model::{Kind, Parameter, Returns, Tool};
+use crate::types;
+
+/// Names that belong to the protocol: its handshakes and the control tools. `names.rs` of the runtime
+/// says what they are for.
+const RESERVED: [&str; 6] = [
+    "is_mcpc_enabled",
+    "_is_mcpc_enabled",
+    "_mcpc_init",
+    "check_task",
+    "stop_task",
+    "message_task",
+];
+
+/// Arguments that carry the protocol's ids.
+const METADATA: [&str; 2] = ["_metadata", "mcpc_params"];
+
+/// Checks a function against every rule.
+///
+/// # Errors
+///
+/// All mistakes of the function, combined.
+pub(crate) fn tool(
+    kind: Kind,
+    attributes: TokenStream,
+    function: &Function,
+) -> Result<Tool, Error> {
+    let mut errors = Errors::new();
+    let keys = attributes::tool(attributes, &mut errors);
+    signature(kind, function, &mut errors);
+    let name = name(&keys, &function.signature, &mut errors);
+    let parameters = parameters(kind, &function.signature, &mut errors);
+    let returns = returns(&function.signature.output, &mut errors);
+    errors.result()?;
+    Ok(Tool {
+        kind,
+        ident: function.signature.ident.clone(),
+        name,
+        title: keys.title.map(|title| title.value()),
+        description: keys.description.map_or_else(|| function.doc(), |text| text.value()),
+        hints: keys.hints,
+        parameters,
+        returns,
+    })
+}
+
+fn signature(kind: Kind, function: &Function, errors: &mut Errors) {
+    let signature = &function.signature;
+    if !function.has_body() {
+        let attribute = kind.attribute();
+        let message = format!("{attribute} goes on a free `async fn`; this looks like a trait method");
+        return errors.on(signature, message);
+    }
+    if signature.asyncness.is_none() {
+        errors.at(signature.fn_token.span, "a tool must be an `async fn`");
+    }
+    qualifiers(signature, errors);
+    generics(signature, errors);
+}
+
+fn qualifiers(signature: &Signature, errors: &mut Errors) {
+    if let Some(constness) = &signature.constness {
+        errors.on(constness, "a tool cannot be `const`");
+    }
+    if let syn::Safety::Unsafe(unsafety) = &signature.safety {
+        errors.on(unsafety, "a tool cannot be `unsafe`");
+    }
+    if let Some(abi) = &signature.abi {
+        errors.on(abi, "a tool cannot be `extern`");
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.on(variadic, "a tool cannot be variadic");
+    }
+}
+
+fn generics(signature: &Signature, errors: &mut Errors) {
+    let generics = &signature.generics;
+    if generics.type_params().next().is_some() || generics.const_params().next().is_some() {
+        let message = "a tool cannot be generic; its schema must be known when the server is built";
+        errors.on(&generics.params, message);
+    } else if let Some(lifetime) = generics.lifetimes().next() {
+        let message = "a tool cannot have lifetime parameters; take owned values";
+        errors.on(lifetime, message);
+    }
+    if let Some(clause) = &generics.where_clause {
+        errors.on(clause, "a tool cannot have a `where` clause");
+    }
+}
+
+fn name(keys: &ToolKeys, signature: &Signature, errors: &mut Errors) -> String {
+    let (name, span) = match &keys.name {
+        Some(literal) => (literal.value(), literal.span()),
+        None => (signature.ident.unraw().to_string(), signature.ident.span()),
+    };
+    if let Some(wrong) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c)) {
+        let message = format!(
+            "a tool's name is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"
+        );
+        errors.at(span, message);
+    } else if name.len() > 128 {
+        errors.at(span, "a tool's name has at most 128 characters");
+    } else if RESERVED.contains(&name.as_str()) {
+        errors.at(span, reserved(&name));
+    }
+    name
+}
+
+fn reserved(name: &str) -> String {
+    let what = if name.contains("mcpc") { "is how clients find MCPC" } else { "controls tasks" };
+    format!("`{name}` {what}; choose another name")
+}
+
+fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Parameter> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    let mut sender_seen = false;
+    for input in &signature.inputs {
+        let typed = match input {
+            FnArg::Typed(typed) => typed,
+            FnArg::Receiver(receiver) => {
+                let message = "a tool is a free function; take `mcpc::State<..>` instead of `self`";
+                errors.on(receiver.self_token, message);
+                continue;
+            }
+        };
+        let Some(parameter) = parameter(typed, errors) else { continue };
+        if let Some(problem) = sender(kind, &typed.ty, &mut sender_seen) {
+            errors.push(problem);
+        } else if let Some((span, message)) = types::find(&typed.ty, types::unreadable) {
+            errors.at(span, message);
+        }
+        if parameters.iter().any(|earlier| earlier.key == parameter.key) {
+            let message = format!("two arguments have the JSON key `{}`", parameter.key);
+            errors.on(&typed.pat, message);
+        }
+        parameters.push(parameter);
+    }
+    parameters
+}
+
+fn parameter(typed: &PatType, errors: &mut Errors) -> Option<Parameter> {
+    let keys = attributes::argument(&typed.attrs, errors);
+    let ident = match &*typed.pat {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
+            &pattern.ident
+        }
+        pattern => {
+            errors.on(pattern, "an argument needs a plain name; it becomes the JSON key");
+            return None;
+        }
+    };
+    let (key, span) = match &keys.rename {
+        Some(rename) => (rename.value(), rename.span()),
+        None => (ident.unraw().to_string(), ident.span()),
+    };
+    let special = ["Sender", "State"].iter().any(|name| types::is_called(&typed.ty, name));
+    if let (true, Some(span)) = (special, keys.span) {
+        errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
+    }
+    key_rules(&key, span, keys.rename.is_some() || special, errors);
+    Some(Parameter {
+        ty: (*typed.ty).clone(),
+        key,
+        description: doc(&typed.attrs),
+        default: keys.default,
+        range: keys.range,
+    })
+}
+
+fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
+    if METADATA.contains(&key) {
+        let message = format!("`{key}` belongs to the MCPC protocol and never reaches a tool");
+        errors.at(span, message);
+    } else if key.starts_with('_') && !chosen {
+        let message = format!(
+            "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
+        );
+        errors.at(span, message);
+    }
+}
+
+/// What is wrong with a parameter that is, or holds, something called `Sender`.
+fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
+    let found = types::find(ty, |ty| types::is_called(ty, "Sender").then_some(ty))?;
+    let is_foreign = types::last_segment(found).is_some_and(|segment| !segment.arguments.is_none());
+    let message = if is_foreign {
+        return Some(Error::new_spanned(
+            found,
+            format!("expected `mcpc::Sender`, found `{}`", types::text(found)),
+        ));
+    } else if kind == Kind::Plain {
+        "a plain tool has no `Sender`; use `#[mcpc::background]`"
+    } else if !std::ptr::eq(found, ty) {
+        "take the `Sender` by value; it is cheap to clone"
+    } else if std::mem::replace(seen, true) {
+        "a tool has one `Sender`; clone it where you need more"
+    } else {
+        return None;
+    };
+    Some(Error::new_spanned(ty, message))
+}
+
+fn returns(output: &ReturnType, errors: &mut Errors) -> Returns {
+    let ReturnType::Type(_, ty) = output else { return Returns::Unit };
+    if let Some((span, message)) = types::find(ty, types::unwritable) {
+        errors.at(span, message);
+    }
+    let ty = (**ty).clone();
+    match types::last_segment(&ty) {
+        Some(segment) if segment.ident == "Result" => {
+            let mut types = types::generic_types(segment).into_iter().cloned();
+            let (success, failure) = (types.next(), types.next());
+            Returns::Result { whole: ty, success, failure }
+        }
+        _ => Returns::Value(ty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{METADATA, RESERVED};
+
+    #[test]
+    fn the_runtime_reserves_the_same_names() {
+        let names = include_str!("../../mcpc-runtime/src/names.rs");
+        let list = names.split("RESERVED_TOOLS").nth(1).expect("the list");
+        let list = list.split("];").next().expect("its end");
+        for name in RESERVED {
+            assert!(list.contains(&format!("\"{name}\"")), "{name}");
+        }
+        assert_eq!(list.matches('"').count(), 2 * RESERVED.len());
+        for name in METADATA {
+            assert!(names.contains(&format!("argument: \"{name}\"")), "{name}");
+        }
+    }
+}

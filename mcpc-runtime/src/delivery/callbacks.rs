@@ -1,0 +1,66 @@
+//! MCPC: everything after the first reply travels as callbacks.
+
+use crate::log::Event;
+use crate::message::{Address, Json, TaskLine, server_event, task_message};
+use crate::metadata::Ids;
+use crate::outbox::{Callback, Gate, Room, TextCallback};
+
+/// One task's callbacks.
+#[derive(Debug)]
+pub(crate) struct Callbacks {
+    gate: Gate,
+    line: TaskLine,
+    ids: Ids,
+    tool_name: &'static str,
+}
+
+impl Callbacks {
+    pub(crate) fn new(gate: Gate, ids: Ids, tool_name: &'static str) -> Self {
+        let line = TaskLine::new(address(&ids, tool_name));
+        Self { gate, line, ids, tool_name }
+    }
+
+    pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
+        self.gate.outbox().room(self.line.len(&event.result)).await
+    }
+
+    pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
+        self.gate.outbox().try_room(self.line.len(&event.result))
+    }
+
+    pub(crate) fn push(&self, event: &Event, room: Room<'_>) {
+        self.gate.push(&EventCallback { callbacks: self, event }, room);
+    }
+
+    pub(crate) fn server_event(&self, event: &str, data: &Json) -> TextCallback {
+        TextCallback(server_event(&self.ids.session_id, event, data))
+    }
+
+    pub(crate) async fn server_event_room(&self, event: &TextCallback) -> Room<'_> {
+        self.gate.outbox().room(event.0.len()).await
+    }
+
+    pub(crate) fn push_server_event(&self, event: &TextCallback, room: Room<'_>) {
+        self.gate.push(event, room);
+    }
+}
+
+fn address<'a>(ids: &'a Ids, tool_name: &'a str) -> Address<'a> {
+    Address { session_id: &ids.session_id, task_id: &ids.task_id, tool_name }
+}
+
+struct EventCallback<'a> {
+    callbacks: &'a Callbacks,
+    event: &'a Event,
+}
+
+impl Callback for EventCallback<'_> {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        self.callbacks.line.push(lines, self.event.event, &self.event.result);
+    }
+
+    fn text(&self) -> String {
+        let address = address(&self.callbacks.ids, self.callbacks.tool_name);
+        task_message(address, self.event.event, &self.event.result)
+    }
+}

@@ -1,0 +1,32 @@
+//! A client that showed nothing: its call stays open until the task has ended.
+
+use rmcp::model::CallToolResult;
+
+use crate::log::{Event, Reader};
+use crate::message::TaskEvent;
+use crate::output::{error_reply, reply};
+
+/// Reads a task's log to its end and returns the reply. Cancel safe.
+pub(crate) async fn wait(reader: &dyn Reader) -> CallToolResult {
+    let mut after = 0;
+    while let Some(page) = reader.after(after).await {
+        for (number, event) in page.events {
+            if event.event.is_terminal() {
+                return final_reply(event);
+            }
+            after = number;
+        }
+    }
+    error_reply("the task ended without a result")
+}
+
+fn final_reply(event: Event) -> CallToolResult {
+    if let Some(content) = event.content {
+        return *content;
+    }
+    let mut reply = reply(event.result.as_str());
+    if event.event == TaskEvent::Failed {
+        reply.is_error = Some(true);
+    }
+    reply
+}

@@ -1,0 +1,48 @@
+//! What can go wrong outside a tool.
+
+/// The result of building or serving a server.
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// Why a server could not be built, or could not go on serving.
+///
+/// What goes wrong inside a call never ends up here: it is answered, and the server goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two tools have one name.
+    #[error("two tools are called `{name}`: {first} and {second}")]
+    DuplicateTool {
+        /// The name.
+        name: &'static str,
+        /// Where the first of them is declared.
+        first: &'static str,
+        /// Where the second of them is declared.
+        second: &'static str,
+    },
+    /// A tool takes a `State<T>` that the server was not given.
+    #[error("the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`")]
+    MissingState {
+        /// The tool.
+        tool: &'static str,
+        /// The type that is missing.
+        state: &'static str,
+    },
+    /// A tool takes a `Sender` but is not a background tool.
+    #[error("the plain tool `{tool}` takes a `Sender`; declare it with `#[mcpc::background]`")]
+    SenderInPlainTool {
+        /// The tool.
+        tool: &'static str,
+    },
+    /// The client went away, or spoke no MCP, before the connection stood.
+    #[error("the connection ended before it was initialized")]
+    Initialize(#[source] Box<rmcp::service::ServerInitializeError>),
+    /// The server's own loop died.
+    #[error("the server's loop ended early")]
+    Serve(#[source] tokio::task::JoinError),
+}
+
+impl From<rmcp::service::ServerInitializeError> for Error {
+    fn from(error: rmcp::service::ServerInitializeError) -> Self {
+        Self::Initialize(Box::new(error))
+    }
+}

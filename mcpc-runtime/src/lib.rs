@@ -1,0 +1,29 @@
+//! The runtime of `mcpc`. Use the `mcpc` crate, which re-exports what is public here.
+//!
+//! # Layout
+//!
+//! A call comes in through `transport` and reaches `service`, which takes the `metadata` out of its
+//! arguments and finds its tool in the `registry`. A plain tool is run on the spot. For a background
+//! tool `delivery` chooses how to reach the client, and `task` runs the body: its `Sender` appends to
+//! the task `log` and pushes into the connection's `outbox`, from which the transport writes.
+
+pub mod error;
+pub mod message;
+pub mod names;
+pub mod output;
+pub mod parameter;
+pub mod server;
+pub mod task;
+pub mod tool;
+
+#[cfg(feature = "client")]
+pub mod client;
+
+mod delivery;
+mod log;
+mod metadata;
+mod outbox;
+mod registry;
+mod schema;
+mod service;
+mod transport;

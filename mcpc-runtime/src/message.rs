@@ -1,0 +1,358 @@
+//! The wire model: task messages, server events and protocol information.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::names::{CALLBACK_ID, Dialect, PROTOCOL};
+
+/// What became of a task, as MCPC names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskEvent {
+    /// The task was accepted; always the first message of a task.
+    Created,
+    /// The body sent something.
+    Update,
+    /// The body returned a result; the last message of its task.
+    Complete,
+    /// The body failed, panicked or was stopped; the last message of its task.
+    Failed,
+}
+
+impl TaskEvent {
+    /// The event as the wire spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Update => "update",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing follows this event.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Created | Self::Update => false,
+            Self::Complete | Self::Failed => true,
+        }
+    }
+}
+
+/// The two types of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageType {
+    /// A message about one task.
+    Task,
+    /// A message about a session, belonging to no task.
+    ServerEvent,
+}
+
+/// One message of the MCPC protocol, as a client reads it.
+///
+/// Keys it does not know are ignored and keys that are missing read as `None`, as the protocol asks
+/// of clients.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct Message {
+    /// Whether the message is about a task or about the session.
+    #[serde(rename = "type")]
+    pub message_type: MessageType,
+    /// `created`, `update`, `complete` or `failed` for a task; any name for a server event.
+    pub event: String,
+    /// The session the message belongs to.
+    pub session_id: String,
+    /// The task; `None` in a server event.
+    #[serde(default)]
+    pub task_id: Option<String>,
+    /// The tool the task runs; `None` in a server event.
+    #[serde(default)]
+    pub tool_name: Option<String>,
+    /// What the message carries.
+    #[serde(default)]
+    pub result: Value,
+    /// Always `mcpc`; what is not is no message of this protocol.
+    protocol: String,
+}
+
+impl Message {
+    /// Reads a message from the text of a reply or a callback; `None` if the text is something
+    /// else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str::<Self>(text).ok().filter(Self::is_valid)
+    }
+
+    fn is_valid(&self) -> bool {
+        let addressed = match self.message_type {
+            MessageType::Task => self.task_id.is_some() && self.tool_name.is_some(),
+            MessageType::ServerEvent => true,
+        };
+        addressed && self.protocol == PROTOCOL
+    }
+
+    /// The task event, if this is a message about a task.
+    #[must_use]
+    pub fn task_event(&self) -> Option<TaskEvent> {
+        match self.message_type {
+            MessageType::Task => {
+                TaskEvent::deserialize(serde::de::value::StrDeserializer::<
+                    serde::de::value::Error,
+                >::new(&self.event))
+                .ok()
+            }
+            MessageType::ServerEvent => None,
+        }
+    }
+}
+
+/// What a server states about itself when a client greets it.
+///
+/// Serializes byte for byte as the reference's answer: the key `mcpc_direct_updates` exists up to
+/// 0.2.4 only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProtocolInfo {
+    /// Whether the server speaks MCPC.
+    pub mcpc_enabled: bool,
+    /// The version of the protocol that the server answers with.
+    pub mcpc_version: String,
+    /// The server's name.
+    pub mcpc_provider: String,
+    /// Whether updates come without being asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcpc_direct_updates: Option<bool>,
+}
+
+impl ProtocolInfo {
+    /// The answer to the handshake of `dialect` by the server called `provider`.
+    #[must_use]
+    pub fn new(dialect: Dialect, provider: &str) -> Self {
+        Self {
+            mcpc_enabled: true,
+            mcpc_version: dialect.version().to_owned(),
+            mcpc_provider: provider.to_owned(),
+            mcpc_direct_updates: match dialect {
+                Dialect::V0_2_1 | Dialect::V0_2_3 => Some(true),
+                Dialect::V0_2_6 => None,
+            },
+        }
+    }
+}
+
+/// A value as compact JSON text, serialized once and shared by everything that sends it.
+///
+/// Text keeps what a tree of values would lose: `20.0` stays `20.0` and integers of any size are
+/// exact. A NaN or an infinity is `null`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Json(Box<str>);
+
+impl Json {
+    pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(|text| Self(text.into()))
+    }
+
+    pub(crate) fn text(text: &str) -> Self {
+        Self(Value::from(text).to_string().into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who a task's messages are about; every one of them repeats it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address<'a> {
+    pub(crate) session_id: &'a str,
+    pub(crate) task_id: &'a str,
+    pub(crate) tool_name: &'a str,
+}
+
+/// The text of a reply or callback: a message with its keys in the protocol's order.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    r#type: MessageType,
+    event: &'a str,
+    session_id: &'a str,
+    task_id: Option<&'a str>,
+    tool_name: Option<&'a str>,
+    result: &'a RawValue,
+    protocol: &'a str,
+}
+
+impl Envelope<'_> {
+    fn encode(&self) -> String {
+        serde_json::to_string(self).expect("an envelope holds text and JSON only")
+    }
+}
+
+/// `json` as a value that is written as it stands.
+fn raw(json: &Json) -> &RawValue {
+    serde_json::from_str(json.as_str()).expect("what serde_json wrote is JSON")
+}
+
+/// The `created` message, which travels as the text of the ordinary reply.
+pub(crate) fn created(address: Address<'_>) -> String {
+    let started = Json::text(&format!("Started {}", address.tool_name));
+    task_message(address, TaskEvent::Created, &started)
+}
+
+/// One message about a task.
+pub(crate) fn task_message(address: Address<'_>, event: TaskEvent, result: &Json) -> String {
+    Envelope {
+        r#type: MessageType::Task,
+        event: event.as_str(),
+        session_id: address.session_id,
+        task_id: Some(address.task_id),
+        tool_name: Some(address.tool_name),
+        result: raw(result),
+        protocol: PROTOCOL,
+    }
+    .encode()
+}
+
+/// One message about a session.
+pub(crate) fn server_event(session_id: &str, event: &str, result: &Json) -> String {
+    Envelope {
+        r#type: MessageType::ServerEvent,
+        event,
+        session_id,
+        task_id: None,
+        tool_name: None,
+        result: raw(result),
+        protocol: PROTOCOL,
+    }
+    .encode()
+}
+
+const LINE_START: &str =
+    r#"{"jsonrpc":"2.0","id":"MCPC_CALLBACK","result":{"content":[{"type":"text","text":""#;
+const LINE_END: &str = "\"}],\"isError\":false}}\n";
+
+/// Appends the callback line that carries `text` (a message) to `line`.
+pub(crate) fn push_callback_line(line: &mut Vec<u8>, text: &str) {
+    debug_assert!(LINE_START.contains(CALLBACK_ID));
+    line.reserve(LINE_START.len() + text.len() + text.len() / 8 + LINE_END.len());
+    line.extend_from_slice(LINE_START.as_bytes());
+    push_escaped(line, text);
+    line.extend_from_slice(LINE_END.as_bytes());
+}
+
+/// The parts of a task's callback line that no update changes, escaped once per task.
+///
+/// An update then costs one pass over its own result, and no envelope of its own.
+#[derive(Debug)]
+pub(crate) struct TaskLine {
+    /// From the end of the event's name to the start of the result.
+    addressee: Vec<u8>,
+}
+
+impl TaskLine {
+    pub(crate) fn new(address: Address<'_>) -> Self {
+        let null = Json::text("");
+        let whole = task_message(address, TaskEvent::Created, &null);
+        let start = r#"{"type":"task","event":"created"#.len();
+        let end = whole.len() - r#""","protocol":"mcpc"}"#.len();
+        let mut addressee = Vec::new();
+        push_escaped(&mut addressee, &whole[start..end]);
+        Self { addressee }
+    }
+
+    /// Appends the callback line of one message about this task to `line`.
+    pub(crate) fn push(&self, line: &mut Vec<u8>, event: TaskEvent, result: &Json) {
+        const MESSAGE_START: &str = r#"{\"type\":\"task\",\"event\":\""#;
+        const MESSAGE_END: &str = r#",\"protocol\":\"mcpc\"}"#;
+        line.reserve(self.len(result) + result.as_str().len() / 8);
+        line.extend_from_slice(LINE_START.as_bytes());
+        line.extend_from_slice(MESSAGE_START.as_bytes());
+        line.extend_from_slice(event.as_str().as_bytes());
+        line.extend_from_slice(&self.addressee);
+        push_escaped(line, result.as_str());
+        line.extend_from_slice(MESSAGE_END.as_bytes());
+        line.extend_from_slice(LINE_END.as_bytes());
+    }
+
+    /// About how many bytes the line that carries `result` has: exact but for the escapes in it.
+    pub(crate) fn len(&self, result: &Json) -> usize {
+        const FIXED: usize = LINE_START.len() + LINE_END.len() + 64;
+        FIXED + self.addressee.len() + result.as_str().len()
+    }
+}
+
+/// Appends `text` as the inside of a JSON string, leaving non-ASCII as it is.
+fn push_escaped(line: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+        line.extend_from_slice(&rest[..at]);
+        push_escape(line, rest[at]);
+        rest = &rest[at + 1..];
+    }
+    line.extend_from_slice(rest);
+}
+
+fn push_escape(line: &mut Vec<u8>, byte: u8) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            const DIGITS: &[u8; 16] = b"0123456789abcdef";
+            line.extend_from_slice(b"\\u00");
+            line.push(DIGITS[usize::from(byte >> 4)]);
+            line.push(DIGITS[usize::from(byte & 0xf)]);
+            return;
+        }
+    };
+    line.extend_from_slice(&[b'\\', short]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Address<'static> =
+        Address { session_id: "s \"1\"", task_id: "t\n1", tool_name: "tool" };
+
+    #[test]
+    fn a_prepared_line_is_the_plain_line() {
+        for text in ["", "å∑🦀\"\\\n", "\u{1}\u{8}\u{c}\r\t\u{1f}\u{7f}", &"x\"y".repeat(9999)] {
+            for event in [TaskEvent::Update, TaskEvent::Complete, TaskEvent::Failed] {
+                let result = Json::text(text);
+                let mut plain = Vec::new();
+                push_callback_line(&mut plain, &task_message(ADDRESS, event, &result));
+                let mut prepared = Vec::new();
+                TaskLine::new(ADDRESS).push(&mut prepared, event, &result);
+                assert_eq!(String::from_utf8(plain), String::from_utf8(prepared));
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_carries_the_message_as_a_json_string() {
+        let text = task_message(ADDRESS, TaskEvent::Update, &Json::text("\u{0}a\u{7f}é"));
+        let mut line = Vec::new();
+        push_callback_line(&mut line, &text);
+        let value: Value = serde_json::from_slice(&line).expect("a line is one JSON document");
+        assert_eq!(value["result"]["content"][0]["text"], Value::from(text));
+        assert_eq!(value["id"], CALLBACK_ID);
+    }
+
+    #[test]
+    fn numbers_keep_their_form() {
+        let json = |value: &dyn Fn() -> Result<Json, serde_json::Error>| {
+            value().expect("serializes").as_str().to_owned()
+        };
+        assert_eq!(json(&|| Json::new(&20.0)), "20.0");
+        assert_eq!(json(&|| Json::new(&u128::MAX)), u128::MAX.to_string());
+        assert_eq!(json(&|| Json::new(&f64::NAN)), "null");
+        assert_eq!(json(&|| Json::new(&f64::INFINITY)), "null");
+    }
+}

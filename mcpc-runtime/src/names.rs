@@ -1,0 +1,105 @@
+//! Every name the protocol reserves, with the dialect it belongs to.
+
+/// The `id` of every callback line: a JSON-RPC response that answers no request.
+pub const CALLBACK_ID: &str = "MCPC_CALLBACK";
+
+/// The value of `protocol` in every message.
+pub const PROTOCOL: &str = "mcpc";
+
+/// The session of a call that names none.
+pub const DEFAULT_SESSION: &str = "default";
+
+/// A generation of the MCPC protocol, told apart by its handshake.
+///
+/// The dialects differ in the handshake and in where a call carries its ids; the messages are the
+/// same. Ids are accepted in either form from anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// `mcpc` 0.2.1: the handshake tool `is_mcpc_enabled`, ids in `_metadata`.
+    V0_2_1,
+    /// `mcpc` 0.2.3 and 0.2.4: the handshake tool `_is_mcpc_enabled`, ids in `_metadata`.
+    V0_2_3,
+    /// `mcpc` 0.2.6: the handshake tool `_mcpc_init`, ids in `mcpc_params`.
+    V0_2_6,
+}
+
+impl Dialect {
+    /// Every dialect, the one that counts most first.
+    pub const ALL: [Self; 3] = [Self::V0_2_1, Self::V0_2_6, Self::V0_2_3];
+
+    /// The dialect whose handshake is a call of the tool `name`.
+    #[must_use]
+    pub fn of_handshake(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.handshake() == name)
+    }
+
+    /// The tool whose call is this dialect's handshake.
+    #[must_use]
+    pub const fn handshake(self) -> &'static str {
+        match self {
+            Self::V0_2_1 => "is_mcpc_enabled",
+            Self::V0_2_3 => "_is_mcpc_enabled",
+            Self::V0_2_6 => "_mcpc_init",
+        }
+    }
+
+    /// The version a server states when it answers this dialect's handshake.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::V0_2_1 | Self::V0_2_3 => "0.2.1",
+            Self::V0_2_6 => "0.2.6",
+        }
+    }
+
+    /// Where this dialect carries the ids of a call.
+    #[must_use]
+    pub const fn metadata(self) -> MetadataKeys {
+        match self {
+            Self::V0_2_1 | Self::V0_2_3 => MetadataKeys::UNDERSCORE,
+            Self::V0_2_6 => MetadataKeys::PARAMS,
+        }
+    }
+}
+
+/// The argument that carries the ids of a call, and their keys in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataKeys {
+    /// The argument.
+    pub argument: &'static str,
+    /// The key of the session id.
+    pub session_id: &'static str,
+    /// The key of the task id.
+    pub task_id: &'static str,
+}
+
+impl MetadataKeys {
+    /// `_metadata`, up to 0.2.4.
+    pub const UNDERSCORE: Self = Self {
+        argument: "_metadata",
+        session_id: "mcpc_session_id",
+        task_id: "mcpc_task_id",
+    };
+    /// `mcpc_params`, from 0.2.6.
+    pub const PARAMS: Self =
+        Self { argument: "mcpc_params", session_id: "session_id", task_id: "task_id" };
+    /// Both forms; the first one that names an id decides.
+    pub const ALL: [Self; 2] = [Self::UNDERSCORE, Self::PARAMS];
+}
+
+/// Tool names that no user's tool may take: the handshakes and the control tools.
+pub const RESERVED_TOOLS: [&str; 6] = [
+    "is_mcpc_enabled",
+    "_is_mcpc_enabled",
+    "_mcpc_init",
+    "check_task",
+    "stop_task",
+    "message_task",
+];
+
+/// Whether no user's tool may be called `name`.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED_TOOLS.contains(&name)
+}

@@ -1,0 +1,505 @@
+//! What waits to leave over one connection: one queue, one writer, and a gate per call.
+//!
+//! Replies are pushed and never wait. Callbacks first take *room* from a budget of bytes and give it
+//! back once they are written, so a client that stops reading makes `Sender::send` wait and costs no
+//! memory beyond the budget. The *gate* of a call keeps everything about a task back until the reply
+//! that announces the task has been pushed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
+};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+use crate::message::push_callback_line;
+use crate::names::CALLBACK_ID;
+
+/// How many bytes of callbacks may wait, per connection.
+const CALLBACK_BUDGET: usize = 1 << 20;
+
+/// How many bytes of replies may wait before the connection reads no further call.
+const REPLY_LIMIT: usize = 1 << 20;
+
+/// One connection's queue of outgoing messages; a clone is another handle to it.
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+struct Shared {
+    form: Form,
+    queue: Mutex<Queue>,
+    room: Semaphore,
+    /// Wakes the writer: something was pushed, or the outbox was closed.
+    pushed: Notify,
+    /// Wakes the reader of calls: replies were written.
+    written: Notify,
+    /// The other side is gone.
+    dead: CancellationToken,
+}
+
+struct Queue {
+    pending: Pending,
+    /// How many bytes of replies are pending or being written.
+    reply_bytes: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing more will be pushed that anyone waits for; the writer ends when the queue is empty.
+    Closing,
+    /// The other side is gone; whatever is pushed is dropped.
+    Dead,
+}
+
+/// Messages in the order in which they leave.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) items: Items,
+    /// Room to give back once these are written.
+    room: usize,
+    /// How many of the bytes are replies.
+    reply_bytes: usize,
+}
+
+/// The form in which a connection takes its messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Lines,
+    Messages,
+}
+
+/// Messages, in their connection's form.
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// Lines of JSON, for a transport of our own.
+    Lines(Vec<u8>),
+    /// rmcp's messages, for any other transport.
+    Messages(VecDeque<ServerJsonRpcMessage>),
+}
+
+impl Items {
+    fn new(form: Form) -> Self {
+        match form {
+            Form::Lines => Self::Lines(Vec::new()),
+            Form::Messages => Self::Messages(VecDeque::new()),
+        }
+    }
+
+    fn clear(&mut self) {
+        /// A buffer that one huge message blew up is not kept.
+        const KEPT: usize = 2 << 20;
+        match self {
+            Self::Lines(lines) => {
+                lines.clear();
+                lines.shrink_to(KEPT);
+            }
+            Self::Messages(messages) => messages.clear(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Lines(lines) => lines.is_empty(),
+            Self::Messages(messages) => messages.is_empty(),
+        }
+    }
+
+    /// Adds a callback that is known by its text only.
+    fn push_callback(&mut self, text: &str) {
+        match self {
+            Self::Lines(lines) => push_callback_line(lines, text),
+            Self::Messages(messages) => messages.push_back(callback_message(text)),
+        }
+    }
+
+    /// Adds one of rmcp's messages and returns about how many bytes it has.
+    fn push_message(&mut self, message: ServerJsonRpcMessage) -> usize {
+        match self {
+            Self::Lines(lines) => {
+                let before = lines.len();
+                // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
+                if let Err(error) = serde_json::to_writer(&mut *lines, &message) {
+                    tracing::error!(%error, "a message cannot be written as JSON");
+                    lines.truncate(before);
+                    return 0;
+                }
+                lines.push(b'\n');
+                lines.len() - before
+            }
+            Self::Messages(messages) => {
+                messages.push_back(message);
+                // Its size is not known before the transport writes it; count a small reply's.
+                256
+            }
+        }
+    }
+
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Lines(lines), Self::Lines(mut more)) => lines.append(&mut more),
+            (Self::Messages(messages), Self::Messages(mut more)) => messages.append(&mut more),
+            (Self::Lines(_), Self::Messages(_)) | (Self::Messages(_), Self::Lines(_)) => {
+                unreachable!("a connection has one form of message")
+            }
+        }
+    }
+}
+
+fn callback_message(text: &str) -> ServerJsonRpcMessage {
+    let result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    let mut result = ServerResult::CallToolResult(result);
+    result.strip_result_type_for_legacy_peer();
+    JsonRpcMessage::response(result, RequestId::String(CALLBACK_ID.into()))
+}
+
+impl Pending {
+    pub(crate) fn new(form: Form) -> Self {
+        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
+    }
+
+    fn clear(&mut self) {
+        self.items.clear();
+        (self.room, self.reply_bytes) = (0, 0);
+    }
+
+    fn append(&mut self, other: Self) {
+        self.items.append(other.items);
+        self.room += other.room;
+        self.reply_bytes += other.reply_bytes;
+    }
+}
+
+/// Room for a callback, taken from the budget. Given back when it is dropped unused.
+#[derive(Debug)]
+pub(crate) struct Room<'a>(Option<SemaphorePermit<'a>>);
+
+impl Room<'_> {
+    /// Room for a callback that needs none, because nothing of it will wait.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Uses the room: whoever writes the callback gives it back.
+    fn spend(self) -> usize {
+        self.0.map_or(0, |permit| {
+            let bytes = permit.num_permits();
+            permit.forget();
+            bytes
+        })
+    }
+}
+
+/// A callback about to be pushed, in whatever form the connection takes.
+pub(crate) trait Callback {
+    /// Appends the callback's line.
+    fn push_line(&self, lines: &mut Vec<u8>);
+    /// The callback's message.
+    fn text(&self) -> String;
+}
+
+/// A callback of which only the message's text is known.
+pub(crate) struct TextCallback(pub(crate) String);
+
+impl Callback for TextCallback {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        push_callback_line(lines, &self.0);
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Items {
+    fn push(&mut self, callback: &impl Callback) {
+        match self {
+            Self::Lines(lines) => callback.push_line(lines),
+            Self::Messages(_) => self.push_callback(&callback.text()),
+        }
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("room", &self.0.room).finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// An outbox that collects messages in one form.
+    pub(crate) fn new(form: Form) -> Self {
+        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
+        Self(Arc::new(Shared {
+            form,
+            queue: Mutex::new(queue),
+            room: Semaphore::new(CALLBACK_BUDGET),
+            pushed: Notify::new(),
+            written: Notify::new(),
+            dead: CancellationToken::new(),
+        }))
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // No push can panic half-way, so a poisoned queue is still whole.
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for room for a callback of about `bytes` bytes. First come, first served; on a dead
+    /// connection there is always room. Cancel safe: dropping the future gives up the place in the
+    /// line.
+    pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
+        Room(self.0.room.acquire_many(permits(bytes)).await.ok())
+    }
+
+    /// Room for a callback, if there is some right now.
+    pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
+        use tokio::sync::TryAcquireError;
+        match self.0.room.try_acquire_many(permits(bytes)) {
+            Ok(permit) => Some(Room(Some(permit))),
+            Err(TryAcquireError::Closed) => Some(Room::NONE),
+            Err(TryAcquireError::NoPermits) => None,
+        }
+    }
+
+    /// Pushes one of rmcp's messages, which never waits.
+    pub(crate) fn push_message(&self, message: ServerJsonRpcMessage) {
+        self.push_message_and(message, None);
+    }
+
+    /// Pushes a message and, right behind it, what waited for it.
+    fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
+        let mut queue = self.queue();
+        if queue.state == State::Dead {
+            return;
+        }
+        let bytes = queue.pending.items.push_message(message);
+        queue.pending.reply_bytes += bytes;
+        queue.reply_bytes += bytes;
+        if let Some(held) = held {
+            queue.pending.append(held);
+        }
+        drop(queue);
+        self.0.pushed.notify_one();
+    }
+
+    /// Pushes bytes that answer a line which is no message.
+    pub(crate) fn push_line(&self, line: &[u8]) {
+        let mut queue = self.queue();
+        if queue.state == State::Dead {
+            return;
+        }
+        match &mut queue.pending.items {
+            Items::Lines(lines) => lines.extend_from_slice(line),
+            Items::Messages(_) => return,
+        }
+        queue.pending.reply_bytes += line.len();
+        queue.reply_bytes += line.len();
+        drop(queue);
+        self.0.pushed.notify_one();
+    }
+
+    fn push_callback(&self, callback: &impl Callback, room: Room<'_>) {
+        let mut queue = self.queue();
+        if queue.state == State::Dead {
+            return;
+        }
+        queue.pending.items.push(callback);
+        queue.pending.room += room.spend();
+        drop(queue);
+        self.0.pushed.notify_one();
+    }
+
+    /// Swaps everything that waits into `taken`, as soon as something does; `false` when the outbox
+    /// is closed and empty. Cancel safe.
+    pub(crate) async fn take(&self, taken: &mut Pending) -> bool {
+        loop {
+            let pushed = self.0.pushed.notified();
+            if self.try_take(taken) {
+                return true;
+            }
+            if self.queue().state != State::Open {
+                return false;
+            }
+            pushed.await;
+        }
+    }
+
+    /// Swaps everything that waits into `taken`, if anything does.
+    pub(crate) fn try_take(&self, taken: &mut Pending) -> bool {
+        taken.clear();
+        let mut queue = self.queue();
+        if queue.pending.items.is_empty() {
+            return false;
+        }
+        mem::swap(&mut queue.pending, taken);
+        true
+    }
+
+    /// Gives back the room of what was taken and is now written.
+    pub(crate) fn written(&self, pending: &Pending) {
+        self.0.room.add_permits(pending.room);
+        let below = {
+            let mut queue = self.queue();
+            queue.reply_bytes -= pending.reply_bytes;
+            queue.reply_bytes <= REPLY_LIMIT
+        };
+        if below {
+            self.0.written.notify_waiters();
+        }
+    }
+
+    /// Whether too many replies are unwritten to take another call.
+    pub(crate) fn is_full(&self) -> bool {
+        let queue = self.queue();
+        queue.reply_bytes > REPLY_LIMIT && queue.state != State::Dead
+    }
+
+    /// Waits until few enough replies are unwritten to take another call. Cancel safe.
+    pub(crate) async fn has_reply_room(&self) {
+        loop {
+            let written = self.0.written.notified();
+            if !self.is_full() {
+                return;
+            }
+            written.await;
+        }
+    }
+
+    /// Lets the writer end once it has written everything.
+    pub(crate) fn close(&self) {
+        let mut queue = self.queue();
+        if queue.state == State::Open {
+            queue.state = State::Closing;
+        }
+        drop(queue);
+        self.0.pushed.notify_one();
+    }
+
+    /// Gives up: the other side is gone. What waits is dropped, and nobody waits for room any more.
+    pub(crate) fn die(&self) {
+        let mut queue = self.queue();
+        queue.state = State::Dead;
+        queue.pending = Pending::new(self.0.form);
+        drop(queue);
+        self.0.room.close();
+        self.0.dead.cancel();
+        self.0.pushed.notify_one();
+        self.0.written.notify_waiters();
+    }
+
+    /// Waits until the other side is gone. Cancel safe.
+    pub(crate) async fn dead(&self) {
+        self.0.dead.cancelled().await;
+    }
+}
+
+/// What a callback of `bytes` bytes takes from the budget: one that is larger than the whole budget
+/// waits until it can go alone.
+fn permits(bytes: usize) -> u32 {
+    u32::try_from(bytes.min(CALLBACK_BUDGET)).expect("the budget fits in 32 bits")
+}
+
+/// Keeps back everything about a task until the reply to the call that started it is pushed.
+///
+/// Made when the call is read, so that a cancellation read right behind it finds the gate. A clone is
+/// another handle to the same gate.
+#[derive(Clone)]
+pub(crate) struct Gate(Arc<GateShared>);
+
+struct GateShared {
+    outbox: Outbox,
+    /// Whether the gate is open, for a look without a lock; never goes back.
+    open: AtomicBool,
+    state: Mutex<GateState>,
+}
+
+enum GateState {
+    Closed { held: Pending, on_cancel: Option<Box<dyn FnOnce() + Send>> },
+    Open,
+    /// The call was cancelled before its reply: nothing of its task ever leaves.
+    Cancelled,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("open", &self.0.open).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        let state = GateState::Closed { held: Pending::new(outbox.0.form), on_cancel: None };
+        let (open, state) = (AtomicBool::new(false), Mutex::new(state));
+        Self(Arc::new(GateShared { outbox, open, state }))
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    fn state(&self) -> MutexGuard<'_, GateState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a callback, now or when the gate opens.
+    pub(crate) fn push(&self, callback: &impl Callback, room: Room<'_>) {
+        if self.0.open.load(Ordering::Acquire) {
+            return self.0.outbox.push_callback(callback, room);
+        }
+        let mut state = self.state();
+        match &mut *state {
+            GateState::Closed { held, .. } => {
+                held.items.push(callback);
+                held.room += room.spend();
+            }
+            GateState::Open => self.0.outbox.push_callback(callback, room),
+            GateState::Cancelled => {}
+        }
+    }
+
+    /// Pushes the reply, and behind it everything the gate held back.
+    pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
+        let mut state = self.state();
+        let held = match mem::replace(&mut *state, GateState::Open) {
+            GateState::Closed { held, .. } => Some(held),
+            GateState::Open => None,
+            GateState::Cancelled => {
+                *state = GateState::Cancelled;
+                return;
+            }
+        };
+        self.0.outbox.push_message_and(reply, held);
+        self.0.open.store(true, Ordering::Release);
+    }
+
+    /// The call was cancelled: drops what was held back and will be, and stops the task.
+    pub(crate) fn cancel(&self) {
+        let mut state = self.state();
+        let GateState::Closed { held, on_cancel } = &mut *state else { return };
+        let (room, on_cancel) = (held.room, on_cancel.take());
+        *state = GateState::Cancelled;
+        drop(state);
+        self.0.outbox.0.room.add_permits(room);
+        if let Some(on_cancel) = on_cancel {
+            on_cancel();
+        }
+    }
+
+    /// Runs `action` if the call is cancelled before its reply is pushed, at once if it already was.
+    pub(crate) fn on_cancel(&self, action: impl FnOnce() + Send + 'static) {
+        let mut state = self.state();
+        match &mut *state {
+            GateState::Closed { on_cancel, .. } => *on_cancel = Some(Box::new(action)),
+            GateState::Open => {}
+            GateState::Cancelled => {
+                drop(state);
+                action();
+            }
+        }
+    }
+}

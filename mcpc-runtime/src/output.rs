@@ -1,0 +1,310 @@
+//! What a tool's function may return, and how it reaches a client.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::fmt::{Display, Write as _};
+use std::marker::PhantomData;
+
+use rmcp::model::{
+    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
+    TextContent,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::message::Json;
+use crate::schema::{Direction, generator};
+
+/// What a tool may return: `()`, or anything that is `serde::Serialize` and `schemars::JsonSchema`.
+///
+/// A string reaches a model as it is, any other value as JSON; an object is structured content, too.
+/// rmcp's content types (images, audio, resources, [`CallToolResult`]) are passed on as they are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a tool",
+    label = "cannot be written as JSON",
+    note = "derive `serde::Serialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
+)]
+pub trait Output: Send + 'static {
+    /// The schema of structured content, if this is an object.
+    #[doc(hidden)]
+    fn schema() -> Option<JsonObject>;
+
+    /// The value as a client gets it.
+    #[doc(hidden)]
+    fn into_success(self) -> Outcome;
+}
+
+/// What came of running a tool: a value for the client, or the text of an error.
+#[doc(hidden)]
+pub type Outcome = Result<Success, String>;
+
+/// What a tool returned.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Success {
+    pub(crate) json: Json,
+    /// The reply as the tool wrote it itself.
+    content: Option<CallToolResult>,
+}
+
+impl Success {
+    /// The value, and the reply where the tool wrote it itself.
+    pub(crate) fn into_parts(self) -> (Json, Option<Box<CallToolResult>>) {
+        (self.json, self.content.map(Box::new))
+    }
+
+    /// The reply of a client that waited for it.
+    pub(crate) fn into_reply(self) -> CallToolResult {
+        self.content.unwrap_or_else(|| reply(self.json.as_str()))
+    }
+}
+
+/// The reply that carries a JSON value: a string as it is, nothing for `null`, an object as text and
+/// as structured content, anything else as text.
+pub(crate) fn reply(json: &str) -> CallToolResult {
+    match serde_json::from_str::<Value>(json) {
+        Ok(Value::Null) => CallToolResult::success(Vec::new()),
+        Ok(Value::String(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
+        Ok(structured @ Value::Object(_)) => {
+            let mut reply = CallToolResult::success(vec![ContentBlock::text(json)]);
+            reply.structured_content = Some(structured);
+            reply
+        }
+        _ => CallToolResult::success(vec![ContentBlock::text(json)]),
+    }
+}
+
+/// The reply that tells a client, and its model, what went wrong.
+pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text.into())])
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + JsonSchema + Send + 'static> Output for T {
+    fn schema() -> Option<JsonObject> {
+        if is_content::<T>() {
+            return None;
+        }
+        let mut schema = generator(Direction::Output).into_root_schema_for::<T>();
+        let object = schema.ensure_object();
+        object.shift_remove("title");
+        (object.get("type").is_some_and(|kind| kind == "object")).then(|| std::mem::take(object))
+    }
+
+    fn into_success(self) -> Outcome {
+        let json = Json::new(&self)
+            .map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
+        Ok(Success { json, content: content(&self) })
+    }
+}
+
+/// Whether `T` is one of rmcp's content types, whose schema says nothing about a tool.
+fn is_content<T: 'static>() -> bool {
+    use std::any::TypeId;
+    let id = TypeId::of::<T>();
+    id == TypeId::of::<CallToolResult>()
+        || id == TypeId::of::<Vec<ContentBlock>>()
+        || id == TypeId::of::<ContentBlock>()
+        || id == TypeId::of::<TextContent>()
+        || id == TypeId::of::<ImageContent>()
+        || id == TypeId::of::<AudioContent>()
+        || id == TypeId::of::<EmbeddedResource>()
+}
+
+/// The reply that a value of one of rmcp's content types stands for.
+fn content(value: &dyn Any) -> Option<CallToolResult> {
+    if let Some(reply) = value.downcast_ref::<CallToolResult>() {
+        return Some(reply.clone());
+    }
+    let blocks = if let Some(blocks) = value.downcast_ref::<Vec<ContentBlock>>() {
+        blocks.clone()
+    } else if let Some(block) = value.downcast_ref::<ContentBlock>() {
+        vec![block.clone()]
+    } else if let Some(text) = value.downcast_ref::<TextContent>() {
+        vec![ContentBlock::Text(text.clone())]
+    } else if let Some(image) = value.downcast_ref::<ImageContent>() {
+        vec![ContentBlock::Image(image.clone())]
+    } else if let Some(audio) = value.downcast_ref::<AudioContent>() {
+        vec![ContentBlock::Audio(audio.clone())]
+    } else {
+        vec![ContentBlock::Resource(value.downcast_ref::<EmbeddedResource>()?.clone())]
+    };
+    Some(CallToolResult::success(blocks))
+}
+
+/// How a tool's value becomes an [`Outcome`].
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Returns<T> {
+    pub(crate) schema: fn() -> Option<JsonObject>,
+    into_outcome: fn(T) -> Outcome,
+}
+
+// Derived, these would ask the same of `T`, which is only the type of an argument in here.
+impl<T> Copy for Returns<T> {}
+
+impl<T> Clone for Returns<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Fails<E> {}
+
+impl<E> Clone for Fails<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+/// The one place where the type of a result is checked.
+#[doc(hidden)]
+#[must_use]
+pub fn returns<T: Output>() -> Returns<T> {
+    Returns { schema: T::schema, into_outcome: T::into_success }
+}
+
+impl<T> Returns<T> {
+    /// The outcome of a tool that cannot fail.
+    pub fn success(self, value: T) -> Outcome {
+        (self.into_outcome)(value)
+    }
+}
+
+/// A `Result` in return position, under whatever name.
+#[doc(hidden)]
+pub trait Fallible {
+    /// What it holds when all went well.
+    type Success;
+    /// What it holds otherwise.
+    type Failure;
+    /// The plain `Result`.
+    fn into_result(self) -> Result<Self::Success, Self::Failure>;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Success = T;
+    type Failure = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// How a tool's error becomes text.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Fails<E>(fn(E) -> String);
+
+impl<E> Fails<E> {
+    /// The outcome of a tool that may fail.
+    pub fn outcome<T>(self, returns: Returns<T>, result: Result<T, E>) -> Outcome {
+        match result {
+            Ok(value) => returns.success(value),
+            Err(error) => Err((self.0)(error)),
+        }
+    }
+}
+
+/// What a tool may fail with: anything that implements `Display`.
+///
+/// The text a client gets is the error and its sources, joined by `: `. An `anyhow::Error` shows its
+/// whole chain, too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a tool error",
+    label = "has no text to show to a client",
+    note = "implement `std::fmt::Display`, or derive `thiserror::Error`; `anyhow::Error` and `String` work as they are"
+)]
+pub trait Failure {
+    /// The error's text.
+    #[doc(hidden)]
+    fn text(self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Display> Failure for E {
+    fn text(self) -> String {
+        // The alternate form is how `anyhow::Error` shows its chain.
+        format!("{self:#}")
+    }
+}
+
+/// Picks, for a concrete error type, the best way to show it: the method is looked up on ever
+/// plainer types, so that an error with sources is found before one with text only.
+#[doc(hidden)]
+pub struct ErrorKind<E>(PhantomData<fn(E)>);
+
+impl<E> fmt::Debug for ErrorKind<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ErrorKind")
+    }
+}
+
+impl<E> ErrorKind<E> {
+    /// The kind of the error type `E`.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// An error with sources.
+#[doc(hidden)]
+pub trait ViaError<E> {
+    /// How to show it.
+    fn fails(&self) -> Fails<E>;
+}
+
+impl<E: Error> ViaError<E> for &&ErrorKind<E> {
+    fn fails(&self) -> Fails<E> {
+        Fails(|error| chain(&error))
+    }
+}
+
+/// A boxed error with sources, which is no `Error` itself.
+#[doc(hidden)]
+pub trait ViaBox<E> {
+    /// How to show it.
+    fn fails(&self) -> Fails<E>;
+}
+
+impl ViaBox<Box<dyn Error + Send + Sync>> for &ErrorKind<Box<dyn Error + Send + Sync>> {
+    fn fails(&self) -> Fails<Box<dyn Error + Send + Sync>> {
+        Fails(|error| chain(&*error))
+    }
+}
+
+/// Anything else; the one place where the type of an error is checked.
+#[doc(hidden)]
+pub trait ViaText<E> {
+    /// How to show it.
+    fn fails(&self) -> Fails<E>
+    where
+        E: Failure;
+}
+
+impl<E> ViaText<E> for ErrorKind<E> {
+    fn fails(&self) -> Fails<E>
+    where
+        E: Failure,
+    {
+        Fails(E::text)
+    }
+}
+
+/// An error and its sources, joined by `: `; a source that its parent already quotes is left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            let _ = write!(text, ": {part}");
+        }
+        source = error.source();
+    }
+    text
+}

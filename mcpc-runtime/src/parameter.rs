@@ -1,0 +1,524 @@
+//! What a tool's function may take, and where each value comes from.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rmcp::model::JsonObject;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::{Number, Value};
+
+use crate::schema::portable;
+use crate::task::Sender;
+
+/// What a tool's function may take.
+///
+/// Implemented for every owned type that is `serde::Deserialize` and `schemars::JsonSchema` (an
+/// argument of the call), for [`Sender`] in background tools, and for [`State`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a tool argument",
+    label = "cannot be read from JSON",
+    note = "derive `serde::Deserialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
+)]
+pub trait Parameter: Sized + Send + 'static {
+    /// Where the value comes from.
+    #[doc(hidden)]
+    fn source(generator: &mut SchemaGenerator) -> Source;
+
+    /// Takes the value out of `inputs`, or notes there why it cannot.
+    #[doc(hidden)]
+    fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self>;
+}
+
+/// Where a parameter's value comes from.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Source {
+    /// The argument of the parameter's name.
+    Argument {
+        /// Its schema.
+        schema: Schema,
+        /// Whether it may be left out.
+        optional: bool,
+    },
+    /// The runtime hands in the task's `Sender`.
+    Sender,
+    /// The server's state of a type.
+    State(StateType),
+}
+
+/// One parameter of a tool: what the attribute read in the signature.
+#[doc(hidden)]
+pub struct Slot<T> {
+    name: &'static str,
+    description: &'static str,
+    settings: Settings<T>,
+    source: fn(&mut SchemaGenerator) -> Source,
+    take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
+}
+
+/// What `#[arg(..)]` said about a parameter.
+#[doc(hidden)]
+pub struct Settings<T> {
+    default: Option<fn() -> T>,
+    default_json: Option<fn(T) -> Option<Value>>,
+    range: Option<Range>,
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Settings<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+impl<T> Default for Settings<T> {
+    fn default() -> Self {
+        Self { default: None, default_json: None, range: None }
+    }
+}
+
+impl<T> Settings<T> {
+    /// Nothing was said.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The argument may be left out, and is this value then.
+    #[must_use]
+    pub fn default_value(mut self, value: fn() -> T, json: fn(T) -> Option<Value>) -> Self {
+        self.default = Some(value);
+        self.default_json = Some(json);
+        self
+    }
+
+    /// The argument must be a number in `range`.
+    #[must_use]
+    pub fn range(mut self, range: Range) -> Self {
+        self.range = Some(range);
+        self
+    }
+}
+
+/// The slot of a parameter; the one place where a parameter's type is checked.
+#[doc(hidden)]
+pub fn parameter<T: Parameter>(
+    name: &'static str,
+    description: &'static str,
+    settings: Settings<T>,
+) -> Slot<T> {
+    Slot { name, description, settings, source: T::source, take: T::take }
+}
+
+impl<T> Slot<T> {
+    /// What a server has to know about the parameter.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description {
+            name: self.name,
+            description: self.description,
+            source: self.source,
+            has_default: self.settings.default.is_some(),
+            default: self.settings.default.zip(self.settings.default_json).and_then(
+                |(default, json)| json(default()),
+            ),
+            range: self.settings.range,
+        }
+    }
+
+    /// Takes the value out of `inputs`, or notes there why it cannot.
+    pub fn take(&self, inputs: &mut Inputs<'_>) -> Option<T> {
+        (self.take)(self, inputs)
+    }
+}
+
+/// A parameter without its type.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Description {
+    pub(crate) name: &'static str,
+    description: &'static str,
+    pub(crate) source: fn(&mut SchemaGenerator) -> Source,
+    has_default: bool,
+    /// The default for the schema, where its type can be written as JSON.
+    default: Option<Value>,
+    range: Option<Range>,
+}
+
+/// An argument as the input schema lists it.
+pub(crate) struct Property {
+    pub(crate) schema: Value,
+    pub(crate) required: bool,
+}
+
+impl Description {
+    /// The argument's property, given the schema and the optionality of its type.
+    pub(crate) fn property(&self, schema: Schema, optional: bool) -> Property {
+        let mut schema = portable(schema);
+        let object = schema.ensure_object();
+        object.shift_remove("title");
+        if !self.description.is_empty() {
+            object.insert("description".into(), self.description.into());
+        }
+        if let Some(range) = self.range {
+            range.write(object);
+        }
+        if let Some(default) = &self.default {
+            object.insert("default".into(), default.clone());
+        }
+        Property { schema: schema.to_value(), required: !optional && !self.has_default }
+    }
+}
+
+/// Picks, for a concrete type, how a default is written into the schema: not at all where the type
+/// cannot be written as JSON.
+#[doc(hidden)]
+pub struct DefaultKind<T>(PhantomData<fn(T)>);
+
+impl<T> fmt::Debug for DefaultKind<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DefaultKind")
+    }
+}
+
+impl<T> DefaultKind<T> {
+    /// The kind of the type `T`.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    pub fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// A default that can be shown.
+#[doc(hidden)]
+pub trait ShownDefault<T> {
+    /// How to write it.
+    fn json(&self) -> fn(T) -> Option<Value>;
+}
+
+impl<T: Serialize> ShownDefault<T> for &DefaultKind<T> {
+    fn json(&self) -> fn(T) -> Option<Value> {
+        |default| serde_json::to_value(default).ok()
+    }
+}
+
+/// A default that cannot.
+#[doc(hidden)]
+pub trait HiddenDefault<T> {
+    /// Does not write it.
+    fn json(&self) -> fn(T) -> Option<Value>;
+}
+
+impl<T> HiddenDefault<T> for DefaultKind<T> {
+    fn json(&self) -> fn(T) -> Option<Value> {
+        |_| None
+    }
+}
+
+/// Everything a call brings to a tool.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Inputs<'a> {
+    pub(crate) arguments: JsonObject,
+    pub(crate) problems: Vec<String>,
+    pub(crate) sender: Option<&'a Sender>,
+    pub(crate) states: &'a States,
+}
+
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> ReadArgument for T {}
+
+/// Reads one argument; kept out of [`Parameter`] so that its steps have names.
+trait ReadArgument: DeserializeOwned + Send + 'static {
+    fn read(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        let name = slot.name;
+        let problem = match inputs.arguments.shift_remove(name) {
+            // `null` is how many clients spell "left out".
+            None | Some(Value::Null) if slot.settings.default.is_some() => {
+                return slot.settings.default.map(|default| default());
+            }
+            None => match Self::deserialize(Missing) {
+                Ok(value) => return Some(value),
+                Err(_) => format!("argument `{name}` is missing"),
+            },
+            Some(value) => {
+                if let Some(problem) = slot.settings.range.and_then(|range| range.refuse(&value)) {
+                    format!("argument `{name}`: {problem}")
+                } else {
+                    match Self::deserialize(value) {
+                        Ok(value) => return Some(value),
+                        Err(error) => format!("argument `{name}`: {error}"),
+                    }
+                }
+            }
+        };
+        inputs.problems.push(problem);
+        None
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + JsonSchema + Send + 'static> Parameter for T {
+    fn source(generator: &mut SchemaGenerator) -> Source {
+        Source::Argument {
+            schema: generator.subschema_for::<T>(),
+            optional: T::deserialize(Missing).is_ok(),
+        }
+    }
+
+    fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        T::read(slot, inputs)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Parameter for Sender {
+    fn source(_: &mut SchemaGenerator) -> Source {
+        Source::Sender
+    }
+
+    fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        inputs.sender.cloned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> Parameter for State<T> {
+    fn source(_: &mut SchemaGenerator) -> Source {
+        Source::State(StateType::of::<T>())
+    }
+
+    fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        inputs.states.get()
+    }
+}
+
+/// Stands for an argument that is not there. As in serde's own derive, a type that reads "none" out
+/// of it (`Option<T>`) may be left out, and no other.
+struct Missing;
+
+impl<'de> serde::Deserializer<'de> for Missing {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("missing"))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_none()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
+///
+/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
+/// the same value.
+///
+/// ```
+/// # struct Database;
+/// # impl Database { fn rows(&self) -> u64 { 3 } }
+/// /// How many rows there are.
+/// #[mcpc::tool]
+/// async fn rows(database: mcpc::State<Database>) -> u64 {
+///     database.rows()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct State<T: ?Sized>(Arc<T>);
+
+impl<T> State<T> {
+    /// Wraps a value, for calling a tool's function directly in a test.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T: ?Sized> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// The type of a state, by identity and by name.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct StateType {
+    id: TypeId,
+    pub(crate) name: &'static str,
+}
+
+impl StateType {
+    fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+    }
+}
+
+/// The states a server was given, one per type.
+#[derive(Default)]
+pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "States({})", self.0.len())
+    }
+}
+
+impl States {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(TypeId::of::<T>(), Box::new(State::new(value)));
+    }
+
+    pub(crate) fn has(&self, state: StateType) -> bool {
+        self.0.contains_key(&state.id)
+    }
+
+    fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+    }
+}
+
+/// The numbers an argument may be, from `#[arg(range = ..)]`.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Range {
+    low: Option<Bound>,
+    high: Option<Bound>,
+    exclusive: bool,
+}
+
+/// One end of a [`Range`].
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub enum Bound {
+    /// A whole number.
+    Integer(i128),
+    /// Any other number.
+    Float(f64),
+}
+
+macro_rules! bound_from {
+    ($($integer:ty)*) => {
+        $(impl From<$integer> for Bound {
+            fn from(value: $integer) -> Self {
+                Self::Integer(value.try_into().unwrap_or(i128::MAX))
+            }
+        })*
+    };
+}
+
+bound_from!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+
+impl From<f64> for Bound {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<f32> for Bound {
+    fn from(value: f32) -> Self {
+        Self::Float(value.into())
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(f),
+            Self::Float(value) => write!(f, "{value:?}"),
+        }
+    }
+}
+
+impl Bound {
+    fn json(self) -> Option<Number> {
+        match self {
+            Self::Integer(value) => Number::from_i128(value),
+            Self::Float(value) => Number::from_f64(value),
+        }
+    }
+
+    fn of(number: &Number) -> Option<Self> {
+        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
+    fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
+        match (self, other) {
+            (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
+            (Self::Integer(a), Self::Float(b)) => (a as f64).partial_cmp(&b),
+            (Self::Float(a), Self::Integer(b)) => a.partial_cmp(&(b as f64)),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(low) = self.low {
+            low.fmt(f)?;
+        }
+        f.write_str("..")?;
+        match self.high {
+            Some(high) if self.exclusive => high.fmt(f),
+            Some(high) => write!(f, "={high}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Range {
+    /// The range between two ends; an end that is `None` is open.
+    #[must_use]
+    pub fn new(low: Option<Bound>, high: Option<Bound>, exclusive: bool) -> Self {
+        Self { low, high, exclusive }
+    }
+
+    /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
+    fn refuse(self, value: &Value) -> Option<String> {
+        let Value::Number(number) = value else { return None };
+        let value = Bound::of(number)?;
+        let above = self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
+        let below = self.high.is_none_or(|high| {
+            value.compare(high).is_some_and(|order| match self.exclusive {
+                true => order.is_lt(),
+                false => order.is_le(),
+            })
+        });
+        (!above || !below).then(|| format!("{number} is not in {self}"))
+    }
+
+    fn write(self, schema: &mut JsonObject) {
+        if let Some(low) = self.low.and_then(Bound::json) {
+            schema.insert("minimum".into(), low.into());
+        }
+        if let Some(high) = self.high.and_then(Bound::json) {
+            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
+            schema.insert(key.into(), high.into());
+        }
+    }
+}

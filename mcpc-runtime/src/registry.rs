@@ -1,0 +1,55 @@
+//! The tools of a server, by name.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::parameter::States;
+use crate::tool::{Definition, did_you_mean};
+
+/// A tool that can be called.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    tools: Vec<Definition>,
+    by_name: HashMap<&'static str, usize>,
+    /// What `tools/list` answers, written once.
+    listed: Vec<rmcp::model::Tool>,
+}
+
+impl Registry {
+    /// Checks that the tools go together and that `states` has what they take.
+    pub(crate) fn new(tools: Vec<Definition>, states: &States) -> Result<Self> {
+        let mut by_name = HashMap::with_capacity(tools.len());
+        for (index, tool) in tools.iter().enumerate() {
+            if let Some(earlier) = by_name.insert(tool.about.name, index) {
+                let first: &Definition = &tools[earlier];
+                return Err(Error::DuplicateTool {
+                    name: tool.about.name,
+                    first: first.about.place,
+                    second: tool.about.place,
+                });
+            }
+        }
+        let listed = tools.iter().map(|tool| tool.list(states)).collect::<Result<_>>()?;
+        Ok(Self { tools, by_name, listed })
+    }
+
+    /// The tool called `name`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the client if there is none, with the nearest name there is.
+    pub(crate) fn get(&self, name: &str) -> Result<&Definition, String> {
+        match self.by_name.get(name) {
+            Some(&index) => Ok(&self.tools[index]),
+            None => {
+                let known = self.tools.iter().map(|tool| tool.about.name);
+                Err(format!("unknown tool `{name}`{}", did_you_mean(name, known)))
+            }
+        }
+    }
+
+    /// Every tool, as a client sees it, in the order of registration.
+    pub(crate) fn list(&self) -> &[rmcp::model::Tool] {
+        &self.listed
+    }
+}

@@ -1,0 +1,223 @@
+//! The builder that users see.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::service::ServerInitializeError;
+use rmcp::transport::{IntoTransport, Transport};
+use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::{Error, Result};
+use crate::log::{Limits, MemoryLog, Owner};
+use crate::parameter::States;
+use crate::registry::Registry;
+use crate::service::{Connection, Shared};
+use crate::tool::{Definition, Tools};
+use crate::transport::{End, Erased, Lines, Reader, Wrapped, Writer};
+
+/// An MCP server made of tools.
+///
+/// ```no_run
+/// # /// Adds two numbers.
+/// # #[mcpc::tool]
+/// # async fn add(a: i64, b: i64) -> i64 { a + b }
+/// use mcpc::{Server, tools};
+///
+/// # async fn serve() -> mcpc::Result {
+/// Server::new("calculator").tools(tools![add]).serve_stdio().await
+/// # }
+/// ```
+pub struct Server {
+    config: ServerConfig,
+    tools: Vec<Definition>,
+    states: States,
+    grace: Duration,
+    max_tasks: usize,
+    inner: Option<Inner>,
+}
+
+type Inner = Arc<dyn rmcp::service::DynService<RoleServer>>;
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("name", &self.config.server_info.name)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many bytes of a running task's results are kept, at least the latest one.
+const BYTES_PER_TASK: usize = 16 << 10;
+
+impl Server {
+    /// A server that calls itself `name`: in MCP's server information, and as the provider in MCPC's
+    /// handshakes.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let server_info = Implementation::new(name, env!("CARGO_PKG_VERSION"));
+        Self {
+            config: ServerConfig::new(capabilities).with_server_info(server_info),
+            tools: Vec::new(),
+            states: States::default(),
+            grace: Duration::from_secs(5),
+            max_tasks: 10_000,
+            inner: None,
+        }
+    }
+
+    /// The server's own version, for MCP's server information; usually `env!("CARGO_PKG_VERSION")`.
+    /// Without it, that of `mcpc`.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.config.server_info.version = version.into();
+        self
+    }
+
+    /// What a model should know about the server before it calls any tool.
+    #[must_use]
+    pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
+        self.config = self.config.with_instructions(instructions);
+        self
+    }
+
+    /// Adds the tools of a `tools![..]` list. May be called several times.
+    #[must_use]
+    pub fn tools(mut self, tools: Tools) -> Self {
+        self.tools.extend(tools.0);
+        self
+    }
+
+    /// Gives the tools that take a `State<T>` this value. One value per type; a later one replaces an
+    /// earlier one.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Has `handler` answer every MCP method that is not about tools: prompts, resources, completion
+    /// and so on. What its `get_info` says about those reaches the client; the name and version are
+    /// this server's.
+    #[must_use]
+    pub fn handler(mut self, handler: impl ServerHandler) -> Self {
+        self.inner = Some(Arc::from(handler.into_dyn()));
+        self
+    }
+
+    /// How long a task may go on after it was asked to stop, before it is dropped. 5 seconds by
+    /// default.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How many tasks may run at once; a call beyond it is told to try again later. 10,000 by
+    /// default.
+    #[must_use]
+    pub fn max_tasks(mut self, max_tasks: usize) -> Self {
+        self.max_tasks = max_tasks;
+        self
+    }
+
+    /// Serves one client over stdin and stdout, until the input ends.
+    ///
+    /// Nothing else may be written to stdout meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When two tools have one name, when a tool takes a state the server was not given, or when the
+    /// client leaves before the connection stands. What goes wrong inside a call is answered and is
+    /// no error here.
+    pub async fn serve_stdio(self) -> Result {
+        let shared = self.build()?;
+        let (reader, writer) = rmcp::transport::stdio_pipes();
+        serve_lines(shared, Box::new(reader), Box::new(writer)).await
+    }
+
+    /// Serves one client that sends and takes a JSON document a line over a pair of byte streams, as
+    /// stdio does: a socket, a pipe, an in-memory duplex.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_stdio`](Self::serve_stdio).
+    pub async fn serve_io(
+        self,
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Result {
+        let shared = self.build()?;
+        serve_lines(shared, Box::new(reader), Box::new(writer)).await
+    }
+
+    /// Serves one client over any transport of rmcp's.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_stdio`](Self::serve_stdio).
+    pub async fn serve<T, E, A>(self, transport: T) -> Result
+    where
+        T: IntoTransport<RoleServer, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let shared = self.build()?;
+        serve_erased(shared, Erased::new(transport.into_transport())).await
+    }
+
+    fn build(self) -> Result<Arc<Shared>> {
+        let registry = Registry::new(self.tools, &self.states)?;
+        let limits = Limits { tasks: self.max_tasks, bytes_per_task: BYTES_PER_TASK };
+        Ok(Arc::new(Shared {
+            registry,
+            states: self.states,
+            log: Arc::new(MemoryLog::new(limits)),
+            config: self.config,
+            grace: self.grace,
+            inner: self.inner,
+        }))
+    }
+}
+
+async fn serve_lines(shared: Arc<Shared>, reader: Reader, writer: Writer) -> Result {
+    let connection = Connection::new(Arc::clone(&shared));
+    let end = end(&shared, connection.owner());
+    serve_connection(connection, Lines::new(reader, writer, end)).await
+}
+
+async fn serve_erased(shared: Arc<Shared>, transport: Erased<RoleServer>) -> Result {
+    let connection = Connection::new(Arc::clone(&shared));
+    let end = end(&shared, connection.owner());
+    serve_connection(connection, Wrapped::new(transport, end)).await
+}
+
+/// What happens when a connection brings no more calls: its tasks are asked to stop, and waited for.
+/// Each one ends within the grace, or a little later when the client is slow to take its last message.
+fn end(shared: &Arc<Shared>, owner: Owner) -> End {
+    let shared = Arc::clone(shared);
+    Box::pin(async move {
+        shared.log.stop_all(owner);
+        let limit = shared.grace + Duration::from_secs(5);
+        if tokio::time::timeout(limit, shared.log.idle(owner)).await.is_err() {
+            tracing::warn!("tasks were cut off at the end of the connection");
+        }
+    })
+}
+
+async fn serve_connection<T>(connection: Connection, transport: T) -> Result
+where
+    T: Transport<RoleServer> + 'static,
+{
+    let running = match rmcp::serve_server(connection, transport).await {
+        Ok(running) => running,
+        // A client that leaves without a word has done nothing wrong.
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    running.waiting().await.map_err(Error::Serve)?;
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! Our `rmcp` service: calls and lists of tools are answered here, every other method by the user's
+//! own handler.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientNotification, ClientRequest,
+    ContentBlock, ErrorData, InitializeResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ServerConfig, ServerResult,
+};
+use rmcp::service::{DynService, NotificationContext, RequestContext};
+use rmcp::{RoleServer, ServerHandler, Service};
+
+use crate::delivery::{Callbacks, Delivery, Shown, Way, choose, wait};
+use crate::log::{CreateError, Front, Key, Owner};
+use crate::message::{Address, ProtocolInfo, created};
+use crate::metadata::{Ids, Metadata};
+use crate::names::Dialect;
+use crate::output::error_reply;
+use crate::outbox::Gate;
+use crate::parameter::{Inputs, States};
+use crate::registry::Registry;
+use crate::task::{NewTask, panicked};
+use crate::tool::{Body, Definition, Kind};
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) states: States,
+    pub(crate) log: Arc<dyn Front>,
+    pub(crate) config: ServerConfig,
+    /// How long a task may go on after it was asked to stop.
+    pub(crate) grace: Duration,
+    pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// One connection's view of a server.
+pub(crate) struct Connection {
+    tools: ToolService,
+}
+
+impl Connection {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { tools: ToolService { shared, owner, handshake: AtomicBool::new(false) } }
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        self.tools.owner
+    }
+
+    /// The user's handler, for what is not about tools.
+    fn inner(&self) -> Option<&Arc<dyn DynService<RoleServer>>> {
+        self.tools.shared.inner.as_ref()
+    }
+}
+
+impl Service<RoleServer> for Connection {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let ours = matches!(
+            request,
+            ClientRequest::CallToolRequest(_) | ClientRequest::ListToolsRequest(_)
+        );
+        match self.inner() {
+            Some(inner) if !ours => {
+                let result = inner.handle_request(request, context).await?;
+                Ok(self.tools.complete(result))
+            }
+            _ => Service::handle_request(&self.tools, request, context).await,
+        }
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match self.inner() {
+            Some(inner) => inner.handle_notification(notification, context).await,
+            None => Service::handle_notification(&self.tools, notification, context).await,
+        }
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        ServerHandler::get_info(&self.tools)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match self.inner() {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
+}
+
+/// Answers everything about tools.
+struct ToolService {
+    shared: Arc<Shared>,
+    owner: Owner,
+    /// Whether an MCPC handshake was seen on this connection.
+    handshake: AtomicBool,
+}
+
+impl ServerHandler for ToolService {
+    fn get_info(&self) -> ServerConfig {
+        let config = &self.shared.config;
+        match &self.shared.inner {
+            Some(inner) => merge(inner.get_info(), config),
+            None => config.clone(),
+        }
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.shared.registry.list().to_vec()))
+    }
+
+    async fn call_tool(
+        &self,
+        call: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let reply = match Dialect::of_handshake(&call.name) {
+            Some(dialect) => self.greet(dialect),
+            None => self.call(call, &context).await.unwrap_or_else(error_reply),
+        };
+        Ok(reply.into())
+    }
+}
+
+impl ToolService {
+    fn greet(&self, dialect: Dialect) -> CallToolResult {
+        self.handshake.store(true, Ordering::Relaxed);
+        let info = ProtocolInfo::new(dialect, &self.shared.config.server_info.name);
+        let text = serde_json::to_string(&info).expect("protocol information is text and flags");
+        CallToolResult::success(vec![ContentBlock::text(text)])
+    }
+
+    /// Adds what we know to what the user's handler said about the server.
+    fn complete(&self, mut result: ServerResult) -> ServerResult {
+        let config = &self.shared.config;
+        match &mut result {
+            ServerResult::InitializeResult(info) => *info = merge(info.clone(), config),
+            ServerResult::DiscoverResult(info) => {
+                info.capabilities.tools = config.capabilities.tools.clone();
+                info.set_server_info(config.server_info.clone());
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Answers a call; an error is for the client, and the model behind it, to read.
+    async fn call(
+        &self,
+        call: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, String> {
+        let tool = self.shared.registry.get(&call.name)?;
+        let mut arguments = call.arguments.unwrap_or_default();
+        let metadata = Metadata::take(&mut arguments)?;
+        match tool.about.kind {
+            Kind::Plain => {
+                let states = &self.shared.states;
+                let problems = Vec::new();
+                let body = prepare(tool, Inputs { arguments, problems, sender: None, states })?;
+                run(tool.about.name, body, context).await
+            }
+            Kind::Background => {
+                let handshake = self.handshake.load(Ordering::Relaxed);
+                let way = choose(Shown { metadata: metadata.present, handshake });
+                let gate = context.extensions.get::<Gate>();
+                match (way, gate) {
+                    (Way::Callbacks, Some(gate)) => {
+                        self.start(tool, arguments, metadata.ids(), gate)
+                    }
+                    // Without a gate of ours there is no way to send a callback.
+                    (Way::Callbacks, None) | (Way::Waiting, _) => {
+                        self.run_to_end(tool, arguments, metadata.ids(), context).await
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts a task for an MCPC client and returns the first reply.
+    fn start(
+        &self,
+        tool: &Definition,
+        arguments: rmcp::model::JsonObject,
+        ids: Ids,
+        gate: &Gate,
+    ) -> Result<CallToolResult, String> {
+        let name = tool.about.name;
+        let key = self.key(&ids);
+        let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
+        self.spawn(tool, arguments, ids.clone(), delivery)?;
+        let log = Arc::clone(&self.shared.log);
+        gate.on_cancel(move || {
+            log.stop(&key);
+        });
+        let Ids { session_id, task_id } = &ids;
+        let text = created(Address { session_id, task_id, tool_name: name });
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+    }
+
+    /// Runs a task for a client that waits for its end.
+    async fn run_to_end(
+        &self,
+        tool: &Definition,
+        arguments: rmcp::model::JsonObject,
+        ids: Ids,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, String> {
+        let key = self.key(&ids);
+        let task = self.create(tool, ids, Delivery::Log)?;
+        let reader = self.shared.log.reader(&key).ok_or("the task is not known")?;
+        self.launch(tool, arguments, task)?;
+        tokio::select! {
+            biased;
+            reply = wait(&*reader) => Ok(reply),
+            () = context.ct.cancelled() => {
+                // Nobody reads this reply any more.
+                self.shared.log.stop(&key);
+                Err("cancelled".to_owned())
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        tool: &Definition,
+        arguments: rmcp::model::JsonObject,
+        ids: Ids,
+        delivery: Delivery,
+    ) -> Result<(), String> {
+        let task = self.create(tool, ids, delivery)?;
+        self.launch(tool, arguments, task)
+    }
+
+    /// Takes the task's id and its place among the running tasks.
+    fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
+        let worker = self.shared.log.create(self.key(&ids)).map_err(|error| match error {
+            CreateError::Running => {
+                format!("the task id `{}` belongs to a task that is still running", ids.task_id)
+            }
+            CreateError::Full { .. } => format!("{error}; try again later"),
+        })?;
+        Ok(NewTask::new(tool.about.name, ids, delivery, worker, self.shared.grace))
+    }
+
+    /// Starts the task's body, or gives the task up if the arguments are bad.
+    fn launch(
+        &self,
+        tool: &Definition,
+        arguments: rmcp::model::JsonObject,
+        task: NewTask,
+    ) -> Result<(), String> {
+        let sender = task.sender();
+        let states = &self.shared.states;
+        let inputs = Inputs { arguments, problems: Vec::new(), sender: Some(&sender), states };
+        match prepare(tool, inputs) {
+            Ok(body) => {
+                task.spawn(body);
+                Ok(())
+            }
+            Err(problems) => {
+                task.refuse();
+                Err(problems)
+            }
+        }
+    }
+
+    fn key(&self, ids: &Ids) -> Key {
+        Key { owner: self.owner, task_id: Arc::from(&*ids.task_id) }
+    }
+}
+
+/// The user's handler says what its own methods can do; the name and the tools are ours.
+fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
+    let mut merged = inner;
+    merged.server_info = ours.server_info.clone();
+    merged.capabilities.tools = ours.capabilities.tools.clone();
+    if ours.instructions.is_some() {
+        merged.instructions = ours.instructions.clone();
+    }
+    merged
+}
+
+/// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
+/// user's, which may panic.
+fn prepare(tool: &Definition, inputs: Inputs<'_>) -> Result<Body, String> {
+    let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+    prepared
+        .map_err(|panic| panicked(tool.about.name, &*panic))?
+        .map_err(|problems| problems.join("\n"))
+}
+
+/// Runs a plain tool's body; a cancelled call drops it at its next await.
+async fn run(
+    name: &str,
+    body: Body,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResult, String> {
+    let outcome = tokio::select! {
+        biased;
+        outcome = AssertUnwindSafe(body).catch_unwind() => outcome,
+        // Also fires right before the reply is sent, but by then this has returned.
+        () = context.ct.cancelled() => return Err("cancelled".to_owned()),
+    };
+    let success = outcome.map_err(|panic: Box<dyn Any + Send>| panicked(name, &*panic))??;
+    Ok(success.into_reply())
+}

@@ -1,0 +1,442 @@
+//! One task's life: `created`, any number of updates, and exactly one terminal event, always last.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::delivery::Delivery;
+use crate::log::{Event, Worker};
+use crate::message::{Json, TaskEvent};
+use crate::metadata::Ids;
+use crate::output::Outcome;
+use crate::outbox::Room;
+use crate::tool::Body;
+
+/// A running task, shared by the runner and every clone of its [`Sender`].
+struct Task {
+    tool_name: &'static str,
+    ids: Ids,
+    delivery: Delivery,
+    /// Logging and sending are one step under this lock, so that both have one order.
+    worker: Mutex<Progression>,
+    stop: tokio_util::sync::CancellationToken,
+    /// Notified when there is something in [`Progression`] for the runner to do.
+    attention: Notify,
+    /// Where blocking calls from other threads wait.
+    runtime: Handle,
+}
+
+struct Progression {
+    /// `None` once the task has ended: nothing is logged or sent any more.
+    worker: Option<Box<dyn Worker>>,
+    /// The latest progress that found no room; sent as soon as there is some, unless it is overtaken.
+    deferred: Option<Event>,
+    /// Why the runner has to end the task, if a clone of the sender found a reason.
+    broken: Option<String>,
+}
+
+impl Task {
+    fn progression(&self) -> MutexGuard<'_, Progression> {
+        // Nothing under this lock calls code of a user's, so it cannot be left half-changed.
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs and sends `event`, behind a deferred progress.
+    fn append(&self, event: Event, room: Room<'_>) {
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        self.log(&progression, event, room);
+    }
+
+    /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
+    /// for more room here would let a later event overtake it.
+    fn log_deferred(&self, progression: &mut Progression) {
+        if let Some(deferred) = progression.deferred.take() {
+            self.log(progression, deferred, Room::NONE);
+        }
+    }
+
+    fn log(&self, progression: &Progression, event: Event, room: Room<'_>) {
+        let Some(worker) = &progression.worker else { return };
+        self.delivery.deliver(&event, room);
+        worker.append(event);
+    }
+
+    /// Logs and sends the terminal event; nothing can follow.
+    fn finish(&self, event: Event, room: Room<'_>) {
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        if let Some(worker) = progression.worker.take() {
+            self.delivery.deliver(&event, room);
+            worker.finish(event);
+            drop(progression);
+            // Dropping the worker forgets the task: only now may its id be taken again.
+            drop(worker);
+        }
+    }
+
+    /// Sends `event` now, or keeps it as the latest when the client is slow.
+    fn append_latest(&self, event: Event) {
+        match self.delivery.try_room(&event) {
+            Some(room) => self.append(event, room),
+            None => {
+                self.progression().deferred = Some(event);
+                self.attention.notify_one();
+            }
+        }
+    }
+
+    /// Sends an event of the session, in order with the task's own.
+    async fn emit(&self, event: &str, data: &Json) {
+        match &self.delivery {
+            Delivery::Callbacks(callbacks) => {
+                let event = callbacks.server_event(event, data);
+                let room = callbacks.server_event_room(&event).await;
+                let mut progression = self.progression();
+                self.log_deferred(&mut progression);
+                if progression.worker.is_some() {
+                    callbacks.push_server_event(&event, room);
+                }
+            }
+            Delivery::Log => {}
+        }
+    }
+
+    /// Makes the runner end the task.
+    fn break_off(&self, reason: String) {
+        self.progression().broken.get_or_insert(reason);
+        self.attention.notify_one();
+    }
+
+    /// Does what clones of the sender left to do; returns with the reason once one says that the task
+    /// cannot go on. Cancel safe.
+    async fn attend(&self) -> String {
+        loop {
+            let attention = self.attention.notified();
+            let deferred = {
+                let mut progression = self.progression();
+                if let Some(reason) = progression.broken.take() {
+                    return reason;
+                }
+                progression.deferred.clone()
+            };
+            match deferred {
+                None => attention.await,
+                Some(deferred) => {
+                    let room = self.delivery.room(&deferred).await;
+                    let mut progression = self.progression();
+                    if let Some(latest) = progression.deferred.take() {
+                        self.log(&progression, latest, room);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A task that was accepted and whose body is yet to be started.
+pub(crate) struct NewTask {
+    task: Arc<Task>,
+    grace: Duration,
+}
+
+impl NewTask {
+    /// Must be called inside a tokio runtime.
+    pub(crate) fn new(
+        tool_name: &'static str,
+        ids: Ids,
+        delivery: Delivery,
+        worker: Box<dyn Worker>,
+        grace: Duration,
+    ) -> Self {
+        let stop = worker.stopped().clone();
+        let worker = Some(worker);
+        let progression = Progression { worker, deferred: None, broken: None };
+        let task = Arc::new(Task {
+            tool_name,
+            ids,
+            delivery,
+            worker: Mutex::new(progression),
+            stop,
+            attention: Notify::new(),
+            runtime: Handle::current(),
+        });
+        Self { task, grace }
+    }
+
+    /// The sender that the body is given.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { task: Arc::clone(&self.task) }
+    }
+
+    /// Runs the body as a task of its own.
+    pub(crate) fn spawn(self, body: Body) {
+        let runner = Runner(self.task);
+        tokio::spawn(runner.run(body, self.grace));
+    }
+
+    /// Gives the id back without a word: the call was refused.
+    pub(crate) fn refuse(self) {
+        self.task.progression().worker = None;
+    }
+}
+
+/// Ends its task on every path: a runner that is dropped (the runtime is shutting down) still says so.
+struct Runner(Arc<Task>);
+
+impl Runner {
+    async fn run(self, body: Body, grace: Duration) {
+        let task = &self.0;
+        let terminal = {
+            let body = AssertUnwindSafe(body).catch_unwind();
+            let stopped = async {
+                task.stop.cancelled().await;
+                tokio::time::sleep(grace).await;
+            };
+            tokio::select! {
+                biased;
+                ended = body => match ended {
+                    Ok(outcome) => terminal(outcome),
+                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),
+                },
+                reason = task.attend() => failed(&reason),
+                () = stopped => failed("stopped"),
+            }
+        };
+        let room = task.delivery.room(&terminal).await;
+        task.finish(terminal, room);
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let reason = match std::thread::panicking() {
+            true => "stopped, and panicked while it was dropped",
+            false => "the server shut down",
+        };
+        self.0.finish(failed(reason), Room::NONE);
+    }
+}
+
+fn terminal(outcome: Outcome) -> Event {
+    match outcome {
+        Ok(success) => {
+            let (result, content) = success.into_parts();
+            Event { event: TaskEvent::Complete, result, content }
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(reason: &str) -> Event {
+    Event { event: TaskEvent::Failed, result: Json::text(reason), content: None }
+}
+
+/// What to say about a tool that panicked.
+pub(crate) fn panicked(tool_name: &str, panic: &(dyn Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no message");
+    format!("tool `{tool_name}` panicked: {message}")
+}
+
+/// Talks to the client about a running task.
+///
+/// A background tool takes one as a parameter. No method fails: a client that left or a task that was
+/// told to stop ends the task by the runtime's hand. A clone is another handle to the same task; one
+/// that outlives its task says nothing any more.
+///
+/// Updates leave in the order of the calls. To send from several threads at once, clone.
+#[derive(Clone)]
+pub struct Sender {
+    task: Arc<Task>,
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("tool", &self.task.tool_name)
+            .field("task_id", &self.task.ids.task_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sender {
+    /// Sends an update that holds `value`. Updates are never dropped and never reordered; while the
+    /// client is slow, this waits.
+    ///
+    /// `value` is serialized before this returns, so it may borrow what it likes. A value that
+    /// cannot be written as JSON ends the task as `failed`, and the returned future never completes.
+    ///
+    /// # Cancel safety
+    ///
+    /// The update is sent when the future completes, and not at all if it is dropped before.
+    pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
+        let event = self.update(&value);
+        async move {
+            match event {
+                Ok(event) => {
+                    let room = self.task.delivery.room(&event).await;
+                    self.task.append(event, room);
+                }
+                Err(reason) => self.never_on(reason).await,
+            }
+        }
+    }
+
+    /// Like [`send`](Self::send), for code that is not async: `spawn_blocking`, rayon, plain threads.
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_send<T: Serialize>(&self, value: T) {
+        self.task.runtime.block_on(self.send(value));
+    }
+
+    /// Sends how far the task has come: an update `{"status": text, "progress": percent}`.
+    ///
+    /// Never waits, and may be called from anywhere. While the client is slow the latest progress
+    /// replaces the one before, so a client may miss some but always sees the last.
+    ///
+    /// `percent` is `done` of `total` in percent, from 0 to 100, to two decimals; of a `total` of 0,
+    /// everything is done.
+    pub fn progress(&self, done: impl Quantity, total: impl Quantity, text: impl AsRef<str>) {
+        let percent = percent(done.to_f64(), total.to_f64());
+        let progress = ProgressUpdate { status: text.as_ref(), progress: percent };
+        match self.update(&progress) {
+            Ok(event) => self.task.append_latest(event),
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
+    /// Sends a server event, which belongs to the session rather than to this task: `event` is its
+    /// name, `data` what it carries. Waits while the client is slow.
+    ///
+    /// Only an MCPC client hears of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when the future completes, and not at all if it is dropped before.
+    pub fn emit<T: Serialize>(
+        &self,
+        event: &str,
+        data: T,
+    ) -> impl Future<Output = ()> + Send + use<'_, T> {
+        let name = event.to_owned();
+        let data = Json::new(&data)
+            .map_err(|error| format!("the event `{name}` cannot be written as JSON: {error}"));
+        async move {
+            let reason = match (data, name.is_empty()) {
+                (Ok(_), true) => "a server event needs a name".to_owned(),
+                (Ok(data), false) => return self.task.emit(&name, &data).await,
+                (Err(reason), _) => reason,
+            };
+            self.never_on(reason).await;
+        }
+    }
+
+    /// Like [`emit`](Self::emit), for code that is not async.
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_emit<T: Serialize>(&self, event: &str, data: T) {
+        self.task.runtime.block_on(self.emit(event, data));
+    }
+
+    /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
+    /// before it is dropped at its next await. Cancel safe.
+    pub async fn stopped(&self) {
+        self.task.stop.cancelled().await;
+    }
+
+    /// Whether the task was asked to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.task.stop.is_cancelled()
+    }
+
+    /// The task's id: the client's own, or one made for it.
+    #[must_use]
+    pub fn task_id(&self) -> &str {
+        &self.task.ids.task_id
+    }
+
+    /// The session the task belongs to, as the client named it; `default` where it named none.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        &self.task.ids.session_id
+    }
+
+    fn update<T: Serialize>(&self, value: &T) -> Result<Event, String> {
+        match Json::new(value) {
+            Ok(result) => Ok(Event { event: TaskEvent::Update, result, content: None }),
+            Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
+        }
+    }
+
+    /// Has the runner end the task, and never goes on: the body is dropped right here.
+    async fn never_on(&self, reason: String) {
+        self.task.break_off(reason);
+        std::future::pending().await
+    }
+}
+
+#[derive(Serialize)]
+struct ProgressUpdate<'a> {
+    status: &'a str,
+    progress: f64,
+}
+
+fn percent(done: f64, total: f64) -> f64 {
+    let percent = if total == 0.0 { 100.0 } else { 100.0 * done / total };
+    (percent * 100.0).round().clamp(0.0, 100.0 * 100.0) / 100.0
+}
+
+/// A number of things, as [`Sender::progress`] counts them: any of Rust's number types.
+pub trait Quantity {
+    /// The number; integers beyond 2⁵³ lose their last digits, which no percentage shows.
+    #[doc(hidden)]
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! quantity {
+    ($($number:ty)*) => {
+        $(impl Quantity for $number {
+            #[allow(
+                clippy::cast_lossless,
+                clippy::cast_precision_loss,
+                reason = "the documentation of the trait says so"
+            )]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+        })*
+    };
+}
+
+quantity!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64);
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the very numbers are shown to people")]
+    fn percentages_read_well() {
+        assert_eq!(percent(1.0, 5.0), 20.0);
+        assert_eq!(percent(1.0, 3.0), 33.33);
+        assert_eq!(percent(7.0, 5.0), 100.0);
+        assert_eq!(percent(-1.0, 5.0), 0.0);
+        assert_eq!(percent(0.0, 0.0), 100.0);
+    }
+}

@@ -1,0 +1,261 @@
+//! A tool without its types: what the attributes hand to the runtime.
+
+use std::fmt;
+use std::pin::Pin;
+
+use rmcp::model::{JsonObject, ToolAnnotations};
+
+use crate::error::{Error, Result};
+use crate::output::{Fails, Fallible, Outcome, Returns};
+use crate::parameter::{Description, Inputs, Source, States};
+use crate::schema::{Direction, generator, object};
+
+/// A function that `#[mcpc::tool]` or `#[mcpc::background]` turned into a tool.
+///
+/// Implemented by the attributes only, on an empty type of the function's name, so that
+/// `tools![add]` can name it while `add(1, 2).await` goes on working.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tool",
+    label = "not a tool",
+    note = "annotate the function with `#[mcpc::tool]` or `#[mcpc::background]`"
+)]
+pub trait Tool {
+    /// The tool's name, as clients call it.
+    const NAME: &'static str;
+
+    /// Everything the runtime needs to list and to run the tool.
+    #[doc(hidden)]
+    fn definition() -> Definition;
+}
+
+/// Whether a tool answers when it is done, or runs on as a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Kind {
+    /// `#[mcpc::tool]`: the call is answered with the result.
+    Plain,
+    /// `#[mcpc::background]`: the call starts a task.
+    Background,
+}
+
+/// What a tool says about itself.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct About {
+    /// Whether it is a plain or a background tool.
+    pub kind: Kind,
+    /// Its name.
+    pub name: &'static str,
+    /// A name for people.
+    pub title: Option<&'static str>,
+    /// What it does.
+    pub description: &'static str,
+    /// The hints of MCP's tool annotations.
+    pub hints: Hints,
+    /// The file and line of its declaration.
+    pub place: &'static str,
+}
+
+/// The hints of MCP's tool annotations, each as the attribute gave it.
+#[derive(Clone, Copy, Debug, Default)]
+#[doc(hidden)]
+pub struct Hints {
+    /// It changes nothing.
+    pub read_only: Option<bool>,
+    /// It may destroy something.
+    pub destructive: Option<bool>,
+    /// A second call with the same arguments changes nothing more.
+    pub idempotent: Option<bool>,
+    /// It deals with things outside its own world.
+    pub open_world: Option<bool>,
+}
+
+/// A tool's body, ready to run: it owns everything it needs.
+#[doc(hidden)]
+pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
+
+/// A tool without its types.
+#[doc(hidden)]
+pub struct Definition {
+    pub(crate) about: About,
+    parameters: Vec<Description>,
+    output_schema: fn() -> Option<JsonObject>,
+    prepare: Box<Prepare>,
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Definition")
+            .field("about", &self.about)
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Definition {
+    /// A tool made of what the attributes read in the function's signature.
+    ///
+    /// `prepare` takes every parameter out of the inputs and returns the body, or `None` when it
+    /// noted a problem there.
+    pub fn new<T>(
+        about: About,
+        parameters: Vec<Description>,
+        returns: Returns<T>,
+        prepare: Box<Prepare>,
+    ) -> Self {
+        Self { about, parameters, output_schema: returns.schema, prepare }
+    }
+
+    /// The body of a call with these inputs, or every problem of the call.
+    pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
+        let body = (self.prepare)(&mut inputs);
+        let Inputs { arguments, mut problems, .. } = inputs;
+        problems.extend(arguments.keys().map(|name| self.unknown_argument(name)));
+        match body {
+            Some(body) if problems.is_empty() => Ok(body),
+            _ => Err(problems),
+        }
+    }
+
+    fn unknown_argument(&self, name: &str) -> String {
+        let known = self.parameters.iter().map(|parameter| parameter.name);
+        format!("unknown argument `{name}`{}", did_you_mean(name, known))
+    }
+
+    /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
+    pub(crate) fn list(&self, states: &States) -> Result<rmcp::model::Tool> {
+        let about = self.about;
+        let mut generator = generator(Direction::Input);
+        let mut properties = Vec::new();
+        let mut required = Vec::new();
+        for parameter in &self.parameters {
+            match (parameter.source)(&mut generator) {
+                Source::Argument { schema, optional } => {
+                    let property = parameter.property(schema, optional);
+                    properties.push((parameter.name, property.schema));
+                    if property.required {
+                        required.push(parameter.name);
+                    }
+                }
+                Source::Sender => match about.kind {
+                    Kind::Background => {}
+                    Kind::Plain => return Err(Error::SenderInPlainTool { tool: about.name }),
+                },
+                Source::State(state) if states.has(state) => {}
+                Source::State(state) => {
+                    return Err(Error::MissingState { tool: about.name, state: state.name });
+                }
+            }
+        }
+        let description = (!about.description.is_empty()).then(|| about.description.into());
+        let input_schema = object(properties, &required, generator);
+        let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
+        tool.title = about.title.map(Into::into);
+        tool.annotations = about.hints.annotations();
+        // The first reply to a background call is no result, so it has no output schema to keep.
+        tool.output_schema = match about.kind {
+            Kind::Plain => (self.output_schema)().map(Into::into),
+            Kind::Background => None,
+        };
+        Ok(tool)
+    }
+}
+
+impl Hints {
+    fn annotations(self) -> Option<ToolAnnotations> {
+        let Self { read_only, destructive, idempotent, open_world } = self;
+        [read_only, destructive, idempotent, open_world].iter().any(Option::is_some).then(|| {
+            ToolAnnotations::from_raw(None, read_only, destructive, idempotent, open_world)
+        })
+    }
+}
+
+/// The body of a tool that cannot fail.
+#[doc(hidden)]
+pub fn body<T: 'static>(
+    run: impl Future<Output = T> + Send + 'static,
+    returns: Returns<T>,
+) -> Body {
+    Box::pin(async move { returns.success(run.await) })
+}
+
+/// The body of a tool that may fail.
+#[doc(hidden)]
+pub fn fallible_body<R: Fallible>(
+    run: impl Future<Output = R> + Send + 'static,
+    returns: Returns<R::Success>,
+    fails: Fails<R::Failure>,
+) -> Body
+where
+    R::Success: 'static,
+    R::Failure: 'static,
+{
+    Box::pin(async move { fails.outcome(returns, run.await.into_result()) })
+}
+
+/// The tools of a `tools![..]` list, for `Server::tools`.
+#[derive(Debug)]
+pub struct Tools(pub(crate) Vec<Definition>);
+
+impl Tools {
+    /// The list that `tools![..]` wrote down.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(definitions: &[fn() -> Definition]) -> Self {
+        Self(definitions.iter().map(|definition| definition()).collect())
+    }
+}
+
+/// The first name that a list holds twice. Runs while the user's crate is compiled.
+#[doc(hidden)]
+#[must_use]
+pub const fn duplicate(names: &[&'static str]) -> Option<&'static str> {
+    let mut first = 0;
+    while first < names.len() {
+        let mut second = first + 1;
+        while second < names.len() {
+            if equal(names[first].as_bytes(), names[second].as_bytes()) {
+                return Some(names[first]);
+            }
+            second += 1;
+        }
+        first += 1;
+    }
+    None
+}
+
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < a.len() {
+        if a[at] != b[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// `; did you mean ..?` where a known name is close, else the list of known names.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let nearest = known
+        .clone()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    if let Some((_, nearest)) = nearest {
+        return format!("; did you mean `{nearest}`?");
+    }
+    let list: Vec<String> = known.map(|candidate| format!("`{candidate}`")).collect();
+    match list.as_slice() {
+        [] => "; there are none".to_owned(),
+        list => format!("; known are {}", list.join(", ")),
+    }
+}

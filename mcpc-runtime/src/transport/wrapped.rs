@@ -1,0 +1,141 @@
+//! Makes any of rmcp's transports carry callbacks in order.
+
+use std::fmt;
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::Transport;
+
+use super::End;
+use super::erased::{AnyError, Erased};
+use super::gates::Gates;
+use crate::log::Boxed;
+use crate::outbox::{Form, Items, Outbox, Pending};
+
+/// A server's end of a connection over a transport of somebody else's.
+pub(crate) struct Wrapped {
+    inner: Erased<RoleServer>,
+    outbox: Outbox,
+    gates: Gates,
+    /// What was taken from the outbox and is yet to be sent.
+    pending: Pending,
+    /// The one message on its way: the next follows when it has arrived, as a transport may send
+    /// several at once in any order.
+    sending: Option<Boxed<'static, Result<(), AnyError>>>,
+    end: Option<End>,
+    ended: bool,
+}
+
+impl fmt::Debug for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wrapped").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+impl Wrapped {
+    pub(crate) fn new(inner: Erased<RoleServer>, end: End) -> Self {
+        let outbox = Outbox::new(Form::Messages);
+        Self {
+            inner,
+            gates: Gates::new(outbox.clone()),
+            outbox,
+            pending: Pending::new(Form::Messages),
+            sending: None,
+            end: Some(end),
+            ended: false,
+        }
+    }
+
+    /// Hands the next message to the transport, if there is one and none is on its way.
+    fn start_sending(&mut self) {
+        if self.sending.is_none()
+            && let Some(message) = self.next_pending()
+        {
+            self.sending = Some(Box::pin(self.inner.send(message)));
+        }
+    }
+
+    /// The next message of what was taken; gives the room of the batch back behind its last one.
+    fn next_pending(&mut self) -> Option<ServerJsonRpcMessage> {
+        let Items::Messages(messages) = &mut self.pending.items else { return None };
+        let message = messages.pop_front();
+        if message.is_none() {
+            self.outbox.written(&self.pending);
+            self.pending = Pending::new(Form::Messages);
+        }
+        message
+    }
+}
+
+impl Transport<RoleServer> for Wrapped {
+    type Error = AnyError;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), AnyError>> + Send + 'static {
+        self.gates.send(message);
+        std::future::ready(Ok(()))
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            self.start_sending();
+            let Self { inner, outbox, pending, sending, end, .. } = self;
+            tokio::select! {
+                sent = advance(outbox, pending, sending) => self.ended |= !sent,
+                message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
+                    None => self.ended = true,
+                    Some(message) => {
+                        if let Some(message) = self.gates.read(message) {
+                            return Some(message);
+                        }
+                    }
+                },
+                () = wait(end), if self.ended => {
+                    self.end = None;
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), AnyError> {
+        self.outbox.close();
+        loop {
+            self.start_sending();
+            if !advance(&self.outbox, &mut self.pending, &mut self.sending).await {
+                return self.inner.close().await;
+            }
+        }
+    }
+}
+
+impl Drop for Wrapped {
+    fn drop(&mut self) {
+        self.outbox.die();
+    }
+}
+
+/// Waits for the message on its way, or else for something to send; `false` when the outbox is closed
+/// and empty or the other side is gone. Cancel safe: its state is in its arguments.
+async fn advance(
+    outbox: &Outbox,
+    pending: &mut Pending,
+    sending: &mut Option<Boxed<'static, Result<(), AnyError>>>,
+) -> bool {
+    let Some(message) = sending else { return outbox.take(pending).await };
+    let sent = message.await;
+    *sending = None;
+    if let Err(error) = &sent {
+        tracing::debug!(%error, "the client left");
+        outbox.die();
+    }
+    sent.is_ok()
+}
+
+async fn wait(end: &mut Option<End>) {
+    if let Some(end) = end {
+        end.await;
+    }
+}
