@@ -20,7 +20,8 @@ pub mod __private {
         ErrorKind, Fails, Fallible, Returns, ViaBox, ViaError, ViaText, returns,
     };
     pub use mcpc_runtime::parameter::{
-        Bound, DefaultKind, HiddenDefault, Parameter, Range, Settings, ShownDefault, Slot, parameter,
+        Bound, DefaultKind, HiddenDefault, Parameter, Range, Settings, ShownDefault, Slot,
+        parameter,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, Kind, Tool, Tools, body, duplicate, fallible_body,

@@ -12,7 +12,10 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn new() -> Self {
-        Self { combined: None, asked: false }
+        Self {
+            combined: None,
+            asked: false,
+        }
     }
 
     /// Notes a mistake at a span.
@@ -46,6 +49,9 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        assert!(self.asked || std::thread::panicking(), "nobody asked for the errors");
+        assert!(
+            self.asked || std::thread::panicking(),
+            "nobody asked for the errors"
+        );
     }
 }

@@ -68,5 +68,9 @@ pub(crate) enum Returns {
     Unit,
     Value(Type),
     /// Something called `Result`, and what of it can be read off the signature.
-    Result { whole: Type, success: Option<Type>, failure: Option<Type> },
+    Result {
+        whole: Type,
+        success: Option<Type>,
+        failure: Option<Type>,
+    },
 }

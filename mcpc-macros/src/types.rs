@@ -31,14 +31,18 @@ pub(crate) fn text(ty: &Type) -> String {
 /// The last segment of a type's path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
-        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
+        Type::Path(TypePath {
+            qself: None, path, ..
+        }) => path.segments.last(),
         _ => None,
     }
 }
 
 /// The types in the angle brackets of a segment.
 pub(crate) fn generic_types(segment: &PathSegment) -> Vec<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return Vec::new();
+    };
     let types = arguments.args.iter().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
@@ -67,7 +71,10 @@ pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T
             }
         }
     }
-    let mut finder = Finder { wanted, found: None };
+    let mut finder = Finder {
+        wanted,
+        found: None,
+    };
     finder.visit_type(ty);
     finder.found
 }
@@ -79,12 +86,14 @@ pub(crate) fn unreadable(ty: &Type) -> Option<(Span, String)> {
             let message = format!("an argument must be owned; write `{}`", owned(reference));
             Some((reference.and_token.span, message))
         }
-        Type::ImplTrait(it) => {
-            Some((it.impl_token.span, "`impl Trait` is generic; write the type".to_owned()))
-        }
-        Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => {
-            Some((ty.span(), format!("`{}` cannot be read from JSON", text(ty))))
-        }
+        Type::ImplTrait(it) => Some((
+            it.impl_token.span,
+            "`impl Trait` is generic; write the type".to_owned(),
+        )),
+        Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => Some((
+            ty.span(),
+            format!("`{}` cannot be read from JSON", text(ty)),
+        )),
         Type::Path(_) if ty.to_token_stream().to_string() == "Self" => {
             Some((ty.span(), "`Self` cannot be read from JSON".to_owned()))
         }
@@ -110,7 +119,10 @@ pub(crate) fn unwritable(ty: &Type) -> Option<(Span, String)> {
 }
 
 fn is_static_str(reference: &TypeReference) -> bool {
-    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+    reference
+        .lifetime
+        .as_ref()
+        .is_some_and(|lifetime| lifetime.ident == "static")
         && is_called(&reference.elem, "str")
 }
 

@@ -161,7 +161,11 @@ fn callback_message(text: &str) -> ServerJsonRpcMessage {
 
 impl Pending {
     pub(crate) fn new(form: Form) -> Self {
-        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
+        Self {
+            items: Items::new(form),
+            room: 0,
+            reply_bytes: 0,
+        }
     }
 
     fn clear(&mut self) {
@@ -226,14 +230,20 @@ impl Items {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("room", &self.0.room).finish_non_exhaustive()
+        f.debug_struct("Outbox")
+            .field("room", &self.0.room)
+            .finish_non_exhaustive()
     }
 }
 
 impl Outbox {
     /// An outbox that collects messages in one form.
     pub(crate) fn new(form: Form) -> Self {
-        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
+        let queue = Queue {
+            pending: Pending::new(form),
+            reply_bytes: 0,
+            state: State::Open,
+        };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
@@ -419,7 +429,10 @@ struct GateShared {
 }
 
 enum GateState {
-    Closed { held: Pending, on_cancel: Option<Box<dyn FnOnce() + Send>> },
+    Closed {
+        held: Pending,
+        on_cancel: Option<Box<dyn FnOnce() + Send>>,
+    },
     Open,
     /// The call was cancelled before its reply: nothing of its task ever leaves.
     Cancelled,
@@ -427,15 +440,24 @@ enum GateState {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("open", &self.0.open).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("open", &self.0.open)
+            .finish_non_exhaustive()
     }
 }
 
 impl Gate {
     pub(crate) fn new(outbox: Outbox) -> Self {
-        let state = GateState::Closed { held: Pending::new(outbox.0.form), on_cancel: None };
+        let state = GateState::Closed {
+            held: Pending::new(outbox.0.form),
+            on_cancel: None,
+        };
         let (open, state) = (AtomicBool::new(false), Mutex::new(state));
-        Self(Arc::new(GateShared { outbox, open, state }))
+        Self(Arc::new(GateShared {
+            outbox,
+            open,
+            state,
+        }))
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -480,7 +502,9 @@ impl Gate {
     /// The call was cancelled: drops what was held back and will be, and stops the task.
     pub(crate) fn cancel(&self) {
         let mut state = self.state();
-        let GateState::Closed { held, on_cancel } = &mut *state else { return };
+        let GateState::Closed { held, on_cancel } = &mut *state else {
+            return;
+        };
         let (room, on_cancel) = (held.room, on_cancel.take());
         *state = GateState::Cancelled;
         drop(state);

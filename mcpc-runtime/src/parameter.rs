@@ -73,19 +73,27 @@ pub struct Settings<T> {
 
 impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Settings<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("range", &self.range)
+            .finish_non_exhaustive()
     }
 }
 
 impl<T> Default for Settings<T> {
     fn default() -> Self {
-        Self { default: None, default_json: None, range: None }
+        Self {
+            default: None,
+            default_json: None,
+            range: None,
+        }
     }
 }
 
@@ -119,7 +127,13 @@ pub fn parameter<T: Parameter>(
     description: &'static str,
     settings: Settings<T>,
 ) -> Slot<T> {
-    Slot { name, description, settings, source: T::source, take: T::take }
+    Slot {
+        name,
+        description,
+        settings,
+        source: T::source,
+        take: T::take,
+    }
 }
 
 impl<T> Slot<T> {
@@ -131,9 +145,11 @@ impl<T> Slot<T> {
             description: self.description,
             source: self.source,
             has_default: self.settings.default.is_some(),
-            default: self.settings.default.zip(self.settings.default_json).and_then(
-                |(default, json)| json(default()),
-            ),
+            default: self
+                .settings
+                .default
+                .zip(self.settings.default_json)
+                .and_then(|(default, json)| json(default())),
             range: self.settings.range,
         }
     }
@@ -178,7 +194,10 @@ impl Description {
         if let Some(default) = &self.default {
             object.insert("default".into(), default.clone());
         }
-        Property { schema: schema.to_value(), required: !optional && !self.has_default }
+        Property {
+            schema: schema.to_value(),
+            required: !optional && !self.has_default,
+        }
     }
 }
 
@@ -374,7 +393,10 @@ pub struct StateType {
 
 impl StateType {
     fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+        Self {
+            id: TypeId::of::<T>(),
+            name: std::any::type_name::<T>(),
+        }
     }
 }
 
@@ -390,7 +412,8 @@ impl fmt::Debug for States {
 
 impl States {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Box::new(State::new(value)));
+        self.0
+            .insert(TypeId::of::<T>(), Box::new(State::new(value)));
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {
@@ -398,7 +421,10 @@ impl States {
     }
 
     fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        self.0.get(&TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+        self.0
+            .get(&TypeId::of::<T>())?
+            .downcast_ref::<State<T>>()
+            .cloned()
     }
 }
 
@@ -463,10 +489,16 @@ impl Bound {
     }
 
     fn of(number: &Number) -> Option<Self> {
-        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
+        number
+            .as_i128()
+            .map(Self::Integer)
+            .or_else(|| number.as_f64().map(Self::Float))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "one of the two is a float already"
+    )]
     fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
@@ -495,19 +527,29 @@ impl Range {
     /// The range between two ends; an end that is `None` is open.
     #[must_use]
     pub fn new(low: Option<Bound>, high: Option<Bound>, exclusive: bool) -> Self {
-        Self { low, high, exclusive }
+        Self {
+            low,
+            high,
+            exclusive,
+        }
     }
 
     /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
     fn refuse(self, value: &Value) -> Option<String> {
-        let Value::Number(number) = value else { return None };
+        let Value::Number(number) = value else {
+            return None;
+        };
         let value = Bound::of(number)?;
-        let above = self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
+        let above = self
+            .low
+            .is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
         let below = self.high.is_none_or(|high| {
-            value.compare(high).is_some_and(|order| match self.exclusive {
-                true => order.is_lt(),
-                false => order.is_le(),
-            })
+            value
+                .compare(high)
+                .is_some_and(|order| match self.exclusive {
+                    true => order.is_lt(),
+                    false => order.is_le(),
+                })
         });
         (!above || !below).then(|| format!("{number} is not in {self}"))
     }
@@ -517,7 +559,11 @@ impl Range {
             schema.insert("minimum".into(), low.into());
         }
         if let Some(high) = self.high.and_then(Bound::json) {
-            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
+            let key = if self.exclusive {
+                "exclusiveMaximum"
+            } else {
+                "maximum"
+            };
             schema.insert(key.into(), high.into());
         }
     }

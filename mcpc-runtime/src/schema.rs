@@ -46,8 +46,10 @@ pub(crate) fn object(
 ) -> JsonObject {
     let mut schema = JsonObject::new();
     schema.insert("type".into(), "object".into());
-    let properties: Map<String, Value> =
-        properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let properties: Map<String, Value> = properties
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
     schema.insert("properties".into(), properties.into());
     if !required.is_empty() {
         schema.insert("required".into(), json!(required));
@@ -103,7 +105,9 @@ fn remove_null(object: &mut JsonObject) {
             values.retain(|value| !value.is_null());
         }
     }
-    let Some(Value::Array(choices)) = object.get_mut("anyOf") else { return };
+    let Some(Value::Array(choices)) = object.get_mut("anyOf") else {
+        return;
+    };
     let null = json!({"type": "null"});
     if !choices.contains(&null) {
         return;

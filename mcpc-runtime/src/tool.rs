@@ -105,13 +105,22 @@ impl Definition {
         returns: Returns<T>,
         prepare: Box<Prepare>,
     ) -> Self {
-        Self { about, parameters, output_schema: returns.schema, prepare }
+        Self {
+            about,
+            parameters,
+            output_schema: returns.schema,
+            prepare,
+        }
     }
 
     /// The body of a call with these inputs, or every problem of the call.
     pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
         let body = (self.prepare)(&mut inputs);
-        let Inputs { arguments, mut problems, .. } = inputs;
+        let Inputs {
+            arguments,
+            mut problems,
+            ..
+        } = inputs;
         problems.extend(arguments.keys().map(|name| self.unknown_argument(name)));
         match body {
             Some(body) if problems.is_empty() => Ok(body),
@@ -145,7 +154,10 @@ impl Definition {
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {
-                    return Err(Error::MissingState { tool: about.name, state: state.name });
+                    return Err(Error::MissingState {
+                        tool: about.name,
+                        state: state.name,
+                    });
                 }
             }
         }
@@ -165,10 +177,18 @@ impl Definition {
 
 impl Hints {
     fn annotations(self) -> Option<ToolAnnotations> {
-        let Self { read_only, destructive, idempotent, open_world } = self;
-        [read_only, destructive, idempotent, open_world].iter().any(Option::is_some).then(|| {
-            ToolAnnotations::from_raw(None, read_only, destructive, idempotent, open_world)
-        })
+        let Self {
+            read_only,
+            destructive,
+            idempotent,
+            open_world,
+        } = self;
+        [read_only, destructive, idempotent, open_world]
+            .iter()
+            .any(Option::is_some)
+            .then(|| {
+                ToolAnnotations::from_raw(None, read_only, destructive, idempotent, open_world)
+            })
     }
 }
 
@@ -241,10 +261,7 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// `; did you mean ..?` where a known name is close, else the list of known names.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let nearest = known
         .clone()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))

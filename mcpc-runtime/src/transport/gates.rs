@@ -19,12 +19,18 @@ pub(crate) struct Gates {
 
 impl Gates {
     pub(crate) fn new(outbox: Outbox) -> Self {
-        Self { outbox, closed: HashMap::new() }
+        Self {
+            outbox,
+            closed: HashMap::new(),
+        }
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
     /// is cancelled. `None` if the message was answered here.
-    pub(crate) fn read(&mut self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+    pub(crate) fn read(
+        &mut self,
+        mut message: ClientJsonRpcMessage,
+    ) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
                 if let ClientRequest::CallToolRequest(call) = &mut request.request
@@ -58,7 +64,8 @@ impl Gates {
             Entry::Occupied(_) => {
                 let problem = format!("a request with the id {id} is still unanswered");
                 let error = ErrorData::invalid_request(problem, None);
-                self.outbox.push_message(JsonRpcMessage::error(error, Some(id.clone())));
+                self.outbox
+                    .push_message(JsonRpcMessage::error(error, Some(id.clone())));
                 false
             }
         }

@@ -44,7 +44,9 @@ pub(crate) struct Lines {
 
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines").field("outbox", &self.outbox).finish_non_exhaustive()
+        f.debug_struct("Lines")
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,7 +79,8 @@ impl Lines {
                     Err(None) => continue,
                 },
                 Line::TooLong => {
-                    self.outbox.push_line(Refusal::too_long().to_line().as_bytes());
+                    self.outbox
+                        .push_line(Refusal::too_long().to_line().as_bytes());
                     continue;
                 }
                 Line::End => return None,
@@ -130,7 +133,9 @@ impl Transport<RoleServer> for Lines {
     async fn close(&mut self) -> Result<(), Infallible> {
         self.outbox.close();
         if let Some(mut writer) = self.writer.take()
-            && tokio::time::timeout(CLOSE_LIMIT, &mut writer).await.is_err()
+            && tokio::time::timeout(CLOSE_LIMIT, &mut writer)
+                .await
+                .is_err()
         {
             tracing::warn!("the client does not read; what it has not taken is dropped");
             self.outbox.die();
@@ -189,7 +194,14 @@ struct LineReader {
 impl LineReader {
     fn new(reader: Reader) -> Self {
         let buffer = Vec::with_capacity(8 << 10);
-        Self { reader, buffer, start: 0, searched: 0, skipping: false, ended: false }
+        Self {
+            reader,
+            buffer,
+            start: 0,
+            searched: 0,
+            skipping: false,
+            ended: false,
+        }
     }
 
     async fn next(&mut self) -> Line<'_> {
@@ -252,7 +264,11 @@ struct Refusal {
 impl Refusal {
     fn too_long() -> Self {
         let message = format!("a message must not be longer than {MAX_LINE} bytes");
-        Self { id: Value::Null, code: -32600, message }
+        Self {
+            id: Value::Null,
+            code: -32600,
+            message,
+        }
     }
 
     fn to_line(&self) -> String {
@@ -282,7 +298,11 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Ok(value) => value,
         Err(error) => {
             let message = format!("this line is no JSON: {error}");
-            return Some(Refusal { id: Value::Null, code: -32700, message });
+            return Some(Refusal {
+                id: Value::Null,
+                code: -32700,
+                message,
+            });
         }
     };
     let id = match value.get("id") {
@@ -300,5 +320,9 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Some(Value::String(method)) => (-32602, format!("invalid parameters of `{method}`")),
         _ => (-32600, "this is no JSON-RPC 2.0 message".to_owned()),
     };
-    Some(Refusal { id, code, message: format!("{what}: {problem}") })
+    Some(Refusal {
+        id,
+        code,
+        message: format!("{what}: {problem}"),
+    })
 }

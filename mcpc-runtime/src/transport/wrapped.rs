@@ -28,7 +28,9 @@ pub(crate) struct Wrapped {
 
 impl fmt::Debug for Wrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wrapped").field("outbox", &self.outbox).finish_non_exhaustive()
+        f.debug_struct("Wrapped")
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +59,9 @@ impl Wrapped {
 
     /// The next message of what was taken; gives the room of the batch back behind its last one.
     fn next_pending(&mut self) -> Option<ServerJsonRpcMessage> {
-        let Items::Messages(messages) = &mut self.pending.items else { return None };
+        let Items::Messages(messages) = &mut self.pending.items else {
+            return None;
+        };
         let message = messages.pop_front();
         if message.is_none() {
             self.outbox.written(&self.pending);
@@ -81,7 +85,14 @@ impl Transport<RoleServer> for Wrapped {
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let Self { inner, outbox, pending, sending, end, .. } = self;
+            let Self {
+                inner,
+                outbox,
+                pending,
+                sending,
+                end,
+                ..
+            } = self;
             tokio::select! {
                 sent = advance(outbox, pending, sending) => self.ended |= !sent,
                 message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
@@ -124,7 +135,9 @@ async fn advance(
     pending: &mut Pending,
     sending: &mut Option<Boxed<'static, Result<(), AnyError>>>,
 ) -> bool {
-    let Some(message) = sending else { return outbox.take(pending).await };
+    let Some(message) = sending else {
+        return outbox.take(pending).await;
+    };
     let sent = message.await;
     *sending = None;
     if let Err(error) = &sent {
