@@ -23,38 +23,22 @@ async fn main() -> Result<()> {
         None => build_indexer().await?,
     };
     let client = Client::spawn(Command::new(&server)).await?;
-    let demo = Demo {
-        start: Instant::now(),
-    };
+    let demo = Demo { start: Instant::now() };
     let info = client.handshake().await?;
-    demo.say(
-        "",
-        &format!("`{}` speaks MCPC {}", info.mcpc_provider, info.mcpc_version),
-    );
+    demo.say("", &format!("`{}` speaks MCPC {}", info.mcpc_provider, info.mcpc_version));
 
     let directory = options.directory;
     let mut tasks = JoinSet::new();
     for (label, tool, arguments) in [
         ("index", "index", json!({ "directory": directory })),
-        (
-            "rust",
-            "index",
-            json!({ "directory": directory, "language": "Rust" }),
-        ),
-        (
-            "hashes",
-            "hash_large",
-            json!({ "directory": directory, "min_bytes": 16_384 }),
-        ),
+        ("rust", "index", json!({ "directory": directory, "language": "Rust" })),
+        ("hashes", "hash_large", json!({ "directory": directory, "min_bytes": 16_384 })),
     ] {
         let task = client.start(tool, arguments).await?;
         tasks.spawn(demo.follow(label, task));
     }
     let plain_calls = demo.call_while_running(&client, &mut tasks).await?;
-    demo.say(
-        "",
-        &format!("all tasks ended; {plain_calls} plain calls were answered meanwhile"),
-    );
+    demo.say("", &format!("all tasks ended; {plain_calls} plain calls were answered meanwhile"));
     client.close().await;
     Ok(())
 }
@@ -70,12 +54,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--server" => {
-                    server = Some(
-                        arguments
-                            .next()
-                            .context("`--server` needs a program")?
-                            .into(),
-                    );
+                    server = Some(arguments.next().context("`--server` needs a program")?.into());
                 }
                 option if option.starts_with('-') => {
                     bail!("unknown option `{option}`; usage: demo [DIRECTORY] [--server PROGRAM]")
@@ -85,9 +64,7 @@ impl Options {
         }
         let directory = directory.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         Ok(Self {
-            directory: directory
-                .canonicalize()
-                .with_context(|| format!("{directory:?}"))?,
+            directory: directory.canonicalize().with_context(|| format!("{directory:?}"))?,
             server,
         })
     }
@@ -97,9 +74,7 @@ impl Options {
 async fn build_indexer() -> Result<PathBuf> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     build.args(["build", "--quiet", "--example", "indexer"]);
-    build
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdout(Stdio::null());
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).stdout(Stdio::null());
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
@@ -117,10 +92,7 @@ struct Demo {
 
 impl Demo {
     fn say(self, who: &str, what: &str) {
-        println!(
-            "{:7.3} s  {who:<7} {what}",
-            self.start.elapsed().as_secs_f64()
-        );
+        println!("{:7.3} s  {who:<7} {what}", self.start.elapsed().as_secs_f64());
     }
 
     /// Prints a task's messages: of its progress one line per tenth, of its findings the first.
@@ -142,10 +114,7 @@ impl Demo {
                     None => findings += 1,
                 },
                 Some(TaskEvent::Created | TaskEvent::Complete | TaskEvent::Failed) | None => {
-                    self.say(
-                        label,
-                        &format!("{}: {}", message.event, pretty(&message.result)),
-                    );
+                    self.say(label, &format!("{}: {}", message.event, pretty(&message.result)));
                 }
             }
         }
@@ -161,10 +130,7 @@ impl Demo {
             if calls % 100 == 0 {
                 let answer = text(&answer);
                 let took = asked.elapsed().as_micros();
-                self.say(
-                    "plain",
-                    &format!("language_of({file}) = {answer}, in {took} µs"),
-                );
+                self.say("plain", &format!("language_of({file}) = {answer}, in {took} µs"));
             }
             calls += 1;
             tokio::select! {
@@ -183,10 +149,7 @@ fn progress(message: &Message) -> Option<(f64, String)> {
     Some((percent, file.file_name()?.display().to_string()))
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a percentage has few tenths"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a percentage has few tenths")]
 fn tenths(percent: f64) -> i64 {
     (percent / 10.0) as i64
 }
@@ -194,9 +157,5 @@ fn tenths(percent: f64) -> i64 {
 /// A result over several lines, unless it is short.
 fn pretty(result: &Value) -> String {
     let line = result.to_string();
-    if line.len() < 80 {
-        line
-    } else {
-        format!("{result:#}")
-    }
+    if line.len() < 80 { line } else { format!("{result:#}") }
 }

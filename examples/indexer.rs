@@ -115,18 +115,10 @@ fn count(
     updates: &Sender,
 ) -> Result<Index, IndexError> {
     let files = files(directory)?;
-    let mut index = Index {
-        files: 0,
-        lines: 0,
-        bytes: 0,
-        languages: BTreeMap::new(),
-    };
+    let mut index = Index { files: 0, lines: 0, bytes: 0, languages: BTreeMap::new() };
     for (done, file) in files.iter().enumerate() {
         if updates.is_stopped() {
-            return Err(IndexError::Stopped {
-                done,
-                total: files.len(),
-            });
+            return Err(IndexError::Stopped { done, total: files.len() });
         }
         let language = languages.of(file);
         if only.is_none_or(|only| only == language) {
@@ -152,34 +144,20 @@ fn count(
 /// How many lines a text has; a binary file has none.
 fn lines(content: &[u8]) -> u64 {
     let is_binary = content.iter().take(8 << 10).any(|byte| *byte == 0);
-    if is_binary {
-        0
-    } else {
-        content.iter().filter(|byte| **byte == b'\n').count() as u64
-    }
+    if is_binary { 0 } else { content.iter().filter(|byte| **byte == b'\n').count() as u64 }
 }
 
 fn hash(directory: &Path, min_bytes: u64, updates: &Sender) -> Result<Hashes, IndexError> {
     let mut large = files(directory)?;
-    large.retain(|file| {
-        file.metadata()
-            .is_ok_and(|metadata| metadata.len() >= min_bytes)
-    });
+    large.retain(|file| file.metadata().is_ok_and(|metadata| metadata.len() >= min_bytes));
     let mut hashes = Hashes { files: 0, bytes: 0 };
     for (done, file) in large.iter().enumerate() {
         if updates.is_stopped() {
-            return Err(IndexError::Stopped {
-                done,
-                total: large.len(),
-            });
+            return Err(IndexError::Stopped { done, total: large.len() });
         }
         let (bytes, sha256) =
             sha256(file).map_err(|error| IndexError::Read(file.clone(), error))?;
-        updates.blocking_send(Hash {
-            file: file.clone(),
-            bytes,
-            sha256,
-        });
+        updates.blocking_send(Hash { file: file.clone(), bytes, sha256 });
         hashes.files += 1;
         hashes.bytes += bytes;
         updates.progress(done + 1, large.len(), file.display().to_string());
@@ -201,10 +179,7 @@ fn sha256(file: &Path) -> io::Result<(u64, String)> {
         bytes += read as u64;
     }
     let digest = hasher.finalize();
-    Ok((
-        bytes,
-        digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    ))
+    Ok((bytes, digest.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// Every file below a directory, but for what git keeps for itself.
@@ -214,9 +189,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, IndexError> {
     }
     let entries = WalkDir::new(directory).sort_by_file_name().into_iter();
     let entries = entries.filter_entry(|entry| entry.file_name() != ".git");
-    let files = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file());
+    let files = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
     Ok(files.map(walkdir::DirEntry::into_path).collect())
 }
 
@@ -249,9 +222,6 @@ impl Languages {
 
     fn of(&self, file: &Path) -> &'static str {
         let extension = file.extension().and_then(|extension| extension.to_str());
-        extension
-            .and_then(|extension| self.0.get(extension))
-            .copied()
-            .unwrap_or("Other")
+        extension.and_then(|extension| self.0.get(extension)).copied().unwrap_or("Other")
     }
 }

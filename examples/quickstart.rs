@@ -38,8 +38,5 @@ struct Summary {
 
 #[tokio::main]
 async fn main() -> mcpc::Result {
-    Server::new("my-processor")
-        .tools(tools![add, process_data])
-        .serve_stdio()
-        .await
+    Server::new("my-processor").tools(tools![add, process_data]).serve_stdio().await
 }

@@ -24,10 +24,7 @@ impl Parse for Key {
         let name: Ident = input.parse()?;
         let value = match input.parse::<Option<Token![=]>>()? {
             Some(_) if input.is_empty() || input.peek(Token![,]) => {
-                return Err(syn::Error::new(
-                    name.span(),
-                    format!("`{name}` needs a value"),
-                ));
+                return Err(syn::Error::new(name.span(), format!("`{name}` needs a value")));
             }
             Some(_) => Some(input.parse()?),
             None => None,
@@ -43,10 +40,7 @@ fn keys(tokens: TokenStream, known: &[&str], errors: &mut Errors) -> Vec<Key> {
     for key in errors.ok(parsed).into_iter().flatten() {
         let name = key.name.to_string();
         if !known.contains(&name.as_str()) {
-            errors.at(
-                key.name.span(),
-                format!("unknown key `{name}`; {}", suggest(&name, known)),
-            );
+            errors.at(key.name.span(), format!("unknown key `{name}`; {}", suggest(&name, known)));
         } else if keys.iter().any(|earlier| earlier.name == key.name) {
             errors.at(key.name.span(), format!("`{name}` is given twice"));
         } else {
@@ -61,23 +55,14 @@ impl Key {
     fn text(&self, errors: &mut Errors) -> Option<LitStr> {
         let name = &self.name;
         match &self.value {
-            Some(Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            })) if text.value().is_empty() => {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if text.value().is_empty() => {
                 errors.on(text, format!("`{name}` must not be empty"));
                 None
             }
-            Some(Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            })) => Some(text.clone()),
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
             other => {
                 let message = format!("`{name}` takes a string: `{name} = \"..\"`");
-                errors.at(
-                    other.as_ref().map_or(name.span(), |value| value.span()),
-                    message,
-                );
+                errors.at(other.as_ref().map_or(name.span(), |value| value.span()), message);
                 None
             }
         }
@@ -87,16 +72,10 @@ impl Key {
     fn flag(&self, errors: &mut Errors) -> Option<bool> {
         match &self.value {
             None => Some(true),
-            Some(Expr::Lit(ExprLit {
-                lit: Lit::Bool(flag),
-                ..
-            })) => Some(flag.value),
+            Some(Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. })) => Some(flag.value),
             Some(other) => {
                 let name = &self.name;
-                errors.on(
-                    other,
-                    format!("`{name}` is a flag: `{name}` or `{name} = false`"),
-                );
+                errors.on(other, format!("`{name}` is a flag: `{name}` or `{name} = false`"));
                 None
             }
         }
@@ -104,17 +83,13 @@ impl Key {
 
     fn range(&self, errors: &mut Errors) -> Option<Range> {
         match &self.value {
-            Some(Expr::Range(ExprRange {
-                start, limits, end, ..
-            })) => Some(Range {
+            Some(Expr::Range(ExprRange { start, limits, end, .. })) => Some(Range {
                 low: start.as_deref().cloned(),
                 high: end.as_deref().cloned(),
                 exclusive: matches!(limits, RangeLimits::HalfOpen(_)),
             }),
             other => {
-                let span = other
-                    .as_ref()
-                    .map_or(self.name.span(), |value| value.span());
+                let span = other.as_ref().map_or(self.name.span(), |value| value.span());
                 errors.at(span, "`range` takes a range of numbers: `range = 1..=100`");
                 None
             }
@@ -132,15 +107,8 @@ pub(crate) struct ToolKeys {
 }
 
 pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
-    const KNOWN: [&str; 7] = [
-        "name",
-        "title",
-        "description",
-        "read_only",
-        "destructive",
-        "idempotent",
-        "open_world",
-    ];
+    const KNOWN: [&str; 7] =
+        ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
     let mut read = ToolKeys::default();
     for key in keys(tokens, &KNOWN, errors) {
         match key.name.to_string().as_str() {
@@ -171,10 +139,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
     const KNOWN: [&str; 3] = ["default", "rename", "range"];
     let mut read = ArgumentKeys::default();
     let mut tokens = TokenStream::new();
-    for attribute in attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("arg"))
-    {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
         read.span = Some(attribute.path().span());
         match &attribute.meta {
             Meta::List(list) => {
@@ -182,10 +147,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
                 tokens.extend(quote::quote!(#list,));
             }
             Meta::Path(_) | Meta::NameValue(_) => {
-                errors.on(
-                    attribute,
-                    "write what you mean in parentheses: `#[arg(default = 5)]`",
-                );
+                errors.on(attribute, "write what you mean in parentheses: `#[arg(default = 5)]`");
             }
         }
     }

@@ -12,10 +12,7 @@ pub(crate) struct Errors {
 
 impl Errors {
     pub(crate) fn new() -> Self {
-        Self {
-            combined: None,
-            asked: false,
-        }
+        Self { combined: None, asked: false }
     }
 
     /// Notes a mistake at a span.
@@ -49,9 +46,6 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        assert!(
-            self.asked || std::thread::panicking(),
-            "nobody asked for the errors"
-        );
+        assert!(self.asked || std::thread::panicking(), "nobody asked for the errors");
     }
 }

@@ -14,13 +14,7 @@ use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Tool};
 pub(crate) fn tool(tool: &Tool, function: &Function) -> TokenStream {
     let handle = handle(&tool.ident, function);
     let definition = definition(tool);
-    implementation(
-        &tool.ident,
-        &tool.name,
-        function,
-        &quote!(#handle),
-        &definition,
-    )
+    implementation(&tool.ident, &tool.name, function, &quote!(#handle), &definition)
 }
 
 /// The function, its handle, and the handle's `Tool`.
@@ -67,9 +61,8 @@ pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
 
 fn definition(tool: &Tool) -> TokenStream {
     let about = about(tool);
-    let slots: Vec<Ident> = (0..tool.parameters.len())
-        .map(|index| format_ident!("__mcpc_{index}"))
-        .collect();
+    let slots: Vec<Ident> =
+        (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
     let parameters = tool.parameters.iter().map(parameter);
     let returns = returns(&tool.returns);
     let body = body(tool, &slots);
@@ -93,20 +86,13 @@ fn definition(tool: &Tool) -> TokenStream {
 }
 
 fn about(tool: &Tool) -> TokenStream {
-    let Tool {
-        name, description, ..
-    } = tool;
+    let Tool { name, description, .. } = tool;
     let kind = match tool.kind {
         Kind::Plain => quote!(Plain),
         Kind::Background => quote!(Background),
     };
     let title = option(tool.title.as_ref());
-    let Hints {
-        read_only,
-        destructive,
-        idempotent,
-        open_world,
-    } = &tool.hints;
+    let Hints { read_only, destructive, idempotent, open_world } = &tool.hints;
     let [read_only, destructive, idempotent, open_world] =
         [read_only, destructive, idempotent, open_world].map(|hint| option(hint.as_ref()));
     quote! {
@@ -136,13 +122,7 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 /// A parameter's slot. The call stands on the parameter's type, so that a type that cannot be an
 /// argument is reported there, and once.
 fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter {
-        ty,
-        key,
-        description,
-        default,
-        range,
-    } = parameter;
+    let Parameter { ty, key, description, default, range } = parameter;
     let default = default.as_ref().map(|default| default_value(ty, default));
     let range = range.as_ref().map(range_value);
     let settings = quote_spanned! {Span::mixed_site()=>
@@ -157,10 +137,7 @@ fn default_value(ty: &Type, default: &Default) -> TokenStream {
     let value = match default {
         Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
         // So that `default = "text"` works for a `String`.
-        Default::Value(Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        })) => {
+        Default::Value(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
             quote_spanned!(text.span()=> ::core::convert::From::from(#text))
         }
         Default::Value(value) => value.to_token_stream(),
@@ -219,11 +196,7 @@ fn returns(returns: &Returns) -> TokenStream {
             let returns = quote_spanned!(ty.span()=> ::mcpc::__private::returns::<#ty>());
             quote!(let __mcpc_returns = #returns;)
         }
-        Returns::Result {
-            whole,
-            success,
-            failure,
-        } => {
+        Returns::Result { whole, success, failure } => {
             let success = match success {
                 Some(ty) => ty.to_token_stream(),
                 None => quote!(<#whole as ::mcpc::__private::Fallible>::Success),

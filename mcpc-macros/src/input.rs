@@ -18,15 +18,12 @@ pub(crate) struct Function {
 
 /// Parses the item, or says where the attribute belongs.
 pub(crate) fn parse(kind: Kind, item: TokenStream) -> Result<Function, Error> {
-    Function::parse
-        .parse2(item.clone())
-        .map_err(|error| match keyword(item) {
-            Some(keyword) => Error::new_spanned(
-                keyword,
-                format!("{} goes on a free `async fn`", kind.attribute()),
-            ),
-            None => error,
-        })
+    Function::parse.parse2(item.clone()).map_err(|error| match keyword(item) {
+        Some(keyword) => {
+            Error::new_spanned(keyword, format!("{} goes on a free `async fn`", kind.attribute()))
+        }
+        None => error,
+    })
 }
 
 /// The keyword of an item that is no function.
@@ -70,12 +67,7 @@ impl Parse for Function {
         } else {
             Some(input.parse()?)
         };
-        Ok(Self {
-            attributes,
-            visibility,
-            signature,
-            body,
-        })
+        Ok(Self { attributes, visibility, signature, body })
     }
 }
 
@@ -126,15 +118,9 @@ fn doc_line(attribute: &Attribute) -> Option<String> {
     let Meta::NameValue(meta) = &attribute.meta else {
         return None;
     };
-    let Expr::Lit(ExprLit {
-        lit: Lit::Str(text),
-        ..
-    }) = &meta.value
-    else {
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value else {
         return None;
     };
     let text = text.value();
-    meta.path
-        .is_ident("doc")
-        .then(|| text.strip_prefix(' ').unwrap_or(&text).to_owned())
+    meta.path.is_ident("doc").then(|| text.strip_prefix(' ').unwrap_or(&text).to_owned())
 }

@@ -25,10 +25,7 @@ fn distinct(paths: &[Path]) -> Result<(), Error> {
     let mut errors = Errors::new();
     for (index, path) in paths.iter().enumerate() {
         let text = path.to_token_stream().to_string();
-        if paths[..index]
-            .iter()
-            .any(|earlier| earlier.to_token_stream().to_string() == text)
-        {
+        if paths[..index].iter().any(|earlier| earlier.to_token_stream().to_string() == text) {
             errors.on(path, format!("`{}` is listed twice", text.replace(' ', "")));
         }
     }

@@ -31,9 +31,7 @@ pub(crate) fn text(ty: &Type) -> String {
 /// The last segment of a type's path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
-        Type::Path(TypePath {
-            qself: None, path, ..
-        }) => path.segments.last(),
+        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
         _ => None,
     }
 }
@@ -71,10 +69,7 @@ pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T
             }
         }
     }
-    let mut finder = Finder {
-        wanted,
-        found: None,
-    };
+    let mut finder = Finder { wanted, found: None };
     finder.visit_type(ty);
     finder.found
 }
@@ -86,14 +81,12 @@ pub(crate) fn unreadable(ty: &Type) -> Option<(Span, String)> {
             let message = format!("an argument must be owned; write `{}`", owned(reference));
             Some((reference.and_token.span, message))
         }
-        Type::ImplTrait(it) => Some((
-            it.impl_token.span,
-            "`impl Trait` is generic; write the type".to_owned(),
-        )),
-        Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => Some((
-            ty.span(),
-            format!("`{}` cannot be read from JSON", text(ty)),
-        )),
+        Type::ImplTrait(it) => {
+            Some((it.impl_token.span, "`impl Trait` is generic; write the type".to_owned()))
+        }
+        Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => {
+            Some((ty.span(), format!("`{}` cannot be read from JSON", text(ty))))
+        }
         Type::Path(_) if ty.to_token_stream().to_string() == "Self" => {
             Some((ty.span(), "`Self` cannot be read from JSON".to_owned()))
         }
@@ -119,10 +112,7 @@ pub(crate) fn unwritable(ty: &Type) -> Option<(Span, String)> {
 }
 
 fn is_static_str(reference: &TypeReference) -> bool {
-    reference
-        .lifetime
-        .as_ref()
-        .is_some_and(|lifetime| lifetime.ident == "static")
+    reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
         && is_called(&reference.elem, "str")
 }
 

@@ -46,9 +46,7 @@ pub(crate) fn tool(
         ident: function.signature.ident.clone(),
         name,
         title: keys.title.map(|title| title.value()),
-        description: keys
-            .description
-            .map_or_else(|| function.doc(), |text| text.value()),
+        description: keys.description.map_or_else(|| function.doc(), |text| text.value()),
         hints: keys.hints,
         parameters,
         returns,
@@ -104,10 +102,7 @@ fn name(keys: &ToolKeys, signature: &Signature, errors: &mut Errors) -> String {
         Some(literal) => (literal.value(), literal.span()),
         None => (signature.ident.unraw().to_string(), signature.ident.span()),
     };
-    if let Some(wrong) = name
-        .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c))
-    {
+    if let Some(wrong) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c)) {
         let message = format!(
             "a tool's name is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"
         );
@@ -121,11 +116,7 @@ fn name(keys: &ToolKeys, signature: &Signature, errors: &mut Errors) -> String {
 }
 
 fn reserved(name: &str) -> String {
-    let what = if name.contains("mcpc") {
-        "is how clients find MCPC"
-    } else {
-        "controls tasks"
-    };
+    let what = if name.contains("mcpc") { "is how clients find MCPC" } else { "controls tasks" };
     format!("`{name}` {what}; choose another name")
 }
 
@@ -149,10 +140,7 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Par
         } else if let Some((span, message)) = types::find(&typed.ty, types::unreadable) {
             errors.at(span, message);
         }
-        if parameters
-            .iter()
-            .any(|earlier| earlier.key == parameter.key)
-        {
+        if parameters.iter().any(|earlier| earlier.key == parameter.key) {
             let message = format!("two arguments have the JSON key `{}`", parameter.key);
             errors.on(&typed.pat, message);
         }
@@ -168,10 +156,7 @@ fn parameter(typed: &PatType, errors: &mut Errors) -> Option<Parameter> {
             &pattern.ident
         }
         pattern => {
-            errors.on(
-                pattern,
-                "an argument needs a plain name; it becomes the JSON key",
-            );
+            errors.on(pattern, "an argument needs a plain name; it becomes the JSON key");
             return None;
         }
     };
@@ -179,14 +164,9 @@ fn parameter(typed: &PatType, errors: &mut Errors) -> Option<Parameter> {
         Some(rename) => (rename.value(), rename.span()),
         None => (ident.unraw().to_string(), ident.span()),
     };
-    let special = ["Sender", "State"]
-        .iter()
-        .any(|name| types::is_called(&typed.ty, name));
+    let special = ["Sender", "State"].iter().any(|name| types::is_called(&typed.ty, name));
     if let (true, Some(span)) = (special, keys.span) {
-        errors.at(
-            span,
-            "`#[arg(..)]` is about the arguments of the call, and this is none",
-        );
+        errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
     Some(Parameter {
@@ -243,11 +223,7 @@ fn returns(output: &ReturnType, errors: &mut Errors) -> Returns {
         Some(segment) if segment.ident == "Result" => {
             let mut types = types::generic_types(segment).into_iter().cloned();
             let (success, failure) = (types.next(), types.next());
-            Returns::Result {
-                whole: ty,
-                success,
-                failure,
-            }
+            Returns::Result { whole: ty, success, failure }
         }
         _ => Returns::Value(ty),
     }

@@ -84,9 +84,7 @@ impl Message {
     /// else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str::<Self>(text)
-            .ok()
-            .filter(Self::is_valid)
+        serde_json::from_str::<Self>(text).ok().filter(Self::is_valid)
     }
 
     fn is_valid(&self) -> bool {
@@ -287,10 +285,7 @@ impl TaskLine {
 /// Appends `text` as the inside of a JSON string, leaving non-ASCII as it is.
 fn push_escaped(line: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\'))
-    {
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
         line.extend_from_slice(&rest[..at]);
         push_escape(line, rest[at]);
         rest = &rest[at + 1..];
@@ -321,20 +316,13 @@ fn push_escape(line: &mut Vec<u8>, byte: u8) {
 mod tests {
     use super::*;
 
-    const ADDRESS: Address<'static> = Address {
-        session_id: "s \"1\"",
-        task_id: "t\n1",
-        tool_name: "tool",
-    };
+    const ADDRESS: Address<'static> =
+        Address { session_id: "s \"1\"", task_id: "t\n1", tool_name: "tool" };
 
     #[test]
     fn a_prepared_line_is_the_plain_line() {
-        for text in [
-            "",
-            "å∑🦀\"\\\n",
-            "\u{1}\u{8}\u{c}\r\t\u{1f}\u{7f}",
-            &"x\"y".repeat(9999),
-        ] {
+        for text in ["", "å∑🦀\"\\\n", "\u{1}\u{8}\u{c}\r\t\u{1f}\u{7f}", &"x\"y".repeat(9999)]
+        {
             for event in [TaskEvent::Update, TaskEvent::Complete, TaskEvent::Failed] {
                 let result = Json::text(text);
                 let mut plain = Vec::new();

@@ -61,9 +61,7 @@ impl Metadata {
     pub(crate) fn ids(self) -> Ids {
         Ids {
             session_id: self.session_id.unwrap_or_else(|| DEFAULT_SESSION.into()),
-            task_id: self
-                .task_id
-                .unwrap_or_else(|| Uuid::new_v4().to_string().into()),
+            task_id: self.task_id.unwrap_or_else(|| Uuid::new_v4().to_string().into()),
         }
     }
 }
@@ -75,10 +73,7 @@ fn take_id(object: &mut JsonObject, argument: &str, key: &str) -> Result<Option<
             Err(format!("`{argument}.{key}` must not be empty"))
         }
         Some(Value::String(id)) => Ok(Some(id.into())),
-        Some(other) => Err(format!(
-            "`{argument}.{key}` must be a string, got {}",
-            kind(&other)
-        )),
+        Some(other) => Err(format!("`{argument}.{key}` must be a string, got {}", kind(&other))),
     }
 }
 
@@ -101,9 +96,7 @@ mod tests {
     use serde_json::json;
 
     fn take(arguments: Value) -> (Result<Metadata, String>, Value) {
-        let Value::Object(mut arguments) = arguments else {
-            panic!("arguments are an object")
-        };
+        let Value::Object(mut arguments) = arguments else { panic!("arguments are an object") };
         (Metadata::take(&mut arguments), Value::Object(arguments))
     }
 
@@ -133,12 +126,7 @@ mod tests {
         assert_eq!(take(json!({"a": 1})).0, Ok(Metadata::default()));
         let ids = take(json!({"_metadata": {}})).0.expect("valid").ids();
         assert_eq!(&*ids.session_id, "default");
-        assert_eq!(
-            Uuid::parse_str(&ids.task_id)
-                .expect("a uuid")
-                .get_version_num(),
-            4
-        );
+        assert_eq!(Uuid::parse_str(&ids.task_id).expect("a uuid").get_version_num(), 4);
         let both = json!({"_metadata": {"mcpc_task_id": "t"}, "mcpc_params": {"session_id": "s"}});
         assert_eq!(take(both).0, Ok(metadata(Some("s"), Some("t"))));
     }

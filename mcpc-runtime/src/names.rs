@@ -31,9 +31,7 @@ impl Dialect {
     /// The dialect whose handshake is a call of the tool `name`.
     #[must_use]
     pub fn of_handshake(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|dialect| dialect.handshake() == name)
+        Self::ALL.into_iter().find(|dialect| dialect.handshake() == name)
     }
 
     /// The tool whose call is this dialect's handshake.
@@ -78,17 +76,11 @@ pub struct MetadataKeys {
 
 impl MetadataKeys {
     /// `_metadata`, up to 0.2.4.
-    pub const UNDERSCORE: Self = Self {
-        argument: "_metadata",
-        session_id: "mcpc_session_id",
-        task_id: "mcpc_task_id",
-    };
+    pub const UNDERSCORE: Self =
+        Self { argument: "_metadata", session_id: "mcpc_session_id", task_id: "mcpc_task_id" };
     /// `mcpc_params`, from 0.2.6.
-    pub const PARAMS: Self = Self {
-        argument: "mcpc_params",
-        session_id: "session_id",
-        task_id: "task_id",
-    };
+    pub const PARAMS: Self =
+        Self { argument: "mcpc_params", session_id: "session_id", task_id: "task_id" };
     /// Both forms; the first one that names an id decides.
     pub const ALL: [Self; 2] = [Self::UNDERSCORE, Self::PARAMS];
 }

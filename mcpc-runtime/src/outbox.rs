@@ -161,11 +161,7 @@ fn callback_message(text: &str) -> ServerJsonRpcMessage {
 
 impl Pending {
     pub(crate) fn new(form: Form) -> Self {
-        Self {
-            items: Items::new(form),
-            room: 0,
-            reply_bytes: 0,
-        }
+        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
     }
 
     fn clear(&mut self) {
@@ -230,20 +226,14 @@ impl Items {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox")
-            .field("room", &self.0.room)
-            .finish_non_exhaustive()
+        f.debug_struct("Outbox").field("room", &self.0.room).finish_non_exhaustive()
     }
 }
 
 impl Outbox {
     /// An outbox that collects messages in one form.
     pub(crate) fn new(form: Form) -> Self {
-        let queue = Queue {
-            pending: Pending::new(form),
-            reply_bytes: 0,
-            state: State::Open,
-        };
+        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
@@ -440,24 +430,15 @@ enum GateState {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
-            .field("open", &self.0.open)
-            .finish_non_exhaustive()
+        f.debug_struct("Gate").field("open", &self.0.open).finish_non_exhaustive()
     }
 }
 
 impl Gate {
     pub(crate) fn new(outbox: Outbox) -> Self {
-        let state = GateState::Closed {
-            held: Pending::new(outbox.0.form),
-            on_cancel: None,
-        };
+        let state = GateState::Closed { held: Pending::new(outbox.0.form), on_cancel: None };
         let (open, state) = (AtomicBool::new(false), Mutex::new(state));
-        Self(Arc::new(GateShared {
-            outbox,
-            open,
-            state,
-        }))
+        Self(Arc::new(GateShared { outbox, open, state }))
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

@@ -96,10 +96,7 @@ impl<T: Serialize + JsonSchema + Send + 'static> Output for T {
     fn into_success(self) -> Outcome {
         let json = Json::new(&self)
             .map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
-        Ok(Success {
-            json,
-            content: content(&self),
-        })
+        Ok(Success { json, content: content(&self) })
     }
 }
 
@@ -132,9 +129,7 @@ fn content(value: &dyn Any) -> Option<CallToolResult> {
     } else if let Some(audio) = value.downcast_ref::<AudioContent>() {
         vec![ContentBlock::Audio(audio.clone())]
     } else {
-        vec![ContentBlock::Resource(
-            value.downcast_ref::<EmbeddedResource>()?.clone(),
-        )]
+        vec![ContentBlock::Resource(value.downcast_ref::<EmbeddedResource>()?.clone())]
     };
     Some(CallToolResult::success(blocks))
 }
@@ -168,10 +163,7 @@ impl<E> Clone for Fails<E> {
 #[doc(hidden)]
 #[must_use]
 pub fn returns<T: Output>() -> Returns<T> {
-    Returns {
-        schema: T::schema,
-        into_outcome: T::into_success,
-    }
+    Returns { schema: T::schema, into_outcome: T::into_success }
 }
 
 impl<T> Returns<T> {

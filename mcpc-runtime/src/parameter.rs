@@ -27,6 +27,10 @@ use crate::task::Sender;
     note = "derive `serde::Deserialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
 )]
 pub trait Parameter: Sized + Send + 'static {
+    /// Whether the value is an argument of the call.
+    #[doc(hidden)]
+    const IS_ARGUMENT: bool = false;
+
     /// Where the value comes from.
     #[doc(hidden)]
     fn source(generator: &mut SchemaGenerator) -> Source;
@@ -59,6 +63,7 @@ pub struct Slot<T> {
     name: &'static str,
     description: &'static str,
     settings: Settings<T>,
+    is_argument: bool,
     source: fn(&mut SchemaGenerator) -> Source,
     take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
 }
@@ -73,27 +78,19 @@ pub struct Settings<T> {
 
 impl<T> fmt::Debug for Slot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Slot").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Settings<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("range", &self.range)
-            .finish_non_exhaustive()
+        f.debug_struct("Settings").field("range", &self.range).finish_non_exhaustive()
     }
 }
 
 impl<T> Default for Settings<T> {
     fn default() -> Self {
-        Self {
-            default: None,
-            default_json: None,
-            range: None,
-        }
+        Self { default: None, default_json: None, range: None }
     }
 }
 
@@ -131,6 +128,7 @@ pub fn parameter<T: Parameter>(
         name,
         description,
         settings,
+        is_argument: T::IS_ARGUMENT,
         source: T::source,
         take: T::take,
     }
@@ -143,6 +141,7 @@ impl<T> Slot<T> {
         Description {
             name: self.name,
             description: self.description,
+            is_argument: self.is_argument,
             source: self.source,
             has_default: self.settings.default.is_some(),
             default: self
@@ -166,6 +165,7 @@ impl<T> Slot<T> {
 pub struct Description {
     pub(crate) name: &'static str,
     description: &'static str,
+    pub(crate) is_argument: bool,
     pub(crate) source: fn(&mut SchemaGenerator) -> Source,
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.
@@ -194,10 +194,7 @@ impl Description {
         if let Some(default) = &self.default {
             object.insert("default".into(), default.clone());
         }
-        Property {
-            schema: schema.to_value(),
-            required: !optional && !self.has_default,
-        }
+        Property { schema: schema.to_value(), required: !optional && !self.has_default }
     }
 }
 
@@ -290,6 +287,8 @@ trait ReadArgument: DeserializeOwned + Send + 'static {
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Parameter for T {
+    const IS_ARGUMENT: bool = true;
+
     fn source(generator: &mut SchemaGenerator) -> Source {
         Source::Argument {
             schema: generator.subschema_for::<T>(),
@@ -393,10 +392,7 @@ pub struct StateType {
 
 impl StateType {
     fn of<T: 'static>() -> Self {
-        Self {
-            id: TypeId::of::<T>(),
-            name: std::any::type_name::<T>(),
-        }
+        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
     }
 }
 
@@ -412,8 +408,7 @@ impl fmt::Debug for States {
 
 impl States {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0
-            .insert(TypeId::of::<T>(), Box::new(State::new(value)));
+        self.0.insert(TypeId::of::<T>(), Box::new(State::new(value)));
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {
@@ -421,10 +416,7 @@ impl States {
     }
 
     fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        self.0
-            .get(&TypeId::of::<T>())?
-            .downcast_ref::<State<T>>()
-            .cloned()
+        self.0.get(&TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
     }
 }
 
@@ -489,16 +481,10 @@ impl Bound {
     }
 
     fn of(number: &Number) -> Option<Self> {
-        number
-            .as_i128()
-            .map(Self::Integer)
-            .or_else(|| number.as_f64().map(Self::Float))
+        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "one of the two is a float already"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
     fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
@@ -527,11 +513,7 @@ impl Range {
     /// The range between two ends; an end that is `None` is open.
     #[must_use]
     pub fn new(low: Option<Bound>, high: Option<Bound>, exclusive: bool) -> Self {
-        Self {
-            low,
-            high,
-            exclusive,
-        }
+        Self { low, high, exclusive }
     }
 
     /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
@@ -540,16 +522,13 @@ impl Range {
             return None;
         };
         let value = Bound::of(number)?;
-        let above = self
-            .low
-            .is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
+        let above =
+            self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
         let below = self.high.is_none_or(|high| {
-            value
-                .compare(high)
-                .is_some_and(|order| match self.exclusive {
-                    true => order.is_lt(),
-                    false => order.is_le(),
-                })
+            value.compare(high).is_some_and(|order| match self.exclusive {
+                true => order.is_lt(),
+                false => order.is_le(),
+            })
         });
         (!above || !below).then(|| format!("{number} is not in {self}"))
     }
@@ -559,11 +538,7 @@ impl Range {
             schema.insert("minimum".into(), low.into());
         }
         if let Some(high) = self.high.and_then(Bound::json) {
-            let key = if self.exclusive {
-                "exclusiveMaximum"
-            } else {
-                "maximum"
-            };
+            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
             schema.insert(key.into(), high.into());
         }
     }

@@ -29,15 +29,8 @@ impl Registry {
                 });
             }
         }
-        let listed = tools
-            .iter()
-            .map(|tool| tool.list(states))
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            tools,
-            by_name,
-            listed,
-        })
+        let listed = tools.iter().map(|tool| tool.list(states)).collect::<Result<_>>()?;
+        Ok(Self { tools, by_name, listed })
     }
 
     /// The tool called `name`.
@@ -50,10 +43,7 @@ impl Registry {
             Some(&index) => Ok(&self.tools[index]),
             None => {
                 let known = self.tools.iter().map(|tool| tool.about.name);
-                Err(format!(
-                    "unknown tool `{name}`{}",
-                    did_you_mean(name, known)
-                ))
+                Err(format!("unknown tool `{name}`{}", did_you_mean(name, known)))
             }
         }
     }

@@ -46,10 +46,8 @@ pub(crate) fn object(
 ) -> JsonObject {
     let mut schema = JsonObject::new();
     schema.insert("type".into(), "object".into());
-    let properties: Map<String, Value> = properties
-        .into_iter()
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .collect();
+    let properties: Map<String, Value> =
+        properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     schema.insert("properties".into(), properties.into());
     if !required.is_empty() {
         schema.insert("required".into(), json!(required));

@@ -171,10 +171,7 @@ impl Server {
 
     fn build(self) -> Result<Arc<Shared>> {
         let registry = Registry::new(self.tools, &self.states)?;
-        let limits = Limits {
-            tasks: self.max_tasks,
-            bytes_per_task: BYTES_PER_TASK,
-        };
+        let limits = Limits { tasks: self.max_tasks, bytes_per_task: BYTES_PER_TASK };
         Ok(Arc::new(Shared {
             registry,
             states: self.states,
@@ -205,10 +202,7 @@ fn end(shared: &Arc<Shared>, owner: Owner) -> End {
     Box::pin(async move {
         shared.log.stop_all(owner);
         let limit = shared.grace + Duration::from_secs(5);
-        if tokio::time::timeout(limit, shared.log.idle(owner))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(limit, shared.log.idle(owner)).await.is_err() {
             tracing::warn!("tasks were cut off at the end of the connection");
         }
     })

@@ -42,9 +42,7 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("registry", &self.registry)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 
@@ -57,13 +55,7 @@ impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        Self {
-            tools: ToolService {
-                shared,
-                owner,
-                handshake: AtomicBool::new(false),
-            },
-        }
+        Self { tools: ToolService { shared, owner, handshake: AtomicBool::new(false) } }
     }
 
     pub(crate) fn owner(&self) -> Owner {
@@ -140,9 +132,7 @@ impl ServerHandler for ToolService {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(
-            self.shared.registry.list().to_vec(),
-        ))
+        Ok(ListToolsResult::with_all_items(self.shared.registry.list().to_vec()))
     }
 
     async fn call_tool(
@@ -193,23 +183,12 @@ impl ToolService {
             Kind::Plain => {
                 let states = &self.shared.states;
                 let problems = Vec::new();
-                let body = prepare(
-                    tool,
-                    Inputs {
-                        arguments,
-                        problems,
-                        sender: None,
-                        states,
-                    },
-                )?;
+                let body = prepare(tool, Inputs { arguments, problems, sender: None, states })?;
                 run(tool.about.name, body, context).await
             }
             Kind::Background => {
                 let handshake = self.handshake.load(Ordering::Relaxed);
-                let way = choose(Shown {
-                    metadata: metadata.present,
-                    handshake,
-                });
+                let way = choose(Shown { metadata: metadata.present, handshake });
                 let gate = context.extensions.get::<Gate>();
                 match (way, gate) {
                     (Way::Callbacks, Some(gate)) => {
@@ -217,8 +196,7 @@ impl ToolService {
                     }
                     // Without a gate of ours there is no way to send a callback.
                     (Way::Callbacks, None) | (Way::Waiting, _) => {
-                        self.run_to_end(tool, arguments, metadata.ids(), context)
-                            .await
+                        self.run_to_end(tool, arguments, metadata.ids(), context).await
                     }
                 }
             }
@@ -241,15 +219,8 @@ impl ToolService {
         gate.on_cancel(move || {
             log.stop(&key);
         });
-        let Ids {
-            session_id,
-            task_id,
-        } = &ids;
-        let text = created(Address {
-            session_id,
-            task_id,
-            tool_name: name,
-        });
+        let Ids { session_id, task_id } = &ids;
+        let text = created(Address { session_id, task_id, tool_name: name });
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
 
@@ -263,11 +234,7 @@ impl ToolService {
     ) -> Result<CallToolResult, String> {
         let key = self.key(&ids);
         let task = self.create(tool, ids, Delivery::Log)?;
-        let reader = self
-            .shared
-            .log
-            .reader(&key)
-            .ok_or("the task is not known")?;
+        let reader = self.shared.log.reader(&key).ok_or("the task is not known")?;
         self.launch(tool, arguments, task)?;
         tokio::select! {
             biased;
@@ -293,26 +260,13 @@ impl ToolService {
 
     /// Takes the task's id and its place among the running tasks.
     fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
-        let worker = self
-            .shared
-            .log
-            .create(self.key(&ids))
-            .map_err(|error| match error {
-                CreateError::Running => {
-                    format!(
-                        "the task id `{}` belongs to a task that is still running",
-                        ids.task_id
-                    )
-                }
-                CreateError::Full { .. } => format!("{error}; try again later"),
-            })?;
-        Ok(NewTask::new(
-            tool.about.name,
-            ids,
-            delivery,
-            worker,
-            self.shared.grace,
-        ))
+        let worker = self.shared.log.create(self.key(&ids)).map_err(|error| match error {
+            CreateError::Running => {
+                format!("the task id `{}` belongs to a task that is still running", ids.task_id)
+            }
+            CreateError::Full { .. } => format!("{error}; try again later"),
+        })?;
+        Ok(NewTask::new(tool.about.name, ids, delivery, worker, self.shared.grace))
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -324,12 +278,7 @@ impl ToolService {
     ) -> Result<(), String> {
         let sender = task.sender();
         let states = &self.shared.states;
-        let inputs = Inputs {
-            arguments,
-            problems: Vec::new(),
-            sender: Some(&sender),
-            states,
-        };
+        let inputs = Inputs { arguments, problems: Vec::new(), sender: Some(&sender), states };
         match prepare(tool, inputs) {
             Ok(body) => {
                 task.spawn(body);
@@ -343,10 +292,7 @@ impl ToolService {
     }
 
     fn key(&self, ids: &Ids) -> Key {
-        Key {
-            owner: self.owner,
-            task_id: Arc::from(&*ids.task_id),
-        }
+        Key { owner: self.owner, task_id: Arc::from(&*ids.task_id) }
     }
 }
 

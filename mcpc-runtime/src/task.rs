@@ -160,11 +160,7 @@ impl NewTask {
     ) -> Self {
         let stop = worker.stopped().clone();
         let worker = Some(worker);
-        let progression = Progression {
-            worker,
-            deferred: None,
-            broken: None,
-        };
+        let progression = Progression { worker, deferred: None, broken: None };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -179,9 +175,7 @@ impl NewTask {
 
     /// The sender that the body is given.
     pub(crate) fn sender(&self) -> Sender {
-        Sender {
-            task: Arc::clone(&self.task),
-        }
+        Sender { task: Arc::clone(&self.task) }
     }
 
     /// Runs the body as a task of its own.
@@ -237,22 +231,14 @@ fn terminal(outcome: Outcome) -> Event {
     match outcome {
         Ok(success) => {
             let (result, content) = success.into_parts();
-            Event {
-                event: TaskEvent::Complete,
-                result,
-                content,
-            }
+            Event { event: TaskEvent::Complete, result, content }
         }
         Err(error) => failed(&error),
     }
 }
 
 fn failed(reason: &str) -> Event {
-    Event {
-        event: TaskEvent::Failed,
-        result: Json::text(reason),
-        content: None,
-    }
+    Event { event: TaskEvent::Failed, result: Json::text(reason), content: None }
 }
 
 /// What to say about a tool that panicked.
@@ -327,10 +313,7 @@ impl Sender {
     /// everything is done.
     pub fn progress(&self, done: impl Quantity, total: impl Quantity, text: impl AsRef<str>) {
         let percent = percent(done.to_f64(), total.to_f64());
-        let progress = ProgressUpdate {
-            status: text.as_ref(),
-            progress: percent,
-        };
+        let progress = ProgressUpdate { status: text.as_ref(), progress: percent };
         match self.update(&progress) {
             Ok(event) => self.task.append_latest(event),
             Err(reason) => self.task.break_off(reason),
@@ -398,11 +381,7 @@ impl Sender {
 
     fn update<T: Serialize>(&self, value: &T) -> Result<Event, String> {
         match Json::new(value) {
-            Ok(result) => Ok(Event {
-                event: TaskEvent::Update,
-                result,
-                content: None,
-            }),
+            Ok(result) => Ok(Event { event: TaskEvent::Update, result, content: None }),
             Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
         }
     }
@@ -421,11 +400,7 @@ struct ProgressUpdate<'a> {
 }
 
 fn percent(done: f64, total: f64) -> f64 {
-    let percent = if total == 0.0 {
-        100.0
-    } else {
-        100.0 * done / total
-    };
+    let percent = if total == 0.0 { 100.0 } else { 100.0 * done / total };
     (percent * 100.0).round().clamp(0.0, 100.0 * 100.0) / 100.0
 }
 

@@ -105,22 +105,13 @@ impl Definition {
         returns: Returns<T>,
         prepare: Box<Prepare>,
     ) -> Self {
-        Self {
-            about,
-            parameters,
-            output_schema: returns.schema,
-            prepare,
-        }
+        Self { about, parameters, output_schema: returns.schema, prepare }
     }
 
     /// The body of a call with these inputs, or every problem of the call.
     pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
         let body = (self.prepare)(&mut inputs);
-        let Inputs {
-            arguments,
-            mut problems,
-            ..
-        } = inputs;
+        let Inputs { arguments, mut problems, .. } = inputs;
         problems.extend(arguments.keys().map(|name| self.unknown_argument(name)));
         match body {
             Some(body) if problems.is_empty() => Ok(body),
@@ -129,7 +120,8 @@ impl Definition {
     }
 
     fn unknown_argument(&self, name: &str) -> String {
-        let known = self.parameters.iter().map(|parameter| parameter.name);
+        let arguments = self.parameters.iter().filter(|parameter| parameter.is_argument);
+        let known = arguments.map(|argument| argument.name);
         format!("unknown argument `{name}`{}", did_you_mean(name, known))
     }
 
@@ -154,10 +146,7 @@ impl Definition {
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {
-                    return Err(Error::MissingState {
-                        tool: about.name,
-                        state: state.name,
-                    });
+                    return Err(Error::MissingState { tool: about.name, state: state.name });
                 }
             }
         }
@@ -177,18 +166,10 @@ impl Definition {
 
 impl Hints {
     fn annotations(self) -> Option<ToolAnnotations> {
-        let Self {
-            read_only,
-            destructive,
-            idempotent,
-            open_world,
-        } = self;
-        [read_only, destructive, idempotent, open_world]
-            .iter()
-            .any(Option::is_some)
-            .then(|| {
-                ToolAnnotations::from_raw(None, read_only, destructive, idempotent, open_world)
-            })
+        let Self { read_only, destructive, idempotent, open_world } = self;
+        [read_only, destructive, idempotent, open_world].iter().any(Option::is_some).then(|| {
+            ToolAnnotations::from_raw(None, read_only, destructive, idempotent, open_world)
+        })
     }
 }
 

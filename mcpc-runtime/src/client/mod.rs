@@ -68,10 +68,7 @@ pub enum ClientError {
 /// The text of a reply, all of its parts together.
 pub fn text(reply: &CallToolResult) -> String {
     let parts = reply.content.iter().filter_map(|content| content.as_text());
-    parts
-        .map(|part| part.text.as_str())
-        .collect::<Vec<_>>()
-        .join("\n")
+    parts.map(|part| part.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// A connection to an MCP server, with an ear for MCPC.
@@ -107,16 +104,9 @@ impl Client {
     /// When the program cannot be started, or does not answer as MCP asks.
     pub async fn spawn(mut command: Command) -> Result<Self, ClientError> {
         use std::process::Stdio;
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(ClientError::Spawn)?;
-        let pipes = child
-            .stdout
-            .take()
-            .zip(child.stdin.take())
-            .expect("both were just asked for");
+        let pipes = child.stdout.take().zip(child.stdin.take()).expect("both were just asked for");
         let transport = IntoTransport::<RoleClient, _, _>::into_transport(pipes);
         Self::over(Erased::new(transport), Some(child)).await
     }
@@ -132,13 +122,7 @@ impl Client {
             .map_err(|error| ClientError::Initialize(Box::new(error)))?;
         let session_id = Uuid::new_v4().to_string();
         let keys = Mutex::new(Dialect::V0_2_1.metadata());
-        Ok(Self {
-            running,
-            routes,
-            session_id,
-            keys,
-            child,
-        })
+        Ok(Self { running, routes, session_id, keys, child })
     }
 
     /// Greets the server in one dialect after the other, the one that counts most first, and goes on
@@ -231,9 +215,7 @@ impl Client {
             tracing::warn!(%error, "the connection's loop died");
         }
         if let Some(mut child) = self.child
-            && tokio::time::timeout(EXIT_LIMIT, child.wait())
-                .await
-                .is_err()
+            && tokio::time::timeout(EXIT_LIMIT, child.wait()).await.is_err()
         {
             tracing::warn!("the server does not end; it is killed");
             let _ = child.kill().await;

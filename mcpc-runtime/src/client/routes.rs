@@ -38,21 +38,13 @@ impl Routes {
     pub(super) fn task(&self, task_id: String) -> Task {
         let (sender, receiver) = unbounded_channel();
         let started = Arc::new(AtomicBool::new(false));
-        let route = TaskRoute {
-            sender,
-            started: Arc::clone(&started),
-        };
+        let route = TaskRoute { sender, started: Arc::clone(&started) };
         let mut listeners = self.listeners();
         if !listeners.closed {
             listeners.tasks.insert(task_id.clone(), route);
         }
         drop(listeners);
-        Task {
-            messages: Messages(receiver),
-            task_id,
-            started,
-            routes: self.clone(),
-        }
+        Task { messages: Messages(receiver), task_id, started, routes: self.clone() }
     }
 
     /// Listens to everything.
@@ -68,9 +60,7 @@ impl Routes {
     /// Hands a message to whoever listens to it.
     pub(super) fn publish(&self, message: Message) {
         let mut listeners = self.listeners();
-        listeners
-            .all
-            .retain(|listener| listener.send(message.clone()).is_ok());
+        listeners.all.retain(|listener| listener.send(message.clone()).is_ok());
         let Some(task_id) = message.task_id.clone() else {
             return;
         };

@@ -28,10 +28,7 @@ impl Listening {
     ///
     /// `created` is published from here, too, and so always before the updates that follow it.
     fn publish(&self, id: &RequestId, result: &CallToolResult) -> bool {
-        let texts = result
-            .content
-            .iter()
-            .filter_map(|content| content.as_text());
+        let texts = result.content.iter().filter_map(|content| content.as_text());
         for message in texts.filter_map(|content| Message::parse(&content.text)) {
             self.routes.publish(message);
         }

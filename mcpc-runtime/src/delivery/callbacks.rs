@@ -17,12 +17,7 @@ pub(crate) struct Callbacks {
 impl Callbacks {
     pub(crate) fn new(gate: Gate, ids: Ids, tool_name: &'static str) -> Self {
         let line = TaskLine::new(address(&ids, tool_name));
-        Self {
-            gate,
-            line,
-            ids,
-            tool_name,
-        }
+        Self { gate, line, ids, tool_name }
     }
 
     pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
@@ -34,13 +29,7 @@ impl Callbacks {
     }
 
     pub(crate) fn push(&self, event: &Event, room: Room<'_>) {
-        self.gate.push(
-            &EventCallback {
-                callbacks: self,
-                event,
-            },
-            room,
-        );
+        self.gate.push(&EventCallback { callbacks: self, event }, room);
     }
 
     pub(crate) fn server_event(&self, event: &str, data: &Json) -> TextCallback {
@@ -57,11 +46,7 @@ impl Callbacks {
 }
 
 fn address<'a>(ids: &'a Ids, tool_name: &'a str) -> Address<'a> {
-    Address {
-        session_id: &ids.session_id,
-        task_id: &ids.task_id,
-        tool_name,
-    }
+    Address { session_id: &ids.session_id, task_id: &ids.task_id, tool_name }
 }
 
 struct EventCallback<'a> {
@@ -71,9 +56,7 @@ struct EventCallback<'a> {
 
 impl Callback for EventCallback<'_> {
     fn push_line(&self, lines: &mut Vec<u8>) {
-        self.callbacks
-            .line
-            .push(lines, self.event.event, &self.event.result);
+        self.callbacks.line.push(lines, self.event.event, &self.event.result);
     }
 
     fn text(&self) -> String {

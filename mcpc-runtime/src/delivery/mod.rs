@@ -29,11 +29,7 @@ pub(crate) enum Way {
 
 /// The best way that the client has shown it understands.
 pub(crate) fn choose(shown: Shown) -> Way {
-    if shown.metadata || shown.handshake {
-        Way::Callbacks
-    } else {
-        Way::Waiting
-    }
+    if shown.metadata || shown.handshake { Way::Callbacks } else { Way::Waiting }
 }
 
 /// What a task's `Sender` pushes to, besides the log.
@@ -83,13 +79,7 @@ mod tests {
             (false, true, Way::Callbacks),
             (false, false, Way::Waiting),
         ] {
-            assert_eq!(
-                choose(Shown {
-                    metadata,
-                    handshake
-                }),
-                way
-            );
+            assert_eq!(choose(Shown { metadata, handshake }), way);
         }
     }
 }

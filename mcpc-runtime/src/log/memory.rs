@@ -77,11 +77,7 @@ impl Events {
 impl MemoryLog {
     pub(crate) fn new(limits: Limits) -> Self {
         let (tasks, forgotten) = Default::default();
-        Self(Arc::new(Shared {
-            limits,
-            tasks,
-            forgotten,
-        }))
+        Self(Arc::new(Shared { limits, tasks, forgotten }))
     }
 
     fn record(&self, key: &Key) -> Option<Arc<Record>> {
@@ -106,9 +102,9 @@ impl Front for MemoryLog {
         let running = tasks.len();
         match tasks.entry(key.clone()) {
             Entry::Occupied(_) => Err(CreateError::Running),
-            Entry::Vacant(_) if running >= self.0.limits.tasks => Err(CreateError::Full {
-                limit: self.0.limits.tasks,
-            }),
+            Entry::Vacant(_) if running >= self.0.limits.tasks => {
+                Err(CreateError::Full { limit: self.0.limits.tasks })
+            }
             Entry::Vacant(vacant) => {
                 let record = Arc::new(Record {
                     events: Mutex::default(),
@@ -116,18 +112,13 @@ impl Front for MemoryLog {
                     stop: CancellationToken::new(),
                 });
                 vacant.insert(Arc::clone(&record));
-                Ok(Box::new(MemoryWorker {
-                    log: self.clone(),
-                    key,
-                    record,
-                }))
+                Ok(Box::new(MemoryWorker { log: self.clone(), key, record }))
             }
         }
     }
 
     fn reader(&self, key: &Key) -> Option<Box<dyn Reader>> {
-        self.record(key)
-            .map(|record| Box::new(MemoryReader(record)) as Box<dyn Reader>)
+        self.record(key).map(|record| Box::new(MemoryReader(record)) as Box<dyn Reader>)
     }
 
     fn stop(&self, key: &Key) -> bool {
@@ -141,11 +132,7 @@ impl Front for MemoryLog {
     fn stop_all(&self, owner: Owner) {
         let records: Vec<_> = {
             let tasks = self.0.tasks();
-            tasks
-                .iter()
-                .filter(|(key, _)| key.owner == owner)
-                .map(|(_, it)| it.clone())
-                .collect()
+            tasks.iter().filter(|(key, _)| key.owner == owner).map(|(_, it)| it.clone()).collect()
         };
         for record in records {
             record.stop.cancel();
@@ -223,24 +210,14 @@ mod tests {
     use super::*;
     use crate::message::{Json, TaskEvent};
 
-    const LIMITS: Limits = Limits {
-        tasks: 2,
-        bytes_per_task: 10,
-    };
+    const LIMITS: Limits = Limits { tasks: 2, bytes_per_task: 10 };
 
     fn key(owner: u64, task_id: &str) -> Key {
-        Key {
-            owner: Owner(owner),
-            task_id: task_id.into(),
-        }
+        Key { owner: Owner(owner), task_id: task_id.into() }
     }
 
     fn update(text: &str) -> Event {
-        Event {
-            event: TaskEvent::Update,
-            result: Json::text(text),
-            content: None,
-        }
+        Event { event: TaskEvent::Update, result: Json::text(text), content: None }
     }
 
     fn numbers(page: &Page) -> Vec<u64> {
@@ -279,18 +256,9 @@ mod tests {
         let (page, ()) = tokio::join!(reader.after(0), later);
         assert_eq!(numbers(&page.expect("open")), [1]);
         drop(worker);
-        assert!(
-            log.reader(&key).is_none(),
-            "a dropped worker's task is forgotten"
-        );
-        assert_eq!(
-            numbers(&reader.after(0).await.expect("still readable")),
-            [1]
-        );
-        assert!(
-            reader.after(1).await.is_none(),
-            "and nothing more will come"
-        );
+        assert!(log.reader(&key).is_none(), "a dropped worker's task is forgotten");
+        assert_eq!(numbers(&reader.after(0).await.expect("still readable")), [1]);
+        assert!(reader.after(1).await.is_none(), "and nothing more will come");
     }
 
     #[test]
@@ -299,10 +267,7 @@ mod tests {
         let first = log.create(key(1, "a")).expect("free");
         assert_eq!(log.create(key(1, "a")).err(), Some(CreateError::Running));
         let _second = log.create(key(2, "a")).expect("another owner's id");
-        assert_eq!(
-            log.create(key(3, "a")).err(),
-            Some(CreateError::Full { limit: 2 })
-        );
+        assert_eq!(log.create(key(3, "a")).err(), Some(CreateError::Full { limit: 2 }));
         drop(first);
         assert!(log.create(key(1, "a")).is_ok());
         assert!(!log.stop(&key(1, "a")), "it was forgotten at once");

@@ -31,11 +31,9 @@ impl<R: ServiceRole, T: Transport<R>> DynTransport<R> for T {
     }
 
     fn close(&mut self) -> Boxed<'_, Result<(), AnyError>> {
-        Box::pin(async move {
-            Transport::close(self)
-                .await
-                .map_err(|error| AnyError(error.into()))
-        })
+        Box::pin(
+            async move { Transport::close(self).await.map_err(|error| AnyError(error.into())) },
+        )
     }
 }
 

@@ -19,10 +19,7 @@ pub(crate) struct Gates {
 
 impl Gates {
     pub(crate) fn new(outbox: Outbox) -> Self {
-        Self {
-            outbox,
-            closed: HashMap::new(),
-        }
+        Self { outbox, closed: HashMap::new() }
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
@@ -64,8 +61,7 @@ impl Gates {
             Entry::Occupied(_) => {
                 let problem = format!("a request with the id {id} is still unanswered");
                 let error = ErrorData::invalid_request(problem, None);
-                self.outbox
-                    .push_message(JsonRpcMessage::error(error, Some(id.clone())));
+                self.outbox.push_message(JsonRpcMessage::error(error, Some(id.clone())));
                 false
             }
         }

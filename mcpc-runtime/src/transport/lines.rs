@@ -9,7 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{
+    CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest,
+    ConstString as _, JsonRpcMessage, ServerJsonRpcMessage,
+};
 use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -44,9 +47,7 @@ pub(crate) struct Lines {
 
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines")
-            .field("outbox", &self.outbox)
-            .finish_non_exhaustive()
+        f.debug_struct("Lines").field("outbox", &self.outbox).finish_non_exhaustive()
     }
 }
 
@@ -79,8 +80,7 @@ impl Lines {
                     Err(None) => continue,
                 },
                 Line::TooLong => {
-                    self.outbox
-                        .push_line(Refusal::too_long().to_line().as_bytes());
+                    self.outbox.push_line(Refusal::too_long().to_line().as_bytes());
                     continue;
                 }
                 Line::End => return None,
@@ -133,9 +133,7 @@ impl Transport<RoleServer> for Lines {
     async fn close(&mut self) -> Result<(), Infallible> {
         self.outbox.close();
         if let Some(mut writer) = self.writer.take()
-            && tokio::time::timeout(CLOSE_LIMIT, &mut writer)
-                .await
-                .is_err()
+            && tokio::time::timeout(CLOSE_LIMIT, &mut writer).await.is_err()
         {
             tracing::warn!("the client does not read; what it has not taken is dropped");
             self.outbox.die();
@@ -194,14 +192,7 @@ struct LineReader {
 impl LineReader {
     fn new(reader: Reader) -> Self {
         let buffer = Vec::with_capacity(8 << 10);
-        Self {
-            reader,
-            buffer,
-            start: 0,
-            searched: 0,
-            skipping: false,
-            ended: false,
-        }
+        Self { reader, buffer, start: 0, searched: 0, skipping: false, ended: false }
     }
 
     async fn next(&mut self) -> Line<'_> {
@@ -264,11 +255,7 @@ struct Refusal {
 impl Refusal {
     fn too_long() -> Self {
         let message = format!("a message must not be longer than {MAX_LINE} bytes");
-        Self {
-            id: Value::Null,
-            code: -32600,
-            message,
-        }
+        Self { id: Value::Null, code: -32600, message }
     }
 
     fn to_line(&self) -> String {
@@ -289,7 +276,26 @@ fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
         return Err(None);
     }
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))
+    let message = serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))?;
+    match malformed_call(&message) {
+        Some(problem) => Err(refuse(line, &problem)),
+        None => Ok(message),
+    }
+}
+
+/// What is wrong with a call of a tool that rmcp took for a method it does not know.
+fn malformed_call(message: &ClientJsonRpcMessage) -> Option<serde_json::Error> {
+    let JsonRpcMessage::Request(request) = message else {
+        return None;
+    };
+    let ClientRequest::CustomRequest(custom) = &request.request else {
+        return None;
+    };
+    if custom.method != CallToolRequestMethod::VALUE {
+        return None;
+    }
+    let params = custom.params.clone().unwrap_or_default();
+    serde_json::from_value::<CallToolRequestParams>(params).err()
 }
 
 #[cold]
@@ -298,11 +304,7 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Ok(value) => value,
         Err(error) => {
             let message = format!("this line is no JSON: {error}");
-            return Some(Refusal {
-                id: Value::Null,
-                code: -32700,
-                message,
-            });
+            return Some(Refusal { id: Value::Null, code: -32700, message });
         }
     };
     let id = match value.get("id") {
@@ -320,9 +322,5 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Some(Value::String(method)) => (-32602, format!("invalid parameters of `{method}`")),
         _ => (-32600, "this is no JSON-RPC 2.0 message".to_owned()),
     };
-    Some(Refusal {
-        id,
-        code,
-        message: format!("{what}: {problem}"),
-    })
+    Some(Refusal { id, code, message: format!("{what}: {problem}") })
 }

@@ -28,9 +28,7 @@ pub(crate) struct Wrapped {
 
 impl fmt::Debug for Wrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wrapped")
-            .field("outbox", &self.outbox)
-            .finish_non_exhaustive()
+        f.debug_struct("Wrapped").field("outbox", &self.outbox).finish_non_exhaustive()
     }
 }
 
@@ -85,14 +83,7 @@ impl Transport<RoleServer> for Wrapped {
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let Self {
-                inner,
-                outbox,
-                pending,
-                sending,
-                end,
-                ..
-            } = self;
+            let Self { inner, outbox, pending, sending, end, .. } = self;
             tokio::select! {
                 sent = advance(outbox, pending, sending) => self.ended |= !sent,
                 message = inner.receive(), if !self.ended && !outbox.is_full() => match message {

@@ -1,0 +1,341 @@
+//! A task's life, on paused time: created, updates, and exactly one end, whatever happens.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mcpc::{Sender, Server, State, tools};
+use serde_json::{Value, json};
+use support::{Wire, text};
+use tokio::time::{Instant, sleep};
+
+/// Counts bodies that were dropped or came to their end.
+#[derive(Clone, Default)]
+struct Gone(Arc<AtomicUsize>);
+
+impl Gone {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs for ten seconds and does what it is told when it is stopped.
+#[mcpc::background]
+async fn work(on_stop: String, counter: State<Gone>, updates: Sender) -> Result<String, String> {
+    let _gone = (*counter).clone();
+    tokio::select! {
+        () = sleep(Duration::from_secs(10)) => return Ok("done".to_owned()),
+        () = updates.stopped() => updates.send("stopping").await,
+    }
+    match on_stop.as_str() {
+        "finish" => Ok("finished early".to_owned()),
+        "fail" => Err("gave up".to_owned()),
+        "linger" => {
+            sleep(Duration::from_secs(2)).await;
+            Ok("finished late".to_owned())
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot deploy")]
+struct DeployError(#[source] Cause);
+
+#[derive(Debug, thiserror::Error)]
+#[error("no space left on {0}")]
+struct Cause(&'static str);
+
+#[mcpc::background]
+async fn deploy() -> Result<(), DeployError> {
+    Err(DeployError(Cause("disk 3")))
+}
+
+#[mcpc::background]
+async fn deploy_anyhow() -> anyhow::Result<()> {
+    Err(anyhow::Error::from(DeployError(Cause("disk 3"))).context("while deploying"))
+}
+
+#[mcpc::background]
+async fn deploy_boxed() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    Err(Box::new(DeployError(Cause("disk 3"))))
+}
+
+#[mcpc::background]
+async fn explode(late: bool, updates: Sender) -> String {
+    if late {
+        updates.send("ticking").await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    panic!("the {} is gone", "fuse");
+}
+
+#[mcpc::tool]
+async fn explode_plainly() -> String {
+    panic!("no fuse at all");
+}
+
+/// Serializes to an error.
+struct Unspeakable;
+
+impl serde::Serialize for Unspeakable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no words"))
+    }
+}
+
+#[mcpc::background]
+async fn say_the_unspeakable(updates: Sender) -> String {
+    updates.send(Unspeakable).await;
+    unreachable!("the runtime ends the task here")
+}
+
+#[mcpc::background]
+async fn report(updates: Sender) {
+    updates.progress(1u8, 3.0f32, "one");
+    updates.progress(2usize, 3u64, String::from("two"));
+    updates.emit("weather", json!({"sky": "blue"})).await;
+    updates.send((updates.session_id(), updates.task_id())).await;
+}
+
+/// Leaves a clone of its sender behind, which goes on talking.
+#[mcpc::background]
+async fn haunt(updates: Sender) -> &'static str {
+    let ghost = updates.clone();
+    tokio::spawn(async move {
+        sleep(Duration::from_secs(1)).await;
+        ghost.send("boo").await;
+        ghost.progress(1, 1, "boo");
+        ghost.emit("boo", ()).await;
+    });
+    "gone"
+}
+
+#[mcpc::tool]
+async fn nap(counter: State<Gone>) -> &'static str {
+    let _gone = (*counter).clone();
+    sleep(Duration::from_secs(60)).await;
+    "rested"
+}
+
+fn server(gone: &Gone) -> Server {
+    Server::new("lifecycle").state(gone.clone()).tools(tools![
+        work,
+        deploy,
+        deploy_anyhow,
+        deploy_boxed,
+        explode,
+        explode_plainly,
+        say_the_unspeakable,
+        report,
+        haunt,
+        nap,
+    ])
+}
+
+async fn connect() -> (Wire, Gone) {
+    let gone = Gone::default();
+    (Wire::connect(server(&gone)).await, gone)
+}
+
+/// Starts a tool as a task and returns all of its events.
+async fn events(wire: &mut Wire, tool: &str, arguments: Value) -> Vec<(String, Value)> {
+    wire.start("t", tool, arguments).await;
+    wire.task().await
+}
+
+fn event(event: &str, result: Value) -> (String, Value) {
+    (event.to_owned(), result)
+}
+
+fn created(tool: &str) -> (String, Value) {
+    event("created", json!(format!("Started {tool}")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn ok_is_complete() {
+    let (mut wire, _) = connect().await;
+    let started = Instant::now();
+    let events = events(&mut wire, "work", json!({"on_stop": ""})).await;
+    assert_eq!(events, [created("work"), event("complete", json!("done"))]);
+    assert_eq!(started.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn err_is_failed_with_its_sources() {
+    let (mut wire, _) = connect().await;
+    for (tool, text) in [
+        ("deploy", "cannot deploy: no space left on disk 3"),
+        ("deploy_anyhow", "while deploying: cannot deploy: no space left on disk 3"),
+        ("deploy_boxed", "cannot deploy: no space left on disk 3"),
+    ] {
+        let events = events(&mut wire, tool, json!({})).await;
+        assert_eq!(events, [created(tool), event("failed", json!(text))]);
+        assert_eq!(wire.ask(tool, json!({})).await, (text.to_owned(), true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_failed_and_the_server_goes_on() {
+    let (mut wire, _) = connect().await;
+    let text = "tool `explode` panicked: the fuse is gone";
+    let seen = events(&mut wire, "explode", json!({"late": false})).await;
+    assert_eq!(seen, [created("explode"), event("failed", json!(text))]);
+    let seen = events(&mut wire, "explode", json!({"late": true})).await;
+    assert_eq!(seen[1..], [event("update", json!("ticking")), event("failed", json!(text))]);
+    assert_eq!(wire.ask("explode", json!({"late": true})).await, (text.to_owned(), true));
+    let text = "tool `explode_plainly` panicked: no fuse at all";
+    assert_eq!(wire.ask("explode_plainly", json!({})).await, (text.to_owned(), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_no_json_ends_the_task() {
+    let (mut wire, _) = connect().await;
+    let events = events(&mut wire, "say_the_unspeakable", json!({})).await;
+    let text = "an update cannot be written as JSON: no words";
+    assert_eq!(events[1..], [event("failed", json!(text))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_reports() {
+    let (mut wire, _) = connect().await;
+    let events = events(&mut wire, "report", json!({})).await;
+    assert_eq!(
+        events,
+        [
+            created("report"),
+            event("update", json!({"status": "one", "progress": 33.33})),
+            event("update", json!({"status": "two", "progress": 66.67})),
+            event("weather", json!({"sky": "blue"})),
+            event("update", json!(["s", "t"])),
+            event("complete", json!(null)),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_outlives_its_task_says_nothing() {
+    let (mut wire, _) = connect().await;
+    let events = events(&mut wire, "haunt", json!({})).await;
+    assert_eq!(events, [created("haunt"), event("complete", json!("gone"))]);
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_call_that_is_cancelled_stops_its_task() {
+    let (mut wire, gone) = connect().await;
+    let before = gone.count();
+    for (on_stop, seconds) in [("finish", 0), ("linger", 2), ("ignore", 5)] {
+        let running = gone.count();
+        wire.call(on_stop, "work", json!({"on_stop": on_stop})).await;
+        sleep(Duration::from_secs(1)).await;
+        wire.cancel(on_stop).await;
+        let cancelled = Instant::now();
+        while gone.count() == running {
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(cancelled.elapsed().as_secs(), seconds, "{on_stop}");
+    }
+    assert_eq!(gone.count() - before, 3);
+    assert_eq!(wire.finish().await, [""; 0], "a cancelled call is not answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_call_that_is_cancelled_is_dropped() {
+    let (mut wire, gone) = connect().await;
+    wire.call(1, "nap", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    let before = gone.count();
+    wire.cancel(1).await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(gone.count() - before, 1);
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+/// The end of the input stops every task; each may end by itself within the grace.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_input_stops_tasks() {
+    for (on_stop, seconds, end) in [
+        ("finish", 0, event("complete", json!("finished early"))),
+        ("fail", 0, event("failed", json!("gave up"))),
+        ("linger", 2, event("complete", json!("finished late"))),
+        ("ignore", 5, event("failed", json!("stopped"))),
+    ] {
+        let (mut wire, gone) = connect().await;
+        wire.start("t", "work", json!({"on_stop": on_stop})).await;
+        assert_eq!(wire.message().await["event"], "created");
+        sleep(Duration::from_secs(1)).await;
+        let (before, ended) = (gone.count(), Instant::now());
+        let rest: Vec<Value> = wire.finish().await.iter().map(|line| support::parse(line)).collect();
+        assert_eq!(ended.elapsed().as_secs(), seconds, "{on_stop}");
+        assert!(gone.count() > before, "the body is gone");
+        let messages: Vec<Value> = rest.iter().map(|line| support::parse(&text(line))).collect();
+        let [stopping, last] = messages.as_slice() else { panic!("{messages:?}") };
+        assert_eq!(stopping["result"], "stopping");
+        assert_eq!((&last["event"], &last["result"]), (&json!(end.0), &end.1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_grace_can_be_set() {
+    let gone = Gone::default();
+    let mut wire = Wire::connect(server(&gone).grace(Duration::from_secs(1))).await;
+    wire.start("t", "work", json!({"on_stop": "ignore"})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    let ended = Instant::now();
+    assert_eq!(wire.finish().await.len(), 2);
+    assert_eq!(ended.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_in_flight_are_answered_at_the_end_of_the_input() {
+    let (mut wire, _) = connect().await;
+    wire.call(1, "work", json!({"on_stop": "finish"})).await;
+    sleep(Duration::from_secs(1)).await;
+    let rest = wire.finish().await;
+    assert_eq!(rest.len(), 1);
+    assert_eq!(text(&support::parse(&rest[0])), "finished early");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_vanishes_stops_its_tasks() {
+    let (mut wire, gone) = connect().await;
+    wire.start("t", "work", json!({"on_stop": "ignore"})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    let Wire { lines, input, server } = wire;
+    let before = gone.count();
+    drop((lines, input));
+    server.await.expect("no panic").expect("no error");
+    assert!(gone.count() > before);
+}
+
+#[tokio::test]
+async fn a_client_that_never_says_a_word_is_no_error() {
+    let wire = Wire::open(server(&Gone::default()));
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_server_refuses_to_be_built_of_parts_that_do_not_fit() {
+    #[mcpc::tool(name = "nap")]
+    async fn other() {}
+
+    let serve = |server: Server| server.serve_io(tokio::io::empty(), tokio::io::sink());
+    let error = serve(server(&Gone::default()).tools(tools![other])).await.expect_err("a duplicate");
+    let text = error.to_string();
+    assert!(text.starts_with("two tools are called `nap`: tests/lifecycle.rs:"), "{text}");
+    let error = serve(Server::new("poor").tools(tools![nap])).await.expect_err("no state");
+    assert_eq!(
+        error.to_string(),
+        "the tool `nap` takes `State<lifecycle::Gone>`; give the server one with `Server::state`"
+    );
+}

@@ -1,0 +1,137 @@
+//! A raw client: it writes lines and reads lines, and believes nothing.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::time::Duration;
+
+use mcpc::Server;
+use serde_json::{Value, json};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
+use tokio::task::JoinHandle;
+
+pub(crate) const CALLBACK: &str = "MCPC_CALLBACK";
+
+pub(crate) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}"#;
+
+/// One connection to a server in this process.
+pub(crate) struct Wire {
+    pub(crate) lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    pub(crate) input: WriteHalf<DuplexStream>,
+    pub(crate) server: JoinHandle<mcpc::Result>,
+}
+
+impl Wire {
+    /// Connects without a word.
+    pub(crate) fn open(server: Server) -> Self {
+        Self::open_with_buffer(server, 1 << 16)
+    }
+
+    /// Connects over a pipe that holds `bytes` bytes.
+    pub(crate) fn open_with_buffer(server: Server, bytes: usize) -> Self {
+        let (ours, theirs) = tokio::io::duplex(bytes);
+        let (reader, writer) = tokio::io::split(theirs);
+        let server = tokio::spawn(server.serve_io(reader, writer));
+        let (reader, input) = tokio::io::split(ours);
+        Self { lines: BufReader::new(reader).lines(), input, server }
+    }
+
+    /// Connects and initializes.
+    pub(crate) async fn connect(server: Server) -> Self {
+        let mut wire = Self::open(server);
+        wire.initialize().await;
+        wire
+    }
+
+    pub(crate) async fn initialize(&mut self) {
+        self.send(INITIALIZE).await;
+        assert_eq!(self.value().await["id"], "init");
+        self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+    }
+
+    pub(crate) async fn send(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.expect("the server reads");
+    }
+
+    pub(crate) async fn call(&mut self, id: impl Into<Value>, tool: &str, arguments: Value) {
+        self.send(&call(id, tool, arguments)).await;
+    }
+
+    /// Calls a tool as task `task_id` of session `s`.
+    pub(crate) async fn start(&mut self, task_id: &str, tool: &str, mut arguments: Value) {
+        arguments["_metadata"] = json!({"mcpc_session_id": "s", "mcpc_task_id": task_id});
+        self.call(task_id, tool, arguments).await;
+    }
+
+    pub(crate) async fn cancel(&mut self, id: impl Into<Value>) {
+        let params = json!({"requestId": id.into()});
+        let method = "notifications/cancelled";
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()).await;
+    }
+
+    /// The next line; panics at the end of the stream.
+    pub(crate) async fn line(&mut self) -> String {
+        self.try_line().await.expect("a line")
+    }
+
+    pub(crate) async fn try_line(&mut self) -> Option<String> {
+        self.lines.next_line().await.expect("the server writes UTF-8")
+    }
+
+    pub(crate) async fn value(&mut self) -> Value {
+        parse(&self.line().await)
+    }
+
+    /// Calls a tool and returns the text of its reply, and whether it is an error.
+    pub(crate) async fn ask(&mut self, tool: &str, arguments: Value) -> (String, bool) {
+        self.call("ask", tool, arguments).await;
+        let reply = self.value().await;
+        assert_eq!(reply["id"], "ask", "{reply}");
+        (text(&reply), reply["result"]["isError"] == true)
+    }
+
+    /// The next line as an MCPC message, whether it came as a reply or as a callback.
+    pub(crate) async fn message(&mut self) -> Value {
+        parse(&text(&self.value().await))
+    }
+
+    /// Every message up to the first terminal one, as pairs of event and result.
+    pub(crate) async fn task(&mut self) -> Vec<(String, Value)> {
+        let mut events = Vec::new();
+        loop {
+            let message = self.message().await;
+            let event = message["event"].as_str().expect("an event").to_owned();
+            let ended = event == "complete" || event == "failed";
+            events.push((event, message["result"].clone()));
+            if ended {
+                return events;
+            }
+        }
+    }
+
+    /// Ends the input and reads what is left; then the server must have ended well.
+    pub(crate) async fn finish(mut self) -> Vec<String> {
+        self.input.shutdown().await.expect("the server reads");
+        let mut rest = Vec::new();
+        while let Some(line) = self.try_line().await {
+            rest.push(line);
+        }
+        self.server.await.expect("no panic").expect("no error");
+        rest
+    }
+}
+
+pub(crate) fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> String {
+    let params = json!({"name": tool, "arguments": arguments});
+    json!({"jsonrpc": "2.0", "id": id.into(), "method": "tools/call", "params": params}).to_string()
+}
+
+pub(crate) fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+/// The text of a reply or callback.
+pub(crate) fn text(reply: &Value) -> String {
+    let text = reply["result"]["content"][0]["text"].as_str();
+    text.unwrap_or_else(|| panic!("no text in {reply}")).to_owned()
+}

@@ -1,0 +1,211 @@
+//! What is wrong gets the answer that says so, and the server goes on.
+
+use std::time::Duration;
+
+use mcpc::{Sender, Server, State, tools};
+use serde_json::{Value, json};
+
+use crate::support::{Wire, text};
+
+#[mcpc::tool]
+async fn add(a: i64, #[arg(default = 1, range = -10..=10)] b: i64) -> i64 {
+    a + b
+}
+
+#[mcpc::background]
+async fn wait(seconds: u64, label: Option<String>, updates: Sender) -> Option<String> {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+        () = updates.stopped() => {}
+    }
+    label
+}
+
+/// Counts the updates that were ever sent.
+#[mcpc::tool]
+async fn greet(name: String, greeting: State<String>) -> String {
+    format!("{}, {name}", *greeting)
+}
+
+fn server() -> Server {
+    Server::new("bad").state("Hello".to_owned()).tools(tools![add, wait, greet])
+}
+
+/// Asks, and expects an error that says exactly this.
+async fn refused(wire: &mut Wire, tool: &str, arguments: Value, expected: &str) {
+    assert_eq!(wire.ask(tool, arguments).await, (expected.to_owned(), true));
+    let (text, is_error) = wire.ask("greet", json!({"name": "you"})).await;
+    assert_eq!((text.as_str(), is_error), ("Hello, you", false), "the server goes on");
+}
+
+#[tokio::test]
+async fn tools_and_arguments() {
+    let mut wire = Wire::connect(server()).await;
+    for (tool, arguments, expected) in [
+        ("ad", json!({}), "unknown tool `ad`; did you mean `add`?"),
+        ("zebra", json!({}), "unknown tool `zebra`; known are `add`, `wait`, `greet`"),
+        ("add", json!({}), "argument `a` is missing"),
+        (
+            "add",
+            json!({"a": "1", "b": 11, "c": 1, "aa": 2}),
+            "argument `a`: invalid type: string \"1\", expected i64\n\
+             argument `b`: 11 is not in -10..=10\n\
+             unknown argument `c`; known are `a`, `b`\n\
+             unknown argument `aa`; did you mean `a`?",
+        ),
+        ("wait", json!({"label": "x"}), "argument `seconds` is missing"),
+        (
+            "wait",
+            json!({"seconds": -1}),
+            "argument `seconds`: invalid value: integer `-1`, expected u64",
+        ),
+        (
+            "wait",
+            json!({"seconds": 0, "updates": 1}),
+            "unknown argument `updates`; known are `seconds`, `label`",
+        ),
+    ] {
+        refused(&mut wire, tool, arguments, expected).await;
+    }
+    assert_eq!(wire.ask("add", json!({"a": 1, "b": null})).await, ("2".to_owned(), false));
+}
+
+#[tokio::test]
+async fn metadata() {
+    let mut wire = Wire::connect(server()).await;
+    let object = "must be an object with";
+    for (metadata, expected) in [
+        (
+            json!({"_metadata": 5}),
+            format!("`_metadata` {object} `mcpc_session_id` and `mcpc_task_id`, got the number 5"),
+        ),
+        (
+            json!({"mcpc_params": "x"}),
+            format!("`mcpc_params` {object} `session_id` and `task_id`, got the string \"x\""),
+        ),
+        (
+            json!({"_metadata": null}),
+            format!("`_metadata` {object} `mcpc_session_id` and `mcpc_task_id`, got null"),
+        ),
+        (
+            json!({"_metadata": {"mcpc_session_id": 1}}),
+            "`_metadata.mcpc_session_id` must be a string, got the number 1".to_owned(),
+        ),
+        (
+            json!({"_metadata": {"mcpc_task_id": ""}}),
+            "`_metadata.mcpc_task_id` must not be empty".to_owned(),
+        ),
+        (
+            json!({"mcpc_params": {"task_id": ["t"]}}),
+            "`mcpc_params.task_id` must be a string, got an array".to_owned(),
+        ),
+    ] {
+        for (tool, mut arguments) in [("add", json!({"a": 1})), ("wait", json!({"seconds": 0}))] {
+            arguments
+                .as_object_mut()
+                .expect("an object")
+                .extend(metadata.as_object().expect("an object").clone());
+            refused(&mut wire, tool, arguments, &expected).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_is_refused_while_its_task_runs_and_free_afterwards() {
+    let mut wire = Wire::connect(server()).await;
+    wire.start("t", "wait", json!({"seconds": 10, "label": "first"})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    let ids = json!({"mcpc_task_id": "t"});
+    let arguments = json!({"seconds": 0, "_metadata": ids});
+    let expected = "the task id `t` belongs to a task that is still running";
+    refused(&mut wire, "wait", arguments.clone(), expected).await;
+    assert_eq!(wire.task().await, [("complete".to_owned(), json!("first"))]);
+    wire.call(2, "wait", arguments).await;
+    assert_eq!(wire.task().await.len(), 2, "created and complete");
+}
+
+#[tokio::test]
+async fn bad_arguments_start_no_task() {
+    let mut wire = Wire::connect(server()).await;
+    wire.start("t", "wait", json!({"seconds": "soon"})).await;
+    let reply = wire.value().await;
+    assert_eq!(reply["result"]["isError"], true, "{reply}");
+    wire.start("t", "wait", json!({"seconds": 0})).await;
+    let events = wire.task().await;
+    assert_eq!(events[0], ("created".to_owned(), json!("Started wait")), "the id is free");
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_says_so() {
+    let mut wire = Wire::connect(server().max_tasks(2)).await;
+    for id in ["a", "b"] {
+        wire.start(id, "wait", json!({"seconds": 10})).await;
+        assert_eq!(wire.message().await["event"], "created");
+    }
+    let expected = "2 tasks are running, which is this server's limit; try again later";
+    refused(&mut wire, "wait", json!({"seconds": 0}), expected).await;
+}
+
+#[tokio::test]
+async fn lines_that_are_no_messages() {
+    let mut wire = Wire::connect(server()).await;
+    for (line, id, code) in [
+        ("{not json", json!(null), -32700),
+        ("[]", json!(null), -32600),
+        (r#"{"jsonrpc":"2.0","id":7}"#, json!(7), -32600),
+        (r#"{"jsonrpc":"1.0","id":8,"method":"ping"}"#, json!(8), -32602),
+        (
+            r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":5}}"#,
+            json!("x"),
+            -32602,
+        ),
+    ] {
+        wire.send(line).await;
+        let reply = wire.value().await;
+        assert_eq!((&reply["id"], &reply["error"]["code"]), (&id, &json!(code)), "{line}: {reply}");
+    }
+    for ignored in [
+        "",
+        "   ",
+        r#"{"jsonrpc":"2.0","method":"notifications/of_something_else","params":[1]}"#,
+        r#"{"jsonrpc":"2.0","id":99,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":99,"error":{"code":"no number"}}"#,
+    ] {
+        wire.send(ignored).await;
+    }
+    let (text, _) = wire.ask("greet", json!({"name": "you"})).await;
+    assert_eq!(text, "Hello, you");
+}
+
+#[tokio::test]
+async fn a_stray_line_before_the_handshake_is_no_reason_to_end() {
+    let mut wire = Wire::open(server());
+    wire.send("").await;
+    wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).await;
+    wire.initialize().await;
+    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_unanswered_cannot_be_used_again() {
+    let mut wire = Wire::connect(server()).await;
+    wire.call(1, "wait", json!({"seconds": 5, "label": "first"})).await;
+    wire.call(1, "wait", json!({"seconds": 1, "label": "second"})).await;
+    let refusal = wire.value().await;
+    assert_eq!(refusal["error"]["code"], -32600);
+    assert_eq!(refusal["error"]["message"], "a request with the id 1 is still unanswered");
+    assert_eq!(text(&wire.value().await), "first");
+}
+
+#[tokio::test]
+async fn an_overlong_line_is_answered_and_skipped() {
+    let mut wire = Wire::connect(server()).await;
+    let (start, end) = (r#"{"jsonrpc":"2.0","id":1,"method":""#, r#""}"#);
+    wire.send(&format!("{start}{}{end}", "x".repeat(17 << 20))).await;
+    let reply = wire.value().await;
+    assert_eq!(reply["error"]["code"], -32600);
+    assert_eq!(reply["id"], Value::Null);
+    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+}

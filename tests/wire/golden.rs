@@ -1,0 +1,188 @@
+//! Our lines are the reference's, byte for byte, but for `annotations`, which we leave out.
+
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+
+use crate::support::{CALLBACK, Wire, parse};
+
+#[mcpc::tool]
+async fn echo(text: String) -> String {
+    text
+}
+
+#[mcpc::background]
+async fn bg(count: Option<u32>, text: Option<String>, updates: Sender) -> Value {
+    let count = count.unwrap_or(0);
+    for i in 0..count {
+        updates.send(json!({"i": i, "text": text})).await;
+    }
+    json!({"n": count, "text": text})
+}
+
+#[mcpc::background]
+async fn bg_fail(count: u32, updates: Sender) -> Result<(), String> {
+    for i in 0..count {
+        updates.send(json!({"i": i})).await;
+    }
+    Err("Error: deliberate failure".to_owned())
+}
+
+#[mcpc::background]
+async fn emit(event: String, data: Option<Value>, updates: Sender) {
+    updates.emit(&event, data).await;
+}
+
+#[mcpc::background]
+async fn repeat(value: Value, updates: Sender) -> Value {
+    updates.send(&value).await;
+    value
+}
+
+fn server(name: &str) -> Server {
+    Server::new(name).tools(tools![echo, bg, bg_fail, emit, repeat])
+}
+
+/// A line of a client's and the server's lines that followed it.
+struct Exchange {
+    sent: String,
+    answered: Vec<String>,
+}
+
+/// Reads what a reference client and server said to each other. The reference sends updates before
+/// the reply that announces their task; we put the reply first.
+fn exchanges(transcript: &str) -> Vec<Exchange> {
+    let mut exchanges: Vec<Exchange> = Vec::new();
+    for line in transcript.lines().map(parse) {
+        let text = line["line"].as_str().expect("a line").to_owned();
+        if line["from"] == "client" {
+            exchanges.push(Exchange { sent: text, answered: Vec::new() });
+        } else {
+            let answered = &mut exchanges.last_mut().expect("a request first").answered;
+            answered.push(text.replace(r#","annotations":null"#, ""));
+        }
+    }
+    for exchange in &mut exchanges {
+        exchange.answered.sort_by_key(|line| is_callback(line));
+    }
+    exchanges
+}
+
+fn is_callback(line: &str) -> bool {
+    parse(line)["id"] == CALLBACK
+}
+
+async fn replay(name: &str, transcript: &str) {
+    let mut wire = Wire::connect(server(name)).await;
+    let mut events = 0;
+    for Exchange { sent, answered } in exchanges(transcript) {
+        wire.send(&sent).await;
+        if sent.contains(r#""name":"emit""#) {
+            // The reference's server sends the event from a plain tool, ours from a task.
+            events += 1;
+            let lines = [wire.line().await, wire.line().await, wire.line().await];
+            assert_eq!(lines[1], *answered.last().expect("the event"));
+            continue;
+        }
+        for expected in answered {
+            assert_eq!(wire.line().await, expected);
+        }
+    }
+    assert_eq!(events, 2, "the transcript has server events");
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_lines_are_those_of_0_2_1() {
+    replay("ref021", include_str!("../golden/0.2.1.jsonl")).await;
+}
+
+#[tokio::test]
+async fn the_lines_are_those_of_0_2_6() {
+    replay("ref026std", include_str!("../golden/0.2.6.jsonl")).await;
+}
+
+#[tokio::test]
+async fn the_handshake_between_them_is_answered_as_the_older_one() {
+    let mut wire = Wire::connect(server("ref021")).await;
+    let (text, is_error) = wire.ask("_is_mcpc_enabled", json!({})).await;
+    assert!(!is_error);
+    assert_eq!(
+        text,
+        r#"{"mcpc_enabled":true,"mcpc_version":"0.2.1","mcpc_provider":"ref021","mcpc_direct_updates":true}"#
+    );
+}
+
+#[tokio::test]
+async fn any_result_is_written_as_the_reference_writes_it() {
+    for case in include_str!("../golden/values.jsonl").lines().map(parse) {
+        let mut wire = Wire::connect(server("values")).await;
+        wire.start("task", "repeat", json!({"value": case["value"]})).await;
+        assert_eq!(wire.message().await["event"], "created");
+        for event in ["update", "complete"] {
+            assert_eq!(wire.line().await, case[event].as_str().expect("a line"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_result_of_a_mebibyte_arrives_whole() {
+    let value = json!({"text": "å\"\\\n🦀\u{1}".repeat(1 << 17), "list": [null, 20.0, i64::MIN]});
+    let mut wire = Wire::connect(server("large")).await;
+    wire.start("task", "repeat", json!({"value": value})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    for event in ["update", "complete"] {
+        let message = format!(
+            r#"{{"type":"task","event":"{event}","session_id":"s","task_id":"task","tool_name":"repeat","result":{value},"protocol":"mcpc"}}"#
+        );
+        let line = wire.line().await;
+        assert!(line.len() > 1 << 20);
+        assert_eq!(
+            line,
+            format!(
+                r#"{{"jsonrpc":"2.0","id":"MCPC_CALLBACK","result":{{"content":[{{"type":"text","text":{}}}],"isError":false}}}}"#,
+                Value::from(message)
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_the_protocol_is_listed() {
+    let mut wire = Wire::connect(server("list")).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
+    let list = wire.line().await;
+    for name in ["mcpc", "_metadata"] {
+        assert!(!list.contains(name), "{list}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_carry_the_id_of_callbacks() {
+    let mut wire = Wire::connect(server("ids")).await;
+    wire.call(CALLBACK, "echo", json!({"text": "hi"})).await;
+    let expected = r#"{"jsonrpc":"2.0","id":"MCPC_CALLBACK","result":{"content":[{"type":"text","text":"hi"}],"isError":false}}"#;
+    assert_eq!(wire.line().await, expected);
+}
+
+#[tokio::test]
+async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
+    let mut wire = Wire::connect(server("plain")).await;
+    let (text, is_error) = wire.ask("bg", json!({"count": 3})).await;
+    assert_eq!((text.as_str(), is_error), (r#"{"n":3,"text":null}"#, false));
+    let (text, is_error) = wire.ask("bg_fail", json!({"count": 3})).await;
+    assert_eq!((text.as_str(), is_error), ("Error: deliberate failure", true));
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn after_a_handshake_a_call_without_ids_gets_the_defaults() {
+    let mut wire = Wire::connect(server("defaults")).await;
+    wire.ask("_mcpc_init", json!({})).await;
+    wire.call(1, "bg", json!({})).await;
+    let created = wire.message().await;
+    assert_eq!((&created["event"], &created["session_id"]), (&json!("created"), &json!("default")));
+    let complete = wire.message().await;
+    assert_eq!(complete["event"], "complete");
+    assert_eq!(complete["task_id"], created["task_id"]);
+    assert_eq!(created["task_id"].as_str().map(str::len), Some(36));
+}

@@ -1,0 +1,9 @@
+//! What a client reads and writes, line by line.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod golden;
+mod order;
+mod transports;

@@ -1,0 +1,189 @@
+//! `created` first, updates in order and complete, one terminal event last; whatever else goes on.
+
+use std::collections::HashMap;
+
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::{CALLBACK, Wire, call, parse, text};
+
+#[mcpc::background]
+async fn count(to: u64, updates: Sender) -> u64 {
+    for i in 0..to {
+        updates.send(i).await;
+        if i % 64 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    to
+}
+
+/// Counts on three threads at once, which is no reason to lose anything.
+#[mcpc::background]
+async fn count_on_threads(to: u64, updates: Sender) -> u64 {
+    let threads = (0..3).map(|thread| {
+        let updates = updates.clone();
+        tokio::task::spawn_blocking(move || {
+            for i in 0..to {
+                updates.blocking_send(json!([thread, i]));
+            }
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.await.expect("no panic");
+    }
+    to
+}
+
+#[mcpc::tool]
+async fn double(n: u64) -> u64 {
+    n * 2
+}
+
+fn server() -> Server {
+    Server::new("order").tools(tools![count, count_on_threads, double])
+}
+
+fn start(task: u64, tool: &str, to: u64) -> String {
+    let ids = json!({"mcpc_session_id": format!("s{task}"), "mcpc_task_id": format!("t{task}")});
+    call(format!("t{task}"), tool, json!({"to": to, "_metadata": ids}))
+}
+
+/// What a strict reader saw of each task.
+#[derive(Default)]
+struct Tasks(HashMap<String, Vec<(String, Value)>>);
+
+impl Tasks {
+    /// Takes a message, checking that it belongs to the task and the call it says it does.
+    fn add(&mut self, message: &Value, reply_to: &Value) {
+        let task_id = message["task_id"].as_str().expect("a task id");
+        assert_eq!(message["session_id"].as_str(), Some(task_id.replace('t', "s").as_str()));
+        let event = message["event"].as_str().expect("an event").to_owned();
+        assert_eq!(event == "created", reply_to != CALLBACK, "`created` is the reply: {message}");
+        assert!(reply_to == CALLBACK || reply_to == task_id, "{reply_to} {message}");
+        let events = self.0.entry(task_id.to_owned()).or_default();
+        assert_eq!(event == "created", events.is_empty(), "`created` comes first: {message}");
+        let is_last = |(event, _): &(String, Value)| event == "complete" || event == "failed";
+        assert!(!events.last().is_some_and(is_last), "nothing follows the end: {message}");
+        events.push((event, message["result"].clone()));
+    }
+
+    fn ended(&self) -> usize {
+        let ended = |events: &&Vec<(String, Value)>| {
+            events.last().is_some_and(|(event, _)| event == "complete")
+        };
+        self.0.values().filter(ended).count()
+    }
+}
+
+/// What `count` sends.
+fn counted(to: u64) -> Vec<(String, Value)> {
+    let created = ("created".to_owned(), json!("Started count"));
+    let updates = (0..to).map(|i| ("update".to_owned(), json!(i)));
+    let complete = ("complete".to_owned(), json!(to));
+    [created].into_iter().chain(updates).chain([complete]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_tasks_beside_a_thousand_plain_calls() {
+    const TASKS: u64 = 100;
+    const UPDATES: u64 = 1_000;
+    const CALLS: u64 = 1_000;
+    let wire = Wire::connect(server()).await;
+    let Wire { mut lines, mut input, server: _server } = wire;
+    let writer = tokio::spawn(async move {
+        for n in 0..CALLS {
+            if n < TASKS {
+                let line = start(n, "count", UPDATES) + "\n";
+                input.write_all(line.as_bytes()).await.expect("the server reads");
+            }
+            let line = call(n, "double", json!({"n": n})) + "\n";
+            input.write_all(line.as_bytes()).await.expect("the server reads");
+        }
+        input
+    });
+    let (mut tasks, mut calls) = (Tasks::default(), 0);
+    while tasks.ended() < TASKS as usize || calls < CALLS {
+        let line = lines.next_line().await.expect("UTF-8").expect("a line");
+        let reply = parse(&line);
+        if let Some(n) = reply["id"].as_u64() {
+            assert_eq!(text(&reply), (2 * n).to_string());
+            calls += 1;
+        } else {
+            tasks.add(&parse(&text(&reply)), &reply["id"]);
+        }
+    }
+    writer.await.expect("no panic").shutdown().await.expect("the server reads");
+    assert_eq!(lines.next_line().await.expect("UTF-8"), None, "nothing is left over");
+    for (id, events) in tasks.0 {
+        assert!(events == counted(UPDATES), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threads_of_one_task() {
+    const UPDATES: u64 = 2_000;
+    let mut wire = Wire::connect(server()).await;
+    wire.send(&start(0, "count_on_threads", UPDATES)).await;
+    let events = wire.task().await;
+    assert_eq!(events.len() as u64, 3 * UPDATES + 2);
+    for thread in 0..3 {
+        let of_thread = events.iter().filter(|(_, result)| result[0] == thread);
+        let numbers: Vec<_> = of_thread.map(|(_, result)| result[1].as_u64()).collect();
+        assert_eq!(numbers, (0..UPDATES).map(Some).collect::<Vec<_>>());
+    }
+}
+
+/// A pseudo-random sequence, the same in every run.
+fn random(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed >> 33
+}
+
+/// Every call is cancelled, right behind it or a little later. Either the client gets the reply and
+/// everything after it, or not one word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_calls() {
+    const TASKS: u64 = 2_000;
+    let mut wire = Wire::connect(server()).await;
+    let mut seed = 1;
+    let mut cancel = Vec::new();
+    let mut lines = Vec::new();
+    for task in 0..TASKS {
+        lines.push(start(task, "count", random(&mut seed) % 20));
+        cancel.push(task);
+        if random(&mut seed) % 3 > 0 {
+            for task in cancel.drain(..) {
+                let params = json!({"requestId": format!("t{task}")});
+                let method = "notifications/cancelled";
+                lines.push(
+                    json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string(),
+                );
+            }
+        }
+    }
+    lines.push(call("last", "double", json!({"n": 1})));
+    let mut input = wire.input;
+    let writer = tokio::spawn(async move {
+        input.write_all((lines.join("\n") + "\n").as_bytes()).await.expect("the server reads");
+        input.shutdown().await.expect("the server reads");
+        input
+    });
+    let (mut tasks, mut answered) = (Tasks::default(), false);
+    while let Some(line) = wire.lines.next_line().await.expect("UTF-8") {
+        let reply = parse(&line);
+        match reply["id"] == "last" {
+            true => answered = true,
+            false => tasks.add(&parse(&text(&reply)), &reply["id"]),
+        }
+    }
+    let _input = writer.await.expect("no panic");
+    wire.server.await.expect("no panic").expect("no error");
+    assert!(answered, "the server goes on");
+    for events in tasks.0.values() {
+        let to = events.last().and_then(|(_, result)| result.as_u64()).expect("it completed");
+        assert_eq!(*events, counted(to));
+    }
+    assert!(tasks.0.len() < TASKS as usize, "some calls were cancelled before their reply");
+}

@@ -1,0 +1,122 @@
+//! Other transports than our own, and other methods than ours.
+
+use mcpc::{Sender, Server, tools};
+use rmcp::model::{
+    GetPromptRequestParams, GetPromptResponse, GetPromptResult, ListPromptsResult,
+    PaginatedRequestParams, Prompt, PromptMessage, Role, ServerCapabilities, ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::support::{Wire, text};
+
+#[mcpc::background]
+async fn count(to: u64, updates: Sender) -> u64 {
+    for i in 0..to {
+        updates.send(i).await;
+    }
+    to
+}
+
+fn server() -> Server {
+    Server::new("transports").tools(tools![count])
+}
+
+/// The same server over rmcp's own line transport.
+fn wrapped(server: Server) -> Wire {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
+    let (reader, input) = tokio::io::split(ours);
+    Wire { lines: BufReader::new(reader).lines(), input, server }
+}
+
+#[tokio::test]
+async fn any_transport_of_rmcps_keeps_the_order() {
+    let mut wire = wrapped(server());
+    wire.initialize().await;
+    for task in 0..10 {
+        wire.start(&format!("t{task}"), "count", json!({"to": 1_000})).await;
+    }
+    let mut seen = vec![Vec::new(); 10];
+    while seen
+        .iter()
+        .any(|events: &Vec<(String, u64)>| events.last().is_none_or(|last| last.0 != "complete"))
+    {
+        let message = wire.message().await;
+        let task: usize =
+            message["task_id"].as_str().and_then(|id| id[1..].parse().ok()).expect("ours");
+        let event = message["event"].as_str().expect("an event").to_owned();
+        seen[task].push((event, message["result"].as_u64().unwrap_or_default()));
+    }
+    for events in seen {
+        assert_eq!(events.len(), 1_002);
+        assert_eq!(events[0].0, "created");
+        assert!(events[1..].iter().map(|(_, i)| *i).eq(0..=1_000));
+    }
+    assert_eq!(wire.finish().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_callback_looks_the_same_over_any_transport() {
+    let (mut ours, mut theirs) = (Wire::connect(server()).await, wrapped(server()));
+    theirs.initialize().await;
+    for wire in [&mut ours, &mut theirs] {
+        wire.start("t", "count", json!({"to": 1})).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(ours.line().await, theirs.line().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_another_transport_waits_for_tasks() {
+    let mut wire = wrapped(server());
+    wire.initialize().await;
+    wire.start("t", "count", json!({"to": 100})).await;
+    assert_eq!(wire.finish().await.len(), 102);
+}
+
+/// Prompts, which are none of our business.
+struct Prompts;
+
+impl ServerHandler for Prompts {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_prompts().build())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(vec![Prompt::new("greet", None::<String>, None)]))
+    }
+
+    async fn get_prompt(
+        &self,
+        _: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(GetPromptResult::new(vec![PromptMessage::new_text(Role::User, "hello")]).into())
+    }
+}
+
+#[tokio::test]
+async fn an_inner_handler_answers_every_other_method() {
+    let mut wire = Wire::open(server().handler(Prompts).instructions("Count."));
+    wire.send(crate::support::INITIALIZE).await;
+    let info = wire.value().await["result"].clone();
+    assert_eq!(info["capabilities"], json!({"prompts": {}, "tools": {}}));
+    assert_eq!(info["serverInfo"]["name"], "transports");
+    assert_eq!(info["instructions"], "Count.");
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
+    assert_eq!(wire.value().await["result"]["prompts"][0]["name"], "greet");
+    wire.send(r#"{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"greet"}}"#).await;
+    assert_eq!(wire.value().await["result"]["messages"][0]["content"]["text"], "hello");
+    wire.send(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#).await;
+    assert_eq!(wire.value().await["result"]["tools"][0]["name"], "count");
+    wire.call(4, "count", json!({"to": 2})).await;
+    assert_eq!(text(&wire.value().await), "2");
+}
