@@ -28,13 +28,12 @@ async fn main() -> Result<()> {
     demo.say("", &format!("`{}` speaks MCPC {}", info.mcpc_provider, info.mcpc_version));
 
     let directory = options.directory;
+    let index = client.start("index", json!({ "directory": directory }));
+    let rust = client.start("index", json!({ "directory": directory, "language": "Rust" }));
+    let hashes = client.start("hash_large", json!({ "directory": directory, "min_bytes": 16_384 }));
+    let (index, rust, hashes) = tokio::try_join!(index, rust, hashes)?;
     let mut tasks = JoinSet::new();
-    for (label, tool, arguments) in [
-        ("index", "index", json!({ "directory": directory })),
-        ("rust", "index", json!({ "directory": directory, "language": "Rust" })),
-        ("hashes", "hash_large", json!({ "directory": directory, "min_bytes": 16_384 })),
-    ] {
-        let task = client.start(tool, arguments).await?;
+    for (label, task) in [("index", index), ("rust", rust), ("hashes", hashes)] {
         tasks.spawn(demo.follow(label, task));
     }
     let plain_calls = demo.call_while_running(&client, &mut tasks).await?;

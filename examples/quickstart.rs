@@ -1,15 +1,10 @@
-//! The server of the README: a plain tool, and a background tool that reports its progress.
+use std::time::Duration;
 
 use mcpc::{Sender, Server, tools};
 
 /// Adds two numbers.
 #[mcpc::tool]
-async fn add(
-    /// First addend
-    a: i64,
-    /// Second addend
-    b: i64,
-) -> i64 {
+async fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
@@ -24,7 +19,7 @@ async fn process_data(
     updates: Sender,
 ) -> Result<Summary, String> {
     for pass in 1..=passes {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await; // the work
         updates.progress(pass, passes, format!("pass {pass} over {data_id}"));
     }
     Ok(Summary { data_id, passes })

@@ -275,7 +275,8 @@ async fn the_end_of_the_input_stops_tasks() {
         assert_eq!(wire.message().await["event"], "created");
         sleep(Duration::from_secs(1)).await;
         let (before, ended) = (gone.count(), Instant::now());
-        let rest: Vec<Value> = wire.finish().await.iter().map(|line| support::parse(line)).collect();
+        let rest: Vec<Value> =
+            wire.finish().await.iter().map(|line| support::parse(line)).collect();
         assert_eq!(ended.elapsed().as_secs(), seconds, "{on_stop}");
         assert!(gone.count() > before, "the body is gone");
         let messages: Vec<Value> = rest.iter().map(|line| support::parse(&text(line))).collect();
@@ -330,7 +331,8 @@ async fn a_server_refuses_to_be_built_of_parts_that_do_not_fit() {
     async fn other() {}
 
     let serve = |server: Server| server.serve_io(tokio::io::empty(), tokio::io::sink());
-    let error = serve(server(&Gone::default()).tools(tools![other])).await.expect_err("a duplicate");
+    let error =
+        serve(server(&Gone::default()).tools(tools![other])).await.expect_err("a duplicate");
     let text = error.to_string();
     assert!(text.starts_with("two tools are called `nap`: tests/lifecycle.rs:"), "{text}");
     let error = serve(Server::new("poor").tools(tools![nap])).await.expect_err("no state");

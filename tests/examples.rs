@@ -1,0 +1,119 @@
+//! Every example, run as a user would run it.
+#![cfg(feature = "client")]
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use mcpc::client::{Client, text};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// The program of an example: cargo puts examples beside the folder of the tests.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+async fn start(name: &str) -> Client {
+    Client::spawn(Command::new(example(name))).await.expect("the example starts")
+}
+
+#[tokio::test]
+async fn quickstart() {
+    let client = start("quickstart").await;
+    let sum = client.call("add", json!({"a": 2, "b": 40})).await.expect("answered");
+    assert_eq!(text(&sum), "42");
+    let arguments = json!({"data_id": "d1", "passes": 2});
+    let mut task = client.start("process_data", arguments).await.expect("started");
+    let mut results = Vec::new();
+    while let Some(message) = task.next().await {
+        results.push(message.result);
+    }
+    assert_eq!(
+        results,
+        [
+            json!("Started process_data"),
+            json!({"status": "pass 1 over d1", "progress": 50.0}),
+            json!({"status": "pass 2 over d1", "progress": 100.0}),
+            json!({"data_id": "d1", "passes": 2}),
+        ]
+    );
+    client.close().await;
+}
+
+#[test]
+fn quickstart_is_the_readmes() {
+    let server = include_str!("../examples/quickstart.rs");
+    assert!(include_str!("../README.md").contains(server), "the README shows another server");
+    assert!(server.lines().count() <= 40, "the quickstart has {} lines", server.lines().count());
+}
+
+/// A directory with contents that are known to the byte.
+fn directory() -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("mcpc-examples-{}", std::process::id()));
+    std::fs::create_dir_all(directory.join("deep")).expect("a temporary directory");
+    for (name, content) in [("a.rs", "fn a() {}\n\n"), ("deep/b.rs", "// b\n"), ("c.md", "# c\n")] {
+        std::fs::write(directory.join(name), content).expect("a temporary file");
+    }
+    std::fs::write(directory.join("zeros.bin"), vec![0; 2 << 20]).expect("a temporary file");
+    directory
+}
+
+#[tokio::test]
+async fn indexer() {
+    let directory = directory();
+    let client = start("indexer").await;
+    let index = index(&client, json!({ "directory": directory })).await.expect("complete");
+    assert_eq!(
+        index,
+        json!({"files": 4, "lines": 4, "bytes": 2_097_172, "languages": {
+            "Markdown": {"files": 1, "lines": 1, "bytes": 4},
+            "Other": {"files": 1, "lines": 0, "bytes": 2_097_152},
+            "Rust": {"files": 2, "lines": 3, "bytes": 16},
+        }})
+    );
+    let only_rust = json!({"directory": directory, "language": "Rust"});
+    assert_eq!(self::index(&client, only_rust).await.expect("complete")["files"], 2);
+
+    let arguments = json!({"directory": directory, "min_bytes": 100});
+    let mut task = client.start("hash_large", arguments).await.expect("started");
+    let mut found = Vec::new();
+    while let Some(message) = task.next().await {
+        found.push(message.result["sha256"].clone());
+    }
+    // Two mebibytes of zeros, by coreutils.
+    let zeros = "5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9b31eee";
+    assert_eq!(found, [Value::Null, json!(zeros), Value::Null, Value::Null]);
+
+    let missing = Path::new("no-such-directory");
+    let failure = self::index(&client, json!({ "directory": missing })).await;
+    assert_eq!(failure, Err(json!("`no-such-directory` is not a directory")));
+    client.close().await;
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+async fn index(client: &Client, arguments: Value) -> Result<Value, Value> {
+    let task = client.start("index", arguments).await.expect("started");
+    task.result().await.expect("the task ends")
+}
+
+#[tokio::test]
+async fn demo() {
+    let mut demo = Command::new(example("demo"));
+    demo.arg(env!("CARGO_MANIFEST_DIR").to_owned() + "/mcpc-runtime");
+    demo.arg("--server").arg(example("indexer")).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(60), demo.output()).await;
+    let output = output.expect("it ends").expect("it starts");
+    let shown = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(shown.contains("`indexer` speaks MCPC 0.2.1"), "{shown}");
+    for task in ["index", "rust", "hashes"] {
+        for event in ["created: ", "100.0 %", "complete: "] {
+            let seen = |line: &str| line.contains(&format!(" {task} ")) && line.contains(event);
+            assert!(shown.lines().any(seen), "no `{event}` of {task} in\n{shown}");
+        }
+    }
+    assert!(shown.contains("language_of(main.rs) = Rust"), "{shown}");
+}
