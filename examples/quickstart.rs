@@ -1,3 +1,5 @@
+//! A server with a plain tool and one that takes its time.
+
 use std::time::Duration;
 
 use mcpc::{Sender, Server, tools};

@@ -1,6 +1,71 @@
 #![doc = include_str!("../README.md")]
 
-pub use mcpc_macros::{background, tool, tools};
+/// Turns a free `async fn` into a tool whose call is answered when the function returns.
+///
+/// The function's name is the tool's name, its doc comment the description, and its parameters the
+/// arguments, each with its own doc comment. The function itself is left as it is; beside it stands an
+/// empty type of the same name, for [`tools!`].
+///
+/// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
+/// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
+///
+/// `#[arg(..)]` on a parameter takes `default` or `default = expression`, `rename = "key"`, and
+/// `range = 1..=100`, whose ends may be constants.
+///
+/// ```
+/// const MOST: u32 = 6;
+///
+/// /// Rolls some dice.
+/// #[mcpc::tool(title = "Dice", idempotent = false, open_world = false)]
+/// async fn roll(
+///     /// How many dice to roll
+///     #[arg(default = 1, range = 1..=MOST)]
+///     dice: u32,
+/// ) -> Vec<u32> {
+///     vec![4; dice as usize]
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(roll(2).await, [4, 4]);
+/// # }
+/// ```
+pub use mcpc_macros::tool;
+
+/// Turns a free `async fn` into a tool whose call starts a task.
+///
+/// Takes what [`tool`](macro@tool) takes, and a [`Sender`] among its parameters, with which the function
+/// talks to the client while it runs. A client that speaks MCPC is answered at once and hears of every
+/// update; any other client waits for the result.
+///
+/// ```
+/// /// Builds a project.
+/// #[mcpc::background]
+/// async fn build(target: String, updates: mcpc::Sender) -> Result<String, std::io::Error> {
+///     for (done, step) in ["fetching", "compiling", "linking"].into_iter().enumerate() {
+///         updates.progress(done, 3, step);
+///     }
+///     Ok(format!("{target} is built"))
+/// }
+/// ```
+pub use mcpc_macros::background;
+
+/// Lists tools, by the paths of their functions, for [`Server::tools`].
+///
+/// Two tools of one name in a list do not compile.
+///
+/// ```
+/// mod math {
+///     /// Adds two numbers.
+///     #[mcpc::tool]
+///     pub async fn add(a: i64, b: i64) -> i64 {
+///         a + b
+///     }
+/// }
+///
+/// let server = mcpc::Server::new("calculator").tools(mcpc::tools![math::add]);
+/// ```
+pub use mcpc_macros::tools;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
 pub use mcpc_runtime::names::Dialect;

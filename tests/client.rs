@@ -1,5 +1,4 @@
 //! Our client against our server, in one process.
-#![cfg(feature = "client")]
 
 use std::time::Duration;
 

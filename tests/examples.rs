@@ -1,5 +1,4 @@
 //! Every example, run as a user would run it.
-#![cfg(feature = "client")]
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

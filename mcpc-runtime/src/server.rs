@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use rmcp::service::ServerInitializeError;
-use rmcp::transport::{IntoTransport, Transport};
+use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Result};
-use crate::log::{Limits, MemoryLog, Owner};
+use crate::log::{Boxed, Limits, MemoryLog, Owner};
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::service::{Connection, Shared};
 use crate::tool::{Definition, Tools};
-use crate::transport::{End, Erased, Lines, Reader, Wrapped, Writer};
+use crate::transport::{AnyTransport, End, Erased, Lines, Reader, Wrapped, Writer};
 
 /// An MCP server made of tools.
 ///
@@ -183,16 +183,23 @@ impl Server {
     }
 }
 
-async fn serve_lines(shared: Arc<Shared>, reader: Reader, writer: Writer) -> Result {
-    let connection = Connection::new(Arc::clone(&shared));
-    let end = end(&shared, connection.owner());
-    serve_connection(connection, Lines::new(reader, writer, end)).await
+// These two return boxes rather than being `async fn`s: the code of a future is compiled where it is
+// first awaited, and rmcp's loop is to be compiled here, once, and not again in every user's crate.
+
+fn serve_lines(shared: Arc<Shared>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
+    Box::pin(async move {
+        let connection = Connection::new(Arc::clone(&shared));
+        let end = end(&shared, connection.owner());
+        serve_connection(connection, AnyTransport::Lines(Lines::new(reader, writer, end))).await
+    })
 }
 
-async fn serve_erased(shared: Arc<Shared>, transport: Erased<RoleServer>) -> Result {
-    let connection = Connection::new(Arc::clone(&shared));
-    let end = end(&shared, connection.owner());
-    serve_connection(connection, Wrapped::new(transport, end)).await
+fn serve_erased(shared: Arc<Shared>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
+    Box::pin(async move {
+        let connection = Connection::new(Arc::clone(&shared));
+        let end = end(&shared, connection.owner());
+        serve_connection(connection, AnyTransport::Wrapped(Wrapped::new(transport, end))).await
+    })
 }
 
 /// What happens when a connection brings no more calls: its tasks are asked to stop, and waited for.
@@ -208,10 +215,7 @@ fn end(shared: &Arc<Shared>, owner: Owner) -> End {
     })
 }
 
-async fn serve_connection<T>(connection: Connection, transport: T) -> Result
-where
-    T: Transport<RoleServer> + 'static,
-{
+async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
     let running = match rmcp::serve_server(connection, transport).await {
         Ok(running) => running,
         // A client that leaves without a word has done nothing wrong.

@@ -131,8 +131,17 @@ async def connect(*command: str) -> AsyncIterator[Client]:
     """Starts a server and initializes a session with it, without the MCPC handshake."""
     program, *arguments = command
     handler = MCPCHandler("interop")
-    async with stdio_client(StdioServerParameters(command=program, args=arguments)) as streams:
-        reader, writer = await handler.wrap_streams(*streams)
-        async with ClientSession(reader, writer) as session:
-            await session.initialize()
-            yield Client(session, handler)
+    failure = None
+    try:
+        async with stdio_client(StdioServerParameters(command=program, args=arguments)) as streams:
+            reader, writer = await handler.wrap_streams(*streams)
+            async with ClientSession(reader, writer) as session:
+                await session.initialize()
+                try:
+                    yield Client(session, handler)
+                except Exception as error:
+                    failure = error
+    finally:
+        # Left while messages still arrive, `stdio_client` puts an error of its own in its place.
+        if failure:
+            raise failure

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +32,7 @@ QUICKSTART = str(EXAMPLES / "quickstart")
 INDEXER = str(EXAMPLES / "indexer")
 TEE = str(Path(__file__).with_name("tee.py"))
 
-CHECK_SECONDS = 60
+CHECK_SECONDS = 30
 PROMPT_SECONDS = 1.0
 # In the order of the walk; git's own files are not counted, and a binary file has no lines.
 INDEXED_FILES = {
@@ -231,7 +231,7 @@ async def recorded(server: str) -> AsyncIterator[tuple[Client, Path]]:
 
 
 @contextlib.contextmanager
-def directory_of(files: dict[str, bytes]):
+def directory_of(files: dict[str, bytes]) -> Iterator[str]:
     with TemporaryDirectory() as directory:
         for name, content in files.items():
             file = Path(directory, name)
@@ -332,13 +332,20 @@ def expect(what: str, actual: Any, wanted: Any) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong inside the task groups that wrap every failure."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return str(error) if isinstance(error, AssertionError) else repr(error)
+    match error:
+        case AssertionError():
+            return str(error)
+        case TimeoutError():
+            return f"not done within {CHECK_SECONDS} s"
+        case ProcessLookupError():
+            return "the server was gone before the client ended it"
+        case _:
+            return repr(error)
 
 
-async def report(check, label: str) -> bool:
+async def report(check: Callable[[], Awaitable[None]], label: str) -> bool:
     try:
         # Unlike asyncio's, this cancels again and again, so that a deaf server gets killed.
         with anyio.fail_after(CHECK_SECONDS):

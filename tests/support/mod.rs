@@ -75,7 +75,8 @@ impl Wire {
     }
 
     pub(crate) async fn try_line(&mut self) -> Option<String> {
-        self.lines.next_line().await.expect("the server writes UTF-8")
+        let line = tokio::time::timeout(Duration::from_secs(60), self.lines.next_line()).await;
+        line.expect("the server says something").expect("the server writes UTF-8")
     }
 
     pub(crate) async fn value(&mut self) -> Value {

@@ -30,6 +30,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
+use crate::log::Boxed;
 use crate::message::ProtocolInfo;
 use crate::names::{Dialect, MetadataKeys};
 use crate::transport::Erased;
@@ -111,18 +112,21 @@ impl Client {
         Self::over(Erased::new(transport), Some(child)).await
     }
 
-    async fn over(
+    /// In a box, so that rmcp's loop is compiled here and not in the crate that awaits this.
+    fn over(
         transport: Erased<RoleClient>,
         child: Option<Child>,
-    ) -> Result<Self, ClientError> {
-        let routes = Routes::default();
-        let transport = Listening::new(transport, routes.clone());
-        let running = rmcp::serve_client((), transport)
-            .await
-            .map_err(|error| ClientError::Initialize(Box::new(error)))?;
-        let session_id = Uuid::new_v4().to_string();
-        let keys = Mutex::new(Dialect::V0_2_1.metadata());
-        Ok(Self { running, routes, session_id, keys, child })
+    ) -> Boxed<'static, Result<Self, ClientError>> {
+        Box::pin(async move {
+            let routes = Routes::default();
+            let transport = Listening::new(transport, routes.clone());
+            let running = rmcp::serve_client((), transport)
+                .await
+                .map_err(|error| ClientError::Initialize(Box::new(error)))?;
+            let session_id = Uuid::new_v4().to_string();
+            let keys = Mutex::new(Dialect::V0_2_1.metadata());
+            Ok(Self { running, routes, session_id, keys, child })
+        })
     }
 
     /// Greets the server in one dialect after the other, the one that counts most first, and goes on

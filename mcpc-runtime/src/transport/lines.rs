@@ -3,17 +3,14 @@
 //! There is one queue and one writer, so lines never mix, and whatever has gathered while the writer
 //! was busy leaves in one write.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest,
     ConstString as _, JsonRpcMessage, ServerJsonRpcMessage,
 };
-use rmcp::transport::Transport;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
@@ -98,20 +95,14 @@ impl Lines {
     }
 }
 
-impl Transport<RoleServer> for Lines {
-    type Error = Infallible;
-
-    /// Pushes at once, as only the synchronous part of this keeps its order; there is nothing to wait
-    /// for in the future.
-    fn send(
-        &mut self,
-        message: ServerJsonRpcMessage,
-    ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
+impl Lines {
+    /// Pushes a message of the server's.
+    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
         self.gates.send(message);
-        std::future::ready(Ok(()))
     }
 
-    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+    /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         if !self.input.ended {
             let outbox = self.outbox.clone();
             tokio::select! {
@@ -130,7 +121,8 @@ impl Transport<RoleServer> for Lines {
         None
     }
 
-    async fn close(&mut self) -> Result<(), Infallible> {
+    /// Writes what is left, for a while.
+    pub(super) async fn close(&mut self) {
         self.outbox.close();
         if let Some(mut writer) = self.writer.take()
             && tokio::time::timeout(CLOSE_LIMIT, &mut writer).await.is_err()
@@ -139,7 +131,6 @@ impl Transport<RoleServer> for Lines {
             self.outbox.die();
             writer.abort();
         }
-        Ok(())
     }
 }
 

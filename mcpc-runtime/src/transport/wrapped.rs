@@ -69,18 +69,15 @@ impl Wrapped {
     }
 }
 
-impl Transport<RoleServer> for Wrapped {
-    type Error = AnyError;
-
-    fn send(
-        &mut self,
-        message: ServerJsonRpcMessage,
-    ) -> impl Future<Output = Result<(), AnyError>> + Send + 'static {
+impl Wrapped {
+    /// Queues a message of the server's.
+    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
         self.gates.send(message);
-        std::future::ready(Ok(()))
     }
 
-    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+    /// The next message, or `None` when the input and the connection's tasks have ended; sends what is
+    /// queued meanwhile. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
             let Self { inner, outbox, pending, sending, end, .. } = self;
@@ -102,13 +99,17 @@ impl Transport<RoleServer> for Wrapped {
         }
     }
 
-    async fn close(&mut self) -> Result<(), AnyError> {
+    /// Sends what is left.
+    pub(super) async fn close(&mut self) {
         self.outbox.close();
         loop {
             self.start_sending();
             if !advance(&self.outbox, &mut self.pending, &mut self.sending).await {
-                return self.inner.close().await;
+                break;
             }
+        }
+        if let Err(error) = self.inner.close().await {
+            tracing::debug!(%error, "the transport does not close");
         }
     }
 }
