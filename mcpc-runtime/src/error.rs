@@ -1,12 +1,17 @@
 //! What can go wrong outside a tool.
 
+use std::fmt;
+
 /// The result of building or serving a server.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// Why a server could not be built, or could not go on serving.
 ///
 /// What goes wrong inside a call never ends up here: it is answered, and the server goes on.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` form, which is what a `main` that returns it prints, is the sentence that says what is
+/// wrong, with its sources.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Two tools have one name.
@@ -35,10 +40,24 @@ pub enum Error {
     },
     /// The client went away, or spoke no MCP, before the connection stood.
     #[error("the connection ended before it was initialized")]
-    Initialize(#[source] Box<rmcp::service::ServerInitializeError>),
+    Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The server's own loop died.
     #[error("the server's loop ended early")]
     Serve(#[source] tokio::task::JoinError),
+}
+
+impl fmt::Debug for Error {
+    // Not derived, also because a derived one is compiled into every crate that uses it, and with it
+    // those of all of rmcp's messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl From<rmcp::service::ServerInitializeError> for Error {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::message::Json;
-use crate::schema::{Direction, generator};
+use crate::schema::{Direction, generator, structured};
 
 /// What a tool may return: `()`, or anything that is `serde::Serialize` and `schemars::JsonSchema`.
 ///
@@ -87,10 +87,9 @@ impl<T: Serialize + JsonSchema + Send + 'static> Output for T {
         if is_content::<T>() {
             return None;
         }
-        let mut schema = generator(Direction::Output).into_root_schema_for::<T>();
-        let object = schema.ensure_object();
-        object.shift_remove("title");
-        (object.get("type").is_some_and(|kind| kind == "object")).then(|| std::mem::take(object))
+        let mut generator = generator(Direction::Output);
+        let schema = T::json_schema(&mut generator);
+        structured(schema, generator)
     }
 
     fn into_success(self) -> Outcome {

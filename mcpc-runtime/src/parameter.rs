@@ -254,34 +254,40 @@ pub struct Inputs<'a> {
     pub(crate) states: &'a States,
 }
 
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> ReadArgument for T {}
+/// What a call says about an argument.
+enum Given {
+    Value(Value),
+    Missing,
+    /// Left out, or `null`, which is how many clients spell that.
+    Default,
+    /// A problem was noted.
+    Refused,
+}
 
-/// Reads one argument; kept out of [`Parameter`] so that its steps have names.
-trait ReadArgument: DeserializeOwned + Send + 'static {
-    fn read(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
-        let name = slot.name;
-        let problem = match inputs.arguments.shift_remove(name) {
-            // `null` is how many clients spell "left out".
-            None | Some(Value::Null) if slot.settings.default.is_some() => {
-                return slot.settings.default.map(|default| default());
-            }
-            None => match Self::deserialize(Missing) {
-                Ok(value) => return Some(value),
-                Err(_) => format!("argument `{name}` is missing"),
-            },
-            Some(value) => {
-                if let Some(problem) = slot.settings.range.and_then(|range| range.refuse(&value)) {
-                    format!("argument `{name}`: {problem}")
-                } else {
-                    match Self::deserialize(value) {
-                        Ok(value) => return Some(value),
-                        Err(error) => format!("argument `{name}`: {error}"),
-                    }
+impl Inputs<'_> {
+    /// Looks an argument up, for a parameter with or without a default.
+    fn given(&mut self, name: &str, has_default: bool, range: Option<Range>) -> Given {
+        match self.arguments.shift_remove(name) {
+            None | Some(Value::Null) if has_default => Given::Default,
+            None => Given::Missing,
+            Some(value) => match range.and_then(|range| range.refuse(&value)) {
+                None => Given::Value(value),
+                Some(problem) => {
+                    self.problem(name, problem);
+                    Given::Refused
                 }
-            }
-        };
-        inputs.problems.push(problem);
-        None
+            },
+        }
+    }
+
+    #[cold]
+    fn problem(&mut self, name: &str, problem: impl fmt::Display) {
+        self.problems.push(format!("argument `{name}`: {problem}"));
+    }
+
+    #[cold]
+    fn missing(&mut self, name: &str) {
+        self.problems.push(format!("argument `{name}` is missing"));
     }
 }
 
@@ -291,13 +297,21 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Parameter for T {
 
     fn source(generator: &mut SchemaGenerator) -> Source {
         Source::Argument {
-            schema: generator.subschema_for::<T>(),
+            schema: T::json_schema(generator),
             optional: T::deserialize(Missing).is_ok(),
         }
     }
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
-        T::read(slot, inputs)
+        let Slot { name, settings, .. } = slot;
+        match inputs.given(name, settings.default.is_some(), settings.range) {
+            Given::Value(value) => {
+                T::deserialize(value).map_err(|error| inputs.problem(name, error)).ok()
+            }
+            Given::Missing => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
+            Given::Default => settings.default.map(|default| default()),
+            Given::Refused => None,
+        }
     }
 }
 

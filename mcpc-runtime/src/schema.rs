@@ -53,11 +53,28 @@ pub(crate) fn object(
         schema.insert("required".into(), json!(required));
     }
     schema.insert("additionalProperties".into(), false.into());
+    add_definitions(&mut schema, &mut generator);
+    schema
+}
+
+/// The schema of structured content, which is always an object; `None` for anything else.
+pub(crate) fn structured(schema: Schema, mut generator: SchemaGenerator) -> Option<JsonObject> {
+    let mut schema = portable(schema);
+    let object = schema.ensure_object();
+    if object.get("type").is_none_or(|kind| kind != "object") {
+        return None;
+    }
+    object.shift_remove("title");
+    add_definitions(object, &mut generator);
+    Some(std::mem::take(object))
+}
+
+/// Types that contain themselves are the only ones that are still referred to.
+fn add_definitions(schema: &mut JsonObject, generator: &mut SchemaGenerator) {
     let definitions = generator.take_definitions(true);
     if !definitions.is_empty() {
         schema.insert("$defs".into(), definitions.into());
     }
-    schema
 }
 
 /// The portable form of one property's schema.

@@ -123,6 +123,8 @@ class Client:
         """All messages about a task, including any that wrongly follow its end."""
         await self._ended[task_id].wait()
         await asyncio.sleep(SETTLE_SECONDS)
+        # The reply comes behind all that was written meanwhile, however long that takes to read.
+        await self.session.send_ping()
         return self.messages[task_id]
 
 

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn größe(city: String) -> usize {
+    city.len()
+}
+
+fn main() {}

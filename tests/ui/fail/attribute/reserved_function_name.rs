@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn is_mcpc_enabled() -> bool {
+    true
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn weather() -> impl ToString {
+    21
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn forever() -> ! {
+    std::future::pending().await
+}
+
+fn main() {}

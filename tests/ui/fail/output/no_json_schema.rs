@@ -1,0 +1,11 @@
+#[derive(serde::Serialize)]
+struct Weather {
+    degrees: f64,
+}
+
+#[mcpc::tool]
+async fn weather() -> Weather {
+    Weather { degrees: 21.0 }
+}
+
+fn main() {}

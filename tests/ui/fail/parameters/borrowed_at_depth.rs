@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn join(words: Vec<&str>) -> String {
+    words.concat()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn weather(city: &str) -> String {
+    city.to_owned()
+}
+
+fn main() {}

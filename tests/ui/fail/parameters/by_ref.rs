@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn weather(ref city: String) -> String {
+    city.clone()
+}
+
+fn main() {}

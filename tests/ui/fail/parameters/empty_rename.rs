@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn weather(#[arg(rename = "")] city: String) -> String {
+    city
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn call(function: fn() -> i64) -> i64 {
+    function()
+}
+
+fn main() {}

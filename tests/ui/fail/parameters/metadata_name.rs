@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn show(_metadata: String) -> String {
+    _metadata
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+#[derive(schemars::JsonSchema)]
+struct City {
+    name: String,
+}
+
+#[mcpc::tool]
+async fn weather(city: City) -> String {
+    city.name
+}
+
+fn main() {}

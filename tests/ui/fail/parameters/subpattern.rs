@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn weather(city @ _: String) -> String {
+    city
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+struct Adder;
+
+fn main() {
+    let _ = mcpc::tools![Adder];
+}

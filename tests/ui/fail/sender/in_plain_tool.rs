@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn count(updates: mcpc::Sender) {
+    updates.progress(1, 1, "done");
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::background]
+async fn count(updates: std::sync::Arc<mcpc::Sender>) {
+    updates.progress(1, 1, "done");
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[mcpc::tool]
+#[mcpc::background]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn echo<'a>(text: String) -> String {
+    text
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[mcpc::tool]
+const ONE: i64 = 1;
+
+fn main() {}

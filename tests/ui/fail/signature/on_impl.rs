@@ -1,0 +1,10 @@
+struct Adder;
+
+#[mcpc::tool]
+impl Adder {
+    async fn add(a: i64, b: i64) -> i64 {
+        a + b
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[mcpc::background]
+mod adder {
+    pub(crate) async fn add(a: i64, b: i64) -> i64 {
+        a + b
+    }
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[mcpc::tool]
+struct Adder;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[mcpc::tool]
+trait Adder {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#[mcpc::tool]
+async fn echo(text: String) -> String
+where
+    String: Clone,
+{
+    text
+}
+
+fn main() {}

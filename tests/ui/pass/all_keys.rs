@@ -1,0 +1,39 @@
+//! Every key of both attributes at once, as a flag and with a value, with a trailing comma.
+
+use mcpc::Tool;
+
+/// The doc comment gives way to the key.
+#[mcpc::tool(
+    name = "calculator.add-two_numbers",
+    title = "Add",
+    description = "Adds two numbers.",
+    read_only,
+    destructive = false,
+    idempotent = true,
+    open_world = false,
+)]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[mcpc::background(
+    open_world,
+    idempotent,
+    destructive,
+    read_only = false,
+    description = "Says \"hello\".",
+    title = r"A title",
+    name = "hello"
+)]
+async fn greet(#[arg(rename = "who", default = "you", )] name: String) -> String {
+    format!("hello, {name}")
+}
+
+#[mcpc::tool()]
+async fn nothing() {}
+
+fn main() {
+    let _ = mcpc::tools![add, greet, nothing];
+    assert_eq!(<add as Tool>::NAME, "calculator.add-two_numbers");
+    assert_eq!(<greet as Tool>::NAME, "hello");
+}

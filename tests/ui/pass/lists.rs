@@ -1,0 +1,29 @@
+//! `tools![..]` is an expression: empty, with a trailing comma, nested, in a constant's place.
+
+use mcpc::{Server, Tools, tools};
+
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[mcpc::tool]
+async fn sub(a: i64, b: i64) -> i64 {
+    a - b
+}
+
+fn none() -> Tools {
+    tools![]
+}
+
+fn main() {
+    let _ = none();
+    let _ = tools![add,];
+    let _ = tools!(add, sub);
+    let _ = tools! { sub, add, };
+    let _ = [tools![add], tools![add, sub]];
+    let _ = Server::new("lists")
+        .tools(tools![])
+        .tools(tools![add])
+        .tools(if cfg!(all()) { tools![sub] } else { none() });
+}

@@ -1,0 +1,40 @@
+//! What a server keeps for its tools: of any type, several of them, under any name.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mcpc::State;
+
+struct Database {
+    rows: u64,
+}
+
+struct Generic<T>(Mutex<T>);
+
+type Shared = State<Database>;
+
+#[mcpc::tool]
+async fn rows(database: State<Database>, calls: mcpc::State<AtomicU64>) -> u64 {
+    database.rows + calls.fetch_add(1, Ordering::Relaxed)
+}
+
+#[mcpc::background]
+async fn last(_words: State<Generic<Vec<String>>>, words: mcpc::State<Generic<Vec<String>>>) -> Option<String> {
+    words.0.lock().ok()?.pop()
+}
+
+#[mcpc::tool]
+async fn aliased(database: Shared) -> u64 {
+    database.rows
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let _ = mcpc::Server::new("states")
+        .state(Database { rows: 3 })
+        .state(AtomicU64::new(0))
+        .state(Generic(Mutex::new(vec![String::new()])))
+        .tools(mcpc::tools![rows, last, aliased]);
+    assert_eq!(rows(State::new(Database { rows: 3 }), State::new(4.into())).await, 7);
+    assert_eq!(aliased(State::new(Database { rows: 3 })).await, 3);
+}

@@ -1,0 +1,61 @@
+//! What the attributes write down trips none of the lints that a careful crate turns on.
+
+#![deny(
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    missing_copy_implementations,
+    unused_qualifications,
+    unused_results,
+    unused_lifetimes,
+    single_use_lifetimes,
+    let_underscore_drop,
+    trivial_casts,
+    trivial_numeric_casts,
+    absolute_paths_not_starting_with_crate,
+    elided_lifetimes_in_paths,
+    explicit_outlives_requirements,
+    non_ascii_idents,
+    redundant_lifetimes,
+    unit_bindings,
+    variant_size_differences,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms,
+    rust_2021_compatibility,
+    unused,
+    warnings
+)]
+#![forbid(unsafe_code)]
+
+use mcpc::{Sender, State, tools};
+
+/// Documented, public, and listed.
+#[mcpc::tool(read_only)]
+pub async fn add(
+    /// First addend
+    a: i64,
+    /// Second addend
+    #[arg(default = 1, range = -5..=5)]
+    b: i64,
+) -> i64 {
+    a + b
+}
+
+#[mcpc::background(name = "count.up", title = "Count up")]
+async fn count(
+    #[arg(default = "en".to_owned(), rename = "lang")] language: String,
+    to: Option<u32>,
+    factor: State<u32>,
+    updates: Sender,
+) -> Result<u32, std::num::TryFromIntError> {
+    updates.progress(1, 1, language);
+    u8::try_from(to.unwrap_or(*factor)).map(u32::from)
+}
+
+#[mcpc::tool]
+async fn nothing() {}
+
+fn main() {
+    drop(tools![add, count, nothing]);
+}
