@@ -422,7 +422,11 @@ impl fmt::Debug for States {
 
 impl States {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Box::new(State::new(value)));
+        self.insert_any(TypeId::of::<T>(), Box::new(State::new(value)));
+    }
+
+    fn insert_any(&mut self, id: TypeId, state: Box<dyn Any + Send + Sync>) {
+        self.0.insert(id, state);
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {
@@ -430,7 +434,11 @@ impl States {
     }
 
     fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        self.0.get(&TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+        self.get_any(TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+    }
+
+    fn get_any(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.get(&id).map(|state| &**state)
     }
 }
 

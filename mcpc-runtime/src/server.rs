@@ -30,7 +30,10 @@ use crate::transport::{AnyTransport, End, Erased, Lines, Reader, Wrapped, Writer
 /// Server::new("calculator").tools(tools![add]).serve_stdio().await
 /// # }
 /// ```
-pub struct Server {
+pub struct Server(Box<dyn Plan>);
+
+/// What a server is to be made of.
+struct Parts {
     config: ServerConfig,
     tools: Vec<Definition>,
     states: States,
@@ -39,14 +42,28 @@ pub struct Server {
     inner: Option<Inner>,
 }
 
+/// Hides [`Parts`] behind a pointer. Whoever owns a value compiles the code that drops it; behind a
+/// trait object, that is this crate and not the user's.
+trait Plan: Send {
+    fn parts(&mut self) -> &mut Parts;
+    fn into_parts(self: Box<Self>) -> Box<Parts>;
+}
+
+impl Plan for Parts {
+    fn parts(&mut self) -> &mut Parts {
+        self
+    }
+
+    fn into_parts(self: Box<Self>) -> Box<Parts> {
+        self
+    }
+}
+
 type Inner = Arc<dyn rmcp::service::DynService<RoleServer>>;
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("name", &self.config.server_info.name)
-            .field("tools", &self.tools)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").finish_non_exhaustive()
     }
 }
 
@@ -58,37 +75,41 @@ impl Server {
     /// handshakes.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
+        Self::named(name.into())
+    }
+
+    fn named(name: String) -> Self {
         let capabilities = ServerCapabilities::builder().enable_tools().build();
         let server_info = Implementation::new(name, env!("CARGO_PKG_VERSION"));
-        Self {
+        Self(Box::new(Parts {
             config: ServerConfig::new(capabilities).with_server_info(server_info),
             tools: Vec::new(),
             states: States::default(),
             grace: Duration::from_secs(5),
             max_tasks: 10_000,
             inner: None,
-        }
+        }))
     }
 
     /// The server's own version, for MCP's server information; usually `env!("CARGO_PKG_VERSION")`.
     /// Without it, that of `mcpc`.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
-        self.config.server_info.version = version.into();
+        self.0.parts().config.server_info.version = version.into();
         self
     }
 
     /// What a model should know about the server before it calls any tool.
     #[must_use]
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
-        self.config = self.config.with_instructions(instructions);
+        self.0.parts().config.instructions = Some(instructions.into());
         self
     }
 
     /// Adds the tools of a `tools![..]` list. May be called several times.
     #[must_use]
     pub fn tools(mut self, tools: Tools) -> Self {
-        self.tools.extend(tools.0);
+        self.0.parts().tools.extend(tools.0);
         self
     }
 
@@ -96,7 +117,7 @@ impl Server {
     /// earlier one.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.states.insert(value);
+        self.0.parts().states.insert(value);
         self
     }
 
@@ -105,7 +126,7 @@ impl Server {
     /// this server's.
     #[must_use]
     pub fn handler(mut self, handler: impl ServerHandler) -> Self {
-        self.inner = Some(Arc::from(handler.into_dyn()));
+        self.0.parts().inner = Some(Arc::from(handler.into_dyn()));
         self
     }
 
@@ -113,7 +134,7 @@ impl Server {
     /// default.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.0.parts().grace = grace;
         self
     }
 
@@ -121,7 +142,7 @@ impl Server {
     /// default.
     #[must_use]
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
-        self.max_tasks = max_tasks;
+        self.0.parts().max_tasks = max_tasks;
         self
     }
 
@@ -135,9 +156,7 @@ impl Server {
     /// client leaves before the connection stands. What goes wrong inside a call is answered and is
     /// no error here.
     pub async fn serve_stdio(self) -> Result {
-        let shared = self.build()?;
-        let (reader, writer) = rmcp::transport::stdio_pipes();
-        serve_lines(shared, Box::new(reader), Box::new(writer)).await
+        serve_stdio(self.0).await
     }
 
     /// Serves one client that sends and takes a JSON document a line over a pair of byte streams, as
@@ -151,8 +170,7 @@ impl Server {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Result {
-        let shared = self.build()?;
-        serve_lines(shared, Box::new(reader), Box::new(writer)).await
+        serve_lines(self.0, Box::new(reader), Box::new(writer)).await
     }
 
     /// Serves one client over any transport of rmcp's.
@@ -165,40 +183,45 @@ impl Server {
         T: IntoTransport<RoleServer, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let shared = self.build()?;
-        serve_erased(shared, Erased::new(transport.into_transport())).await
-    }
-
-    fn build(self) -> Result<Arc<Shared>> {
-        let registry = Registry::new(self.tools, &self.states)?;
-        let limits = Limits { tasks: self.max_tasks, bytes_per_task: BYTES_PER_TASK };
-        Ok(Arc::new(Shared {
-            registry,
-            states: self.states,
-            log: Arc::new(MemoryLog::new(limits)),
-            config: self.config,
-            grace: self.grace,
-            inner: self.inner,
-        }))
+        serve_erased(self.0, Erased::new(transport.into_transport())).await
     }
 }
 
-// These two return boxes rather than being `async fn`s: the code of a future is compiled where it is
-// first awaited, and rmcp's loop is to be compiled here, once, and not again in every user's crate.
+fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
+    let Parts { config, tools, states, grace, max_tasks, inner } = *plan.into_parts();
+    let registry = Registry::new(tools, &states)?;
+    let limits = Limits { tasks: max_tasks, bytes_per_task: BYTES_PER_TASK };
+    let log = Arc::new(MemoryLog::new(limits));
+    Ok(Arc::new(Shared { registry, states, log, config, grace, inner }))
+}
 
-fn serve_lines(shared: Arc<Shared>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
+// These return boxes rather than being `async fn`s: the code of a future is compiled where it is first
+// awaited, and rmcp's loop is to be compiled here, once, and not again in every user's crate.
+
+fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
-        let connection = Connection::new(Arc::clone(&shared));
-        let end = end(&shared, connection.owner());
-        serve_connection(connection, AnyTransport::Lines(Lines::new(reader, writer, end))).await
+        let (reader, writer) = rmcp::transport::stdio_pipes();
+        serve_lines(plan, Box::new(reader), Box::new(writer)).await
     })
 }
 
-fn serve_erased(shared: Arc<Shared>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
+fn serve_lines(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
+    serve(plan, move |end| AnyTransport::Lines(Lines::new(reader, writer, end)))
+}
+
+fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
+    serve(plan, move |end| AnyTransport::Wrapped(Wrapped::new(transport, end)))
+}
+
+fn serve(
+    plan: Box<dyn Plan>,
+    transport: impl FnOnce(End) -> AnyTransport + Send + 'static,
+) -> Boxed<'static, Result> {
     Box::pin(async move {
+        let shared = build(plan)?;
         let connection = Connection::new(Arc::clone(&shared));
-        let end = end(&shared, connection.owner());
-        serve_connection(connection, AnyTransport::Wrapped(Wrapped::new(transport, end))).await
+        let transport = transport(end(&shared, connection.owner()));
+        serve_connection(connection, transport).await
     })
 }
 
