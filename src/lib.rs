@@ -82,11 +82,11 @@ pub use mcpc_runtime::client;
 #[doc(hidden)]
 pub mod __private {
     pub use mcpc_runtime::output::{
-        ErrorKind, Fails, Fallible, Returns, ViaBox, ViaError, ViaText, returns,
+        ErrorKind, Fails, Failure, Fallible, Output, Returns, ViaBox, ViaError, ViaText,
     };
     pub use mcpc_runtime::parameter::{
         Bound, DefaultKind, HiddenDefault, Parameter, Range, Settings, ShownDefault, Slot,
-        parameter,
+        TextDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, Kind, Tool, Tools, body, duplicate, fallible_body,

@@ -335,6 +335,16 @@ async fn a_server_refuses_to_be_built_of_parts_that_do_not_fit() {
         serve(server(&Gone::default()).tools(tools![other])).await.expect_err("a duplicate");
     let text = error.to_string();
     assert!(text.starts_with("two tools are called `nap`: tests/lifecycle.rs:"), "{text}");
+    type Answer = Result<u8, String>;
+    #[mcpc::tool]
+    async fn answer() -> Answer {
+        Err("no".to_owned())
+    }
+    let error = serve(Server::new("hidden").tools(tools![answer])).await.expect_err("an alias");
+    assert_eq!(
+        format!("{error:?}"),
+        "the tool `answer` returns a `Result` under another name; write `Result` in its signature"
+    );
     let error = serve(Server::new("poor").tools(tools![nap])).await.expect_err("no state");
     assert_eq!(
         error.to_string(),

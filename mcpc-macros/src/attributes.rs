@@ -1,10 +1,11 @@
 //! The keys of `#[tool(..)]`, `#[background(..)]` and `#[arg(..)]`, each kept with its span.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, RangeLimits, Token};
+use syn::token::Paren;
+use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Token};
 
 use crate::errors::Errors;
 use crate::model::{Default, Hints, Range};
@@ -22,6 +23,9 @@ impl Parse for Key {
             return Err(input.error("expected `key = value`, found a bare literal"));
         }
         let name: Ident = input.parse()?;
+        if input.peek(Paren) {
+            return Err(input.error(format!("expected `{name} = ..`")));
+        }
         let value = match input.parse::<Option<Token![=]>>()? {
             Some(_) if input.is_empty() || input.peek(Token![,]) => {
                 return Err(syn::Error::new(name.span(), format!("`{name}` needs a value")));
@@ -33,11 +37,28 @@ impl Parse for Key {
     }
 }
 
-/// Reads a list of keys: every one of them known, none of them twice.
-fn keys(tokens: TokenStream, known: &[&str], errors: &mut Errors) -> Vec<Key> {
+/// A literal without the invisible group that `macro_rules!` puts around it.
+fn ungrouped(token: TokenTree) -> TokenTree {
+    if let TokenTree::Group(group) = &token
+        && group.delimiter() == Delimiter::None
+        && let [TokenTree::Literal(literal)] = Vec::from_iter(group.stream()).as_slice()
+    {
+        return literal.clone().into();
+    }
+    token
+}
+
+/// Reads a list of keys.
+fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
+    let tokens = tokens.into_iter().map(ungrouped).collect();
     let parsed = Punctuated::<Key, Token![,]>::parse_terminated.parse2(tokens);
+    errors.ok(parsed).into_iter().flatten().collect()
+}
+
+/// Keeps of some keys those that are known, each once.
+fn checked(parsed: Vec<Key>, known: &[&str], errors: &mut Errors) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
-    for key in errors.ok(parsed).into_iter().flatten() {
+    for key in parsed {
         let name = key.name.to_string();
         if !known.contains(&name.as_str()) {
             errors.at(key.name.span(), format!("unknown key `{name}`; {}", suggest(&name, known)));
@@ -60,9 +81,8 @@ impl Key {
                 None
             }
             Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
-            other => {
-                let message = format!("`{name}` takes a string: `{name} = \"..\"`");
-                errors.at(other.as_ref().map_or(name.span(), |value| value.span()), message);
+            _ => {
+                self.refuse(format!("`{name}` takes a string: `{name} = \"..\"`"), errors);
                 None
             }
         }
@@ -83,18 +103,29 @@ impl Key {
 
     fn range(&self, errors: &mut Errors) -> Option<Range> {
         match &self.value {
-            Some(Expr::Range(ExprRange { start, limits, end, .. })) => Some(Range {
-                low: start.as_deref().cloned(),
-                high: end.as_deref().cloned(),
-                exclusive: matches!(limits, RangeLimits::HalfOpen(_)),
-            }),
-            other => {
-                let span = other.as_ref().map_or(self.name.span(), |value| value.span());
-                errors.at(span, "`range` takes a range of numbers: `range = 1..=100`");
+            Some(Expr::Range(range)) if may_be_numbers(range) => Some(Range(range.clone())),
+            _ => {
+                self.refuse("`range` takes a range of numbers: `range = 1..=100`", errors);
                 None
             }
         }
     }
+
+    /// Notes a mistake on the value, or on the name where there is no value.
+    fn refuse(&self, message: impl std::fmt::Display, errors: &mut Errors) {
+        match &self.value {
+            Some(value) => errors.on(value, message),
+            None => errors.on(&self.name, message),
+        }
+    }
+}
+
+/// Whether each end of a range is a number, or nothing that can be told from here.
+fn may_be_numbers(range: &ExprRange) -> bool {
+    [&range.start, &range.end].into_iter().flatten().all(|end| match &**end {
+        Expr::Lit(ExprLit { lit, .. }) => matches!(lit, Lit::Int(_) | Lit::Float(_)),
+        _ => true,
+    })
 }
 
 /// What `#[tool(..)]` or `#[background(..)]` says.
@@ -110,7 +141,7 @@ pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     const KNOWN: [&str; 7] =
         ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
     let mut read = ToolKeys::default();
-    for key in keys(tokens, &KNOWN, errors) {
+    for key in checked(parse(tokens, errors), &KNOWN, errors) {
         match key.name.to_string().as_str() {
             "name" => read.name = key.text(errors),
             "title" => read.title = key.text(errors),
@@ -119,7 +150,7 @@ pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
-            _ => unreachable!("`keys` lets known ones through only"),
+            _ => unreachable!("`checked` lets known ones through only"),
         }
     }
     read
@@ -138,20 +169,17 @@ pub(crate) struct ArgumentKeys {
 pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
     const KNOWN: [&str; 3] = ["default", "rename", "range"];
     let mut read = ArgumentKeys::default();
-    let mut tokens = TokenStream::new();
+    let mut keys = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
         read.span = Some(attribute.path().span());
         match &attribute.meta {
-            Meta::List(list) => {
-                let list = &list.tokens;
-                tokens.extend(quote::quote!(#list,));
-            }
+            Meta::List(list) => keys.extend(parse(list.tokens.clone(), errors)),
             Meta::Path(_) | Meta::NameValue(_) => {
                 errors.on(attribute, "write what you mean in parentheses: `#[arg(default = 5)]`");
             }
         }
     }
-    for key in keys(tokens, &KNOWN, errors) {
+    for key in checked(keys, &KNOWN, errors) {
         match key.name.to_string().as_str() {
             "default" => {
                 read.default = Some(match key.value {
@@ -161,7 +189,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             }
             "rename" => read.rename = key.text(errors),
             "range" => read.range = key.range(errors),
-            _ => unreachable!("`keys` lets known ones through only"),
+            _ => unreachable!("`checked` lets known ones through only"),
         }
     }
     read

@@ -44,6 +44,8 @@ pub(crate) fn implementation(
 /// not get in the function's way.
 pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
     let visibility = &function.visibility;
+    let span = Span::mixed_site().located_at(ident.span());
+    let declaration = quote_spanned!(span=> struct #ident {});
     quote! {
         #[doc(hidden)]
         #[allow(
@@ -55,7 +57,7 @@ pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
             clippy::all,
             clippy::pedantic,
         )]
-        #visibility struct #ident {}
+        #visibility #declaration
     }
 }
 
@@ -65,7 +67,7 @@ fn definition(tool: &Tool) -> TokenStream {
         (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
     let parameters = tool.parameters.iter().map(parameter);
     let returns = returns(&tool.returns);
-    let body = body(tool, &slots);
+    let (body, returns_slot) = (body(tool, &slots), returns_slot());
     quote! {
         #[allow(unused_imports)]
         use ::mcpc::__private::{
@@ -76,7 +78,7 @@ fn definition(tool: &Tool) -> TokenStream {
         ::mcpc::__private::Definition::new(
             #about,
             ::std::vec![#(#slots.describe()),*],
-            __mcpc_returns,
+            #returns_slot,
             ::std::boxed::Box::new(move |__mcpc_inputs| {
                 #(let #slots = #slots.take(__mcpc_inputs);)*
                 #body
@@ -129,7 +131,7 @@ fn parameter(parameter: &Parameter) -> TokenStream {
         ::mcpc::__private::Settings::new() #default #range
     };
     quote_spanned! {ty.span()=>
-        ::mcpc::__private::parameter::<#ty>(#key, #description, #settings)
+        <#ty as ::mcpc::__private::Parameter>::slot(#key, #description, #settings)
     }
 }
 
@@ -138,7 +140,7 @@ fn default_value(ty: &Type, default: &Default) -> TokenStream {
         Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
         // So that `default = "text"` works for a `String`.
         Default::Value(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-            quote_spanned!(text.span()=> ::core::convert::From::from(#text))
+            quote_spanned!(text.span()=> ::mcpc::__private::TextDefault::from_text(#text))
         }
         Default::Value(value) => value.to_token_stream(),
     };
@@ -147,8 +149,8 @@ fn default_value(ty: &Type, default: &Default) -> TokenStream {
 }
 
 fn range_value(range: &Range) -> TokenStream {
-    let [low, high] = [&range.low, &range.high].map(|end| option(end.as_ref().map(bound)));
-    let exclusive = range.exclusive;
+    let [low, high] = [range.low(), range.high()].map(|end| option(end.map(bound)));
+    let exclusive = range.is_exclusive();
     quote!(.range(::mcpc::__private::Range::new(#low, #high, #exclusive)))
 }
 
@@ -190,45 +192,64 @@ fn with_span(mut literal: Literal, span: Span) -> TokenStream {
 /// How the result, and the error where there can be one, become text; each call stands on the type
 /// that it checks.
 fn returns(returns: &Returns) -> TokenStream {
+    let slot = returns_slot();
     match returns {
-        Returns::Unit => quote!(let __mcpc_returns = ::mcpc::__private::returns::<()>();),
+        Returns::Unit => quote!(let #slot = <() as ::mcpc::__private::Output>::returns();),
         Returns::Value(ty) => {
-            let returns = quote_spanned!(ty.span()=> ::mcpc::__private::returns::<#ty>());
-            quote!(let __mcpc_returns = #returns;)
+            let returns = quote_spanned!(ty.span()=> <#ty as ::mcpc::__private::Output>::returns());
+            quote!(let #slot = #returns;)
         }
         Returns::Result { whole, success, failure } => {
-            let success = match success {
-                Some(ty) => ty.to_token_stream(),
-                None => quote!(<#whole as ::mcpc::__private::Fallible>::Success),
-            };
-            let failure = match failure {
-                Some(ty) => ty.to_token_stream(),
-                None => quote!(<#whole as ::mcpc::__private::Fallible>::Failure),
-            };
-            let returns = quote_spanned!(success.span()=> ::mcpc::__private::returns::<#success>());
+            let success = part_of(whole, success.as_ref(), "Success");
+            let failure = part_of(whole, failure.as_ref(), "Failure");
+            let returns =
+                quote_spanned!(success.span()=> <#success as ::mcpc::__private::Output>::returns());
             let fails = quote_spanned! {failure.span()=>
-                (&&&::mcpc::__private::ErrorKind::<#failure>::new()).fails()
+                (&&&<#failure as ::mcpc::__private::Failure>::kind()).fails()
             };
+            let fails_slot = fails_slot();
             quote! {
-                let __mcpc_returns = #returns;
-                let __mcpc_fails = #fails;
+                let #slot = #returns;
+                let #fails_slot = #fails;
             }
         }
     }
 }
 
+/// One of the two types of a `Result`: as it was written, or whatever the alias says.
+fn part_of(whole: &Type, written: Option<&Type>, name: &str) -> TokenStream {
+    let name = Ident::new(name, whole.span());
+    match written {
+        Some(ty) => ty.to_token_stream(),
+        None => quote_spanned!(whole.span()=> <#whole as ::mcpc::__private::Fallible>::#name),
+    }
+}
+
+// Named here, so that they are the same name even where spans come from different macros.
+
+fn returns_slot() -> Ident {
+    Ident::new("__mcpc_returns", Span::mixed_site())
+}
+
+fn fails_slot() -> Ident {
+    Ident::new("__mcpc_fails", Span::mixed_site())
+}
+
 /// The call of the user's function. The call of the runtime stands on the function's name, where
 /// rustc says so if the future is not `Send`.
 fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
-    let ident = &tool.ident;
-    let call = quote!(#ident(#(#slots?),*));
+    let (ident, returns) = (&tool.ident, returns_slot());
+    let call = quote_spanned!(ident.span()=> #ident(#(#slots?),*));
     let body = match tool.returns {
         Returns::Unit | Returns::Value(_) => {
-            quote_spanned!(ident.span()=> ::mcpc::__private::body(#call, __mcpc_returns))
+            quote_spanned!(ident.span()=> ::mcpc::__private::body(#call, #returns))
         }
-        Returns::Result { .. } => quote_spanned! {ident.span()=>
-            ::mcpc::__private::fallible_body(#call, __mcpc_returns, __mcpc_fails)
-        },
+        Returns::Result { .. } => {
+            let fails = fails_slot();
+            quote_spanned! {ident.span()=>
+                ::mcpc::__private::fallible_body(#call, #returns, #fails)
+            }
+        }
     };
     quote!(::core::option::Option::Some(#body))
 }

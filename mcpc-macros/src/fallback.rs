@@ -31,7 +31,11 @@ fn stands_alone(function: &Function) -> bool {
 }
 
 fn stub(function: &Function) -> TokenStream {
+    let mut function = function.clone();
+    if function.awaits() {
+        function.signature.asyncness.get_or_insert_default();
+    }
     let ident = &function.signature.ident;
     let definition = quote!(::core::panic!("this tool was not compiled"));
-    implementation(ident, "", function, &handle(ident, function), &definition)
+    implementation(ident, "", &function, &handle(ident, &function), &definition)
 }

@@ -1,6 +1,6 @@
 //! A function whose body stays unparsed: compiling it is rustc's business, and so are its errors.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Signature, Token, Visibility};
@@ -8,12 +8,13 @@ use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Signature, Token, V
 use crate::model::Kind;
 
 /// The item an attribute stands on.
+#[derive(Clone)]
 pub(crate) struct Function {
     attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     /// `None` for a trait's method, which ends in a semicolon.
-    body: Option<Group>,
+    body: Option<TokenStream>,
 }
 
 /// Parses the item, or says where the attribute belongs.
@@ -28,32 +29,20 @@ pub(crate) fn parse(kind: Kind, item: TokenStream) -> Result<Function, Error> {
 
 /// The keyword of an item that is no function.
 fn keyword(item: TokenStream) -> Option<TokenTree> {
-    const FUNCTION: [&str; 1] = ["fn"];
-    const OTHER: [&str; 11] = [
-        "struct",
-        "enum",
-        "union",
-        "impl",
-        "mod",
-        "trait",
-        "type",
-        "static",
-        "use",
-        "macro_rules",
-        "let",
-    ];
+    let mut start = None;
     for token in item {
-        if let TokenTree::Ident(ident) = &token {
-            let ident = ident.to_string();
-            if FUNCTION.contains(&ident.as_str()) {
-                return None;
-            }
-            if OTHER.contains(&ident.as_str()) {
-                return Some(token);
-            }
+        let TokenTree::Ident(word) = &token else {
+            continue;
+        };
+        match word.to_string().as_str() {
+            "fn" => return None,
+            "pub" | "async" | "unsafe" | "safe" => {}
+            // Of a function, or an item of its own.
+            "const" | "extern" => start = Some(token),
+            _ => return start.or(Some(token)),
         }
     }
-    None
+    start
 }
 
 impl Parse for Function {
@@ -61,11 +50,9 @@ impl Parse for Function {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         let signature = input.parse()?;
-        let body = if input.peek(Token![;]) {
-            input.parse::<Token![;]>()?;
-            None
-        } else {
-            Some(input.parse()?)
+        let body = match input.parse::<Option<Token![;]>>()? {
+            Some(_) => None,
+            None => Some(input.parse()?),
         };
         Ok(Self { attributes, visibility, signature, body })
     }
@@ -76,16 +63,29 @@ impl Function {
         self.body.is_some()
     }
 
+    /// Whether the body awaits something.
+    pub(crate) fn awaits(&self) -> bool {
+        self.body.clone().is_some_and(awaits)
+    }
+
+    /// The attributes that would make the function something else than this one tool.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = (&Attribute, Role)> {
+        let attributes = self.attributes.iter();
+        attributes.filter_map(|attribute| Some((attribute, role(attribute)?)))
+    }
+
     /// The text of the doc comment.
     pub(crate) fn doc(&self) -> String {
         doc(&self.attributes)
     }
 }
 
-/// Emits the function as it was, but for what rustc would not accept on a parameter.
+/// Emits the function as it was, but for what rustc would complain of in its own words.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let mut signature = self.signature.clone();
+        signature.constness = None;
+        signature.variadic = None;
         for parameter in &mut signature.inputs {
             let attributes = match parameter {
                 FnArg::Typed(typed) => &mut typed.attrs,
@@ -93,7 +93,9 @@ impl ToTokens for Function {
             };
             attributes.retain(|attribute| !is_ours(attribute));
         }
-        tokens.extend(self.attributes.iter().map(ToTokens::to_token_stream));
+        let attributes = self.attributes.iter();
+        let attributes = attributes.filter(|attribute| role(attribute).is_none());
+        tokens.extend(attributes.map(ToTokens::to_token_stream));
         self.visibility.to_tokens(tokens);
         signature.to_tokens(tokens);
         match &self.body {
@@ -101,6 +103,33 @@ impl ToTokens for Function {
             None => <Token![;]>::default().to_tokens(tokens),
         }
     }
+}
+
+/// What an attribute makes of a function.
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    Tool,
+    /// A program or a test.
+    Entry,
+}
+
+fn role(attribute: &Attribute) -> Option<Role> {
+    let name = &attribute.path().segments.last()?.ident;
+    if name == "tool" || name == "background" {
+        Some(Role::Tool)
+    } else if name == "main" || name == "test" {
+        Some(Role::Entry)
+    } else {
+        None
+    }
+}
+
+fn awaits(body: TokenStream) -> bool {
+    body.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "await",
+        TokenTree::Group(group) => awaits(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// Whether an attribute of a parameter is read by us, and unknown to rustc there.

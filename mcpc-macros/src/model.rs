@@ -1,7 +1,7 @@
 //! A tool as its attribute and its signature describe it; only what is valid can be written down.
 
 use proc_macro2::{Ident, Span};
-use syn::{Expr, Type};
+use syn::{Expr, ExprLit, ExprRange, ExprUnary, Lit, RangeLimits, Type, UnOp};
 
 /// Which attribute made the tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,51 @@ pub(crate) enum Default {
     Value(Expr),
 }
 
-/// The two ends of a range.
-pub(crate) struct Range {
-    pub(crate) low: Option<Expr>,
-    pub(crate) high: Option<Expr>,
-    pub(crate) exclusive: bool,
+/// A range of numbers.
+pub(crate) struct Range(pub(crate) ExprRange);
+
+impl Range {
+    pub(crate) fn low(&self) -> Option<&Expr> {
+        self.0.start.as_deref()
+    }
+
+    pub(crate) fn high(&self) -> Option<&Expr> {
+        self.0.end.as_deref()
+    }
+
+    pub(crate) fn is_exclusive(&self) -> bool {
+        matches!(self.0.limits, RangeLimits::HalfOpen(_))
+    }
+
+    /// Whether no number is in it, as far as its ends are literals.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.low().and_then(number).is_some_and(|low| self.ends_before(low))
+    }
+
+    /// Whether a number is outside of it, as far as all of them are literals.
+    pub(crate) fn excludes(&self, value: &Expr) -> bool {
+        let low = self.low().and_then(number);
+        number(value)
+            .is_some_and(|value| low.is_some_and(|low| value < low) || self.ends_before(value))
+    }
+
+    fn ends_before(&self, value: f64) -> bool {
+        let high = self.high().and_then(number);
+        high.is_some_and(|high| high < value || (high == value && self.is_exclusive()))
+    }
+}
+
+/// The value of a literal; precise enough to compare it with another.
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => match lit {
+            Lit::Int(integer) => integer.base10_digits().parse().ok(),
+            Lit::Float(float) => float.base10_digits().parse().ok(),
+            _ => None,
+        },
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|value| -value),
+        _ => None,
+    }
 }
 
 pub(crate) enum Returns {

@@ -1,14 +1,12 @@
 //! What can be said about a type by looking at it.
 
-use proc_macro2::Span;
 use quote::ToTokens;
-use syn::spanned::Spanned as _;
 use syn::visit::{Visit, visit_type};
-use syn::{GenericArgument, PathArguments, PathSegment, Type, TypePath, TypeReference};
+use syn::{Error, GenericArgument, PathArguments, PathSegment, Type, TypePath, TypeReference};
 
-/// The type as a person would write it.
-pub(crate) fn text(ty: &Type) -> String {
-    let mut text = ty.to_token_stream().to_string();
+/// A type or a path as a person would write it.
+pub(crate) fn text(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
     for (spaced, tight) in [
         (" :: ", "::"),
         (":: ", "::"),
@@ -17,6 +15,7 @@ pub(crate) fn text(ty: &Type) -> String {
         (" >", ">"),
         (" ,", ","),
         ("& ", "&"),
+        ("* ", "*"),
         ("( ", "("),
         (" )", ")"),
         ("[ ", "["),
@@ -32,6 +31,8 @@ pub(crate) fn text(ty: &Type) -> String {
 pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
         Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
+        // What `macro_rules!` makes of a fragment.
+        Type::Group(group) => last_segment(&group.elem),
         _ => None,
     }
 }
@@ -51,6 +52,12 @@ pub(crate) fn generic_types(segment: &PathSegment) -> Vec<&Type> {
 /// Whether a type is called `name`, wherever it comes from.
 pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
+}
+
+/// Whether a type is surely no number.
+pub(crate) fn no_number(ty: &Type) -> Option<()> {
+    let names = ["String", "PathBuf", "bool", "char"];
+    names.iter().any(|name| is_called(ty, name)).then_some(())
 }
 
 /// Finds the first type anywhere in `ty` for which `wanted` has an answer.
@@ -74,39 +81,39 @@ pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T
     finder.found
 }
 
-/// A type that no value read from JSON can have: where it is, and what to say about it.
-pub(crate) fn unreadable(ty: &Type) -> Option<(Span, String)> {
+/// What is wrong with a type that no value read from JSON can have.
+pub(crate) fn unreadable(ty: &Type) -> Option<Error> {
     match ty {
-        Type::Reference(reference) => {
+        Type::Reference(reference) if !matches!(*reference.elem, Type::TraitObject(_)) => {
             let message = format!("an argument must be owned; write `{}`", owned(reference));
-            Some((reference.and_token.span, message))
+            Some(Error::new(reference.and_token.span, message))
         }
         Type::ImplTrait(it) => {
-            Some((it.impl_token.span, "`impl Trait` is generic; write the type".to_owned()))
+            Some(Error::new(it.impl_token.span, "`impl Trait` is generic; write the type"))
         }
         Type::TraitObject(_) | Type::Ptr(_) | Type::FnPtr(_) | Type::Never(_) => {
-            Some((ty.span(), format!("`{}` cannot be read from JSON", text(ty))))
+            Some(Error::new_spanned(ty, format!("`{}` cannot be read from JSON", text(ty))))
         }
         Type::Path(_) if ty.to_token_stream().to_string() == "Self" => {
-            Some((ty.span(), "`Self` cannot be read from JSON".to_owned()))
+            Some(Error::new_spanned(ty, "`Self` cannot be read from JSON"))
         }
         _ => None,
     }
 }
 
-/// A type that no tool can return: where it is, and what to say about it.
-pub(crate) fn unwritable(ty: &Type) -> Option<(Span, String)> {
+/// What is wrong with a type that no tool can return.
+pub(crate) fn unwritable(ty: &Type) -> Option<Error> {
     match ty {
         Type::Reference(reference) if is_static_str(reference) => None,
         Type::Reference(reference) => {
             let message = format!("a result must be owned; write `{}`", owned(reference));
-            Some((reference.and_token.span, message))
+            Some(Error::new(reference.and_token.span, message))
         }
         Type::ImplTrait(it) => {
-            let message = "a result needs a type with a name; write the type".to_owned();
-            Some((it.impl_token.span, message))
+            let message = "a result needs a type with a name; write the type";
+            Some(Error::new(it.impl_token.span, message))
         }
-        Type::Never(_) => Some((ty.span(), "a tool must return at some time".to_owned())),
+        Type::Never(_) => Some(Error::new_spanned(ty, "a tool must return at some time")),
         _ => None,
     }
 }

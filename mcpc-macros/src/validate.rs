@@ -4,10 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::{Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
 
-use crate::attributes::{self, ToolKeys};
+use crate::attributes::{self, ArgumentKeys, ToolKeys};
 use crate::errors::Errors;
-use crate::input::{Function, doc};
-use crate::model::{Kind, Parameter, Returns, Tool};
+use crate::input::{Function, Role, doc};
+use crate::model::{Default, Kind, Parameter, Returns, Tool};
 use crate::types;
 
 /// Names that belong to the protocol: its handshakes and the control tools. `names.rs` of the runtime
@@ -66,6 +66,19 @@ fn signature(kind: Kind, function: &Function, errors: &mut Errors) {
     }
     qualifiers(signature, errors);
     generics(signature, errors);
+    roles(function, errors);
+}
+
+fn roles(function: &Function, errors: &mut Errors) {
+    for (attribute, role) in function.roles() {
+        match role {
+            Role::Tool => errors.on(attribute, "a function is either a tool or a background tool"),
+            Role::Entry => {
+                let path = types::text(attribute.path());
+                errors.on(attribute, format!("a tool cannot also be `#[{path}]`"));
+            }
+        }
+    }
 }
 
 fn qualifiers(signature: &Signature, errors: &mut Errors) {
@@ -132,24 +145,18 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Par
                 continue;
             }
         };
-        let Some(parameter) = parameter(typed, errors) else {
-            continue;
-        };
+        let parameter = parameter(typed, &parameters, errors);
         if let Some(problem) = sender(kind, &typed.ty, &mut sender_seen) {
             errors.push(problem);
-        } else if let Some((span, message)) = types::find(&typed.ty, types::unreadable) {
-            errors.at(span, message);
+        } else if let Some(problem) = types::find(&typed.ty, types::unreadable) {
+            errors.push(problem);
         }
-        if parameters.iter().any(|earlier| earlier.key == parameter.key) {
-            let message = format!("two arguments have the JSON key `{}`", parameter.key);
-            errors.on(&typed.pat, message);
-        }
-        parameters.push(parameter);
+        parameters.extend(parameter);
     }
     parameters
 }
 
-fn parameter(typed: &PatType, errors: &mut Errors) -> Option<Parameter> {
+fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Option<Parameter> {
     let keys = attributes::argument(&typed.attrs, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
@@ -169,6 +176,10 @@ fn parameter(typed: &PatType, errors: &mut Errors) -> Option<Parameter> {
         errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
+    if earlier.iter().any(|earlier| earlier.key == key) {
+        errors.at(span, format!("two arguments have the JSON key `{key}`"));
+    }
+    range(&keys, &typed.ty, errors);
     Some(Parameter {
         ty: (*typed.ty).clone(),
         key,
@@ -187,6 +198,20 @@ fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
             "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
         );
         errors.at(span, message);
+    }
+}
+
+fn range(keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {
+    let Some(range) = &keys.range else { return };
+    if types::find(ty, types::no_number).is_some() {
+        let message = format!("`{}` has no `range`, which is for numbers", types::text(ty));
+        errors.on(&range.0, message);
+    } else if range.is_empty() {
+        errors.on(&range.0, "no number is in this `range`");
+    } else if let Some(Default::Value(value)) = &keys.default
+        && range.excludes(value)
+    {
+        errors.on(value, "the `default` is not in the `range`");
     }
 }
 
@@ -215,8 +240,8 @@ fn returns(output: &ReturnType, errors: &mut Errors) -> Returns {
     let ReturnType::Type(_, ty) = output else {
         return Returns::Unit;
     };
-    if let Some((span, message)) = types::find(ty, types::unwritable) {
-        errors.at(span, message);
+    if let Some(problem) = types::find(ty, types::unwritable) {
+        errors.push(problem);
     }
     let ty = (**ty).clone();
     match types::last_segment(&ty) {

@@ -32,6 +32,14 @@ pub enum Error {
         /// The type that is missing.
         state: &'static str,
     },
+    /// A tool returns a `Result` under another name, so that an error would look like a value.
+    #[error(
+        "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"
+    )]
+    HiddenResult {
+        /// The tool.
+        tool: &'static str,
+    },
     /// A tool takes a `Sender` but is not a background tool.
     #[error("the plain tool `{tool}` takes a `Sender`; declare it with `#[mcpc::background]`")]
     SenderInPlainTool {

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::fmt::{Display, Write as _};
-use std::marker::PhantomData;
 
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
@@ -34,6 +33,17 @@ pub trait Output: Send + 'static {
     /// The value as a client gets it.
     #[doc(hidden)]
     fn into_success(self) -> Outcome;
+
+    /// How a tool returns this type; the one place where the type of a result is checked.
+    #[doc(hidden)]
+    #[must_use]
+    fn returns() -> Returns<Self>
+    where
+        Self: Sized,
+    {
+        let is_result = std::any::type_name::<Self>().starts_with("core::result::Result<");
+        Returns { is_result, schema: Self::schema, into_outcome: Self::into_success }
+    }
 }
 
 /// What came of running a tool: a value for the client, or the text of an error.
@@ -137,6 +147,8 @@ fn content(value: &dyn Any) -> Option<CallToolResult> {
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Returns<T> {
+    /// Whether this is a `Result` that the attribute did not recognize, because an alias hides it.
+    pub(crate) is_result: bool,
     pub(crate) schema: fn() -> Option<JsonObject>,
     into_outcome: fn(T) -> Outcome,
 }
@@ -156,13 +168,6 @@ impl<E> Clone for Fails<E> {
     fn clone(&self) -> Self {
         *self
     }
-}
-
-/// The one place where the type of a result is checked.
-#[doc(hidden)]
-#[must_use]
-pub fn returns<T: Output>() -> Returns<T> {
-    Returns { schema: T::schema, into_outcome: T::into_success }
 }
 
 impl<T> Returns<T> {
@@ -216,10 +221,17 @@ impl<E> Fails<E> {
     label = "has no text to show to a client",
     note = "implement `std::fmt::Display`, or derive `thiserror::Error`; `anyhow::Error` and `String` work as they are"
 )]
-pub trait Failure {
+pub trait Failure: Sized {
     /// The error's text.
     #[doc(hidden)]
     fn text(self) -> String;
+
+    /// Where the search for the best text starts; the one place where the type of an error is checked.
+    #[doc(hidden)]
+    #[must_use]
+    fn kind() -> ErrorKind<Self> {
+        ErrorKind(Self::text)
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -233,20 +245,11 @@ impl<E: Display> Failure for E {
 /// Picks, for a concrete error type, the best way to show it: the method is looked up on ever
 /// plainer types, so that an error with sources is found before one with text only.
 #[doc(hidden)]
-pub struct ErrorKind<E>(PhantomData<fn(E)>);
+pub struct ErrorKind<E>(fn(E) -> String);
 
 impl<E> fmt::Debug for ErrorKind<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ErrorKind")
-    }
-}
-
-impl<E> ErrorKind<E> {
-    /// The kind of the error type `E`.
-    #[must_use]
-    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
-    pub fn new() -> Self {
-        Self(PhantomData)
     }
 }
 
@@ -276,21 +279,16 @@ impl ViaBox<Box<dyn Error + Send + Sync>> for &ErrorKind<Box<dyn Error + Send + 
     }
 }
 
-/// Anything else; the one place where the type of an error is checked.
+/// Anything else.
 #[doc(hidden)]
 pub trait ViaText<E> {
     /// How to show it.
-    fn fails(&self) -> Fails<E>
-    where
-        E: Failure;
+    fn fails(&self) -> Fails<E>;
 }
 
 impl<E> ViaText<E> for ErrorKind<E> {
-    fn fails(&self) -> Fails<E>
-    where
-        E: Failure,
-    {
-        Fails(E::text)
+    fn fails(&self) -> Fails<E> {
+        Fails(self.0)
     }
 }
 

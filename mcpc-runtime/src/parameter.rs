@@ -38,6 +38,19 @@ pub trait Parameter: Sized + Send + 'static {
     /// Takes the value out of `inputs`, or notes there why it cannot.
     #[doc(hidden)]
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self>;
+
+    /// The slot of a parameter of this type; the one place where its type is checked.
+    #[doc(hidden)]
+    fn slot(name: &'static str, description: &'static str, settings: Settings<Self>) -> Slot<Self> {
+        Slot {
+            name,
+            description,
+            settings,
+            is_argument: Self::IS_ARGUMENT,
+            source: Self::source,
+            take: Self::take,
+        }
+    }
 }
 
 /// Where a parameter's value comes from.
@@ -114,23 +127,6 @@ impl<T> Settings<T> {
     pub fn range(mut self, range: Range) -> Self {
         self.range = Some(range);
         self
-    }
-}
-
-/// The slot of a parameter; the one place where a parameter's type is checked.
-#[doc(hidden)]
-pub fn parameter<T: Parameter>(
-    name: &'static str,
-    description: &'static str,
-    settings: Settings<T>,
-) -> Slot<T> {
-    Slot {
-        name,
-        description,
-        settings,
-        is_argument: T::IS_ARGUMENT,
-        source: T::source,
-        take: T::take,
     }
 }
 
@@ -215,6 +211,24 @@ impl<T> DefaultKind<T> {
     #[expect(clippy::new_without_default, reason = "only generated code makes one")]
     pub fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+/// A type whose default may be written as a string literal: `#[arg(default = "en")]`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a string is no default for `{Self}`",
+    label = "not a `{Self}`, nor can it become one"
+)]
+pub trait TextDefault {
+    /// Makes the default.
+    fn from_text(text: &'static str) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: From<&'static str>> TextDefault for T {
+    fn from_text(text: &'static str) -> Self {
+        text.into()
     }
 }
 

@@ -81,6 +81,7 @@ type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 pub struct Definition {
     pub(crate) about: About,
     parameters: Vec<Description>,
+    returns_hidden_result: bool,
     output_schema: fn() -> Option<JsonObject>,
     prepare: Box<Prepare>,
 }
@@ -105,7 +106,13 @@ impl Definition {
         returns: Returns<T>,
         prepare: Box<Prepare>,
     ) -> Self {
-        Self { about, parameters, output_schema: returns.schema, prepare }
+        Self {
+            about,
+            parameters,
+            returns_hidden_result: returns.is_result,
+            output_schema: returns.schema,
+            prepare,
+        }
     }
 
     /// The body of a call with these inputs, or every problem of the call.
@@ -128,6 +135,9 @@ impl Definition {
     /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
     pub(crate) fn list(&self, states: &States) -> Result<rmcp::model::Tool> {
         let about = self.about;
+        if self.returns_hidden_result {
+            return Err(Error::HiddenResult { tool: about.name });
+        }
         let mut generator = generator(Direction::Input);
         let mut properties = Vec::new();
         let mut required = Vec::new();
@@ -209,22 +219,21 @@ impl Tools {
     }
 }
 
-/// The first name that a list holds twice. Runs while the user's crate is compiled.
+/// Whether the name at `index` stands earlier in a list, too. Runs while the user's crate is compiled.
+///
+/// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
 #[doc(hidden)]
 #[must_use]
-pub const fn duplicate(names: &[&'static str]) -> Option<&'static str> {
-    let mut first = 0;
-    while first < names.len() {
-        let mut second = first + 1;
-        while second < names.len() {
-            if equal(names[first].as_bytes(), names[second].as_bytes()) {
-                return Some(names[first]);
-            }
-            second += 1;
+pub const fn duplicate(names: &[&str], index: usize) -> bool {
+    let name = names[index].as_bytes();
+    let mut earlier = 0;
+    while earlier < index {
+        if !name.is_empty() && equal(names[earlier].as_bytes(), name) {
+            return true;
         }
-        first += 1;
+        earlier += 1;
     }
-    None
+    false
 }
 
 const fn equal(a: &[u8], b: &[u8]) -> bool {
