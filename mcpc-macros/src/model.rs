@@ -104,6 +104,7 @@ fn number(value: &Expr) -> Option<f64> {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one, for as long as a tool is expanded")]
 pub(crate) enum Returns {
     Unit,
     Value(Type),
