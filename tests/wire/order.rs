@@ -153,7 +153,7 @@ async fn cancelled_calls() {
     for task in 0..TASKS {
         lines.push(start(task, "count", random(&mut seed) % 20));
         cancel.push(task);
-        if random(&mut seed) % 3 > 0 {
+        if !random(&mut seed).is_multiple_of(3) {
             for task in cancel.drain(..) {
                 let params = json!({"requestId": format!("t{task}")});
                 let method = "notifications/cancelled";
