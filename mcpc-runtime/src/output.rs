@@ -4,6 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::fmt::{Display, Write as _};
+use std::pin::Pin;
 
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
@@ -49,6 +50,10 @@ pub trait Output: Send + 'static {
 /// What came of running a tool: a value for the client, or the text of an error.
 #[doc(hidden)]
 pub type Outcome = Result<Success, String>;
+
+/// A tool's body, ready to run: it owns everything it needs.
+#[doc(hidden)]
+pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What a tool returned.
 #[derive(Debug)]

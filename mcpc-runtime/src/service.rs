@@ -23,11 +23,11 @@ use crate::message::{Address, ProtocolInfo, created};
 use crate::metadata::{Ids, Metadata};
 use crate::names::Dialect;
 use crate::outbox::Gate;
-use crate::output::error_reply;
+use crate::output::{Body, error_reply};
 use crate::parameter::{Inputs, States};
 use crate::registry::Registry;
 use crate::task::{NewTask, panicked};
-use crate::tool::{Body, Definition, Kind};
+use crate::tool::{Definition, Kind};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {

@@ -16,8 +16,7 @@ use crate::log::{Event, Worker};
 use crate::message::{Json, TaskEvent};
 use crate::metadata::Ids;
 use crate::outbox::Room;
-use crate::output::Outcome;
-use crate::tool::Body;
+use crate::output::{Body, Outcome};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
 struct Task {

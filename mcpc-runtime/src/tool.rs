@@ -1,12 +1,11 @@
 //! A tool without its types: what the attributes hand to the runtime.
 
 use std::fmt;
-use std::pin::Pin;
 
 use rmcp::model::{JsonObject, ToolAnnotations};
 
 use crate::error::{Error, Result};
-use crate::output::{Fails, Fallible, Outcome, Returns};
+use crate::output::{Body, Fails, Fallible, Returns};
 use crate::parameter::{Description, Inputs, Source, States};
 use crate::schema::{Direction, generator, object};
 
@@ -69,10 +68,6 @@ pub struct Hints {
     /// It deals with things outside its own world.
     pub open_world: Option<bool>,
 }
-
-/// A tool's body, ready to run: it owns everything it needs.
-#[doc(hidden)]
-pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 

@@ -1,0 +1,62 @@
+//! The modules form layers: each uses those above it in the list, and none below.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// As the table in `ARCHITECTURE.md` has them.
+const LAYERS: [&str; 17] = [
+    "names",
+    "message",
+    "error",
+    "metadata",
+    "schema",
+    "output",
+    "log",
+    "outbox",
+    "delivery",
+    "task",
+    "parameter",
+    "tool",
+    "registry",
+    "transport",
+    "service",
+    "server",
+    "client",
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the sources are there");
+    let paths = entries.map(|entry| entry.expect("a readable folder").path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn rank(module: &str, what: &Path) -> usize {
+    let rank = LAYERS.iter().position(|layer| *layer == module);
+    rank.unwrap_or_else(|| panic!("`{module}` in {} is in no layer", what.display()))
+}
+
+#[test]
+fn edges_go_up() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut edges = 0;
+    for file in files(&sources) {
+        let inside = file.strip_prefix(&sources).expect("below the sources").with_extension("");
+        let module = inside.iter().next().and_then(|module| module.to_str()).expect("a module");
+        if module == "lib" {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a source file");
+        for (_, rest) in text.match_indices("crate::").map(|(at, it)| (at, &text[at + it.len()..]))
+        {
+            let used =
+                rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("a name");
+            assert!(
+                rank(used, &file) <= rank(module, &file),
+                "{} uses `{used}`, which is a layer below `{module}`",
+                file.display()
+            );
+            edges += 1;
+        }
+    }
+    assert!(edges > 30, "the test looks at too few edges to mean anything: {edges}");
+}
