@@ -84,7 +84,7 @@ struct Hashes {
 
 #[derive(Serialize)]
 struct Hash {
-    file: PathBuf,
+    file: String,
     bytes: u64,
     sha256: String,
 }
@@ -157,7 +157,7 @@ fn hash(directory: &Path, min_bytes: u64, updates: &Sender) -> Result<Hashes, In
         }
         let (bytes, sha256) =
             sha256(file).map_err(|error| IndexError::Read(file.clone(), error))?;
-        updates.blocking_send(Hash { file: file.clone(), bytes, sha256 });
+        updates.blocking_send(Hash { file: file.display().to_string(), bytes, sha256 });
         hashes.files += 1;
         hashes.bytes += bytes;
         updates.progress(done + 1, large.len(), file.display().to_string());

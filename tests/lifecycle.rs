@@ -9,6 +9,7 @@ use std::time::Duration;
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
 use support::{Wire, text};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep};
 
 /// Counts bodies that were dropped or came to their end.
@@ -98,6 +99,30 @@ async fn say_the_unspeakable(updates: Sender) -> String {
     unreachable!("the runtime ends the task here")
 }
 
+/// Says the unspeakable on a thread that outlives the task, and goes when it hears that it is over.
+#[mcpc::background]
+async fn say_the_unspeakable_on_a_thread(updates: Sender, counter: State<Gone>) {
+    let (thread, gone) = (updates.clone(), (*counter).clone());
+    let talking = tokio::task::spawn_blocking(move || {
+        thread.blocking_send(Unspeakable);
+        while !thread.is_stopped() {
+            std::thread::yield_now();
+        }
+        drop(gone);
+    });
+    talking.await.expect("no panic");
+    std::future::pending().await
+}
+
+/// Never rests: there is always room for one more.
+#[mcpc::background]
+async fn babble(counter: State<Gone>, updates: Sender) {
+    let _gone = (*counter).clone();
+    loop {
+        updates.send("bla").await;
+    }
+}
+
 #[mcpc::background]
 async fn report(updates: Sender) {
     updates.progress(1u8, 3.0f32, "one");
@@ -135,6 +160,8 @@ fn server(gone: &Gone) -> Server {
         explode,
         explode_plainly,
         say_the_unspeakable,
+        say_the_unspeakable_on_a_thread,
+        babble,
         report,
         haunt,
         nap,
@@ -202,6 +229,48 @@ async fn a_value_that_is_no_json_ends_the_task() {
     let events = events(&mut wire, "say_the_unspeakable", json!({})).await;
     let text = "an update cannot be written as JSON: no words";
     assert_eq!(events[1..], [event("failed", json!(text))]);
+}
+
+#[tokio::test]
+async fn a_thread_that_breaks_its_task_off_goes_on_and_hears_of_the_end() {
+    let (mut wire, gone) = connect().await;
+    let before = gone.count();
+    let events = events(&mut wire, "say_the_unspeakable_on_a_thread", json!({})).await;
+    let text = "an update cannot be written as JSON: no words";
+    assert_eq!(events[1..], [event("failed", json!(text))]);
+    while gone.count() == before {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// On real time, as it is a timer that has to have its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_never_rests_can_be_stopped() {
+    for starts in [true, false] {
+        let gone = Gone::default();
+        let server = server(&gone).grace(Duration::from_millis(50));
+        let Wire { mut lines, mut input, server } = Wire::connect(server).await;
+        let call = match starts {
+            true => support::call("t", "babble", json!({"_metadata": {}})),
+            false => support::call("t", "babble", json!({})),
+        };
+        input.write_all((call + "\n").as_bytes()).await.expect("the server reads");
+        let reader = tokio::spawn(async move {
+            let mut last = None;
+            while let Some(line) = lines.next_line().await.expect("UTF-8") {
+                last = Some(line);
+            }
+            last
+        });
+        sleep(Duration::from_millis(50)).await;
+        let before = gone.count();
+        input.shutdown().await.expect("the server reads");
+        let last = tokio::time::timeout(Duration::from_secs(30), reader).await;
+        let last = last.expect("it ends").expect("no panic").expect("a last line");
+        assert!(last.contains("stopped"), "{last}");
+        assert!(gone.count() > before, "the body is gone");
+        server.await.expect("no panic").expect("no error");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,6 +374,36 @@ async fn calls_in_flight_are_answered_at_the_end_of_the_input() {
     let rest = wire.finish().await;
     assert_eq!(rest.len(), 1);
     assert_eq!(text(&support::parse(&rest[0])), "finished early");
+}
+
+/// A session piped in at once: the input has ended before any call was looked at.
+#[tokio::test(start_paused = true)]
+async fn calls_right_before_the_end_of_the_input_are_calls_like_any_other() {
+    for (on_stop, seconds, end) in [("finish", 0, "complete"), ("ignore", 5, "failed")] {
+        let gone = Gone::default();
+        let mut wire = Wire::open(server(&gone));
+        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+        let task = support::call(1, "work", json!({"on_stop": on_stop, "_metadata": ids}));
+        let waiting = support::call(2, "work", json!({"on_stop": on_stop}));
+        wire.send(&[support::INITIALIZE, &task, &waiting].join("\n")).await;
+        let started = Instant::now();
+        let lines = wire.finish().await;
+        assert_eq!(started.elapsed().as_secs(), seconds);
+        assert_eq!(lines.len(), 5, "initialize, created, update, the end, and a reply: {lines:?}");
+        let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+        assert_eq!((count("created"), count(end)), (1, 1), "{lines:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_dropped_stops_its_tasks() {
+    let (mut wire, gone) = connect().await;
+    wire.start("t", "work", json!({"on_stop": "finish"})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    let before = gone.count();
+    wire.server.abort();
+    sleep(Duration::from_secs(1)).await;
+    assert!(gone.count() > before);
 }
 
 #[tokio::test(start_paused = true)]

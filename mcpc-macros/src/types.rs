@@ -56,7 +56,7 @@ pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
 
 /// Whether a type is surely no number.
 pub(crate) fn no_number(ty: &Type) -> Option<()> {
-    let names = ["String", "PathBuf", "bool", "char"];
+    let names = ["String", "PathBuf", "bool", "char", "Vec", "HashMap", "BTreeMap", "HashSet"];
     names.iter().any(|name| is_called(ty, name)).then_some(())
 }
 

@@ -253,7 +253,14 @@ impl Outbox {
     /// connection there is always room. Cancel safe: dropping the future gives up the place in the
     /// line.
     pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
-        Room(self.0.room.acquire_many(permits(bytes)).await.ok())
+        match self.0.room.acquire_many(permits(bytes)).await {
+            Ok(permit) => Room(Some(permit)),
+            Err(_) => {
+                // A closed semaphore never makes anyone wait, not even for others to have their turn.
+                tokio::task::coop::consume_budget().await;
+                Room::NONE
+            }
+        }
     }
 
     /// Room for a callback, if there is some right now.
@@ -319,25 +326,19 @@ impl Outbox {
     pub(crate) async fn take(&self, taken: &mut Pending) -> bool {
         loop {
             let pushed = self.0.pushed.notified();
-            if self.try_take(taken) {
-                return true;
-            }
-            if self.queue().state != State::Open {
-                return false;
+            taken.clear();
+            {
+                let mut queue = self.queue();
+                if !queue.pending.items.is_empty() {
+                    mem::swap(&mut queue.pending, taken);
+                    return true;
+                }
+                if queue.state != State::Open {
+                    return false;
+                }
             }
             pushed.await;
         }
-    }
-
-    /// Swaps everything that waits into `taken`, if anything does.
-    pub(crate) fn try_take(&self, taken: &mut Pending) -> bool {
-        taken.clear();
-        let mut queue = self.queue();
-        if queue.pending.items.is_empty() {
-            return false;
-        }
-        mem::swap(&mut queue.pending, taken);
-        true
     }
 
     /// Gives back the room of what was taken and is now written.
@@ -413,6 +414,8 @@ pub(crate) struct Gate(Arc<GateShared>);
 
 struct GateShared {
     outbox: Outbox,
+    /// Whether the connection had shown MCPC when the call was read.
+    after_handshake: bool,
     /// Whether the gate is open, for a look without a lock; never goes back.
     open: AtomicBool,
     state: Mutex<GateState>,
@@ -435,14 +438,19 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(outbox: Outbox) -> Self {
+    pub(crate) fn new(outbox: Outbox, after_handshake: bool) -> Self {
         let state = GateState::Closed { held: Pending::new(outbox.0.form), on_cancel: None };
         let (open, state) = (AtomicBool::new(false), Mutex::new(state));
-        Self(Arc::new(GateShared { outbox, open, state }))
+        Self(Arc::new(GateShared { outbox, after_handshake, open, state }))
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.0.outbox
+    }
+
+    /// Whether an MCPC handshake was read on the connection before the call, or is the call.
+    pub(crate) fn is_after_handshake(&self) -> bool {
+        self.0.after_handshake
     }
 
     fn state(&self) -> MutexGuard<'_, GateState> {

@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Number, Value};
 
-use crate::schema::portable;
+use crate::schema::{Direction, portable};
 use crate::task::Sender;
 
 /// What a tool's function may take.
@@ -178,7 +178,7 @@ pub(crate) struct Property {
 impl Description {
     /// The argument's property, given the schema and the optionality of its type.
     pub(crate) fn property(&self, schema: Schema, optional: bool) -> Property {
-        let mut schema = portable(schema);
+        let mut schema = portable(schema, Direction::Input);
         let object = schema.ensure_object();
         object.shift_remove("title");
         if !self.description.is_empty() {

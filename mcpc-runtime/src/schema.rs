@@ -1,8 +1,8 @@
 //! Portable JSON schemas from `schemars`.
 //!
 //! Models and clients reject much of what `schemars` writes by default, so a schema here has no
-//! `$schema`, no references except where a type contains itself, no union with `null`, and no
-//! formats that only Rust knows.
+//! `$schema`, no references except where a type contains itself, no union with `null` in what a client
+//! sends, and no formats that only Rust knows.
 
 use rmcp::model::JsonObject;
 use schemars::generate::SchemaSettings;
@@ -35,7 +35,7 @@ pub(crate) fn generator(direction: Direction) -> SchemaGenerator {
         Direction::Input => settings.for_deserialize(),
         Direction::Output => settings.for_serialize(),
     };
-    settings.with_transform(Portable).into_generator()
+    settings.with_transform(Portable(direction)).into_generator()
 }
 
 /// The schema of an object with these properties, in this order.
@@ -59,7 +59,7 @@ pub(crate) fn object(
 
 /// The schema of structured content, which is always an object; `None` for anything else.
 pub(crate) fn structured(schema: Schema, mut generator: SchemaGenerator) -> Option<JsonObject> {
-    let mut schema = portable(schema);
+    let mut schema = portable(schema, Direction::Output);
     let object = schema.ensure_object();
     if object.get("type").is_none_or(|kind| kind != "object") {
         return None;
@@ -77,22 +77,26 @@ fn add_definitions(schema: &mut JsonObject, generator: &mut SchemaGenerator) {
     }
 }
 
-/// The portable form of one property's schema.
-pub(crate) fn portable(mut schema: Schema) -> Schema {
-    Portable.transform(&mut schema);
+/// The portable form of a schema.
+pub(crate) fn portable(mut schema: Schema, direction: Direction) -> Schema {
+    Portable(direction).transform(&mut schema);
     schema
 }
 
 /// Rewrites a schema into the portable form.
 #[derive(Clone)]
-struct Portable;
+struct Portable(Direction);
 
 impl Transform for Portable {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
             object.shift_remove("$schema");
             remove_rust_format(object);
-            remove_null(object);
+            match self.0 {
+                Direction::Input => remove_null(object),
+                // What a tool sends does hold `null`, and clients check it against this.
+                Direction::Output => {}
+            }
         }
         transform_subschemas(self, schema);
     }

@@ -11,12 +11,12 @@ use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::{Error, Result};
-use crate::log::{Boxed, Limits, MemoryLog, Owner};
+use crate::log::{Boxed, Limits, MemoryLog};
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::service::{Connection, Shared};
 use crate::tool::{Definition, Tools};
-use crate::transport::{AnyTransport, End, Erased, Lines, Reader, Wrapped, Writer};
+use crate::transport::{AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer};
 
 /// An MCP server made of tools.
 ///
@@ -206,35 +206,30 @@ fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 }
 
 fn serve_lines(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
-    serve(plan, move |end| AnyTransport::Lines(Lines::new(reader, writer, end)))
+    serve(plan, move |end| {
+        let (lines, flush) = Lines::new(reader, writer, end);
+        (AnyTransport::Lines(lines), Some(flush))
+    })
 }
 
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
-    serve(plan, move |end| AnyTransport::Wrapped(Wrapped::new(transport, end)))
+    serve(plan, move |end| (AnyTransport::Wrapped(Wrapped::new(transport, end)), None))
 }
 
 fn serve(
     plan: Box<dyn Plan>,
-    transport: impl FnOnce(End) -> AnyTransport + Send + 'static,
+    transport: impl FnOnce(End) -> (AnyTransport, Option<Flush>) + Send + 'static,
 ) -> Boxed<'static, Result> {
     Box::pin(async move {
         let shared = build(plan)?;
-        let connection = Connection::new(Arc::clone(&shared));
-        let transport = transport(end(&shared, connection.owner()));
-        serve_connection(connection, transport).await
-    })
-}
-
-/// What happens when a connection brings no more calls: its tasks are asked to stop, and waited for.
-/// Each one ends within the grace, or a little later when the client is slow to take its last message.
-fn end(shared: &Arc<Shared>, owner: Owner) -> End {
-    let shared = Arc::clone(shared);
-    Box::pin(async move {
-        shared.log.stop_all(owner);
-        let limit = shared.grace + Duration::from_secs(5);
-        if tokio::time::timeout(limit, shared.log.idle(owner)).await.is_err() {
-            tracing::warn!("tasks were cut off at the end of the connection");
+        let (log, grace) = (Arc::clone(&shared.log), shared.grace);
+        let connection = Connection::new(shared);
+        let (transport, flush) = transport(End::new(log, connection.owner(), grace));
+        let served = serve_connection(connection, transport).await;
+        if let Some(flush) = flush {
+            flush.finish().await;
         }
+        served
     })
 }
 

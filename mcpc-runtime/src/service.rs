@@ -5,7 +5,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -55,7 +55,7 @@ impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { tools: ToolService { shared, owner, handshake: AtomicBool::new(false) } }
+        Self { tools: ToolService { shared, owner } }
     }
 
     pub(crate) fn owner(&self) -> Owner {
@@ -80,8 +80,12 @@ impl Service<RoleServer> for Connection {
         );
         match self.inner() {
             Some(inner) if !ours => {
-                let result = inner.handle_request(request, context).await?;
-                Ok(self.tools.complete(result))
+                let answer = AssertUnwindSafe(inner.handle_request(request, context));
+                // rmcp never answers a request whose handler panicked.
+                let answer = answer.catch_unwind().await.unwrap_or_else(|_| {
+                    Err(ErrorData::internal_error("the server's handler panicked", None))
+                });
+                answer.map(|result| self.tools.complete(result))
             }
             _ => Service::handle_request(&self.tools, request, context).await,
         }
@@ -114,8 +118,6 @@ impl Service<RoleServer> for Connection {
 struct ToolService {
     shared: Arc<Shared>,
     owner: Owner,
-    /// Whether an MCPC handshake was seen on this connection.
-    handshake: AtomicBool,
 }
 
 impl ServerHandler for ToolService {
@@ -150,7 +152,6 @@ impl ServerHandler for ToolService {
 
 impl ToolService {
     fn greet(&self, dialect: Dialect) -> CallToolResult {
-        self.handshake.store(true, Ordering::Relaxed);
         let info = ProtocolInfo::new(dialect, &self.shared.config.server_info.name);
         let text = serde_json::to_string(&info).expect("protocol information is text and flags");
         CallToolResult::success(vec![ContentBlock::text(text)])
@@ -187,9 +188,9 @@ impl ToolService {
                 run(tool.about.name, body, context).await
             }
             Kind::Background => {
-                let handshake = self.handshake.load(Ordering::Relaxed);
-                let way = choose(Shown { metadata: metadata.present, handshake });
                 let gate = context.extensions.get::<Gate>();
+                let handshake = gate.is_some_and(Gate::is_after_handshake);
+                let way = choose(Shown { metadata: metadata.present, handshake });
                 match (way, gate) {
                     (Way::Callbacks, Some(gate)) => {
                         self.start(tool, arguments, metadata.ids(), gate)

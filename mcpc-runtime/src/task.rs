@@ -54,6 +54,12 @@ impl Task {
         self.log(&progression, event, room);
     }
 
+    /// Appends `event` as soon as the client has taken enough. Cancel safe.
+    async fn send(&self, event: Event) {
+        let room = self.delivery.room(&event).await;
+        self.append(event, room);
+    }
+
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
     /// for more room here would let a later event overtake it.
     fn log_deferred(&self, progression: &mut Progression) {
@@ -78,6 +84,8 @@ impl Task {
             self.delivery.deliver(&event, room);
             worker.finish(event);
             drop(progression);
+            // Threads and clones that outlive the task learn that it is over.
+            self.stop.cancel();
             // Dropping the worker forgets the task: only now may its id be taken again.
             drop(worker);
         }
@@ -203,12 +211,14 @@ impl Runner {
             };
             tokio::select! {
                 biased;
+                // Before the body and outside of its budget: one that never rests would use that up
+                // and starve the timer that is to stop it.
+                () = tokio::task::coop::unconstrained(stopped) => failed("stopped"),
+                reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => terminal(outcome),
                     Err(panic) => failed(&panicked(task.tool_name, &*panic)),
                 },
-                reason = task.attend() => failed(&reason),
-                () = stopped => failed("stopped"),
             }
         };
         let room = task.delivery.room(&terminal).await;
@@ -276,7 +286,7 @@ impl Sender {
     /// client is slow, this waits.
     ///
     /// `value` is serialized before this returns, so it may borrow what it likes. A value that
-    /// cannot be written as JSON ends the task as `failed`, and the returned future never completes.
+    /// cannot be written as JSON ends the task as `failed`; the body is dropped where it awaits this.
     ///
     /// # Cancel safety
     ///
@@ -285,11 +295,8 @@ impl Sender {
         let event = self.update(&value);
         async move {
             match event {
-                Ok(event) => {
-                    let room = self.task.delivery.room(&event).await;
-                    self.task.append(event, room);
-                }
-                Err(reason) => self.never_on(reason).await,
+                Ok(event) => self.task.send(event).await,
+                Err(reason) => self.break_off(reason).await,
             }
         }
     }
@@ -300,7 +307,10 @@ impl Sender {
     ///
     /// When it is called from async code, as it would block the runtime.
     pub fn blocking_send<T: Serialize>(&self, value: T) {
-        self.task.runtime.block_on(self.send(value));
+        match self.update(&value) {
+            Ok(event) => self.task.runtime.block_on(self.task.send(event)),
+            Err(reason) => self.task.break_off(reason),
+        }
     }
 
     /// Sends how far the task has come: an update `{"status": text, "progress": percent}`.
@@ -332,16 +342,12 @@ impl Sender {
         event: &str,
         data: T,
     ) -> impl Future<Output = ()> + Send + use<'_, T> {
-        let name = event.to_owned();
-        let data = Json::new(&data)
-            .map_err(|error| format!("the event `{name}` cannot be written as JSON: {error}"));
+        let event = session_event(event, &data);
         async move {
-            let reason = match (data, name.is_empty()) {
-                (Ok(_), true) => "a server event needs a name".to_owned(),
-                (Ok(data), false) => return self.task.emit(&name, &data).await,
-                (Err(reason), _) => reason,
-            };
-            self.never_on(reason).await;
+            match event {
+                Ok((name, data)) => self.task.emit(&name, &data).await,
+                Err(reason) => self.break_off(reason).await,
+            }
         }
     }
 
@@ -351,7 +357,10 @@ impl Sender {
     ///
     /// When it is called from async code, as it would block the runtime.
     pub fn blocking_emit<T: Serialize>(&self, event: &str, data: T) {
-        self.task.runtime.block_on(self.emit(event, data));
+        match session_event(event, &data) {
+            Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
+            Err(reason) => self.task.break_off(reason),
+        }
     }
 
     /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
@@ -385,10 +394,24 @@ impl Sender {
         }
     }
 
-    /// Has the runner end the task, and never goes on: the body is dropped right here.
-    async fn never_on(&self, reason: String) {
+    /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
+    /// has ended.
+    async fn break_off(&self, reason: String) {
         self.task.break_off(reason);
-        std::future::pending().await
+        self.task.stop.cancelled().await;
+        // A task that was being stopped anyway gets this far: the runner is to have its turn first.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A server event's name and data.
+fn session_event<T: Serialize>(event: &str, data: &T) -> Result<(String, Json), String> {
+    if event.is_empty() {
+        return Err("a server event needs a name".to_owned());
+    }
+    match Json::new(data) {
+        Ok(data) => Ok((event.to_owned(), data)),
+        Err(error) => Err(format!("the event `{event}` cannot be written as JSON: {error}")),
     }
 }
 

@@ -247,8 +247,11 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
 
 /// `; did you mean ..?` where a known name is close, else the list of known names.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    /// A longer name is no slip of anybody's, and comparing it would take its time.
+    const LONGEST: usize = 128;
     let nearest = known
         .clone()
+        .filter(|_| name.len() <= LONGEST)
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -188,6 +188,34 @@ async fn a_stray_line_before_the_handshake_is_no_reason_to_end() {
     assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
 }
 
+#[tokio::test]
+async fn a_stray_line_after_an_early_question_is_none_either() {
+    let mut wire = Wire::open(server());
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
+    assert_eq!(wire.value().await["result"], json!({}));
+    wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+    wire.initialize().await;
+    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+}
+
+#[tokio::test]
+async fn an_answer_is_written_even_if_no_connection_comes_about() {
+    let mut wire = Wire::open(server());
+    wire.send("garbage").await;
+    let lines = wire.finish().await;
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains("-32700"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_of_any_kind_can_take_an_unanswered_id() {
+    let mut wire = Wire::connect(server()).await;
+    wire.call(1, "wait", json!({"seconds": 5, "label": "first"})).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
+    assert_eq!(wire.value().await["error"]["code"], -32600);
+    assert_eq!(text(&wire.value().await), "first");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_id_that_is_unanswered_cannot_be_used_again() {
     let mut wire = Wire::connect(server()).await;

@@ -3,7 +3,7 @@
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 
-use crate::support::{CALLBACK, Wire, parse};
+use crate::support::{CALLBACK, Wire, call, parse};
 
 #[mcpc::tool]
 async fn echo(text: String) -> String {
@@ -177,8 +177,11 @@ async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
 #[tokio::test]
 async fn after_a_handshake_a_call_without_ids_gets_the_defaults() {
     let mut wire = Wire::connect(server("defaults")).await;
-    wire.ask("_mcpc_init", json!({})).await;
-    wire.call(1, "bg", json!({})).await;
+    // In one write, so that neither waits for the other.
+    let handshake = call(0, "_mcpc_init", json!({}));
+    wire.send(&(handshake + "\n" + &call(1, "bg", json!({})))).await;
+    let info = wire.value().await;
+    assert_eq!(info["id"], 0);
     let created = wire.message().await;
     assert_eq!((&created["event"], &created["session_id"]), (&json!("created"), &json!("default")));
     let complete = wire.message().await;

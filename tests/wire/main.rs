@@ -6,4 +6,5 @@ mod support;
 mod bad_input;
 mod golden;
 mod order;
+mod schemas;
 mod transports;

@@ -78,6 +78,51 @@ async fn the_end_of_another_transport_waits_for_tasks() {
     assert_eq!(wire.finish().await.len(), 102);
 }
 
+/// Sends for ever.
+#[mcpc::background]
+async fn babble(updates: Sender) {
+    loop {
+        updates.send("bla").await;
+    }
+}
+
+/// On one thread, where a transport that spins would stand in everybody's way.
+#[tokio::test]
+async fn a_client_that_leaves_another_transport_is_let_go() {
+    let grace = std::time::Duration::from_millis(50);
+    let babbling = Server::new("babbling").tools(tools![babble]).grace(grace);
+    let mut wire = wrapped(babbling);
+    wire.initialize().await;
+    wire.start("t", "babble", json!({})).await;
+    for _ in 0..10 {
+        wire.line().await;
+    }
+    let Wire { lines, input, server } = wire;
+    drop((lines, input));
+    let served = tokio::time::timeout(std::time::Duration::from_secs(30), server).await;
+    served.expect("it ends").expect("no panic").expect("no error");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered() {
+    struct Panics;
+    impl ServerHandler for Panics {
+        async fn list_prompts(
+            &self,
+            _: Option<PaginatedRequestParams>,
+            _: RequestContext<RoleServer>,
+        ) -> Result<ListPromptsResult, ErrorData> {
+            panic!("no prompts today")
+        }
+        fn get_info(&self) -> ServerConfig {
+            ServerConfig::new(ServerCapabilities::builder().enable_prompts().build())
+        }
+    }
+    let mut wire = Wire::connect(server().handler(Panics)).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
+    assert_eq!(wire.value().await["error"]["code"], -32603);
+}
+
 /// Prompts, which are none of our business.
 struct Prompts;
 

@@ -142,8 +142,11 @@ impl Client {
                 Dialect::V0_2_1 | Dialect::V0_2_3 => json!({}),
                 Dialect::V0_2_6 => json!({ "mcpc_info": info }),
             };
-            let Ok(reply) = self.call(dialect.handshake(), arguments).await else {
-                continue;
+            let reply = match self.call(dialect.handshake(), arguments).await {
+                Ok(reply) => reply,
+                // That is how a server says that it knows no such tool.
+                Err(ClientError::Call(ServiceError::McpError(_))) => continue,
+                Err(error) => return Err(error),
             };
             if let Ok(info) = serde_json::from_str::<ProtocolInfo>(&text(&reply))
                 && info.mcpc_enabled

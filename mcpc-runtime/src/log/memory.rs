@@ -1,7 +1,7 @@
 //! The task log of one process.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -14,7 +14,7 @@ use super::{Boxed, CreateError, Event, Front, Key, Owner, Page, Reader, Worker};
 pub(crate) struct Limits {
     /// How many tasks may run at once.
     pub(crate) tasks: usize,
-    /// How many bytes of results are kept per task; the oldest events go first. The newest event is
+    /// How many bytes of events are kept per task; the oldest events go first. The newest event is
     /// always kept, whatever its size.
     pub(crate) bytes_per_task: usize,
 }
@@ -26,9 +26,16 @@ pub(crate) struct MemoryLog(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
-    tasks: Mutex<HashMap<Key, Arc<Record>>>,
+    tasks: Mutex<Tasks>,
     /// Notified whenever a task is forgotten.
     forgotten: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    running: HashMap<Key, Arc<Record>>,
+    /// Owners whose tasks were all asked to stop; one that comes late is stopped at once.
+    ending: HashSet<Owner>,
 }
 
 /// One task.
@@ -50,13 +57,18 @@ struct Events {
     closed: bool,
 }
 
+/// About how many bytes an event takes.
+fn size(event: &Event) -> usize {
+    size_of::<Event>() + event.result.as_str().len()
+}
+
 impl Events {
     fn push(&mut self, event: Event, limit: usize) {
-        self.bytes += event.result.as_str().len();
+        self.bytes += size(&event);
         self.kept.push_back(event);
         while self.bytes > limit && self.kept.len() > 1 {
             if let Some(oldest) = self.kept.pop_front() {
-                self.bytes -= oldest.result.as_str().len();
+                self.bytes -= size(&oldest);
                 self.dropped += 1;
             }
         }
@@ -81,12 +93,12 @@ impl MemoryLog {
     }
 
     fn record(&self, key: &Key) -> Option<Arc<Record>> {
-        self.0.tasks().get(key).cloned()
+        self.0.tasks().running.get(key).cloned()
     }
 }
 
 impl Shared {
-    fn tasks(&self) -> MutexGuard<'_, HashMap<Key, Arc<Record>>> {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
         lock(&self.tasks)
     }
 }
@@ -99,8 +111,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Front for MemoryLog {
     fn create(&self, key: Key) -> Result<Box<dyn Worker>, CreateError> {
         let mut tasks = self.0.tasks();
-        let running = tasks.len();
-        match tasks.entry(key.clone()) {
+        let running = tasks.running.len();
+        let is_late = tasks.ending.contains(&key.owner);
+        match tasks.running.entry(key.clone()) {
             Entry::Occupied(_) => Err(CreateError::Running),
             Entry::Vacant(_) if running >= self.0.limits.tasks => {
                 Err(CreateError::Full { limit: self.0.limits.tasks })
@@ -111,6 +124,9 @@ impl Front for MemoryLog {
                     changed: Notify::new(),
                     stop: CancellationToken::new(),
                 });
+                if is_late {
+                    record.stop.cancel();
+                }
                 vacant.insert(Arc::clone(&record));
                 Ok(Box::new(MemoryWorker { log: self.clone(), key, record }))
             }
@@ -131,8 +147,10 @@ impl Front for MemoryLog {
 
     fn stop_all(&self, owner: Owner) {
         let records: Vec<_> = {
-            let tasks = self.0.tasks();
-            tasks.iter().filter(|(key, _)| key.owner == owner).map(|(_, it)| it.clone()).collect()
+            let mut tasks = self.0.tasks();
+            tasks.ending.insert(owner);
+            let running = tasks.running.iter().filter(|(key, _)| key.owner == owner);
+            running.map(|(_, record)| record.clone()).collect()
         };
         for record in records {
             record.stop.cancel();
@@ -143,7 +161,7 @@ impl Front for MemoryLog {
         Box::pin(async move {
             loop {
                 let forgotten = self.0.forgotten.notified();
-                if !self.0.tasks().keys().any(|key| key.owner == owner) {
+                if !self.0.tasks().running.keys().any(|key| key.owner == owner) {
                     return;
                 }
                 forgotten.await;
@@ -200,7 +218,7 @@ impl Drop for MemoryWorker {
     fn drop(&mut self) {
         lock(&self.record.events).closed = true;
         self.record.changed.notify_waiters();
-        self.log.0.tasks().remove(&self.key);
+        self.log.0.tasks().running.remove(&self.key);
         self.log.0.forgotten.notify_waiters();
     }
 }
@@ -210,7 +228,7 @@ mod tests {
     use super::*;
     use crate::message::{Json, TaskEvent};
 
-    const LIMITS: Limits = Limits { tasks: 2, bytes_per_task: 10 };
+    const LIMITS: Limits = Limits { tasks: 2, bytes_per_task: 2 * size_of::<Event>() + 10 };
 
     fn key(owner: u64, task_id: &str) -> Key {
         Key { owner: Owner(owner), task_id: task_id.into() }

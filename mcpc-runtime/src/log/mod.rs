@@ -70,7 +70,7 @@ pub(crate) trait Front: Send + Sync {
     /// Asks a task to stop; whether such a task is running.
     fn stop(&self, key: &Key) -> bool;
 
-    /// Asks every task of `owner` to stop.
+    /// Asks every task of `owner` to stop, and from now on each one as soon as it is created.
     fn stop_all(&self, owner: Owner);
 
     /// Waits until no task of `owner` is running.

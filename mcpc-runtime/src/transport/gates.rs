@@ -1,46 +1,64 @@
-//! The gates of the calls that are yet to be answered.
+//! The calls that are yet to be answered, and their gates.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use rmcp::model::{
-    CallToolRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData,
-    GetExtensions as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage,
+    ClientNotification, ClientRequest, ConstString as _, ErrorData, GetExtensions as _,
+    GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
 };
 
+use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 
-/// One connection's gates, by the id of the call.
+/// One connection's unanswered requests.
 #[derive(Debug)]
 pub(crate) struct Gates {
     outbox: Outbox,
-    closed: HashMap<RequestId, Gate>,
+    /// By the id of the request; a call of a tool has a gate.
+    unanswered: HashMap<RequestId, Option<Gate>>,
+    /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
+    begun: bool,
+    /// Whether an MCPC handshake was read. Known here, as the call right behind it may be handled first.
+    handshake: bool,
 }
 
 impl Gates {
-    pub(crate) fn new(outbox: Outbox) -> Self {
-        Self { outbox, closed: HashMap::new() }
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Self { outbox, unanswered: HashMap::new(), begun: false, handshake: false }
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether no call of a tool is yet to be answered.
+    pub(super) fn all_open(&self) -> bool {
+        self.unanswered.values().all(Option::is_none)
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
-    /// is cancelled. `None` if the message was answered here.
-    pub(crate) fn read(
+    /// is cancelled. `None` if the message was answered here, or is to be ignored.
+    pub(super) fn read(
         &mut self,
         mut message: ClientJsonRpcMessage,
     ) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                if let ClientRequest::CallToolRequest(call) = &mut request.request
-                    && !self.enter(&request.id, call)
-                {
+                self.begun |= begins(&request.request);
+                if let Err(error) = self.enter(&request.id, &mut request.request) {
+                    self.outbox
+                        .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
                     return None;
                 }
             }
+            _ if !self.begun => return None,
             JsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
-                    && let Some(gate) = self.closed.remove(id)
+                    && let Some(Some(gate)) = self.unanswered.remove(id)
                 {
                     gate.cancel();
                 }
@@ -50,33 +68,64 @@ impl Gates {
         Some(message)
     }
 
-    /// Gives a call its gate, or refuses a call whose id is still unanswered.
-    fn enter(&mut self, id: &RequestId, call: &mut CallToolRequest) -> bool {
-        match self.closed.entry(id.clone()) {
-            Entry::Vacant(vacant) => {
-                let gate = vacant.insert(Gate::new(self.outbox.clone()));
-                call.extensions_mut().insert(gate.clone());
-                true
-            }
-            Entry::Occupied(_) => {
-                let problem = format!("a request with the id {id} is still unanswered");
-                let error = ErrorData::invalid_request(problem, None);
-                self.outbox.push_message(JsonRpcMessage::error(error, Some(id.clone())));
-                false
-            }
+    /// Notes a request as unanswered and gives a call its gate, or refuses it.
+    fn enter(&mut self, id: &RequestId, request: &mut ClientRequest) -> Result<(), ErrorData> {
+        if let Some(problem) = malformed_call(request) {
+            let problem = format!("invalid parameters of `tools/call`: {problem}");
+            return Err(ErrorData::invalid_params(problem, None));
         }
+        let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
+            let problem = format!("a request with the id {id} is still unanswered");
+            return Err(ErrorData::invalid_request(problem, None));
+        };
+        let gate = match request {
+            ClientRequest::CallToolRequest(call) => {
+                self.handshake |= Dialect::of_handshake(&call.params.name).is_some();
+                Some(with_gate(call, Gate::new(self.outbox.clone(), self.handshake)))
+            }
+            _ => None,
+        };
+        vacant.insert(gate);
+        Ok(())
     }
 
     /// Pushes a message of the server's; a reply opens the gate of its call.
-    pub(crate) fn send(&mut self, message: ServerJsonRpcMessage) {
+    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
         let id = match &message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        match id.and_then(|id| self.closed.remove(id)) {
+        match id.and_then(|id| self.unanswered.remove(id)).flatten() {
             Some(gate) => gate.open(message),
             None => self.outbox.push_message(message),
         }
     }
+}
+
+fn with_gate(call: &mut CallToolRequest, gate: Gate) -> Gate {
+    call.extensions_mut().insert(gate.clone());
+    gate
+}
+
+/// Whether a connection may begin with this request: with `initialize`, or as of 2026-07-28 with any
+/// request that brings its own protocol version, but for the two that only ask.
+fn begins(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => other.get_meta().protocol_version().is_some(),
+    }
+}
+
+/// What is wrong with a call of a tool that rmcp took for a method it does not know.
+fn malformed_call(request: &ClientRequest) -> Option<serde_json::Error> {
+    let ClientRequest::CustomRequest(custom) = request else {
+        return None;
+    };
+    if custom.method != CallToolRequestMethod::VALUE {
+        return None;
+    }
+    let params = custom.params.clone().unwrap_or_default();
+    serde_json::from_value::<CallToolRequestParams>(params).err()
 }

@@ -5,18 +5,14 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
-use rmcp::model::{
-    CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest,
-    ConstString as _, JsonRpcMessage, ServerJsonRpcMessage,
-};
+use rmcp::model::ClientJsonRpcMessage;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
-use super::End;
 use super::gates::Gates;
+use super::{CLOSE_LIMIT, End};
 use crate::outbox::{Form, Items, Outbox, Pending};
 
 /// Where lines come from.
@@ -27,19 +23,14 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 /// The longest line that is read; a longer one is answered with an error and skipped.
 const MAX_LINE: usize = 16 << 20;
 
-/// How long the writer may take to write what is left when the connection ends.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
 /// A server's end of a connection that speaks lines.
 pub(crate) struct Lines {
     input: LineReader,
     outbox: Outbox,
     gates: Gates,
-    writer: Option<JoinHandle<()>>,
-    /// What is yet to be waited for at the end of the input. Kept here because `receive` is dropped
-    /// and called again whenever rmcp has something else to do.
-    end: Option<End>,
-    initialized: bool,
+    /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
+    /// something else to do.
+    end: End,
 }
 
 impl fmt::Debug for Lines {
@@ -50,17 +41,12 @@ impl fmt::Debug for Lines {
 
 impl Lines {
     /// Starts the writer. `end` is waited for when the input has ended.
-    pub(crate) fn new(reader: Reader, writer: Writer, end: End) -> Self {
+    pub(crate) fn new(reader: Reader, writer: Writer, end: End) -> (Self, Flush) {
         let outbox = Outbox::new(Form::Lines);
         let writer = tokio::spawn(write(writer, outbox.clone()));
-        Self {
-            input: LineReader::new(reader),
-            gates: Gates::new(outbox.clone()),
-            outbox,
-            writer: Some(writer),
-            end: Some(end),
-            initialized: false,
-        }
+        let flush = Flush { outbox: outbox.clone(), writer: Some(writer) };
+        let gates = Gates::new(outbox.clone());
+        (Self { input: LineReader::new(reader), gates, outbox, end }, flush)
     }
 
     /// The next message, or `None` at the end of the input.
@@ -82,12 +68,6 @@ impl Lines {
                 }
                 Line::End => return None,
             };
-            // Before the handshake rmcp takes anything but a request for a reason to end.
-            let is_request = matches!(message, ClientJsonRpcMessage::Request(_));
-            self.initialized |= is_request;
-            if !self.initialized {
-                continue;
-            }
             if let Some(message) = self.gates.read(message) {
                 return Some(message);
             }
@@ -96,9 +76,8 @@ impl Lines {
 }
 
 impl Lines {
-    /// Pushes a message of the server's.
-    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
-        self.gates.send(message);
+    pub(super) fn gates(&mut self) -> &mut Gates {
+        &mut self.gates
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
@@ -114,44 +93,67 @@ impl Lines {
                 () = outbox.dead() => self.input.ended = true,
             }
         }
-        if let Some(end) = &mut self.end {
-            end.await;
-            self.end = None;
-        }
+        self.end.reached(self.gates.all_open()).await;
         None
     }
 
-    /// Writes what is left, for a while.
-    pub(super) async fn close(&mut self) {
+    /// Lets the writer end; [`Flush`] waits for it.
+    pub(super) fn close(&mut self) {
         self.outbox.close();
-        if let Some(mut writer) = self.writer.take()
-            && tokio::time::timeout(CLOSE_LIMIT, &mut writer).await.is_err()
+    }
+}
+
+/// Waits for the writer. It outlives the transport, as rmcp drops that without a word when a connection
+/// does not come about, and by then the reply that says why may still be unwritten.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    outbox: Outbox,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Flush {
+    /// Writes what is left, for a while.
+    pub(crate) async fn finish(mut self) {
+        self.outbox.close();
+        if let Some(writer) = &mut self.writer
+            && tokio::time::timeout(CLOSE_LIMIT, writer).await.is_err()
         {
             tracing::warn!("the client does not read; what it has not taken is dropped");
-            self.outbox.die();
+        }
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        self.outbox.die();
+        if let Some(writer) = &self.writer {
             writer.abort();
         }
     }
 }
 
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.outbox.die();
-    }
-}
-
 /// Writes whatever waits in the outbox until it is closed and empty, or nobody reads any more.
 async fn write(mut writer: Writer, outbox: Outbox) {
+    // Whatever ends the writer, nobody must wait for it any more.
+    let outbox = DeadAtLast(outbox);
+    let outbox = &outbox.0;
     let mut pending = Pending::new(Form::Lines);
     while outbox.take(&mut pending).await {
         if let Items::Lines(lines) = &pending.items
             && let Err(error) = write_all(&mut writer, lines).await
         {
             tracing::debug!(%error, "the client left");
-            outbox.die();
             return;
         }
         outbox.written(&pending);
+    }
+}
+
+struct DeadAtLast(Outbox);
+
+impl Drop for DeadAtLast {
+    fn drop(&mut self) {
+        self.0.die();
     }
 }
 
@@ -224,6 +226,10 @@ impl LineReader {
             self.searched -= self.start;
             self.start = 0;
         }
+        // A buffer that one huge line blew up is not kept.
+        if self.buffer.is_empty() {
+            self.buffer.shrink_to(64 << 10);
+        }
         self.buffer.reserve(8 << 10);
         match self.reader.read_buf(&mut self.buffer).await {
             Ok(0) => false,
@@ -267,26 +273,7 @@ fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
         return Err(None);
     }
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let message = serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))?;
-    match malformed_call(&message) {
-        Some(problem) => Err(refuse(line, &problem)),
-        None => Ok(message),
-    }
-}
-
-/// What is wrong with a call of a tool that rmcp took for a method it does not know.
-fn malformed_call(message: &ClientJsonRpcMessage) -> Option<serde_json::Error> {
-    let JsonRpcMessage::Request(request) = message else {
-        return None;
-    };
-    let ClientRequest::CustomRequest(custom) = &request.request else {
-        return None;
-    };
-    if custom.method != CallToolRequestMethod::VALUE {
-        return None;
-    }
-    let params = custom.params.clone().unwrap_or_default();
-    serde_json::from_value::<CallToolRequestParams>(params).err()
+    serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))
 }
 
 #[cold]

@@ -4,25 +4,26 @@
 //! Both put a [`Gate`] into the extensions of every `tools/call` they read, and open it right behind
 //! the reply.
 
+mod end;
 mod erased;
 mod gates;
 mod lines;
 mod wrapped;
 
+pub(crate) use end::End;
 pub(crate) use erased::Erased;
-pub(crate) use lines::{Lines, Reader, Writer};
+pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use wrapped::Wrapped;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
-use crate::log::Boxed;
-
-/// What a transport waits for when no more calls come: the tasks of the connection, for a while.
-pub(crate) type End = Boxed<'static, ()>;
+/// How long a client may take to read what is left when the connection ends.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Any of the transports, as one type: rmcp's loop is compiled once per type of transport, and takes
 /// its time.
@@ -39,12 +40,24 @@ impl Transport<RoleServer> for AnyTransport {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
-        // Only the synchronous part of `send` keeps its order, so pushing is all there is to it.
-        match self {
-            Self::Lines(lines) => lines.send(message),
-            Self::Wrapped(wrapped) => wrapped.send(message),
+        let gates = match self {
+            Self::Lines(lines) => lines.gates(),
+            Self::Wrapped(wrapped) => wrapped.gates(),
+        };
+        // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
+        // asked for waits behind that, or a handler that notifies in a loop would fill the memory.
+        let unasked = matches!(
+            message,
+            ServerJsonRpcMessage::Request(_) | ServerJsonRpcMessage::Notification(_)
+        );
+        gates.send(message);
+        let outbox = gates.outbox().clone();
+        async move {
+            if unasked {
+                outbox.has_reply_room().await;
+            }
+            Ok(())
         }
-        std::future::ready(Ok(()))
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
@@ -56,7 +69,7 @@ impl Transport<RoleServer> for AnyTransport {
 
     async fn close(&mut self) -> Result<(), Infallible> {
         match self {
-            Self::Lines(lines) => lines.close().await,
+            Self::Lines(lines) => lines.close(),
             Self::Wrapped(wrapped) => wrapped.close().await,
         }
         Ok(())

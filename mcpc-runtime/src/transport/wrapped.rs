@@ -6,9 +6,9 @@ use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
-use super::End;
 use super::erased::{AnyError, Erased};
 use super::gates::Gates;
+use super::{CLOSE_LIMIT, End};
 use crate::log::Boxed;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
@@ -22,8 +22,10 @@ pub(crate) struct Wrapped {
     /// The one message on its way: the next follows when it has arrived, as a transport may send
     /// several at once in any order.
     sending: Option<Boxed<'static, Result<(), AnyError>>>,
-    end: Option<End>,
+    /// Sending failed; there is nothing more to do about what waits.
+    broken: bool,
     ended: bool,
+    end: End,
 }
 
 impl fmt::Debug for Wrapped {
@@ -41,8 +43,9 @@ impl Wrapped {
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,
-            end: Some(end),
+            broken: false,
             ended: false,
+            end,
         }
     }
 
@@ -70,9 +73,8 @@ impl Wrapped {
 }
 
 impl Wrapped {
-    /// Queues a message of the server's.
-    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
-        self.gates.send(message);
+    pub(super) fn gates(&mut self) -> &mut Gates {
+        &mut self.gates
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended; sends what is
@@ -80,9 +82,13 @@ impl Wrapped {
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
+            let answered = self.gates.all_open();
             let Self { inner, outbox, pending, sending, end, .. } = self;
             tokio::select! {
-                sent = advance(outbox, pending, sending) => self.ended |= !sent,
+                sent = advance(outbox, pending, sending), if !self.broken => {
+                    self.broken = !sent;
+                    self.ended |= !sent;
+                }
                 message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
                     None => self.ended = true,
                     Some(message) => {
@@ -91,17 +97,20 @@ impl Wrapped {
                         }
                     }
                 },
-                () = wait(end), if self.ended => {
-                    self.end = None;
-                    return None;
-                }
+                () = end.reached(answered), if self.ended => return None,
             }
         }
     }
 
-    /// Sends what is left.
+    /// Sends what is left, for a while.
     pub(super) async fn close(&mut self) {
         self.outbox.close();
+        if tokio::time::timeout(CLOSE_LIMIT, self.send_rest()).await.is_err() {
+            tracing::warn!("the client does not read; what it has not taken is dropped");
+        }
+    }
+
+    async fn send_rest(&mut self) {
         loop {
             self.start_sending();
             if !advance(&self.outbox, &mut self.pending, &mut self.sending).await {
@@ -137,10 +146,4 @@ async fn advance(
         outbox.die();
     }
     sent.is_ok()
-}
-
-async fn wait(end: &mut Option<End>) {
-    if let Some(end) = end {
-        end.await;
-    }
 }

@@ -1,0 +1,61 @@
+//! What happens when a connection brings no more calls.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+
+use crate::log::{Front, Owner};
+
+/// How much longer than the grace the end may take, for a client that is slow to take the last messages.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Stops the tasks of a connection and waits for them. Dropping it stops them, too.
+pub(crate) struct End {
+    log: Arc<dyn Front>,
+    owner: Owner,
+    limit: Duration,
+    /// Set when the end was first waited for: then the tasks were asked to stop.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("End").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl End {
+    pub(crate) fn new(log: Arc<dyn Front>, owner: Owner, grace: Duration) -> Self {
+        Self { log, owner, limit: grace + SLACK, deadline: None }
+    }
+
+    /// Waits until every task has ended and every call is answered, but not for ever. Cancel safe. As a
+    /// call that is yet unanswered may start another task, this is to be called again after its reply.
+    pub(super) async fn reached(&mut self, answered: bool) {
+        let Self { log, owner, limit, deadline } = self;
+        let deadline = deadline.get_or_insert_with(|| {
+            log.stop_all(*owner);
+            Box::pin(sleep(*limit))
+        });
+        let settled = async {
+            log.idle(*owner).await;
+            if !answered {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            biased;
+            () = settled => {}
+            () = deadline => tracing::warn!("tasks were cut off at the end of the connection"),
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.log.stop_all(self.owner);
+    }
+}

@@ -1,0 +1,151 @@
+//! What `tools/list` says about a function.
+
+use std::collections::BTreeMap;
+
+use mcpc::{Sender, Server, State, tools};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::support::Wire;
+
+/// A place to deploy to.
+#[derive(Deserialize, JsonSchema)]
+struct Target {
+    /// Where it is
+    _region: String,
+    _zone: Option<u8>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Status {
+    service: String,
+    version: Option<String>,
+}
+
+/// Says how a service is.
+///
+/// Not how it feels.
+#[mcpc::tool(title = "Status", read_only, open_world = false)]
+async fn status(
+    #[arg(rename = "service-name")] service: String,
+    verbose: Option<bool>,
+    _database: State<u8>,
+) -> Status {
+    Status { service, version: verbose.map(|_| "2".to_owned()) }
+}
+
+#[mcpc::background(name = "deploy.now", description = "Deploys it.", destructive)]
+async fn deploy(
+    _targets: State<u8>,
+    targets: Vec<Target>,
+    #[arg(default = 0.5, range = 0.0..1.0)] share: f64,
+    #[arg(default)] labels: BTreeMap<String, i32>,
+    _updates: Sender,
+) -> Option<Status> {
+    (targets.len() + labels.len() > 9 && share > 0.0).then(|| status_of_nothing())
+}
+
+fn status_of_nothing() -> Status {
+    Status { service: String::new(), version: None }
+}
+
+#[mcpc::tool]
+async fn perhaps() -> Option<Status> {
+    None
+}
+
+async fn listed() -> Vec<Value> {
+    let server = Server::new("schemas").state(1u8).tools(tools![status, deploy, perhaps]);
+    let mut wire = Wire::connect(server).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
+    wire.value().await["result"]["tools"].as_array().expect("a list").clone()
+}
+
+#[tokio::test]
+async fn a_plain_tool() {
+    assert_eq!(
+        listed().await[0],
+        json!({
+            "name": "status",
+            "title": "Status",
+            "description": "Says how a service is.\n\nNot how it feels.",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "service-name": {"type": "string"},
+                    "verbose": {"type": "boolean"},
+                },
+                "required": ["service-name"],
+                "additionalProperties": false,
+            },
+            // What is sent may be null, and is always there.
+            "outputSchema": {
+                "type": "object",
+                "properties": {
+                    "service": {"type": "string"},
+                    "version": {"type": ["string", "null"]},
+                },
+                "required": ["service", "version"],
+            },
+            "annotations": {"readOnlyHint": true, "openWorldHint": false},
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_background_tool() {
+    assert_eq!(
+        listed().await[1],
+        json!({
+            "name": "deploy.now",
+            "description": "Deploys it.",
+            "inputSchema": {
+                "type": "object",
+                "properties": {
+                    "targets": {
+                        "type": "array",
+                        "items": {
+                            "description": "A place to deploy to.",
+                            "type": "object",
+                            "properties": {
+                                "_region": {"description": "Where it is", "type": "string"},
+                                "_zone": {"type": "integer", "minimum": 0, "maximum": 255},
+                            },
+                            "required": ["_region"],
+                        },
+                    },
+                    "share": {
+                        "type": "number",
+                        "minimum": 0.0,
+                        "exclusiveMaximum": 1.0,
+                        "default": 0.5,
+                    },
+                    "labels": {
+                        "type": "object",
+                        "additionalProperties": {"type": "integer"},
+                        "default": {},
+                    },
+                },
+                "required": ["targets"],
+                "additionalProperties": false,
+            },
+            "annotations": {"destructiveHint": true},
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_always_an_object_has_no_output_schema() {
+    assert_eq!(listed().await[2]["outputSchema"], Value::Null);
+}
+
+#[tokio::test]
+async fn structured_content_is_as_listed() {
+    let server = Server::new("schemas").state(1u8).tools(tools![status]);
+    let mut wire = Wire::connect(server).await;
+    wire.call(1, "status", json!({"service-name": "web"})).await;
+    let result = wire.value().await["result"].clone();
+    assert_eq!(result["structuredContent"], json!({"service": "web", "version": null}));
+    assert_eq!(result["content"][0]["text"], r#"{"service":"web","version":null}"#);
+}
