@@ -43,7 +43,7 @@ async fn deploy(
     #[arg(default)] labels: BTreeMap<String, i32>,
     _updates: Sender,
 ) -> Option<Status> {
-    (targets.len() + labels.len() > 9 && share > 0.0).then(|| status_of_nothing())
+    (targets.len() + labels.len() > 9 && share > 0.0).then(status_of_nothing)
 }
 
 fn status_of_nothing() -> Status {

@@ -129,3 +129,97 @@ fn malformed_call(request: &ClientRequest) -> Option<serde_json::Error> {
     let params = custom.params.clone().unwrap_or_default();
     serde_json::from_value::<CallToolRequestParams>(params).err()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rmcp::model::{CallToolResult, ServerResult};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::names::CALLBACK_ID;
+    use crate::outbox::{Form, Items, Pending, Room, TextCallback};
+
+    const CALLBACKS: usize = 50;
+
+    fn call(id: i64) -> ClientJsonRpcMessage {
+        let params = json!({"name": "tool", "arguments": {}});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        serde_json::from_value(call).expect("a call")
+    }
+
+    fn cancellation(id: i64) -> ClientJsonRpcMessage {
+        let method = "notifications/cancelled";
+        let notification = json!({"jsonrpc": "2.0", "method": method, "params": {"requestId": id}});
+        serde_json::from_value(notification).expect("a notification")
+    }
+
+    fn reply(id: i64) -> ServerJsonRpcMessage {
+        let result = ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
+        JsonRpcMessage::response(result, RequestId::Number(id))
+    }
+
+    /// The gate that a call brings to its handler.
+    fn gate(gates: &mut Gates, id: i64) -> Gate {
+        let Some(JsonRpcMessage::Request(request)) = gates.read(call(id)) else {
+            panic!("a call is let through")
+        };
+        request.request.extensions().get::<Gate>().expect("a call has a gate").clone()
+    }
+
+    /// Replies come late, in any order or, for every third call, not at all, while a thread per task
+    /// sends and sends.
+    #[tokio::test]
+    async fn however_late_the_reply_is_it_comes_first() {
+        let outbox = Outbox::new(Form::Lines);
+        let mut gates = Gates::new(outbox.clone());
+        gates.begun = true;
+        for round in 0..10 {
+            let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
+            let threads: Vec<_> = ids
+                .iter()
+                .map(|&id| (id, gate(&mut gates, id)))
+                .map(|(id, gate)| {
+                    std::thread::spawn(move || {
+                        for i in 0..CALLBACKS {
+                            gate.push(&TextCallback(format!("[{id},{i}]")), Room::NONE);
+                            std::thread::yield_now();
+                        }
+                    })
+                })
+                .collect();
+            for &id in ids.iter().rev() {
+                std::thread::sleep(Duration::from_micros(50 * (id as u64 % 7)));
+                match id % 3 {
+                    0 => drop(gates.read(cancellation(id))),
+                    _ => gates.send(reply(id)),
+                }
+            }
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
+        }
+        assert!(gates.all_open());
+
+        let mut pending = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut pending).await);
+        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+        let lines = String::from_utf8(lines.clone()).expect("UTF-8");
+        let mut next: HashMap<i64, usize> = HashMap::new();
+        for line in lines.lines() {
+            let line: Value = serde_json::from_str(line).expect("one document a line");
+            if line["id"] == CALLBACK_ID {
+                let text = line["result"]["content"][0]["text"].as_str().expect("a text");
+                let (id, i): (i64, usize) = serde_json::from_str(text).expect("one of ours");
+                let next = next.get_mut(&id).expect("the reply was first");
+                assert_eq!(i, *next);
+                *next += 1;
+            } else {
+                next.insert(line["id"].as_i64().expect("an id"), 0);
+            }
+        }
+        assert_eq!(next.len(), 66, "every call that was not cancelled is answered");
+        assert!(next.values().all(|sent| *sent == CALLBACKS), "and its task loses nothing");
+    }
+}
