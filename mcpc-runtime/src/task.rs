@@ -24,7 +24,7 @@ struct Task {
     ids: Ids,
     delivery: Delivery,
     /// Logging and sending are one step under this lock, so that both have one order.
-    worker: Mutex<Progression>,
+    progression: Mutex<Progression>,
     stop: tokio_util::sync::CancellationToken,
     /// Notified when there is something in [`Progression`] for the runner to do.
     attention: Notify,
@@ -44,7 +44,7 @@ struct Progression {
 impl Task {
     fn progression(&self) -> MutexGuard<'_, Progression> {
         // Nothing under this lock calls code of a user's, so it cannot be left half-changed.
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progression.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logs and sends `event`, behind a deferred progress.
@@ -172,7 +172,7 @@ impl NewTask {
             tool_name,
             ids,
             delivery,
-            worker: Mutex::new(progression),
+            progression: Mutex::new(progression),
             stop,
             attention: Notify::new(),
             runtime: Handle::current(),

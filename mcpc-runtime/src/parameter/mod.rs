@@ -1,18 +1,21 @@
 //! What a tool's function may take, and where each value comes from.
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
+mod range;
+mod state;
+
+pub use range::{Bound, Range};
+pub(crate) use state::States;
+pub use state::{State, StateType};
+
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
-use std::sync::Arc;
 
 use rmcp::model::JsonObject;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::schema::{Direction, portable};
 use crate::task::Sender;
@@ -369,213 +372,5 @@ impl<'de> serde::Deserializer<'de> for Missing {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
-///
-/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
-/// the same value.
-///
-/// ```
-/// # struct Database;
-/// # impl Database { fn rows(&self) -> u64 { 3 } }
-/// /// How many rows there are.
-/// #[mcpc::tool]
-/// async fn rows(database: mcpc::State<Database>) -> u64 {
-///     database.rows()
-/// }
-/// ```
-#[derive(Debug)]
-pub struct State<T: ?Sized>(Arc<T>);
-
-impl<T> State<T> {
-    /// Wraps a value, for calling a tool's function directly in a test.
-    pub fn new(value: T) -> Self {
-        Self(Arc::new(value))
-    }
-}
-
-impl<T: ?Sized> Clone for State<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T: ?Sized> Deref for State<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// The type of a state, by identity and by name.
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub struct StateType {
-    id: TypeId,
-    pub(crate) name: &'static str,
-}
-
-impl StateType {
-    fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
-    }
-}
-
-/// The states a server was given, one per type.
-#[derive(Default)]
-pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
-
-impl fmt::Debug for States {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "States({})", self.0.len())
-    }
-}
-
-impl States {
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.insert_any(TypeId::of::<T>(), Box::new(State::new(value)));
-    }
-
-    fn insert_any(&mut self, id: TypeId, state: Box<dyn Any + Send + Sync>) {
-        self.0.insert(id, state);
-    }
-
-    pub(crate) fn has(&self, state: StateType) -> bool {
-        self.0.contains_key(&state.id)
-    }
-
-    fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
-        self.get_any(TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
-    }
-
-    fn get_any(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {
-        self.0.get(&id).map(|state| &**state)
-    }
-}
-
-/// The numbers an argument may be, from `#[arg(range = ..)]`.
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub struct Range {
-    low: Option<Bound>,
-    high: Option<Bound>,
-    exclusive: bool,
-}
-
-/// One end of a [`Range`].
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub enum Bound {
-    /// A whole number.
-    Integer(i128),
-    /// Any other number.
-    Float(f64),
-}
-
-macro_rules! bound_from {
-    ($($integer:ty)*) => {
-        $(impl From<$integer> for Bound {
-            fn from(value: $integer) -> Self {
-                Self::Integer(value.try_into().unwrap_or(i128::MAX))
-            }
-        })*
-    };
-}
-
-bound_from!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
-
-impl From<f64> for Bound {
-    fn from(value: f64) -> Self {
-        Self::Float(value)
-    }
-}
-
-impl From<f32> for Bound {
-    fn from(value: f32) -> Self {
-        Self::Float(value.into())
-    }
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Integer(value) => value.fmt(f),
-            Self::Float(value) => write!(f, "{value:?}"),
-        }
-    }
-}
-
-impl Bound {
-    fn json(self) -> Option<Number> {
-        match self {
-            Self::Integer(value) => Number::from_i128(value),
-            Self::Float(value) => Number::from_f64(value),
-        }
-    }
-
-    fn of(number: &Number) -> Option<Self> {
-        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
-    fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
-        match (self, other) {
-            (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
-            (Self::Integer(a), Self::Float(b)) => (a as f64).partial_cmp(&b),
-            (Self::Float(a), Self::Integer(b)) => a.partial_cmp(&(b as f64)),
-            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
-        }
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(low) = self.low {
-            low.fmt(f)?;
-        }
-        f.write_str("..")?;
-        match self.high {
-            Some(high) if self.exclusive => high.fmt(f),
-            Some(high) => write!(f, "={high}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Range {
-    /// The range between two ends; an end that is `None` is open.
-    #[must_use]
-    pub fn new(low: Option<Bound>, high: Option<Bound>, exclusive: bool) -> Self {
-        Self { low, high, exclusive }
-    }
-
-    /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
-    fn refuse(self, value: &Value) -> Option<String> {
-        let Value::Number(number) = value else {
-            return None;
-        };
-        let value = Bound::of(number)?;
-        let above =
-            self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
-        let below = self.high.is_none_or(|high| {
-            value.compare(high).is_some_and(|order| match self.exclusive {
-                true => order.is_lt(),
-                false => order.is_le(),
-            })
-        });
-        (!above || !below).then(|| format!("{number} is not in {self}"))
-    }
-
-    fn write(self, schema: &mut JsonObject) {
-        if let Some(low) = self.low.and_then(Bound::json) {
-            schema.insert("minimum".into(), low.into());
-        }
-        if let Some(high) = self.high.and_then(Bound::json) {
-            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
-            schema.insert(key.into(), high.into());
-        }
     }
 }

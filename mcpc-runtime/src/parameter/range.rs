@@ -1,0 +1,130 @@
+//! The numbers an argument may be.
+
+use std::fmt;
+
+use rmcp::model::JsonObject;
+use serde_json::{Number, Value};
+
+/// The numbers an argument may be, from `#[arg(range = ..)]`.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Range {
+    low: Option<Bound>,
+    high: Option<Bound>,
+    exclusive: bool,
+}
+
+/// One end of a [`Range`].
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub enum Bound {
+    /// A whole number.
+    Integer(i128),
+    /// Any other number.
+    Float(f64),
+}
+
+macro_rules! bound_from {
+    ($($integer:ty)*) => {
+        $(impl From<$integer> for Bound {
+            fn from(value: $integer) -> Self {
+                Self::Integer(value.try_into().unwrap_or(i128::MAX))
+            }
+        })*
+    };
+}
+
+bound_from!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+
+impl From<f64> for Bound {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<f32> for Bound {
+    fn from(value: f32) -> Self {
+        Self::Float(value.into())
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(f),
+            Self::Float(value) => write!(f, "{value:?}"),
+        }
+    }
+}
+
+impl Bound {
+    fn json(self) -> Option<Number> {
+        match self {
+            Self::Integer(value) => Number::from_i128(value),
+            Self::Float(value) => Number::from_f64(value),
+        }
+    }
+
+    fn of(number: &Number) -> Option<Self> {
+        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
+    fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
+        match (self, other) {
+            (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
+            (Self::Integer(a), Self::Float(b)) => (a as f64).partial_cmp(&b),
+            (Self::Float(a), Self::Integer(b)) => a.partial_cmp(&(b as f64)),
+            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(low) = self.low {
+            low.fmt(f)?;
+        }
+        f.write_str("..")?;
+        match self.high {
+            Some(high) if self.exclusive => high.fmt(f),
+            Some(high) => write!(f, "={high}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Range {
+    /// The range between two ends; an end that is `None` is open.
+    #[must_use]
+    pub fn new(low: Option<Bound>, high: Option<Bound>, exclusive: bool) -> Self {
+        Self { low, high, exclusive }
+    }
+
+    /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
+    pub(super) fn refuse(self, value: &Value) -> Option<String> {
+        let Value::Number(number) = value else {
+            return None;
+        };
+        let value = Bound::of(number)?;
+        let above =
+            self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
+        let below = self.high.is_none_or(|high| {
+            value.compare(high).is_some_and(|order| match self.exclusive {
+                true => order.is_lt(),
+                false => order.is_le(),
+            })
+        });
+        (!above || !below).then(|| format!("{number} is not in {self}"))
+    }
+
+    pub(super) fn write(self, schema: &mut JsonObject) {
+        if let Some(low) = self.low.and_then(Bound::json) {
+            schema.insert("minimum".into(), low.into());
+        }
+        if let Some(high) = self.high.and_then(Bound::json) {
+            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
+            schema.insert(key.into(), high.into());
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a server keeps for its tools.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
+///
+/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
+/// the same value.
+///
+/// ```
+/// # struct Database;
+/// # impl Database { fn rows(&self) -> u64 { 3 } }
+/// /// How many rows there are.
+/// #[mcpc::tool]
+/// async fn rows(database: mcpc::State<Database>) -> u64 {
+///     database.rows()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct State<T: ?Sized>(Arc<T>);
+
+impl<T> State<T> {
+    /// Wraps a value, for calling a tool's function directly in a test.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T: ?Sized> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: ?Sized> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// The type of a state, by identity and by name.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct StateType {
+    id: TypeId,
+    pub(crate) name: &'static str,
+}
+
+impl StateType {
+    pub(super) fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+    }
+}
+
+/// The states a server was given, one per type.
+#[derive(Default)]
+pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "States({})", self.0.len())
+    }
+}
+
+impl States {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.insert_any(TypeId::of::<T>(), Box::new(State::new(value)));
+    }
+
+    fn insert_any(&mut self, id: TypeId, state: Box<dyn Any + Send + Sync>) {
+        self.0.insert(id, state);
+    }
+
+    pub(crate) fn has(&self, state: StateType) -> bool {
+        self.0.contains_key(&state.id)
+    }
+
+    pub(super) fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        self.get_any(TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+    }
+
+    fn get_any(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.get(&id).map(|state| &**state)
+    }
+}
