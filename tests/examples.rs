@@ -49,9 +49,10 @@ fn quickstart_is_the_readmes() {
     assert!(server.lines().count() <= 40, "the quickstart has {} lines", server.lines().count());
 }
 
-/// A directory with contents that are known to the byte.
-fn directory() -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("mcpc-examples-{}", std::process::id()));
+/// A directory of a test's own, with contents that are known to the byte.
+fn directory(test: &str) -> PathBuf {
+    let name = format!("mcpc-example-{test}-{}", std::process::id());
+    let directory = std::env::temp_dir().join(name);
     std::fs::create_dir_all(directory.join("deep")).expect("a temporary directory");
     for (name, content) in [("a.rs", "fn a() {}\n\n"), ("deep/b.rs", "// b\n"), ("c.md", "# c\n")] {
         std::fs::write(directory.join(name), content).expect("a temporary file");
@@ -62,7 +63,7 @@ fn directory() -> PathBuf {
 
 #[tokio::test]
 async fn indexer() {
-    let directory = directory();
+    let directory = directory("indexer");
     let client = start("indexer").await;
     let index = index(&client, json!({ "directory": directory })).await.expect("complete");
     assert_eq!(
@@ -100,9 +101,13 @@ async fn index(client: &Client, arguments: Value) -> Result<Value, Value> {
 
 #[tokio::test]
 async fn demo() {
+    let directory = directory("demo");
     let mut demo = Command::new(example("demo"));
-    demo.arg(env!("CARGO_MANIFEST_DIR").to_owned() + "/mcpc-runtime");
-    demo.arg("--server").arg(example("indexer")).stdin(Stdio::null()).kill_on_drop(true);
+    demo.arg(&directory)
+        .arg("--server")
+        .arg(example("indexer"))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(60), demo.output()).await;
     let output = output.expect("it ends").expect("it starts");
     let shown = String::from_utf8(output.stdout).expect("UTF-8");
@@ -115,4 +120,5 @@ async fn demo() {
         }
     }
     assert!(shown.contains("language_of(main.rs) = Rust"), "{shown}");
+    std::fs::remove_dir_all(directory).expect("it was made here");
 }
