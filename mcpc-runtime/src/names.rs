@@ -94,9 +94,3 @@ pub const RESERVED_TOOLS: [&str; 6] = [
     "stop_task",
     "message_task",
 ];
-
-/// Whether no user's tool may be called `name`.
-#[must_use]
-pub fn is_reserved(name: &str) -> bool {
-    RESERVED_TOOLS.contains(&name)
-}

@@ -215,7 +215,8 @@ impl ToolService {
         let name = tool.about.name;
         let key = self.key(&ids);
         let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
-        self.spawn(tool, arguments, ids.clone(), delivery)?;
+        let task = self.create(tool, ids.clone(), delivery)?;
+        self.launch(tool, arguments, task)?;
         let log = Arc::clone(&self.shared.log);
         gate.on_cancel(move || {
             log.stop(&key);
@@ -246,17 +247,6 @@ impl ToolService {
                 Err("cancelled".to_owned())
             }
         }
-    }
-
-    fn spawn(
-        &self,
-        tool: &Definition,
-        arguments: rmcp::model::JsonObject,
-        ids: Ids,
-        delivery: Delivery,
-    ) -> Result<(), String> {
-        let task = self.create(tool, ids, delivery)?;
-        self.launch(tool, arguments, task)
     }
 
     /// Takes the task's id and its place among the running tasks.

@@ -114,11 +114,11 @@ impl Items {
         }
     }
 
-    /// Adds a callback that is known by its text only.
-    fn push_callback(&mut self, text: &str) {
+    /// Adds a callback.
+    fn push(&mut self, callback: &impl Callback) {
         match self {
-            Self::Lines(lines) => push_callback_line(lines, text),
-            Self::Messages(messages) => messages.push_back(callback_message(text)),
+            Self::Lines(lines) => callback.push_line(lines),
+            Self::Messages(messages) => messages.push_back(callback_message(callback.text())),
         }
     }
 
@@ -155,7 +155,7 @@ impl Items {
     }
 }
 
-fn callback_message(text: &str) -> ServerJsonRpcMessage {
+fn callback_message(text: String) -> ServerJsonRpcMessage {
     let result = CallToolResult::success(vec![ContentBlock::text(text)]);
     let mut result = ServerResult::CallToolResult(result);
     result.strip_result_type_for_legacy_peer();
@@ -215,15 +215,6 @@ impl Callback for TextCallback {
 
     fn text(&self) -> String {
         self.0.clone()
-    }
-}
-
-impl Items {
-    fn push(&mut self, callback: &impl Callback) {
-        match self {
-            Self::Lines(lines) => callback.push_line(lines),
-            Self::Messages(_) => self.push_callback(&callback.text()),
-        }
     }
 }
 
