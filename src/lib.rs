@@ -69,7 +69,8 @@ pub use mcpc_macros::tools;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
 pub use mcpc_runtime::names::Dialect;
-pub use mcpc_runtime::parameter::State;
+pub use mcpc_runtime::parameter::{Call, State};
+pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::Server;
 pub use mcpc_runtime::task::{Quantity, Sender};
 pub use mcpc_runtime::tool::{Tool, Tools};
@@ -85,10 +86,11 @@ pub mod __private {
         ErrorKind, Fails, Failure, Fallible, Output, Returns, ViaBox, ViaError, ViaText,
     };
     pub use mcpc_runtime::parameter::{
-        Bound, DefaultKind, HiddenDefault, Parameter, Range, Settings, ShownDefault, Slot,
-        TextDefault,
+        Bound, DefaultKind, Example, FromText, HiddenDefault, Parameter, Range, Settings,
+        ShownDefault, Slot,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, Tool, Tools, body, duplicate, fallible_body,
+        About, Definition, Hints, Kind, Listed, Times, Tool, Tools, body, duplicate, fallible_body,
+        listed, no_tool,
     };
 }

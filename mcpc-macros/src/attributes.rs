@@ -1,5 +1,7 @@
 //! The keys of `#[tool(..)]`, `#[background(..)]` and `#[arg(..)]`, each kept with its span.
 
+use std::time::Duration;
+
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -8,7 +10,7 @@ use syn::token::Paren;
 use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Token};
 
 use crate::errors::Errors;
-use crate::model::{Default, Hints, Range};
+use crate::model::{Default, Hints, Kind, Range, Times};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
@@ -102,10 +104,41 @@ impl Key {
     }
 
     fn range(&self, errors: &mut Errors) -> Option<Range> {
+        let name = &self.name;
         match &self.value {
             Some(Expr::Range(range)) if may_be_numbers(range) => Some(Range(range.clone())),
             _ => {
-                self.refuse("`range` takes a range of numbers: `range = 1..=100`", errors);
+                let message = format!("`{name}` takes a range of numbers: `{name} = 1..=100`");
+                self.refuse(message, errors);
+                None
+            }
+        }
+    }
+
+    /// Any expression.
+    fn expression(self, errors: &mut Errors) -> Option<Expr> {
+        if self.value.is_none() {
+            let name = &self.name;
+            errors.on(name, format!("`{name}` takes a value: `{name} = ..`"));
+        }
+        self.value
+    }
+
+    /// A string literal that says how long something takes.
+    fn duration(&self, errors: &mut Errors) -> Option<Duration> {
+        let text = self.text(errors)?;
+        match humantime::parse_duration(&text.value()) {
+            Ok(Duration::ZERO) => {
+                errors.on(&text, format!("`{}` must not be zero", self.name));
+                None
+            }
+            Ok(duration) => Some(duration),
+            Err(_) => {
+                let message = format!(
+                    "`{}` is no duration; write it like `\"50s\"`, `\"10m\"` or `\"1h 30m\"`",
+                    text.value()
+                );
+                errors.on(&text, message);
                 None
             }
         }
@@ -135,13 +168,19 @@ pub(crate) struct ToolKeys {
     pub(crate) title: Option<LitStr>,
     pub(crate) description: Option<LitStr>,
     pub(crate) hints: Hints,
+    pub(crate) times: Times,
 }
 
-pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
-    const KNOWN: [&str; 7] =
-        ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
+/// The keys of both attributes.
+const OF_TOOLS: [&str; 7] =
+    ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
+
+/// The keys that are about tasks.
+const OF_TASKS: [&str; 1] = ["timeout"];
+
+pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
-    for key in checked(parse(tokens, errors), &KNOWN, errors) {
+    for key in tool_keys(kind, tokens, errors) {
         match key.name.to_string().as_str() {
             "name" => read.name = key.text(errors),
             "title" => read.title = key.text(errors),
@@ -150,10 +189,32 @@ pub(crate) fn tool(tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
+            "timeout" => read.times.timeout = key.duration(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }
     read
+}
+
+fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
+    let mut keys = parse(tokens, errors);
+    match kind {
+        Kind::Background => checked(keys, &[&OF_TOOLS[..], &OF_TASKS].concat(), errors),
+        Kind::Plain => {
+            keys.retain(|key| {
+                let of_task = OF_TASKS.iter().any(|name| key.name == name);
+                if of_task {
+                    let message = format!(
+                        "`{}` is about tasks, and a plain tool starts none; use `#[mcpc::background]`",
+                        key.name
+                    );
+                    errors.on(&key.name, message);
+                }
+                !of_task
+            });
+            checked(keys, &OF_TOOLS, errors)
+        }
+    }
 }
 
 /// What `#[arg(..)]` says.
@@ -162,12 +223,15 @@ pub(crate) struct ArgumentKeys {
     pub(crate) default: Option<Default>,
     pub(crate) rename: Option<LitStr>,
     pub(crate) range: Option<Range>,
+    pub(crate) length: Option<Range>,
+    pub(crate) pattern: Option<LitStr>,
+    pub(crate) example: Option<Expr>,
     /// Where any of it was said.
     pub(crate) span: Option<Span>,
 }
 
 pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
-    const KNOWN: [&str; 3] = ["default", "rename", "range"];
+    const KNOWN: [&str; 6] = ["default", "rename", "range", "length", "pattern", "example"];
     let mut read = ArgumentKeys::default();
     let mut keys = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
@@ -189,6 +253,9 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             }
             "rename" => read.rename = key.text(errors),
             "range" => read.range = key.range(errors),
+            "length" => read.length = key.range(errors),
+            "pattern" => read.pattern = key.text(errors),
+            "example" => read.example = key.expression(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }

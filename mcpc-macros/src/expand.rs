@@ -3,13 +3,16 @@
 //! The code is small: it names the types of the signature, each once, and hands everything else to
 //! the runtime. Every path is absolute and no name of the user's is bound.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Type};
 
 use crate::input::Function;
-use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Tool};
+use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Times, Tool};
+use crate::types::under_option;
 
 pub(crate) fn tool(tool: &Tool, function: &Function) -> TokenStream {
     let handle = handle(&tool.ident, function);
@@ -97,6 +100,7 @@ fn about(tool: &Tool) -> TokenStream {
     let Hints { read_only, destructive, idempotent, open_world } = &tool.hints;
     let [read_only, destructive, idempotent, open_world] =
         [read_only, destructive, idempotent, open_world].map(|hint| option(hint.as_ref()));
+    let times = times(&tool.times);
     quote! {
         ::mcpc::__private::About {
             kind: ::mcpc::__private::Kind::#kind,
@@ -109,9 +113,20 @@ fn about(tool: &Tool) -> TokenStream {
                 idempotent: #idempotent,
                 open_world: #open_world,
             },
+            times: #times,
             place: ::core::concat!(::core::file!(), ":", ::core::line!()),
         }
     }
+}
+
+fn times(times: &Times) -> TokenStream {
+    let timeout = option(times.timeout.map(duration));
+    quote!(::mcpc::__private::Times { timeout: #timeout })
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanoseconds))
 }
 
 fn option(value: Option<impl ToTokens>) -> TokenStream {
@@ -124,11 +139,14 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 /// A parameter's slot. The call stands on the parameter's type, so that a type that cannot be an
 /// argument is reported there, and once.
 fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter { ty, key, description, default, range } = parameter;
+    let Parameter { ty, key, description, default, range, length, pattern, example } = parameter;
     let default = default.as_ref().map(|default| default_value(ty, default));
-    let range = range.as_ref().map(range_value);
+    let example = example.as_ref().map(|example| example_value(under_option(ty), example));
+    let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
+    let length = length.as_ref().map(range_value).map(|length| quote!(.length(#length)));
+    let pattern = pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     let settings = quote_spanned! {Span::mixed_site()=>
-        ::mcpc::__private::Settings::new() #default #range
+        ::mcpc::__private::Settings::new() #default #range #length #pattern #example
     };
     quote_spanned! {ty.span()=>
         <#ty as ::mcpc::__private::Parameter>::slot(#key, #description, #settings)
@@ -138,20 +156,40 @@ fn parameter(parameter: &Parameter) -> TokenStream {
 fn default_value(ty: &Type, default: &Default) -> TokenStream {
     let value = match default {
         Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
-        // So that `default = "text"` works for a `String`.
-        Default::Value(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => {
-            quote_spanned!(text.span()=> ::mcpc::__private::TextDefault::from_text(#text))
-        }
-        Default::Value(value) => value.to_token_stream(),
+        Default::Value(value) => self::value(value),
     };
     let kind = quote!((&&::mcpc::__private::DefaultKind::<#ty>::new()));
     quote!(.default_value(|| -> #ty { #value }, #kind.json()))
 }
 
+/// An example. It is what the argument is where it is there, so none needs a `Some`.
+fn example_value(ty: &Type, value: &Expr) -> TokenStream {
+    let value = self::value(value);
+    let shown = quote_spanned! {ty.span()=>
+        <#ty as ::mcpc::__private::Example>::shown(__mcpc_example)
+    };
+    quote! {
+        .example(|| {
+            let __mcpc_example: #ty = #value;
+            #shown
+        })
+    }
+}
+
+/// A value that stands in the attribute: any expression, and `"text"` for a `String`, too.
+fn value(value: &Expr) -> TokenStream {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            quote_spanned!(text.span()=> ::mcpc::__private::FromText::from_text(#text))
+        }
+        value => value.to_token_stream(),
+    }
+}
+
 fn range_value(range: &Range) -> TokenStream {
     let [low, high] = [range.low(), range.high()].map(|end| option(end.map(bound)));
     let exclusive = range.is_exclusive();
-    quote!(.range(::mcpc::__private::Range::new(#low, #high, #exclusive)))
+    quote!(::mcpc::__private::Range::new(#low, #high, #exclusive))
 }
 
 /// One end of a range; a literal gets a type that holds any number.

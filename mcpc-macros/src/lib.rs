@@ -1,6 +1,7 @@
 //! The attributes of `mcpc`. Use the `mcpc` crate, which re-exports and documents them.
 
 mod attributes;
+mod checks;
 mod entry;
 mod errors;
 mod expand;
@@ -8,6 +9,7 @@ mod fallback;
 mod input;
 mod list;
 mod model;
+mod pattern;
 mod suggest;
 mod types;
 mod validate;

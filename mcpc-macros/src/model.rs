@@ -1,7 +1,9 @@
 //! A tool as its attribute and its signature describe it; only what is valid can be written down.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Span};
-use syn::{Expr, ExprLit, ExprRange, ExprUnary, Lit, RangeLimits, Type, UnOp};
+use syn::{Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, RangeLimits, Type, UnOp};
 
 /// Which attribute made the tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub(crate) struct Tool {
     pub(crate) title: Option<String>,
     pub(crate) description: String,
     pub(crate) hints: Hints,
+    pub(crate) times: Times,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) returns: Returns,
 }
@@ -41,6 +44,12 @@ pub(crate) struct Hints {
     pub(crate) open_world: Option<bool>,
 }
 
+/// How long a task may take.
+#[derive(Default)]
+pub(crate) struct Times {
+    pub(crate) timeout: Option<Duration>,
+}
+
 pub(crate) struct Parameter {
     pub(crate) ty: Type,
     /// The JSON key.
@@ -48,6 +57,9 @@ pub(crate) struct Parameter {
     pub(crate) description: String,
     pub(crate) default: Option<Default>,
     pub(crate) range: Option<Range>,
+    pub(crate) length: Option<Range>,
+    pub(crate) pattern: Option<LitStr>,
+    pub(crate) example: Option<Expr>,
 }
 
 /// The value of an argument that was left out.
@@ -79,10 +91,13 @@ impl Range {
     }
 
     /// Whether a number is outside of it, as far as all of them are literals.
-    pub(crate) fn excludes(&self, value: &Expr) -> bool {
+    pub(crate) fn excludes(&self, value: f64) -> bool {
         let low = self.low().and_then(number);
-        number(value)
-            .is_some_and(|value| low.is_some_and(|low| value < low) || self.ends_before(value))
+        low.is_some_and(|low| value < low) || self.ends_before(value)
+    }
+
+    pub(crate) fn ends(&self) -> impl Iterator<Item = &Expr> {
+        self.low().into_iter().chain(self.high())
     }
 
     fn ends_before(&self, value: f64) -> bool {
@@ -92,7 +107,7 @@ impl Range {
 }
 
 /// The value of a literal; precise enough to compare it with another.
-fn number(value: &Expr) -> Option<f64> {
+pub(crate) fn number(value: &Expr) -> Option<f64> {
     match value {
         Expr::Lit(ExprLit { lit, .. }) => match lit {
             Lit::Int(integer) => integer.base10_digits().parse().ok(),
@@ -114,4 +129,12 @@ pub(crate) enum Returns {
         success: Option<Type>,
         failure: Option<Type>,
     },
+}
+
+/// The value of a string literal.
+pub(crate) fn string(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
 }

@@ -54,10 +54,65 @@ pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
 
-/// Whether a type is surely no number.
-pub(crate) fn no_number(ty: &Type) -> Option<()> {
-    let names = ["String", "PathBuf", "bool", "char", "Vec", "HashMap", "BTreeMap", "HashSet"];
-    names.iter().any(|name| is_called(ty, name)).then_some(())
+/// The type that an argument has where it is there: what an `Option` holds.
+pub(crate) fn under_option(ty: &Type) -> &Type {
+    match last_segment(ty) {
+        Some(segment) if segment.ident == "Option" => match generic_types(segment).as_slice() {
+            [inner] => under_option(inner),
+            _ => ty,
+        },
+        _ => ty,
+    }
+}
+
+/// What a type looks like in JSON, where that can be told from its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Number,
+    Text,
+    /// Something with items or entries.
+    Many,
+    /// None of these.
+    Other,
+}
+
+/// The shape of a type that everybody knows.
+pub(crate) fn shape(ty: &Type) -> Option<Shape> {
+    const MANY: [&str; 7] =
+        ["Vec", "VecDeque", "LinkedList", "HashMap", "BTreeMap", "HashSet", "BTreeSet"];
+    if let Type::Tuple(_) | Type::Array(_) = ty {
+        return Some(Shape::Other);
+    }
+    let name = last_segment(ty)?.ident.to_string();
+    if limits(ty).is_some()
+        || ["i64", "u64", "i128", "u128", "isize", "usize", "f32", "f64"].contains(&&*name)
+        || name.starts_with("NonZero")
+    {
+        Some(Shape::Number)
+    } else if ["String", "PathBuf", "OsString"].contains(&&*name) {
+        Some(Shape::Text)
+    } else if MANY.contains(&&*name) {
+        Some(Shape::Many)
+    } else if ["bool", "char"].contains(&&*name) {
+        Some(Shape::Other)
+    } else {
+        None
+    }
+}
+
+/// The smallest and the largest number of a type that is small enough to get them wrong.
+pub(crate) fn limits(ty: &Type) -> Option<(f64, f64)> {
+    let (low, high): (i64, i64) = match last_segment(ty)?.ident.to_string().as_str() {
+        "i8" => (i8::MIN.into(), i8::MAX.into()),
+        "i16" => (i16::MIN.into(), i16::MAX.into()),
+        "i32" => (i32::MIN.into(), i32::MAX.into()),
+        "u8" => (0, u8::MAX.into()),
+        "u16" => (0, u16::MAX.into()),
+        "u32" => (0, u32::MAX.into()),
+        _ => return None,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "none has more than 32 bits")]
+    Some((low as f64, high as f64))
 }
 
 /// Finds the first type anywhere in `ty` for which `wanted` has an answer.

@@ -4,10 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::{Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
 
-use crate::attributes::{self, ArgumentKeys, ToolKeys};
+use crate::attributes::{self, ToolKeys};
+use crate::checks;
 use crate::errors::Errors;
 use crate::input::{Function, Role, doc};
-use crate::model::{Default, Kind, Parameter, Returns, Tool};
+use crate::model::{Kind, Parameter, Returns, Tool};
 use crate::types;
 
 /// Names that belong to the protocol: its handshakes and the control tools. `names.rs` of the runtime
@@ -35,7 +36,7 @@ pub(crate) fn tool(
     function: &Function,
 ) -> Result<Tool, Error> {
     let mut errors = Errors::new();
-    let keys = attributes::tool(attributes, &mut errors);
+    let keys = attributes::tool(kind, attributes, &mut errors);
     signature(kind, function, &mut errors);
     let name = name(&keys, &function.signature, &mut errors);
     let parameters = parameters(kind, &function.signature, &mut errors);
@@ -48,6 +49,7 @@ pub(crate) fn tool(
         title: keys.title.map(|title| title.value()),
         description: keys.description.map_or_else(|| function.doc(), |text| text.value()),
         hints: keys.hints,
+        times: keys.times,
         parameters,
         returns,
     })
@@ -171,7 +173,7 @@ fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Opt
         Some(rename) => (rename.value(), rename.span()),
         None => (ident.unraw().to_string(), ident.span()),
     };
-    let special = ["Sender", "State"].iter().any(|name| types::is_called(&typed.ty, name));
+    let special = is_special(&typed.ty);
     if let (true, Some(span)) = (special, keys.span) {
         errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
     }
@@ -179,13 +181,25 @@ fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Opt
     if earlier.iter().any(|earlier| earlier.key == key) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
-    range(&keys, &typed.ty, errors);
+    checks::all(&keys, &typed.ty, errors);
     Some(Parameter {
         ty: (*typed.ty).clone(),
         key,
         description: doc(&typed.attrs),
         default: keys.default,
         range: keys.range,
+        length: keys.length,
+        pattern: keys.pattern,
+        example: keys.example,
+    })
+}
+
+/// Whether a parameter is surely no argument of the call.
+fn is_special(ty: &Type) -> bool {
+    types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
+        true => segment.ident == "Sender" || segment.ident == "Call",
+        // Without anything in brackets it may well be a type of the user's.
+        false => segment.ident == "State",
     })
 }
 
@@ -198,20 +212,6 @@ fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
             "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
         );
         errors.at(span, message);
-    }
-}
-
-fn range(keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {
-    let Some(range) = &keys.range else { return };
-    if types::find(ty, types::no_number).is_some() {
-        let message = format!("`{}` has no `range`, which is for numbers", types::text(ty));
-        errors.on(&range.0, message);
-    } else if range.is_empty() {
-        errors.on(&range.0, "no number is in this `range`");
-    } else if let Some(Default::Value(value)) = &keys.default
-        && range.excludes(value)
-    {
-        errors.on(value, "the `default` is not in the `range`");
     }
 }
 

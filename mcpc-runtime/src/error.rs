@@ -32,6 +32,16 @@ pub enum Error {
         /// The type that is missing.
         state: &'static str,
     },
+    /// What `#[arg(..)]` says about an argument does not fit its type, or does not go together.
+    #[error("the argument `{argument}` of the tool `{tool}`: {problem}")]
+    Argument {
+        /// The tool.
+        tool: &'static str,
+        /// The argument.
+        argument: &'static str,
+        /// What does not fit.
+        problem: String,
+    },
     /// A tool returns a `Result` under another name, so that an error would look like a value.
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"

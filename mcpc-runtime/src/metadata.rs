@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::names::{DEFAULT_SESSION, MetadataKeys};
+use crate::words::kind;
 
 /// The ids of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,16 @@ impl Metadata {
         Ok(())
     }
 
+    /// The session, with the protocol's default.
+    pub(crate) fn session_id(&self) -> &str {
+        self.session_id.as_deref().unwrap_or(DEFAULT_SESSION)
+    }
+
+    /// The task, if the client named one.
+    pub(crate) fn task_id(&self) -> Option<&str> {
+        self.task_id.as_deref()
+    }
+
     /// The ids, with the protocol's defaults for what is missing.
     pub(crate) fn ids(self) -> Ids {
         Ids {
@@ -74,19 +85,6 @@ fn take_id(object: &mut JsonObject, argument: &str, key: &str) -> Result<Option<
         }
         Some(Value::String(id)) => Ok(Some(id.into())),
         Some(other) => Err(format!("`{argument}.{key}` must be a string, got {}", kind(&other))),
-    }
-}
-
-/// What a JSON value is, in words, with small values spelled out.
-pub(crate) fn kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) if text.chars().count() <= 40 => format!("the string {value}"),
-        Value::String(_) => "a string".to_owned(),
-        Value::Array(_) => "an array".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
     }
 }
 

@@ -8,14 +8,14 @@ use std::pin::Pin;
 
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
-    TextContent,
+    Resource, TextContent,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::message::Json;
-use crate::schema::{Direction, generator, structured};
+use crate::schema::{Direction, Schemas, Writer};
 
 /// What a tool may return: `()`, or anything that is `serde::Serialize` and `schemars::JsonSchema`.
 ///
@@ -29,7 +29,7 @@ use crate::schema::{Direction, generator, structured};
 pub trait Output: Send + 'static {
     /// The schema of structured content, if this is an object.
     #[doc(hidden)]
-    fn schema() -> Option<JsonObject>;
+    fn schema(schemas: Schemas) -> Option<JsonObject>;
 
     /// The value as a client gets it.
     #[doc(hidden)]
@@ -98,13 +98,13 @@ pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + Send + 'static> Output for T {
-    fn schema() -> Option<JsonObject> {
+    fn schema(schemas: Schemas) -> Option<JsonObject> {
         if is_content::<T>() {
             return None;
         }
-        let mut generator = generator(Direction::Output);
-        let schema = T::json_schema(&mut generator);
-        structured(schema, generator)
+        let mut writer = Writer::new(schemas, Direction::Output);
+        let schema = T::json_schema(&mut writer.generator);
+        writer.structured(schema)
     }
 
     fn into_success(self) -> Outcome {
@@ -125,6 +125,7 @@ fn is_content<T: 'static>() -> bool {
         || id == TypeId::of::<ImageContent>()
         || id == TypeId::of::<AudioContent>()
         || id == TypeId::of::<EmbeddedResource>()
+        || id == TypeId::of::<Resource>()
 }
 
 /// The reply that a value of one of rmcp's content types stands for.
@@ -142,6 +143,8 @@ fn content(value: &dyn Any) -> Option<CallToolResult> {
         vec![ContentBlock::Image(image.clone())]
     } else if let Some(audio) = value.downcast_ref::<AudioContent>() {
         vec![ContentBlock::Audio(audio.clone())]
+    } else if let Some(link) = value.downcast_ref::<Resource>() {
+        vec![ContentBlock::ResourceLink(link.clone())]
     } else {
         vec![ContentBlock::Resource(value.downcast_ref::<EmbeddedResource>()?.clone())]
     };
@@ -154,7 +157,7 @@ fn content(value: &dyn Any) -> Option<CallToolResult> {
 pub struct Returns<T> {
     /// Whether this is a `Result` that the attribute did not recognize, because an alias hides it.
     pub(crate) is_result: bool,
-    pub(crate) schema: fn() -> Option<JsonObject>,
+    pub(crate) schema: fn(Schemas) -> Option<JsonObject>,
     into_outcome: fn(T) -> Outcome,
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::parameter::States;
-use crate::tool::{Definition, did_you_mean};
+use crate::schema::Schemas;
+use crate::tool::{Definition, Kind};
+use crate::words::did_you_mean;
 
 /// A tool that can be called.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Checks that the tools go together and that `states` has what they take.
-    pub(crate) fn new(tools: Vec<Definition>, states: &States) -> Result<Self> {
+    pub(crate) fn new(tools: Vec<Definition>, states: &States, schemas: Schemas) -> Result<Self> {
         let mut by_name = HashMap::with_capacity(tools.len());
         for (index, tool) in tools.iter().enumerate() {
             if let Some(earlier) = by_name.insert(tool.about.name, index) {
@@ -29,8 +31,21 @@ impl Registry {
                 });
             }
         }
-        let listed = tools.iter().map(|tool| tool.list(states)).collect::<Result<_>>()?;
+        let listed = tools.iter().map(|tool| tool.list(states, schemas)).collect::<Result<_>>()?;
         Ok(Self { tools, by_name, listed })
+    }
+
+    /// Logs what a model will miss.
+    pub(crate) fn warn(&self) {
+        for Definition { about, .. } in &self.tools {
+            if about.kind == Kind::Background && about.description.is_empty() {
+                tracing::warn!(
+                    tool = about.name,
+                    place = about.place,
+                    "a background tool has no description: a model cannot tell what it starts"
+                );
+            }
+        }
     }
 
     /// The tool called `name`.

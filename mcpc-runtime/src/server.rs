@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::log::{Boxed, Limits, MemoryLog};
 use crate::parameter::States;
 use crate::registry::Registry;
+use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
 use crate::tool::{Definition, Tools};
 use crate::transport::{AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer};
@@ -39,6 +40,7 @@ struct Parts {
     states: States,
     grace: Duration,
     max_tasks: usize,
+    schemas: Schemas,
     inner: Option<Inner>,
 }
 
@@ -87,6 +89,7 @@ impl Server {
             states: States::default(),
             grace: Duration::from_secs(5),
             max_tasks: 10_000,
+            schemas: Schemas::default(),
             inner: None,
         }))
     }
@@ -146,14 +149,21 @@ impl Server {
         self
     }
 
+    /// How the schemas in `tools/list` are written: [`Schemas::Portable`], unless this says otherwise.
+    #[must_use]
+    pub fn schemas(mut self, schemas: Schemas) -> Self {
+        self.0.parts().schemas = schemas;
+        self
+    }
+
     /// Serves one client over stdin and stdout, until the input ends.
     ///
     /// Nothing else may be written to stdout meanwhile.
     ///
     /// # Errors
     ///
-    /// When two tools have one name, when a tool takes a state the server was not given, or when the
-    /// client leaves before the connection stands. What goes wrong inside a call is answered and is
+    /// When two tools have one name, when a tool takes a state the server was not given, when what
+    /// `#[arg(..)]` asks of an argument cannot be asked of its type, or when the client leaves before the connection stands. What goes wrong inside a call is answered and is
     /// no error here.
     pub async fn serve_stdio(self) -> Result {
         serve_stdio(self.0).await
@@ -188,8 +198,9 @@ impl Server {
 }
 
 fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
-    let Parts { config, tools, states, grace, max_tasks, inner } = *plan.into_parts();
-    let registry = Registry::new(tools, &states)?;
+    let Parts { config, tools, states, grace, max_tasks, schemas, inner } = *plan.into_parts();
+    let registry = Registry::new(tools, &states, schemas)?;
+    registry.warn();
     let limits = Limits { tasks: max_tasks, bytes_per_task: BYTES_PER_TASK };
     let log = Arc::new(MemoryLog::new(limits));
     Ok(Arc::new(Shared { registry, states, log, config, grace, inner }))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientNotification, ClientRequest,
-    ContentBlock, ErrorData, InitializeResult, ListToolsResult, PaginatedRequestParams,
+    ContentBlock, ErrorData, InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams,
     ProtocolVersion, ServerConfig, ServerResult,
 };
 use rmcp::service::{DynService, NotificationContext, RequestContext};
@@ -24,9 +24,9 @@ use crate::metadata::{Ids, Metadata};
 use crate::names::Dialect;
 use crate::outbox::Gate;
 use crate::output::{Body, error_reply};
-use crate::parameter::{Inputs, States};
+use crate::parameter::{CallParts, Inputs, States};
 use crate::registry::Registry;
-use crate::task::{NewTask, panicked};
+use crate::task::{NewTask, Sender, Times, panicked};
 use crate::tool::{Definition, Kind};
 
 /// What all connections of a server share.
@@ -182,9 +182,9 @@ impl ToolService {
         let metadata = Metadata::take(&mut arguments)?;
         match tool.about.kind {
             Kind::Plain => {
-                let states = &self.shared.states;
-                let problems = Vec::new();
-                let body = prepare(tool, Inputs { arguments, problems, sender: None, states })?;
+                let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
+                let call = CallParts { session_id, task_id, context };
+                let body = self.prepare(tool, arguments, None, call)?;
                 run(tool.about.name, body, context).await
             }
             Kind::Background => {
@@ -193,7 +193,7 @@ impl ToolService {
                 let way = choose(Shown { metadata: metadata.present, handshake });
                 match (way, gate) {
                     (Way::Callbacks, Some(gate)) => {
-                        self.start(tool, arguments, metadata.ids(), gate)
+                        self.start(tool, arguments, metadata.ids(), gate, context)
                     }
                     // Without a gate of ours there is no way to send a callback.
                     (Way::Callbacks, None) | (Way::Waiting, _) => {
@@ -208,15 +208,16 @@ impl ToolService {
     fn start(
         &self,
         tool: &Definition,
-        arguments: rmcp::model::JsonObject,
+        arguments: JsonObject,
         ids: Ids,
         gate: &Gate,
+        context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, String> {
         let name = tool.about.name;
         let key = self.key(&ids);
         let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
         let task = self.create(tool, ids.clone(), delivery)?;
-        self.launch(tool, arguments, task)?;
+        self.launch(tool, arguments, task, context)?;
         let log = Arc::clone(&self.shared.log);
         gate.on_cancel(move || {
             log.stop(&key);
@@ -230,14 +231,14 @@ impl ToolService {
     async fn run_to_end(
         &self,
         tool: &Definition,
-        arguments: rmcp::model::JsonObject,
+        arguments: JsonObject,
         ids: Ids,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, String> {
         let key = self.key(&ids);
         let task = self.create(tool, ids, Delivery::Log)?;
         let reader = self.shared.log.reader(&key).ok_or("the task is not known")?;
-        self.launch(tool, arguments, task)?;
+        self.launch(tool, arguments, task, context)?;
         tokio::select! {
             biased;
             reply = wait(&*reader) => Ok(reply),
@@ -257,20 +258,22 @@ impl ToolService {
             }
             CreateError::Full { .. } => format!("{error}; try again later"),
         })?;
-        Ok(NewTask::new(tool.about.name, ids, delivery, worker, self.shared.grace))
+        let times = Times { grace: self.shared.grace, timeout: tool.about.times.timeout };
+        Ok(NewTask::new(tool.about.name, ids, delivery, worker, times))
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
     fn launch(
         &self,
         tool: &Definition,
-        arguments: rmcp::model::JsonObject,
+        arguments: JsonObject,
         task: NewTask,
+        context: &RequestContext<RoleServer>,
     ) -> Result<(), String> {
         let sender = task.sender();
-        let states = &self.shared.states;
-        let inputs = Inputs { arguments, problems: Vec::new(), sender: Some(&sender), states };
-        match prepare(tool, inputs) {
+        let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
+        let call = CallParts { session_id, task_id, context };
+        match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
                 task.spawn(body);
                 Ok(())
@@ -280,6 +283,23 @@ impl ToolService {
                 Err(problems)
             }
         }
+    }
+
+    /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
+    /// user's, which may panic.
+    fn prepare(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        sender: Option<&Sender>,
+        call: CallParts<'_>,
+    ) -> Result<Body, String> {
+        let states = &self.shared.states;
+        let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
+        let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        prepared
+            .map_err(|panic| panicked(tool.about.name, &*panic))?
+            .map_err(|problems| problems.join("\n"))
     }
 
     fn key(&self, ids: &Ids) -> Key {
@@ -296,15 +316,6 @@ fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
         merged.instructions = ours.instructions.clone();
     }
     merged
-}
-
-/// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
-/// user's, which may panic.
-fn prepare(tool: &Definition, inputs: Inputs<'_>) -> Result<Body, String> {
-    let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
-    prepared
-        .map_err(|panic| panicked(tool.about.name, &*panic))?
-        .map_err(|problems| problems.join("\n"))
 }
 
 /// Runs a plain tool's body; a cancelled call drops it at its next await.

@@ -124,6 +124,27 @@ impl Task {
         self.attention.notify_one();
     }
 
+    /// Waits until the task was asked to stop and its grace is over, and says why it was. A timeout is
+    /// such a request, too.
+    async fn overdue(&self, Times { grace, timeout }: Times) -> String {
+        let stopped = self.stop.cancelled();
+        let reason = match timeout {
+            None => {
+                stopped.await;
+                "stopped".to_owned()
+            }
+            Some(timeout) => match tokio::time::timeout(timeout, stopped).await {
+                Ok(()) => "stopped".to_owned(),
+                Err(_) => {
+                    self.stop.cancel();
+                    format!("timed out after {timeout:?}")
+                }
+            },
+        };
+        tokio::time::sleep(grace).await;
+        reason
+    }
+
     /// Does what clones of the sender left to do; returns with the reason once one says that the task
     /// cannot go on. Cancel safe.
     async fn attend(&self) -> String {
@@ -150,10 +171,19 @@ impl Task {
     }
 }
 
+/// How long a task may go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// After it was asked to stop.
+    pub(crate) grace: Duration,
+    /// Until it is asked to stop, if its tool says so.
+    pub(crate) timeout: Option<Duration>,
+}
+
 /// A task that was accepted and whose body is yet to be started.
 pub(crate) struct NewTask {
     task: Arc<Task>,
-    grace: Duration,
+    times: Times,
 }
 
 impl NewTask {
@@ -163,7 +193,7 @@ impl NewTask {
         ids: Ids,
         delivery: Delivery,
         worker: Box<dyn Worker>,
-        grace: Duration,
+        times: Times,
     ) -> Self {
         let stop = worker.stopped().clone();
         let worker = Some(worker);
@@ -177,7 +207,7 @@ impl NewTask {
             attention: Notify::new(),
             runtime: Handle::current(),
         });
-        Self { task, grace }
+        Self { task, times }
     }
 
     /// The sender that the body is given.
@@ -188,7 +218,7 @@ impl NewTask {
     /// Runs the body as a task of its own.
     pub(crate) fn spawn(self, body: Body) {
         let runner = Runner(self.task);
-        tokio::spawn(runner.run(body, self.grace));
+        tokio::spawn(runner.run(body, self.times));
     }
 
     /// Gives the id back without a word: the call was refused.
@@ -201,19 +231,15 @@ impl NewTask {
 struct Runner(Arc<Task>);
 
 impl Runner {
-    async fn run(self, body: Body, grace: Duration) {
+    async fn run(self, body: Body, times: Times) {
         let task = &self.0;
         let terminal = {
             let body = AssertUnwindSafe(body).catch_unwind();
-            let stopped = async {
-                task.stop.cancelled().await;
-                tokio::time::sleep(grace).await;
-            };
             tokio::select! {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
                 // and starve the timer that is to stop it.
-                () = tokio::task::coop::unconstrained(stopped) => failed("stopped"),
+                reason = tokio::task::coop::unconstrained(task.overdue(times)) => failed(&reason),
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => terminal(outcome),

@@ -1,13 +1,15 @@
 //! A tool without its types: what the attributes hand to the runtime.
 
 use std::fmt;
+use std::time::Duration;
 
 use rmcp::model::{JsonObject, ToolAnnotations};
 
 use crate::error::{Error, Result};
 use crate::output::{Body, Fails, Fallible, Returns};
 use crate::parameter::{Description, Inputs, Source, States};
-use crate::schema::{Direction, generator, object};
+use crate::schema::{Direction, Schemas, Writer};
+use crate::words::did_you_mean;
 
 /// A function that `#[mcpc::tool]` or `#[mcpc::background]` turned into a tool.
 ///
@@ -51,8 +53,18 @@ pub struct About {
     pub description: &'static str,
     /// The hints of MCP's tool annotations.
     pub hints: Hints,
+    /// What a task of it may take.
+    pub times: Times,
     /// The file and line of its declaration.
     pub place: &'static str,
+}
+
+/// How long a task of a background tool may take, as its attribute gave it.
+#[derive(Clone, Copy, Debug, Default)]
+#[doc(hidden)]
+pub struct Times {
+    /// From its start to its end.
+    pub timeout: Option<Duration>,
 }
 
 /// The hints of MCP's tool annotations, each as the attribute gave it.
@@ -77,7 +89,7 @@ pub struct Definition {
     pub(crate) about: About,
     parameters: Vec<Description>,
     returns_hidden_result: bool,
-    output_schema: fn() -> Option<JsonObject>,
+    output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Box<Prepare>,
 }
 
@@ -128,44 +140,53 @@ impl Definition {
     }
 
     /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
-    pub(crate) fn list(&self, states: &States) -> Result<rmcp::model::Tool> {
+    pub(crate) fn list(&self, states: &States, schemas: Schemas) -> Result<rmcp::model::Tool> {
         let about = self.about;
         if self.returns_hidden_result {
             return Err(Error::HiddenResult { tool: about.name });
         }
-        let mut generator = generator(Direction::Input);
-        let mut properties = Vec::new();
-        let mut required = Vec::new();
-        for parameter in &self.parameters {
-            match (parameter.source)(&mut generator) {
-                Source::Argument { schema, optional } => {
-                    let property = parameter.property(schema, optional);
-                    properties.push((parameter.name, property.schema));
-                    if property.required {
-                        required.push(parameter.name);
-                    }
-                }
-                Source::Sender => match about.kind {
-                    Kind::Background => {}
-                    Kind::Plain => return Err(Error::SenderInPlainTool { tool: about.name }),
-                },
-                Source::State(state) if states.has(state) => {}
-                Source::State(state) => {
-                    return Err(Error::MissingState { tool: about.name, state: state.name });
-                }
-            }
-        }
         let description = (!about.description.is_empty()).then(|| about.description.into());
-        let input_schema = object(properties, &required, generator);
+        let input_schema = self.input_schema(states, schemas)?;
         let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
         tool.title = about.title.map(Into::into);
         tool.annotations = about.hints.annotations();
         // The first reply to a background call is no result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
-            Kind::Plain => (self.output_schema)().map(Into::into),
+            Kind::Plain => (self.output_schema)(schemas).map(Into::into),
             Kind::Background => None,
         };
         Ok(tool)
+    }
+
+    fn input_schema(&self, states: &States, schemas: Schemas) -> Result<JsonObject> {
+        let tool = self.about.name;
+        let mut writer = Writer::new(schemas, Direction::Input);
+        let mut properties = Vec::new();
+        let mut required = Vec::new();
+        for parameter in &self.parameters {
+            match (parameter.source)(&mut writer.generator) {
+                Source::Argument { schema, optional } => {
+                    let argument = parameter.name;
+                    let property = parameter
+                        .property(schema, optional, &writer)
+                        .map_err(|problem| Error::Argument { tool, argument, problem })?;
+                    properties.push((argument, property.schema));
+                    if property.required {
+                        required.push(argument);
+                    }
+                }
+                Source::Sender => match self.about.kind {
+                    Kind::Background => {}
+                    Kind::Plain => return Err(Error::SenderInPlainTool { tool }),
+                },
+                Source::State(state) if states.has(state) => {}
+                Source::State(state) => {
+                    return Err(Error::MissingState { tool, state: state.name });
+                }
+                Source::Call => {}
+            }
+        }
+        Ok(writer.object(properties, &required))
     }
 }
 
@@ -209,22 +230,67 @@ impl Tools {
     /// The list that `tools![..]` wrote down.
     #[doc(hidden)]
     #[must_use]
-    pub fn new(definitions: &[fn() -> Definition]) -> Self {
-        Self(definitions.iter().map(|definition| definition()).collect())
+    pub fn new(listed: &[Listed]) -> Self {
+        Self(listed.iter().map(|tool| (tool.definition)()).collect())
     }
 }
 
-/// Whether the name at `index` stands earlier in a list, too. Runs while the user's crate is compiled.
+/// One name in `tools![..]`.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Listed {
+    name: &'static str,
+    definition: fn() -> Definition,
+}
+
+/// Looks a tool up by its type. Its function is named only so that, if neither is there, rustc has said
+/// so and says nothing more.
+#[doc(hidden)]
+#[must_use]
+pub const fn listed<T: Tool, F>(_: &F) -> Listed {
+    Listed { name: T::NAME, definition: T::definition }
+}
+
+/// What is found in place of a tool under the name of something else.
+#[doc(hidden)]
+pub mod no_tool {
+    /// Stands for something that has no type of its name, like an ordinary function. An import that
+    /// names a tool hides it, as one with a `*` gives way to any other.
+    #[derive(Debug)]
+    #[allow(non_camel_case_types, reason = "it is the name of any tool")]
+    pub struct __mcpc_tool {}
+
+    impl super::Tool for __mcpc_tool {
+        const NAME: &'static str = super::NO_TOOL;
+
+        fn definition() -> super::Definition {
+            unreachable!("a list with it does not compile")
+        }
+    }
+}
+
+/// No tool can have this name.
+const NO_TOOL: &str = "(no tool)";
+
+impl Listed {
+    /// Whether this is a tool. Runs while the user's crate is compiled.
+    #[must_use]
+    pub const fn is_tool(self) -> bool {
+        !equal(self.name.as_bytes(), NO_TOOL.as_bytes())
+    }
+}
+
+/// Whether the tool at `index` has the name of one before it. Runs while the user's crate is compiled.
 ///
 /// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
 #[doc(hidden)]
 #[must_use]
-pub const fn duplicate(names: &[&str], index: usize) -> bool {
-    let name = names[index].as_bytes();
+pub const fn duplicate(tools: &[Listed], index: usize) -> bool {
+    let name = tools[index].name.as_bytes();
     let mut earlier = 0;
     while earlier < index {
-        if !name.is_empty() && equal(names[earlier].as_bytes(), name) {
-            return true;
+        if !name.is_empty() && equal(tools[earlier].name.as_bytes(), name) {
+            return tools[index].is_tool();
         }
         earlier += 1;
     }
@@ -243,24 +309,4 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
         at += 1;
     }
     true
-}
-
-/// `; did you mean ..?` where a known name is close, else the list of known names.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    /// A longer name is no slip of anybody's, and comparing it would take its time.
-    const LONGEST: usize = 128;
-    let nearest = known
-        .clone()
-        .filter(|_| name.len() <= LONGEST)
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    if let Some((_, nearest)) = nearest {
-        return format!("; did you mean `{nearest}`?");
-    }
-    let list: Vec<String> = known.map(|candidate| format!("`{candidate}`")).collect();
-    match list.as_slice() {
-        [] => "; there are none".to_owned(),
-        list => format!("; known are {}", list.join(", ")),
-    }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
+    "words",
     "names",
     "message",
     "error",

@@ -48,17 +48,13 @@ async fn tools_and_arguments() {
         (
             "add",
             json!({"a": "1", "b": 11, "c": 1, "aa": 2}),
-            "argument `a`: invalid type: string \"1\", expected i64\n\
+            "argument `a`: expected a whole number, got the string \"1\"\n\
              argument `b`: 11 is not in -10..=10\n\
              unknown argument `c`; known are `a`, `b`\n\
              unknown argument `aa`; did you mean `a`?",
         ),
         ("wait", json!({"label": "x"}), "argument `seconds` is missing"),
-        (
-            "wait",
-            json!({"seconds": -1}),
-            "argument `seconds`: invalid value: integer `-1`, expected u64",
-        ),
+        ("wait", json!({"seconds": -1}), "argument `seconds`: -1 is not in 0.."),
         (
             "wait",
             json!({"seconds": 0, "updates": 1}),

@@ -123,7 +123,11 @@ async fn a_background_tool() {
                     },
                     "labels": {
                         "type": "object",
-                        "additionalProperties": {"type": "integer"},
+                        "additionalProperties": {
+                            "type": "integer",
+                            "minimum": i32::MIN,
+                            "maximum": i32::MAX,
+                        },
                         "default": {},
                     },
                 },

@@ -1,8 +1,15 @@
 //! What a tool's function may take, and where each value comes from.
 
+mod call;
+mod checks;
+mod problems;
 mod range;
+mod reader;
+mod refusal;
 mod state;
 
+pub use call::Call;
+pub(crate) use call::CallParts;
 pub use range::{Bound, Range};
 pub(crate) use state::States;
 pub use state::{State, StateType};
@@ -11,19 +18,24 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use rmcp::model::JsonObject;
+use schemars::transform::Transform as _;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use crate::schema::{Direction, portable};
+use crate::schema::{Direction, Limits, Schemas, Writer};
 use crate::task::Sender;
+
+use self::checks::{Checks, Pattern};
+use self::reader::Reader;
+use self::refusal::Refusal;
 
 /// What a tool's function may take.
 ///
 /// Implemented for every owned type that is `serde::Deserialize` and `schemars::JsonSchema` (an
-/// argument of the call), for [`Sender`] in background tools, and for [`State`].
+/// argument of the call), for [`Sender`] in background tools, and for [`State`] and [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool argument",
     label = "cannot be read from JSON",
@@ -71,6 +83,8 @@ pub enum Source {
     Sender,
     /// The server's state of a type.
     State(StateType),
+    /// What the call shows of its client.
+    Call,
 }
 
 /// One parameter of a tool: what the attribute read in the signature.
@@ -89,7 +103,8 @@ pub struct Slot<T> {
 pub struct Settings<T> {
     default: Option<fn() -> T>,
     default_json: Option<fn(T) -> Option<Value>>,
-    range: Option<Range>,
+    example: Option<fn() -> Option<Value>>,
+    checks: Checks,
 }
 
 impl<T> fmt::Debug for Slot<T> {
@@ -100,13 +115,13 @@ impl<T> fmt::Debug for Slot<T> {
 
 impl<T> fmt::Debug for Settings<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("Settings").field("checks", &self.checks).finish_non_exhaustive()
     }
 }
 
 impl<T> Default for Settings<T> {
     fn default() -> Self {
-        Self { default: None, default_json: None, range: None }
+        Self { default: None, default_json: None, example: None, checks: Checks::default() }
     }
 }
 
@@ -125,10 +140,31 @@ impl<T> Settings<T> {
         self
     }
 
+    /// What the argument may look like.
+    #[must_use]
+    pub fn example(mut self, example: fn() -> Option<Value>) -> Self {
+        self.example = Some(example);
+        self
+    }
+
     /// The argument must be a number in `range`.
     #[must_use]
     pub fn range(mut self, range: Range) -> Self {
-        self.range = Some(range);
+        self.checks.range = Some(range);
+        self
+    }
+
+    /// The argument must be that long.
+    #[must_use]
+    pub fn length(mut self, length: Range) -> Self {
+        self.checks.length = Some(length);
+        self
+    }
+
+    /// Some part of the argument must match `pattern`.
+    #[must_use]
+    pub fn pattern(mut self, pattern: &'static str) -> Self {
+        self.checks.pattern = Some(Pattern::new(pattern));
         self
     }
 }
@@ -148,7 +184,8 @@ impl<T> Slot<T> {
                 .default
                 .zip(self.settings.default_json)
                 .and_then(|(default, json)| json(default())),
-            range: self.settings.range,
+            example: self.settings.example.and_then(|example| example()),
+            checks: self.settings.checks.clone(),
         }
     }
 
@@ -169,7 +206,8 @@ pub struct Description {
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.
     default: Option<Value>,
-    range: Option<Range>,
+    example: Option<Value>,
+    checks: Checks,
 }
 
 /// An argument as the input schema lists it.
@@ -180,20 +218,40 @@ pub(crate) struct Property {
 
 impl Description {
     /// The argument's property, given the schema and the optionality of its type.
-    pub(crate) fn property(&self, schema: Schema, optional: bool) -> Property {
-        let mut schema = portable(schema, Direction::Input);
+    ///
+    /// # Errors
+    ///
+    /// What `#[arg(..)]` says that cannot be.
+    pub(crate) fn property(
+        &self,
+        schema: Schema,
+        optional: bool,
+        writer: &Writer,
+    ) -> Result<Property, String> {
+        let mut schema = writer.finished(schema);
         let object = schema.ensure_object();
         object.shift_remove("title");
         if !self.description.is_empty() {
             object.insert("description".into(), self.description.into());
         }
-        if let Some(range) = self.range {
-            range.write(object);
-        }
+        self.checks.write(object)?;
         if let Some(default) = &self.default {
+            self.accepts("default", default)?;
             object.insert("default".into(), default.clone());
         }
-        Property { schema: schema.to_value(), required: !optional && !self.has_default }
+        if let Some(example) = &self.example {
+            self.accepts("example", example)?;
+            object.insert("examples".into(), [example.clone()].as_slice().into());
+        }
+        Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
+    }
+
+    /// Whether a value that stands in the attribute fits what else stands there.
+    fn accepts(&self, what: &str, value: &Value) -> Result<(), String> {
+        match self.checks.problems(value).next() {
+            None => Ok(()),
+            Some(problem) => Err(format!("its `{what}` does not fit: {problem}")),
+        }
     }
 }
 
@@ -217,21 +275,40 @@ impl<T> DefaultKind<T> {
     }
 }
 
-/// A type whose default may be written as a string literal: `#[arg(default = "en")]`.
+/// A type that a string literal in `#[arg(..)]` can become: `#[arg(default = "en")]`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "a string is no default for `{Self}`",
+    message = "a string is no `{Self}`",
     label = "not a `{Self}`, nor can it become one"
 )]
-pub trait TextDefault {
-    /// Makes the default.
+pub trait FromText {
+    /// Makes the value.
     fn from_text(text: &'static str) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: From<&'static str>> TextDefault for T {
+impl<T: From<&'static str>> FromText for T {
     fn from_text(text: &'static str) -> Self {
         text.into()
+    }
+}
+
+/// A type whose values can stand in a schema: `#[arg(example = ..)]`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "an `example` of `{Self}` cannot be shown",
+    label = "cannot be written as JSON",
+    note = "derive `serde::Serialize` for `{Self}` and for every type inside it"
+)]
+pub trait Example: Sized {
+    /// Writes the example.
+    fn shown(self) -> Option<Value>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Example for T {
+    fn shown(self) -> Option<Value> {
+        serde_json::to_value(self).ok()
     }
 }
 
@@ -244,7 +321,8 @@ pub trait ShownDefault<T> {
 
 impl<T: Serialize> ShownDefault<T> for &DefaultKind<T> {
     fn json(&self) -> fn(T) -> Option<Value> {
-        |default| serde_json::to_value(default).ok()
+        // That nothing is the default need not be said.
+        |default| serde_json::to_value(default).ok().filter(|default| !default.is_null())
     }
 }
 
@@ -269,6 +347,7 @@ pub struct Inputs<'a> {
     pub(crate) problems: Vec<String>,
     pub(crate) sender: Option<&'a Sender>,
     pub(crate) states: &'a States,
+    pub(crate) call: CallParts<'a>,
 }
 
 /// What a call says about an argument.
@@ -277,34 +356,65 @@ enum Given {
     Missing,
     /// Left out, or `null`, which is how many clients spell that.
     Default,
-    /// A problem was noted.
-    Refused,
 }
 
 impl Inputs<'_> {
     /// Looks an argument up, for a parameter with or without a default.
-    fn given(&mut self, name: &str, has_default: bool, range: Option<Range>) -> Given {
+    fn given(&mut self, name: &str, has_default: bool) -> Given {
         match self.arguments.shift_remove(name) {
             None | Some(Value::Null) if has_default => Given::Default,
             None => Given::Missing,
-            Some(value) => match range.and_then(|range| range.refuse(&value)) {
-                None => Given::Value(value),
-                Some(problem) => {
-                    self.problem(name, problem);
-                    Given::Refused
-                }
-            },
+            Some(value) => Given::Value(value),
         }
     }
 
+    /// Whether an argument passes its checks; notes why not.
+    fn passes(&mut self, name: &str, checks: &Checks, value: &Value) -> bool {
+        let before = self.problems.len();
+        let problems =
+            checks.problems(value).map(|problem| format!("argument `{name}`: {problem}"));
+        self.problems.extend(problems);
+        self.problems.len() == before
+    }
+
+    /// Notes everything that is wrong with an argument that its type refused.
     #[cold]
-    fn problem(&mut self, name: &str, problem: impl fmt::Display) {
-        self.problems.push(format!("argument `{name}`: {problem}"));
+    fn refused(
+        &mut self,
+        name: &str,
+        value: &Value,
+        refusal: Refusal,
+        source: fn(&mut SchemaGenerator) -> Source,
+        passed: bool,
+    ) {
+        for problem in every_problem(value, refusal, source) {
+            // A value that failed its own checks was spoken of already.
+            if passed || !problem.path.is_empty() {
+                self.problems.push(problem.sentence(name));
+            }
+        }
     }
 
     #[cold]
     fn missing(&mut self, name: &str) {
         self.problems.push(format!("argument `{name}` is missing"));
+    }
+}
+
+fn every_problem(
+    value: &Value,
+    refusal: Refusal,
+    source: fn(&mut SchemaGenerator) -> Source,
+) -> Vec<Refusal> {
+    let mut writer = Writer::new(Schemas::Draft2020_12, Direction::Input);
+    let Source::Argument { mut schema, .. } = source(&mut writer.generator) else {
+        return vec![refusal];
+    };
+    Limits.transform(&mut schema);
+    let definitions = writer.definitions(Limits);
+    match schema.as_object() {
+        Some(schema) => problems::all(schema, &definitions, value, refusal),
+        None => vec![refusal],
     }
 }
 
@@ -321,13 +431,19 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Parameter for T {
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         let Slot { name, settings, .. } = slot;
-        match inputs.given(name, settings.default.is_some(), settings.range) {
+        match inputs.given(name, settings.default.is_some()) {
             Given::Value(value) => {
-                T::deserialize(value).map_err(|error| inputs.problem(name, error)).ok()
+                let passed = inputs.passes(name, &settings.checks, &value);
+                match T::deserialize(Reader(&value)) {
+                    Ok(read) => passed.then_some(read),
+                    Err(refusal) => {
+                        inputs.refused(name, &value, refusal, Self::source, passed);
+                        None
+                    }
+                }
             }
             Given::Missing => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
             Given::Default => settings.default.map(|default| default()),
-            Given::Refused => None,
         }
     }
 }
@@ -351,6 +467,17 @@ impl<T: Send + Sync + 'static> Parameter for State<T> {
 
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         inputs.states.get()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Parameter for Call {
+    fn source(_: &mut SchemaGenerator) -> Source {
+        Source::Call
+    }
+
+    fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        Some(inputs.call.to_call())
     }
 }
 

@@ -101,6 +101,26 @@ impl Range {
         Self { low, high, exclusive }
     }
 
+    /// The same range of whole numbers, with its end in it.
+    pub(super) fn closed(self) -> Self {
+        let high = match self.high {
+            Some(Bound::Integer(high)) if self.exclusive => Some(Bound::Integer(high - 1)),
+            high => high,
+        };
+        Self { high, exclusive: false, ..self }
+    }
+
+    /// The range that a schema's keywords say, if they say any.
+    pub(super) fn read(schema: &JsonObject, low: &str, high: &str, below: &str) -> Option<Self> {
+        let bound = |key: &str| schema.get(key).and_then(Value::as_number).and_then(Bound::of);
+        let low = bound(low);
+        match (bound(high), bound(below)) {
+            (None, None) if low.is_none() => None,
+            (None, Some(below)) => Some(Self::new(low, Some(below), true)),
+            (high, _) => Some(Self::new(low, high, false)),
+        }
+    }
+
     /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
     pub(super) fn refuse(self, value: &Value) -> Option<String> {
         let Value::Number(number) = value else {
@@ -118,13 +138,32 @@ impl Range {
         (!above || !below).then(|| format!("{number} is not in {self}"))
     }
 
-    pub(super) fn write(self, schema: &mut JsonObject) {
-        if let Some(low) = self.low.and_then(Bound::json) {
-            schema.insert("minimum".into(), low.into());
+    /// Writes the range under these keywords. Where the type has a tighter limit, that one stays.
+    pub(super) fn write(self, schema: &mut JsonObject, low: &str, high: &str, below: &str) {
+        if let Some(bound) = self.low
+            && !is_tighter(schema, low, |limit| limit.is_gt(), bound)
+            && let Some(number) = bound.json()
+        {
+            schema.insert(low.into(), number.into());
         }
-        if let Some(high) = self.high.and_then(Bound::json) {
-            let key = if self.exclusive { "exclusiveMaximum" } else { "maximum" };
-            schema.insert(key.into(), high.into());
+        if let Some(bound) = self.high
+            && !is_tighter(schema, high, |limit| limit.is_lt(), bound)
+            && let Some(number) = bound.json()
+        {
+            schema.shift_remove(high);
+            let key = if self.exclusive { below } else { high };
+            schema.insert(key.into(), number.into());
         }
     }
+}
+
+/// Whether a schema's own limit is on that side of `bound`.
+fn is_tighter(
+    schema: &JsonObject,
+    key: &str,
+    side: impl FnOnce(std::cmp::Ordering) -> bool,
+    bound: Bound,
+) -> bool {
+    let limit = schema.get(key).and_then(Value::as_number).and_then(Bound::of);
+    limit.and_then(|limit| limit.compare(bound)).is_some_and(side)
 }

@@ -1,0 +1,102 @@
+//! What a call shows of itself and of its client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::Implementation;
+use rmcp::service::RequestContext;
+
+use crate::outbox::Gate;
+
+/// The call that a tool answers: its ids, its client, and rmcp's view of the request.
+///
+/// A tool takes it as a parameter. A clone is another handle to the same call.
+///
+/// ```
+/// /// Says who asks.
+/// #[mcpc::tool]
+/// async fn who_am_i(call: mcpc::Call) -> String {
+///     match call.client() {
+///         Some(client) => format!("{} {}", client.name, client.version),
+///         None => "somebody".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Call(Arc<Parts>);
+
+struct Parts {
+    session_id: Box<str>,
+    task_id: Option<Box<str>>,
+    context: RequestContext<RoleServer>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("session_id", &self.0.session_id)
+            .field("task_id", &self.0.task_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    /// The session the call belongs to, as an MCPC client named it; `default` where it named none.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        &self.0.session_id
+    }
+
+    /// In a background tool, the id of the task that the call started. In a plain tool, the id that an
+    /// MCPC client gave the call, if it did.
+    #[must_use]
+    pub fn task_id(&self) -> Option<&str> {
+        self.0.task_id.as_deref()
+    }
+
+    /// What the client calls itself, if it said so: when it connected, or in the request's own
+    /// metadata (MCP 2026-07-28).
+    #[must_use]
+    pub fn client(&self) -> Option<Implementation> {
+        self.0.context.client_info()
+    }
+
+    /// rmcp's context of the request: its id, its `_meta`, the client's capabilities, the peer to send
+    /// requests and notifications to, and what a transport added (`extensions`).
+    ///
+    /// Its token `ct` is cancelled when the client cancels the call, and also when the call is answered:
+    /// a background tool, which outlives its call, waits for [`Sender::stopped`](crate::task::Sender::stopped)
+    /// instead.
+    #[must_use]
+    pub fn context(&self) -> &RequestContext<RoleServer> {
+        &self.0.context
+    }
+}
+
+/// What a [`Call`] is made of, for tools that ask for one.
+#[derive(Clone, Copy)]
+pub(crate) struct CallParts<'a> {
+    pub(crate) session_id: &'a str,
+    pub(crate) task_id: Option<&'a str>,
+    pub(crate) context: &'a RequestContext<RoleServer>,
+}
+
+impl fmt::Debug for CallParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallParts").field("task_id", &self.task_id).finish_non_exhaustive()
+    }
+}
+
+impl CallParts<'_> {
+    pub(super) fn to_call(self) -> Call {
+        let mut context = self.context.clone();
+        // A way to the connection's queue is nothing to hand out, or to keep.
+        context.extensions.remove::<Gate>();
+        Call(Arc::new(Parts {
+            session_id: self.session_id.into(),
+            task_id: self.task_id.map(Into::into),
+            context,
+        }))
+    }
+}

@@ -1,0 +1,149 @@
+//! Why a value is refused, and where in the argument.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use serde::de::{Expected, Unexpected};
+
+use crate::words::{did_you_mean, kind, none_of, string_kind};
+
+/// One step into a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(Box<str>),
+    Index(usize),
+}
+
+/// What is wrong at some place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// Something required is not there.
+    Missing,
+    /// Something is there that nobody knows; what to say about the known names.
+    Unknown(String),
+    /// Something else was expected.
+    Wrong(String),
+}
+
+/// Why a value is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// From the outside in.
+    pub(super) path: Vec<Step>,
+    pub(super) problem: Problem,
+}
+
+impl Refusal {
+    #[cold]
+    fn here(problem: Problem) -> Self {
+        Self { path: Vec::new(), problem }
+    }
+
+    #[cold]
+    pub(super) fn wrong(text: impl Into<String>) -> Self {
+        Self::here(Problem::Wrong(text.into()))
+    }
+
+    /// The same, seen from one step further out. Paths are short, and this is done for mistakes only.
+    #[cold]
+    pub(super) fn inside(mut self, step: Step) -> Self {
+        self.path.insert(0, step);
+        self
+    }
+
+    /// Whether both speak of the same place, or one of a part of the other's.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        self.path.iter().zip(&other.path).all(|(ours, theirs)| ours == theirs)
+    }
+
+    /// The sentence that a client is told, about the argument of this name.
+    pub(super) fn sentence(&self, argument: &str) -> String {
+        let mut place = argument.to_owned();
+        for step in &self.path {
+            // Writing into a string cannot fail.
+            let _ = match step {
+                Step::Index(index) => write!(place, "[{index}]"),
+                Step::Key(key) if is_plain(key) => write!(place, ".{key}"),
+                Step::Key(key) => write!(place, "[{key:?}]"),
+            };
+        }
+        match &self.problem {
+            Problem::Missing => format!("argument `{place}` is missing"),
+            Problem::Unknown(known) => format!("unknown argument `{place}`{known}"),
+            Problem::Wrong(text) => format!("argument `{place}`: {text}"),
+        }
+    }
+}
+
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(""))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl serde::de::Error for Refusal {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::wrong(message.to_string())
+    }
+
+    fn invalid_type(came: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::wrong(format!("expected {}, got {}", wanted(expected), got(came)))
+    }
+
+    fn invalid_value(came: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(came, expected)
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        Self::wrong(format!("expected {}, got {length} items", wanted(expected)))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::here(Problem::Missing).inside(Step::Key(field.into()))
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        let known = did_you_mean(field, known.iter().copied());
+        Self::here(Problem::Unknown(known)).inside(Step::Key(field.into()))
+    }
+
+    fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
+        Self::wrong(none_of(variant, known.iter().copied()))
+    }
+}
+
+/// What serde says it expected, in words of JSON's.
+fn wanted(expected: &dyn Expected) -> String {
+    let text = expected.to_string();
+    match text.as_str() {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a sequence" => "an array".to_owned(),
+        "a map" => "an object".to_owned(),
+        "unit" => "`null`".to_owned(),
+        text if text.starts_with("struct ") => "an object".to_owned(),
+        _ => text,
+    }
+}
+
+fn got(came: Unexpected<'_>) -> String {
+    match came {
+        Unexpected::Bool(flag) => kind(&flag.into()),
+        Unexpected::Unsigned(number) => kind(&number.into()),
+        Unexpected::Signed(number) => kind(&number.into()),
+        Unexpected::Float(number) => kind(&number.into()),
+        Unexpected::Str(text) => string_kind(text),
+        Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+        Unexpected::Seq => "an array".to_owned(),
+        Unexpected::Map => "an object".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,284 @@
+//! What a call may say, and what it is told if it says something else.
+
+use std::collections::{BTreeMap, HashMap};
+
+use mcpc::{Sender, Server, tools};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::support::Wire;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "it is only read")]
+struct Filter {
+    field: String,
+    min: Option<u8>,
+    max: Option<f64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[allow(dead_code, reason = "it is only read")]
+enum Source {
+    File { path: String },
+    Table { schema: String, rows: Option<u32> },
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[allow(dead_code, reason = "it is only read")]
+enum Target {
+    Stdout,
+    Disk(String),
+    Bucket { name: String, region: String },
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Low,
+    High,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Tree {
+    name: String,
+    #[serde(default)]
+    children: Vec<Tree>,
+}
+
+#[mcpc::tool]
+async fn search(
+    filters: Vec<Filter>,
+    source: Source,
+    target: Option<Target>,
+    levels: Option<BTreeMap<String, Level>>,
+) -> usize {
+    drop((source, target, levels));
+    filters.len()
+}
+
+#[mcpc::tool]
+async fn depth(tree: Tree) -> usize {
+    fn depth(tree: &Tree) -> usize {
+        assert!(!tree.name.is_empty());
+        1 + tree.children.iter().map(depth).max().unwrap_or(0)
+    }
+    depth(&tree)
+}
+
+#[mcpc::background]
+async fn import(
+    #[arg(length = 1..=5, pattern = "^[a-z]*$")] name: String,
+    #[arg(length = 2..)] parts: Option<Vec<u8>>,
+    #[arg(length = ..2)] labels: Option<HashMap<String, u8>>,
+    #[arg(default = 3, range = 1..=9)] level: u8,
+    updates: Sender,
+) -> String {
+    updates.progress(1, 1, "done");
+    format!("{name}{}{}{level}", parts.map_or(0, |it| it.len()), labels.map_or(0, |it| it.len()))
+}
+
+#[mcpc::tool]
+async fn ids(id: uuid::Uuid, when: Option<chrono::NaiveDate>, of: HashMap<u16, char>) -> String {
+    format!("{id}{when:?}{}", of.len())
+}
+
+async fn connect() -> Wire {
+    Wire::connect(Server::new("arguments").tools(tools![search, depth, import, ids])).await
+}
+
+async fn refused(tool: &str, arguments: Value, expected: &[&str]) {
+    let (text, is_error) = connect().await.ask(tool, arguments.clone()).await;
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{arguments}");
+    assert!(is_error, "{arguments}");
+}
+
+async fn accepted(tool: &str, arguments: Value, expected: &str) {
+    let answer = connect().await.ask(tool, arguments.clone()).await;
+    assert_eq!(answer, (expected.to_owned(), false), "{arguments}");
+}
+
+#[tokio::test]
+async fn every_problem_of_a_call_is_listed_with_its_place() {
+    refused(
+        "search",
+        json!({
+            "filters": [
+                {"field": "age", "min": 256, "maxx": 1},
+                {"field": 5},
+                {"min": "many"},
+                "age",
+            ],
+            "source": {"kind": "table", "rows": -1},
+            "target": {"Bucket": {"name": "b"}},
+            "levels": {"a b": "low", "c": "hgh"},
+            "limit": 5,
+        }),
+        &[
+            "argument `filters[0].min`: 256 is not in 0..=255",
+            "unknown argument `filters[0].maxx`; did you mean `max`?",
+            "argument `filters[1].field`: expected a string, got the number 5",
+            "argument `filters[2].field` is missing",
+            "argument `filters[2].min`: expected a whole number, got the string \"many\"",
+            "argument `filters[3]`: expected an object, got the string \"age\"",
+            "argument `source.schema` is missing",
+            "argument `source.rows`: -1 is not in 0..=4294967295",
+            "argument `target.Bucket.region` is missing",
+            "argument `levels.c`: the string \"hgh\" is none of `low`, `high`; did you mean `high`?",
+            "unknown argument `limit`; known are `filters`, `source`, `target`, `levels`",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_enum_the_variant_that_was_meant_is_spoken_of() {
+    let source = |source: Value| json!({"filters": [], "source": source});
+    for (value, expected) in [
+        (json!({"path": "x"}), "argument `source.kind` is missing"),
+        (
+            json!({"kind": "fil"}),
+            "argument `source.kind`: the string \"fil\" is none of `file`, `table`; did you mean `file`?",
+        ),
+        (
+            json!({"kind": 1}),
+            "argument `source.kind`: expected one of `file`, `table`, got the number 1",
+        ),
+        (json!({"kind": "file"}), "argument `source.path` is missing"),
+        (json!("file"), "argument `source`: expected an object, got the string \"file\""),
+        (json!(null), "argument `source`: expected an object, got null"),
+    ] {
+        refused("search", source(value), &[expected]).await;
+    }
+    let target = |target: Value| json!({"filters": [], "source": {"kind": "file", "path": ""}, "target": target});
+    for (value, expected) in [
+        (
+            json!("stdot"),
+            "argument `target`: the string \"stdot\" is none of `Stdout`, `Disk`, `Bucket`; did you mean `Stdout`?",
+        ),
+        (
+            json!("Disk"),
+            "argument `target`: expected an object `{\"Disk\": ..}`, got the string \"Disk\"",
+        ),
+        (
+            json!({"Stdout": null}),
+            "argument `target`: expected the string \"Stdout\", got an object",
+        ),
+        (json!({"Disk": 5}), "argument `target.Disk`: expected a string, got the number 5"),
+        (
+            json!({"Tape": 5}),
+            "argument `target`: the string \"Tape\" is none of `Stdout`, `Disk`, `Bucket`",
+        ),
+        (json!([1]), "argument `target`: expected a string or an object, got an array"),
+    ] {
+        refused("search", target(value), &[expected]).await;
+    }
+    accepted("search", target(json!("Stdout")), "0").await;
+    accepted("search", target(json!({"Disk": "/"})), "0").await;
+    accepted("search", target(json!(null)), "0").await;
+}
+
+#[tokio::test]
+async fn a_type_that_contains_itself_is_searched_to_the_end() {
+    let tree = json!({"name": "a", "children": [{"name": "b"}, {"children": [{"name": 5}]}]});
+    refused(
+        "depth",
+        json!({"tree": tree}),
+        &[
+            "argument `tree.children[1].name` is missing",
+            "argument `tree.children[1].children[0].name`: expected a string, got the number 5",
+        ],
+    )
+    .await;
+    let tree = json!({"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}]});
+    accepted("depth", json!({"tree": tree}), "3").await;
+}
+
+#[tokio::test]
+async fn what_only_the_type_knows_has_its_place_too() {
+    refused(
+        "ids",
+        json!({"id": "5", "when": "yesterday", "of": {"1": "a", "2": "bc"}}),
+        &[
+            "argument `id`: UUID parsing failed: invalid length: found 1",
+            "argument `when`: input contains invalid characters",
+            "argument `of.2`: a length of 2 is not in 1..=1",
+        ],
+    )
+    .await;
+    let id = "00000000-0000-0000-0000-000000000000";
+    refused(
+        "ids",
+        json!({"id": id, "of": {"1": "a", "a b": "d"}}),
+        &["argument `of[\"a b\"]`: expected a whole number from 0, got the string \"a b\""],
+    )
+    .await;
+    accepted("ids", json!({"id": id, "of": {"1": "a"}}), &format!("{id}None1")).await;
+}
+
+#[tokio::test]
+async fn what_the_attribute_asks() {
+    let ask = |name: Value, more: Value| {
+        let mut arguments = json!({"name": name});
+        let more = more.as_object().expect("an object").clone();
+        arguments.as_object_mut().expect("an object").extend(more);
+        arguments
+    };
+    for (name, more, expected) in [
+        ("", json!({}), "argument `name`: a length of 0 is not in 1..=5"),
+        (
+            "ab1",
+            json!({}),
+            "argument `name`: the string \"ab1\" does not match the pattern `^[a-z]*$`",
+        ),
+        ("a", json!({"parts": [1]}), "argument `parts`: a length of 1 is not in 2.."),
+        (
+            "a",
+            json!({"labels": {"a": 1, "b": 2}}),
+            "argument `labels`: a length of 2 is not in ..2",
+        ),
+        ("a", json!({"level": 0}), "argument `level`: 0 is not in 1..=9"),
+        // One sentence, though the type of the argument has something to say, too.
+        ("a", json!({"level": 256}), "argument `level`: 256 is not in 1..=9"),
+    ] {
+        refused("import", ask(json!(name), more), &[expected]).await;
+    }
+    refused(
+        "import",
+        json!({"name": "ABCDEF", "parts": ["x"]}),
+        &[
+            "argument `name`: a length of 6 is not in 1..=5",
+            "argument `name`: the string \"ABCDEF\" does not match the pattern `^[a-z]*$`",
+            "argument `parts`: a length of 1 is not in 2..",
+            "argument `parts[0]`: expected a whole number, got the string \"x\"",
+        ],
+    )
+    .await;
+    accepted("import", ask(json!("abcde"), json!({"labels": {"ä": 1}})), "abcde013").await;
+}
+
+#[tokio::test]
+async fn numbers_of_json() {
+    accepted("import", json!({"name": "a", "level": 5.0}), "a005").await;
+    accepted("import", json!({"name": "a", "level": null, "parts": null}), "a003").await;
+    refused(
+        "import",
+        json!({"name": "a", "level": 5.5}),
+        &["argument `level`: expected a whole number, got the number 5.5"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_flood_of_problems_is_cut_short() {
+    let filters: Vec<u8> = vec![0; 100_000];
+    let source = json!({"kind": "file", "path": ""});
+    let (text, _) =
+        connect().await.ask("search", json!({"filters": filters, "source": source})).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 21);
+    assert_eq!(lines[0], "argument `filters[0]`: expected an object, got the number 0");
+    assert!(lines[20].ends_with("more problems are not listed"), "{}", lines[20]);
+}
