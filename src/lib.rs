@@ -90,7 +90,6 @@ pub mod __private {
         ShownDefault, Slot,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, Listed, Times, Tool, Tools, body, duplicate, fallible_body,
-        listed, no_tool,
+        About, Definition, Hints, Kind, Listed, Times, Tool, Tools, body, fallible_body,
     };
 }

@@ -30,7 +30,7 @@ fn range(range: &Range, keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {
     } else if range.is_empty() {
         errors.on(&range.0, "no number is in this `range`");
     } else if let Some(end) = beyond(range, ty) {
-        errors.on(end, format!("`{}` is no `{}`", types::text(end), types::text(ty)));
+        errors.on(end, format!("`{}` does not fit into `{}`", types::text(end), types::text(ty)));
     } else {
         for (key, value) in values(keys) {
             if number(value).is_some_and(|number| range.excludes(number)) {

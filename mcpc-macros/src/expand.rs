@@ -28,9 +28,11 @@ pub(crate) fn implementation(
     handle: &TokenStream,
     definition: &TokenStream,
 ) -> TokenStream {
+    let cfgs = function.cfgs();
     quote! {
         #function
         #handle
+        #(#cfgs)*
         #[automatically_derived]
         #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
         impl ::mcpc::__private::Tool for #ident {
@@ -49,7 +51,9 @@ pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
     let visibility = &function.visibility;
     let span = Span::mixed_site().located_at(ident.span());
     let declaration = quote_spanned!(span=> struct #ident {});
+    let cfgs = function.cfgs();
     quote! {
+        #(#cfgs)*
         #[doc(hidden)]
         #[allow(
             dead_code,
@@ -69,6 +73,7 @@ fn definition(tool: &Tool) -> TokenStream {
     let slots: Vec<Ident> =
         (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
     let parameters = tool.parameters.iter().map(parameter);
+    let cfgs = cfgs(tool);
     let returns = returns(&tool.returns);
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
     quote! {
@@ -76,18 +81,24 @@ fn definition(tool: &Tool) -> TokenStream {
         use ::mcpc::__private::{
             HiddenDefault as _, ShownDefault as _, ViaBox as _, ViaError as _, ViaText as _,
         };
-        #(let #slots = #parameters;)*
+        #(#cfgs let #slots = #parameters;)*
         #returns
         ::mcpc::__private::Definition::new(
             #about,
-            ::std::vec![#(#slots.describe()),*],
+            ::std::vec::Vec::from([#(#cfgs #slots.describe()),*]),
             #returns_slot,
             ::std::boxed::Box::new(move |__mcpc_inputs| {
-                #(let #slots = #slots.take(__mcpc_inputs);)*
+                #(#cfgs let #slots = #slots.take(__mcpc_inputs);)*
                 #body
             }),
         )
     }
+}
+
+/// For each parameter, when it is there at all.
+fn cfgs(tool: &Tool) -> Vec<TokenStream> {
+    let parameters = tool.parameters.iter();
+    parameters.map(|Parameter { cfgs, .. }| quote!(#(#cfgs)*)).collect()
 }
 
 fn about(tool: &Tool) -> TokenStream {
@@ -139,7 +150,8 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 /// A parameter's slot. The call stands on the parameter's type, so that a type that cannot be an
 /// argument is reported there, and once.
 fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter { ty, key, description, default, range, length, pattern, example } = parameter;
+    let Parameter { cfgs: _, ty, key, description, default, range, length, pattern, example } =
+        parameter;
     let default = default.as_ref().map(|default| default_value(ty, default));
     let example = example.as_ref().map(|example| example_value(under_option(ty), example));
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
@@ -277,7 +289,8 @@ fn fails_slot() -> Ident {
 /// rustc says so if the future is not `Send`.
 fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     let (ident, returns) = (&tool.ident, returns_slot());
-    let call = quote_spanned!(ident.span()=> #ident(#(#slots?),*));
+    let cfgs = cfgs(tool);
+    let call = quote_spanned!(ident.span()=> #ident(#(#cfgs #slots?),*));
     let body = match tool.returns {
         Returns::Unit | Returns::Value(_) => {
             quote_spanned!(ident.span()=> ::mcpc::__private::body(#call, #returns))

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Signature, Token, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Signature, Token, Type, Visibility};
 
 use crate::model::Kind;
 
@@ -74,6 +74,11 @@ impl Function {
         attributes.filter_map(|attribute| Some((attribute, role(attribute)?)))
     }
 
+    /// When the function is there at all.
+    pub(crate) fn cfgs(&self) -> Vec<Attribute> {
+        cfgs(&self.attributes)
+    }
+
     /// The text of the doc comment.
     pub(crate) fn doc(&self) -> String {
         doc(&self.attributes)
@@ -88,7 +93,12 @@ impl ToTokens for Function {
         signature.variadic = None;
         for parameter in &mut signature.inputs {
             let attributes = match parameter {
-                FnArg::Typed(typed) => &mut typed.attrs,
+                FnArg::Typed(typed) => {
+                    if let Type::Never(_) = *typed.ty {
+                        *typed.ty = syn::parse_quote!(::core::convert::Infallible);
+                    }
+                    &mut typed.attrs
+                }
                 FnArg::Receiver(receiver) => &mut receiver.attrs,
             };
             attributes.retain(|attribute| !is_ours(attribute));
@@ -135,6 +145,11 @@ fn awaits(body: TokenStream) -> bool {
 /// Whether an attribute of a parameter is read by us, and unknown to rustc there.
 fn is_ours(attribute: &Attribute) -> bool {
     attribute.path().is_ident("doc") || attribute.path().is_ident("arg")
+}
+
+/// The `#[cfg(..)]`s among some attributes.
+pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
 }
 
 /// The text of doc comments, without the space that starts most of their lines.

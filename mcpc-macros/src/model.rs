@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
-use syn::{Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, RangeLimits, Type, UnOp};
+use syn::{Attribute, Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, RangeLimits, Type, UnOp};
 
 /// Which attribute made the tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub(crate) struct Times {
 }
 
 pub(crate) struct Parameter {
+    /// When the parameter is there at all.
+    pub(crate) cfgs: Vec<Attribute>,
     pub(crate) ty: Type,
     /// The JSON key.
     pub(crate) key: String,

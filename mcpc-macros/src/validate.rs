@@ -7,7 +7,7 @@ use syn::{Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
 use crate::attributes::{self, ToolKeys};
 use crate::checks;
 use crate::errors::Errors;
-use crate::input::{Function, Role, doc};
+use crate::input::{Function, Role, cfgs, doc};
 use crate::model::{Kind, Parameter, Returns, Tool};
 use crate::types;
 
@@ -178,11 +178,16 @@ fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Opt
         errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
-    if earlier.iter().any(|earlier| earlier.key == key) {
+    let cfgs = cfgs(&typed.attrs);
+    // Where one of two is there only at times, they may well be alternatives.
+    let is_same =
+        |earlier: &Parameter| earlier.key == key && earlier.cfgs.is_empty() && cfgs.is_empty();
+    if earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
     checks::all(&keys, &typed.ty, errors);
     Some(Parameter {
+        cfgs,
         ty: (*typed.ty).clone(),
         key,
         description: doc(&typed.attrs),

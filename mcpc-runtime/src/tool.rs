@@ -27,6 +27,10 @@ pub trait Tool {
     /// Everything the runtime needs to list and to run the tool.
     #[doc(hidden)]
     fn definition() -> Definition;
+
+    /// The tool in a `tools![..]` list.
+    #[doc(hidden)]
+    const LISTED: Listed = Listed { name: Self::NAME, definition: Self::definition, place: 0 };
 }
 
 /// Whether a tool answers when it is done, or runs on as a task.
@@ -241,60 +245,43 @@ impl Tools {
 pub struct Listed {
     name: &'static str,
     definition: fn() -> Definition,
+    /// Where it stands in the list.
+    place: usize,
 }
-
-/// Looks a tool up by its type. Its function is named only so that, if neither is there, rustc has said
-/// so and says nothing more.
-#[doc(hidden)]
-#[must_use]
-pub const fn listed<T: Tool, F>(_: &F) -> Listed {
-    Listed { name: T::NAME, definition: T::definition }
-}
-
-/// What is found in place of a tool under the name of something else.
-#[doc(hidden)]
-pub mod no_tool {
-    /// Stands for something that has no type of its name, like an ordinary function. An import that
-    /// names a tool hides it, as one with a `*` gives way to any other.
-    #[derive(Debug)]
-    #[allow(non_camel_case_types, reason = "it is the name of any tool")]
-    pub struct __mcpc_tool {}
-
-    impl super::Tool for __mcpc_tool {
-        const NAME: &'static str = super::NO_TOOL;
-
-        fn definition() -> super::Definition {
-            unreachable!("a list with it does not compile")
-        }
-    }
-}
-
-/// No tool can have this name.
-const NO_TOOL: &str = "(no tool)";
 
 impl Listed {
-    /// Whether this is a tool. Runs while the user's crate is compiled.
+    /// The same, at its place in a list. This and the rest run while the user's crate is compiled.
     #[must_use]
-    pub const fn is_tool(self) -> bool {
-        !equal(self.name.as_bytes(), NO_TOOL.as_bytes())
+    pub const fn at(self, place: usize) -> Self {
+        Self { place, ..self }
     }
-}
 
-/// Whether the tool at `index` has the name of one before it. Runs while the user's crate is compiled.
-///
-/// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
-#[doc(hidden)]
-#[must_use]
-pub const fn duplicate(tools: &[Listed], index: usize) -> bool {
-    let name = tools[index].name.as_bytes();
-    let mut earlier = 0;
-    while earlier < index {
-        if !name.is_empty() && equal(tools[earlier].name.as_bytes(), name) {
-            return tools[index].is_tool();
+    /// Whether the tool at a place has the name of none before it.
+    ///
+    /// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
+    #[must_use]
+    pub const fn is_first(list: &[Self], place: usize) -> bool {
+        let name = Self::name_at(list, place).as_bytes();
+        let mut rest = list;
+        while let [tool, others @ ..] = rest {
+            if tool.place < place && !name.is_empty() && equal(tool.name.as_bytes(), name) {
+                return false;
+            }
+            rest = others;
         }
-        earlier += 1;
+        true
     }
-    false
+
+    const fn name_at(list: &[Self], place: usize) -> &'static str {
+        let mut rest = list;
+        while let [tool, others @ ..] = rest {
+            if tool.place == place {
+                return tool.name;
+            }
+            rest = others;
+        }
+        ""
+    }
 }
 
 const fn equal(a: &[u8], b: &[u8]) -> bool {

@@ -22,10 +22,20 @@ async fn add(a: i64, b: i64) -> i64 {
     destructive,
     read_only = false,
     description = "Says \"hello\".",
+    timeout = "2h",
     title = r"A title",
     name = "hello"
 )]
-async fn greet(#[arg(rename = "who", default = "you", )] name: String) -> String {
+async fn greet(
+    #[arg(
+        rename = "who",
+        default = "you",
+        example = "them",
+        length = 1..=64,
+        pattern = "^[a-z]+$",
+    )]
+    name: String,
+) -> String {
     format!("hello, {name}")
 }
 

@@ -71,13 +71,16 @@ async fn add(a: i64, #[arg(default = 1, range = 0..=9)] b: i64) -> i64 {
     a + b
 }
 
-#[::mcpc::background]
+#[::mcpc::background(timeout = "1h 30m")]
 async fn parse(
     #[arg(default = "7", rename = "digits")] text: ::std::string::String,
     #[arg(default)] more: ::std::option::Option<i64>,
+    #[arg(example = "5", length = 1..=9, pattern = "^[0-9]*$")]
+    other: ::std::option::Option<::std::string::String>,
+    call: ::mcpc::Call,
     updates: ::mcpc::Sender,
 ) -> ::std::result::Result<i64, ::std::num::ParseIntError> {
-    updates.progress(1, 1, text.as_str());
+    updates.progress(1, 1, other.as_deref().unwrap_or(call.session_id()));
     let parsed: i64 = text.parse()?;
     ::std::result::Result::Ok(parsed + more.unwrap_or(0))
 }

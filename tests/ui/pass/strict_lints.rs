@@ -28,7 +28,7 @@
 )]
 #![forbid(unsafe_code)]
 
-use mcpc::{Sender, State, tools};
+use mcpc::{Call, Sender, State, tools};
 
 /// Documented, public, and listed.
 #[mcpc::tool(read_only)]
@@ -42,14 +42,16 @@ pub async fn add(
     a + b
 }
 
-#[mcpc::background(name = "count.up", title = "Count up")]
+#[mcpc::background(name = "count.up", title = "Count up", timeout = "10m")]
 async fn count(
     #[arg(default = "en".to_owned(), rename = "lang")] language: String,
+    #[arg(length = 1..=9, pattern = "^[a-z]+$", example = "up")] direction: Option<String>,
     to: Option<u32>,
+    call: Call,
     factor: State<u32>,
     updates: Sender,
 ) -> Result<u32, std::num::TryFromIntError> {
-    updates.progress(1, 1, language);
+    updates.progress(1, 1, language + call.session_id() + direction.as_deref().unwrap_or("up"));
     u8::try_from(to.unwrap_or(*factor)).map(u32::from)
 }
 

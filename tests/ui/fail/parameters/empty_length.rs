@@ -1,0 +1,8 @@
+#[mcpc::tool]
+async fn count(#[arg(length = 5..5)] names: Vec<String>) -> usize {
+    names.len()
+}
+
+fn main() {
+    let _ = mcpc::tools![count];
+}
