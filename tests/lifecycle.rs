@@ -424,29 +424,40 @@ async fn a_client_that_never_says_a_word_is_no_error() {
     assert_eq!(wire.finish().await, [""; 0]);
 }
 
-#[tokio::test]
-async fn a_server_refuses_to_be_built_of_parts_that_do_not_fit() {
-    #[mcpc::tool(name = "nap")]
-    async fn other() {}
-
-    let serve = |server: Server| server.serve_io(tokio::io::empty(), tokio::io::sink());
-    let error =
-        serve(server(&Gone::default()).tools(tools![other])).await.expect_err("a duplicate");
-    let text = error.to_string();
-    assert!(text.starts_with("two tools are called `nap`: tests/lifecycle.rs:"), "{text}");
-    type Answer = Result<u8, String>;
-    #[mcpc::tool]
-    async fn answer() -> Answer {
-        Err("no".to_owned())
+/// Has half a minute, and says so when it is over.
+#[mcpc::background(timeout = "30s")]
+async fn hurry(seconds: u64, on_stop: String, updates: Sender) -> String {
+    tokio::select! {
+        () = sleep(Duration::from_secs(seconds)) => return "done".to_owned(),
+        () = updates.stopped() => {}
     }
-    let error = serve(Server::new("hidden").tools(tools![answer])).await.expect_err("an alias");
-    assert_eq!(
-        format!("{error:?}"),
-        "the tool `answer` returns a `Result` under another name; write `Result` in its signature"
-    );
-    let error = serve(Server::new("poor").tools(tools![nap])).await.expect_err("no state");
-    assert_eq!(
-        error.to_string(),
-        "the tool `nap` takes `State<lifecycle::Gone>`; give the server one with `Server::state`"
-    );
+    match on_stop.as_str() {
+        "finish" => "half done".to_owned(),
+        _ => std::future::pending().await,
+    }
+}
+
+async fn hurry_for(seconds: u64, on_stop: &str) -> (Vec<(String, Value)>, Duration) {
+    let mut wire = Wire::connect(Server::new("hurry").tools(tools![hurry])).await;
+    let started = Instant::now();
+    wire.start("t", "hurry", json!({"seconds": seconds, "on_stop": on_stop})).await;
+    let events = wire.task().await;
+    (events, started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_within_its_timeout_is_left_alone() {
+    let (events, took) = hurry_for(29, "ignore").await;
+    assert_eq!(events[1], ("complete".to_owned(), json!("done")));
+    assert_eq!(took.as_secs(), 29);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_asks_the_task_to_stop_and_then_ends_it() {
+    let (events, took) = hurry_for(31, "ignore").await;
+    assert_eq!(events[1], ("failed".to_owned(), json!("timed out after 30s")));
+    assert_eq!(took.as_secs(), 35, "the timeout, and the grace");
+    let (events, took) = hurry_for(31, "finish").await;
+    assert_eq!(events[1], ("complete".to_owned(), json!("half done")));
+    assert_eq!(took.as_secs(), 30);
 }

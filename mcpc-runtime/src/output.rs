@@ -26,7 +26,7 @@ use crate::schema::{Direction, Schemas, Writer};
     label = "cannot be written as JSON",
     note = "derive `serde::Serialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
 )]
-pub trait Output: Send + 'static {
+pub trait Output: 'static {
     /// The schema of structured content, if this is an object.
     #[doc(hidden)]
     fn schema(schemas: Schemas) -> Option<JsonObject>;
@@ -97,7 +97,7 @@ pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + JsonSchema + Send + 'static> Output for T {
+impl<T: Serialize + JsonSchema + 'static> Output for T {
     fn schema(schemas: Schemas) -> Option<JsonObject> {
         if is_content::<T>() {
             return None;

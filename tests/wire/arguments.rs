@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mcpc::{Sender, Server, tools};
+use mcpc::{Call, Sender, Server, tools};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,8 +85,31 @@ async fn ids(id: uuid::Uuid, when: Option<chrono::NaiveDate>, of: HashMap<u16, c
     format!("{id}{when:?}{}", of.len())
 }
 
+#[mcpc::tool]
+async fn who(call: Call) -> Value {
+    said(&call)
+}
+
+#[mcpc::background]
+async fn who_later(call: Call, updates: Sender) -> Value {
+    assert_eq!(call.task_id(), Some(updates.task_id()));
+    said(&call)
+}
+
+fn said(call: &Call) -> Value {
+    json!({
+        "session": call.session_id(),
+        "task": call.task_id(),
+        "client": call.client().map(|client| client.name),
+        "request": call.context().id,
+    })
+}
+
 async fn connect() -> Wire {
-    Wire::connect(Server::new("arguments").tools(tools![search, depth, import, ids])).await
+    Wire::connect(
+        Server::new("arguments").tools(tools![search, depth, import, ids, who, who_later]),
+    )
+    .await
 }
 
 async fn refused(tool: &str, arguments: Value, expected: &[&str]) {
@@ -281,4 +304,21 @@ async fn a_flood_of_problems_is_cut_short() {
     assert_eq!(lines.len(), 21);
     assert_eq!(lines[0], "argument `filters[0]`: expected an object, got the number 0");
     assert!(lines[20].ends_with("more problems are not listed"), "{}", lines[20]);
+}
+
+#[tokio::test]
+async fn a_call_shows_its_ids_and_its_client() {
+    let mut wire = connect().await;
+    let (text, _) = wire.ask("who", json!({})).await;
+    assert_eq!(
+        crate::support::parse(&text),
+        json!({"session": "default", "task": null, "client": "raw", "request": "ask"})
+    );
+    let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+    let (text, _) = wire.ask("who", json!({"_metadata": ids})).await;
+    let expected = json!({"session": "s", "task": "t", "client": "raw", "request": "ask"});
+    assert_eq!(crate::support::parse(&text), expected);
+    wire.start("t7", "who_later", json!({})).await;
+    let expected = json!({"session": "s", "task": "t7", "client": "raw", "request": "t7"});
+    assert_eq!(wire.task().await[1], ("complete".to_owned(), expected));
 }

@@ -41,7 +41,7 @@ use self::refusal::Refusal;
     label = "cannot be read from JSON",
     note = "derive `serde::Deserialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
 )]
-pub trait Parameter: Sized + Send + 'static {
+pub trait Parameter: Sized + 'static {
     /// Whether the value is an argument of the call.
     #[doc(hidden)]
     const IS_ARGUMENT: bool = false;
@@ -419,7 +419,7 @@ fn every_problem(
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned + JsonSchema + Send + 'static> Parameter for T {
+impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     const IS_ARGUMENT: bool = true;
 
     fn source(generator: &mut SchemaGenerator) -> Source {
@@ -460,7 +460,7 @@ impl Parameter for Sender {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Send + Sync + 'static> Parameter for State<T> {
+impl<T: 'static> Parameter for State<T> {
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::State(StateType::of::<T>())
     }

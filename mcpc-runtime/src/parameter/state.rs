@@ -81,7 +81,7 @@ impl States {
         self.0.contains_key(&state.id)
     }
 
-    pub(super) fn get<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+    pub(super) fn get<T: 'static>(&self) -> Option<State<T>> {
         self.get_any(TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
     }
 

@@ -1,0 +1,170 @@
+//! What a server refuses to be built of, and what it warns of.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use mcpc::{Sender, Server, State, Tools, tools};
+
+/// The error of a server that cannot be built, as `main` prints it.
+async fn refused(server: Server) -> String {
+    let served = server.serve_io(tokio::io::empty(), tokio::io::sink()).await;
+    format!("{:?}", served.expect_err("the parts do not fit"))
+}
+
+async fn refuses(tools: Tools, expected: &str) {
+    assert_eq!(refused(Server::new("parts").tools(tools)).await, expected);
+}
+
+#[mcpc::tool]
+async fn nap(minutes: u8) -> u8 {
+    minutes
+}
+
+#[tokio::test]
+async fn two_tools_of_one_name_in_different_lists() {
+    #[mcpc::tool(name = "nap")]
+    async fn other() {}
+
+    let text = refused(Server::new("parts").tools(tools![nap]).tools(tools![other])).await;
+    let places: Vec<&str> = text.split("tests/building.rs:").collect();
+    assert_eq!(places.len(), 3, "{text}");
+    assert_eq!(places[0], "two tools are called `nap`: ");
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_gave() {
+    struct Database;
+    #[mcpc::tool]
+    async fn rows(_database: State<Database>) {}
+
+    let text = refused(Server::new("parts").state(5_u8).tools(tools![rows])).await;
+    let (start, end) = ("the tool `rows` takes `State<building::", "give the server one with");
+    assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
+    assert!(text.contains(end), "{text}");
+}
+
+#[tokio::test]
+async fn a_result_under_another_name() {
+    type Answer = Result<u8, String>;
+    #[mcpc::tool]
+    async fn answer() -> Answer {
+        Err("no".to_owned())
+    }
+    refuses(
+        tools![answer],
+        "the tool `answer` returns a `Result` under another name; write `Result` in its signature",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_sender_under_another_name_in_a_plain_tool() {
+    type Updates = Sender;
+    #[mcpc::tool]
+    async fn plain(updates: Updates) {
+        drop(updates);
+    }
+    refuses(
+        tools![plain],
+        "the plain tool `plain` takes a `Sender`; declare it with `#[mcpc::background]`",
+    )
+    .await;
+}
+
+/// The attribute sees these through names only.
+type Number = f64;
+type Text = String;
+type Numbers = Vec<u8>;
+
+const FIVE: u8 = 5;
+const NOTHING: &str = "";
+
+#[tokio::test]
+async fn what_an_attribute_asks_of_the_wrong_type() {
+    #[mcpc::tool]
+    async fn length(#[arg(length = 1..)] n: Number) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn range(#[arg(range = 1..)] n: Option<Text>) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn pattern(#[arg(pattern = "a")] n: Numbers) {
+        let _ = n;
+    }
+
+    let about =
+        |tool: &str, problem: &str| format!("the argument `n` of the tool `{tool}`: {problem}");
+    refuses(
+        tools![length],
+        &about("length", "`length` is for strings, lists and maps, and this is of type `number`"),
+    )
+    .await;
+    refuses(tools![range], &about("range", "`range` is for numbers, and this is of type `string`"))
+        .await;
+    refuses(
+        tools![pattern],
+        &about("pattern", "`pattern` is for strings, and this is of type `array`"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_default_or_an_example_that_no_call_could_have() {
+    #[mcpc::tool]
+    async fn default(#[arg(range = 1..FIVE, default = FIVE)] n: u8) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn example(#[arg(length = 1.., example = NOTHING.to_owned())] n: String) {
+        let _ = n;
+    }
+
+    refuses(
+        tools![default],
+        "the argument `n` of the tool `default`: its `default` does not fit: 5 is not in 1..5",
+    )
+    .await;
+    refuses(
+        tools![example],
+        "the argument `n` of the tool `example`: its `example` does not fit: a length of 0 is not in 1..",
+    )
+    .await;
+}
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_background_tool_without_a_description_is_warned_of() {
+    #[mcpc::background]
+    async fn silent() {}
+    /// Says what it does.
+    #[mcpc::background]
+    async fn described() {}
+
+    let log = Captured::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::new("silent").tools(tools![silent, described, nap]);
+    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
+    drop(guard);
+
+    let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("a background tool has no description"), "{log}");
+    assert!(warnings[0].contains("silent") && warnings[0].contains("tests/building.rs:"), "{log}");
+}

@@ -1,0 +1,8 @@
+#[mcpc::tool]
+async fn shout(text: std::rc::Rc<String>) -> String {
+    text.to_uppercase()
+}
+
+fn main() {
+    let _ = mcpc::tools![shout];
+}
