@@ -7,5 +7,6 @@ mod arguments;
 mod bad_input;
 mod golden;
 mod order;
+mod results;
 mod schemas;
 mod transports;
