@@ -9,8 +9,21 @@
 /// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
 /// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
 ///
-/// `#[arg(..)]` on a parameter takes `default` or `default = expression`, `rename = "key"`, and
-/// `range = 1..=100`, whose ends may be constants.
+/// `#[arg(..)]` on a parameter takes:
+///
+/// - `default` or `default = expression`: the argument may be left out, or be `null`. The value is written
+///   into the schema if its type is `serde::Serialize`.
+/// - `rename = "key"`: the argument's name in JSON.
+/// - `range = 1..=100`: for numbers. The ends may be constants.
+/// - `length = 1..=64`: for strings, in characters (code points), and for lists and maps, in items.
+/// - `pattern = "^[a-z]+$"`: for strings, a regular expression that must match some part of it. It may hold
+///   what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common:
+///   no flags, no look-around, no `\p{..}`.
+/// - `example = expression`: for the schema only; what the argument may look like. Of an `Option<T>`, a `T`.
+///
+/// A call is checked against all of it before the function is called, and what it says stands in the
+/// schema. What does not fit the argument's type does not compile, or, where only the compiled type can
+/// tell, is an error when the server starts.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -21,21 +34,26 @@
 ///     /// How many dice to roll
 ///     #[arg(default = 1, range = 1..=MOST)]
 ///     dice: u32,
+///     /// Who rolls them
+///     #[arg(length = 1..=20, pattern = "^[A-Z][a-z]*$", example = "Ada")]
+///     player: Option<String>,
 /// ) -> Vec<u32> {
+///     drop(player);
 ///     vec![4; dice as usize]
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// assert_eq!(roll(2).await, [4, 4]);
+/// assert_eq!(roll(2, None).await, [4, 4]);
 /// # }
 /// ```
 pub use mcpc_macros::tool;
 
 /// Turns a free `async fn` into a tool whose call starts a task.
 ///
-/// Takes what [`tool`](macro@tool) takes, and a [`Sender`] among its parameters, with which the function
-/// talks to the client while it runs. A client that speaks MCPC is answered at once and hears of every
+/// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
+/// talks to the client while it runs, and the key `timeout = "10m"` (like `"50s"` or `"1h 30m"`): a task
+/// that is still running then is asked to stop, and dropped when the server's grace is over, too. A client that speaks MCPC is answered at once and hears of every
 /// update; any other client waits for the result.
 ///
 /// ```
@@ -52,7 +70,7 @@ pub use mcpc_macros::background;
 
 /// Lists tools, by the paths of their functions, for [`Server::tools`].
 ///
-/// Two tools of one name in a list do not compile.
+/// Two tools of one name in a list do not compile. A name may have a `#[cfg(..)]` before it.
 ///
 /// ```
 /// mod math {
