@@ -108,6 +108,6 @@ pub mod __private {
         ShownDefault, Slot,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, Listed, Times, Tool, Tools, body, fallible_body,
+        About, Definition, Hints, Kind, List, Listed, Times, Tool, Tools, body, fallible_body,
     };
 }

@@ -1,9 +1,8 @@
 //! A schema and the type it was made of accept the same values and refuse the same ones.
 
-#[path = "support/mod.rs"]
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcpc::{Schemas, Server, tools};
@@ -13,6 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::support::Wire;
 
@@ -269,9 +269,9 @@ fn server(schemas: Schemas) -> Server {
 fn agree(tool: &str, valid: &Value) {
     let runtime = runtime();
     for schemas in [Schemas::Portable, Schemas::Draft2020_12] {
-        let wire = RefCell::new(runtime.block_on(Wire::connect(server(schemas))));
+        let wire = Mutex::new(runtime.block_on(Wire::connect(server(schemas))));
         let schema = runtime.block_on(async {
-            let mut wire = wire.borrow_mut();
+            let mut wire = wire.lock().await;
             wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
             let list = wire.value().await;
             let tools = list["result"]["tools"].as_array().expect("a list").clone();
@@ -289,7 +289,7 @@ fn agree(tool: &str, valid: &Value) {
                 if !value.is_object() || is_beyond_us(tool, &value["value"]) {
                     return Ok(());
                 }
-                let answer = async { wire.borrow_mut().ask(tool, value.clone()).await };
+                let answer = async { wire.lock().await.ask(tool, value.clone()).await };
                 let (text, is_error) = runtime.block_on(answer);
                 let fits = validator.is_valid(&value);
                 // There, `int32` is a format, and formats are no limits.

@@ -3,7 +3,8 @@
 //! `GOLDEN=overwrite cargo test --test schemas` writes the files in `golden/schemas` anew; read them before
 //! they are committed.
 
-#[path = "support/mod.rs"]
+#![allow(clippy::too_many_arguments, reason = "a tool takes one of everything")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,7 +31,6 @@ macro_rules! tool {
 }
 
 #[mcpc::tool]
-#[allow(clippy::too_many_arguments)]
 async fn primitives(
     flag: bool,
     letter: char,
@@ -162,7 +162,7 @@ async fn comments(
     /// Of one that may be left out
     optional: Option<Commented>,
 ) -> Commented {
-    drop((argument, optional));
+    let _ = (argument, optional);
     no_comment
 }
 

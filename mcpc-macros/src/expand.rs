@@ -1,11 +1,12 @@
 //! A validated tool as code. Nothing can fail here.
 //!
 //! The code is small: it names the types of the signature, each once, and hands everything else to
-//! the runtime. Every path is absolute and no name of the user's is bound.
+//! the runtime. Every path is absolute and no name of the user's is bound. No name of ours has the place of
+//! a token of the user's, as editors follow every name that has.
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Type};
@@ -147,8 +148,8 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
     }
 }
 
-/// A parameter's slot. The call stands on the parameter's type, so that a type that cannot be an
-/// argument is reported there, and once.
+/// A parameter's slot. Its type is named once, so that one which cannot be an argument is reported there,
+/// and once.
 fn parameter(parameter: &Parameter) -> TokenStream {
     let Parameter { cfgs: _, ty, key, description, default, range, length, pattern, example } =
         parameter;
@@ -157,11 +158,12 @@ fn parameter(parameter: &Parameter) -> TokenStream {
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
     let length = length.as_ref().map(range_value).map(|length| quote!(.length(#length)));
     let pattern = pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
-    let settings = quote_spanned! {Span::mixed_site()=>
-        ::mcpc::__private::Settings::new() #default #range #length #pattern #example
-    };
-    quote_spanned! {ty.span()=>
-        <#ty as ::mcpc::__private::Parameter>::slot(#key, #description, #settings)
+    quote! {
+        <#ty as ::mcpc::__private::Parameter>::slot(
+            #key,
+            #description,
+            ::mcpc::__private::Settings::new() #default #range #length #pattern #example,
+        )
     }
 }
 
@@ -177,13 +179,10 @@ fn default_value(ty: &Type, default: &Default) -> TokenStream {
 /// An example. It is what the argument is where it is there, so none needs a `Some`.
 fn example_value(ty: &Type, value: &Expr) -> TokenStream {
     let value = self::value(value);
-    let shown = quote_spanned! {ty.span()=>
-        <#ty as ::mcpc::__private::Example>::shown(__mcpc_example)
-    };
     quote! {
         .example(|| {
             let __mcpc_example: #ty = #value;
-            #shown
+            <#ty as ::mcpc::__private::Example>::shown(__mcpc_example)
         })
     }
 }
@@ -192,6 +191,7 @@ fn example_value(ty: &Type, value: &Expr) -> TokenStream {
 fn value(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            // Nobody follows a text, so names may have its place.
             quote_spanned!(text.span()=> ::mcpc::__private::FromText::from_text(#text))
         }
         value => value.to_token_stream(),
@@ -246,21 +246,15 @@ fn returns(returns: &Returns) -> TokenStream {
     match returns {
         Returns::Unit => quote!(let #slot = <() as ::mcpc::__private::Output>::returns();),
         Returns::Value(ty) => {
-            let returns = quote_spanned!(ty.span()=> <#ty as ::mcpc::__private::Output>::returns());
-            quote!(let #slot = #returns;)
+            quote!(let #slot = <#ty as ::mcpc::__private::Output>::returns();)
         }
         Returns::Result { whole, success, failure } => {
             let success = part_of(whole, success.as_ref(), "Success");
             let failure = part_of(whole, failure.as_ref(), "Failure");
-            let returns =
-                quote_spanned!(success.span()=> <#success as ::mcpc::__private::Output>::returns());
-            let fails = quote_spanned! {failure.span()=>
-                (&&&<#failure as ::mcpc::__private::Failure>::kind()).fails()
-            };
-            let fails_slot = fails_slot();
+            let fails = fails_slot();
             quote! {
-                let #slot = #returns;
-                let #fails_slot = #fails;
+                let #slot = <#success as ::mcpc::__private::Output>::returns();
+                let #fails = (&&&<#failure as ::mcpc::__private::Failure>::kind()).fails();
             }
         }
     }
@@ -285,22 +279,26 @@ fn fails_slot() -> Ident {
     Ident::new("__mcpc_fails", Span::mixed_site())
 }
 
-/// The call of the user's function. The call of the runtime stands on the function's name, where
-/// rustc says so if the future is not `Send`.
+/// The call of the user's function. It stands on the function's name, where rustc says so if the future is
+/// not `Send`.
 fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     let (ident, returns) = (&tool.ident, returns_slot());
     let cfgs = cfgs(tool);
     let call = quote_spanned!(ident.span()=> #ident(#(#cfgs #slots?),*));
     let body = match tool.returns {
-        Returns::Unit | Returns::Value(_) => {
-            quote_spanned!(ident.span()=> ::mcpc::__private::body(#call, #returns))
-        }
+        Returns::Unit | Returns::Value(_) => quote!(::mcpc::__private::body(#call, #returns)),
         Returns::Result { .. } => {
             let fails = fails_slot();
-            quote_spanned! {ident.span()=>
-                ::mcpc::__private::fallible_body(#call, #returns, #fails)
-            }
+            quote!(::mcpc::__private::fallible_body(#call, #returns, #fails))
         }
     };
     quote!(::core::option::Option::Some(#body))
+}
+
+/// Something in parentheses that stand on a place of the user's. rustc reports an expression that starts
+/// or ends with them there; an editor follows names, and these are none.
+pub(crate) fn parenthesized(tokens: TokenStream, place: Span) -> Group {
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(place);
+    group
 }

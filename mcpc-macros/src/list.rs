@@ -1,13 +1,14 @@
 //! `tools![..]`.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Error, Path, Token};
 
 use crate::errors::Errors;
+use crate::expand::parenthesized;
 use crate::input::cfgs;
 use crate::types;
 
@@ -70,20 +71,19 @@ fn tools(entries: &[Entry]) -> TokenStream {
 /// Finds a tool that has the name of one before it under another path.
 fn assertion(Entry { cfgs, path }: &Entry, place: usize) -> TokenStream {
     let message = format!("`{}` has the name of a tool before it", types::text(path));
-    quote_spanned! {path.span()=>
+    let at = path.span();
+    let list = parenthesized(quote!(::mcpc::__private::List(__MCPC_TOOLS)), at);
+    let arguments = parenthesized(quote!(#place, #message), at);
+    quote! {
         #(#cfgs)*
-        const _: () = ::core::assert!(
-            ::mcpc::__private::Listed::is_first(__MCPC_TOOLS, #place),
-            "{}",
-            #message,
-        );
+        const _: () = #list.assert_first #arguments;
     }
 }
 
 /// Looks a tool up by its type. (An import of it would leave room for a better word on what is no tool,
 /// but it is ambiguous where a crate has the tool's name.)
 fn listed(Entry { cfgs, path }: &Entry, place: usize) -> TokenStream {
-    quote_spanned! {path.span()=>
+    quote! {
         #(#cfgs)*
         <#path as ::mcpc::__private::Tool>::LISTED.at(#place)
     }

@@ -250,30 +250,39 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// The same, at its place in a list. This and the rest run while the user's crate is compiled.
+    /// The same, at its place in a list.
     #[must_use]
     pub const fn at(self, place: usize) -> Self {
         Self { place, ..self }
     }
+}
 
-    /// Whether the tool at a place has the name of none before it.
+/// What `tools![..]` lists.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct List(pub &'static [Listed]);
+
+impl List {
+    /// Fails to compile if the tool at a place has the name of one before it.
     ///
     /// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
-    #[must_use]
-    pub const fn is_first(list: &[Self], place: usize) -> bool {
-        let name = Self::name_at(list, place).as_bytes();
-        let mut rest = list;
+    ///
+    /// # Panics
+    ///
+    /// While the user's crate is compiled, with `message`.
+    #[track_caller]
+    pub const fn assert_first(self, place: usize, message: &str) {
+        let name = self.name_at(place).as_bytes();
+        let mut rest = self.0;
         while let [tool, others @ ..] = rest {
-            if tool.place < place && !name.is_empty() && equal(tool.name.as_bytes(), name) {
-                return false;
-            }
+            let is_same = !name.is_empty() && equal(tool.name.as_bytes(), name);
+            assert!(!is_same || tool.place >= place, "{}", message);
             rest = others;
         }
-        true
     }
 
-    const fn name_at(list: &[Self], place: usize) -> &'static str {
-        let mut rest = list;
+    const fn name_at(self, place: usize) -> &'static str {
+        let mut rest = self.0;
         while let [tool, others @ ..] = rest {
             if tool.place == place {
                 return tool.name;
