@@ -52,9 +52,15 @@ pub use mcpc_macros::tool;
 /// Turns a free `async fn` into a tool whose call starts a task.
 ///
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
-/// talks to the client while it runs, and the key `timeout = "10m"` (like `"50s"` or `"1h 30m"`): a task
-/// that is still running then is asked to stop, and dropped when the server's grace is over, too. A client that speaks MCPC is answered at once and hears of every
-/// update; any other client waits for the result.
+/// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
+///
+/// - `timeout`: a task that still runs then is asked to stop, and dropped when the server's grace is over,
+///   too. Without it a task may run for ever.
+/// - `patience`: how long a call stays open for the result, of a client that knows no better way; then it is
+///   answered with the task's id. Without it, [`Server::patience`].
+/// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
+/// A client that speaks MCPC is answered at once and hears of every
+/// update; any other client waits for the result, as long as its patience lasts.
 ///
 /// ```
 /// /// Builds a project.

@@ -84,7 +84,8 @@ impl Key {
             }
             Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
             _ => {
-                self.refuse(format!("`{name}` takes a string: `{name} = \"..\"`"), errors);
+                let example = if OF_TASKS.iter().any(|key| name == key) { "10m" } else { ".." };
+                self.refuse(format!("`{name}` takes a string: `{name} = \"{example}\"`"), errors);
                 None
             }
         }
@@ -128,8 +129,8 @@ impl Key {
     fn duration(&self, errors: &mut Errors) -> Option<Duration> {
         let text = self.text(errors)?;
         match humantime::parse_duration(&text.value()) {
-            Ok(Duration::ZERO) => {
-                errors.on(&text, format!("`{}` must not be zero", self.name));
+            Ok(Duration::ZERO) if self.name == "timeout" => {
+                errors.on(&text, "`timeout` must not be zero");
                 None
             }
             Ok(duration) => Some(duration),
@@ -176,7 +177,7 @@ const OF_TOOLS: [&str; 7] =
     ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
 
 /// The keys that are about tasks.
-const OF_TASKS: [&str; 1] = ["timeout"];
+const OF_TASKS: [&str; 3] = ["patience", "timeout", "retention"];
 
 pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
@@ -189,7 +190,9 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
+            "patience" => read.times.patience = key.duration(errors),
             "timeout" => read.times.timeout = key.duration(errors),
+            "retention" => read.times.retention = key.duration(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }

@@ -132,8 +132,16 @@ fn about(tool: &Tool) -> TokenStream {
 }
 
 fn times(times: &Times) -> TokenStream {
-    let timeout = option(times.timeout.map(duration));
-    quote!(::mcpc::__private::Times { timeout: #timeout })
+    let Times { patience, timeout, retention } = times;
+    let [patience, timeout, retention] =
+        [patience, timeout, retention].map(|time| option(time.map(duration)));
+    quote! {
+        ::mcpc::__private::Times {
+            patience: #patience,
+            timeout: #timeout,
+            retention: #retention,
+        }
+    }
 }
 
 fn duration(duration: Duration) -> TokenStream {

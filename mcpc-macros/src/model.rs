@@ -44,10 +44,12 @@ pub(crate) struct Hints {
     pub(crate) open_world: Option<bool>,
 }
 
-/// How long a task may take.
+/// How long things about a task take.
 #[derive(Default)]
 pub(crate) struct Times {
+    pub(crate) patience: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) retention: Option<Duration>,
 }
 
 pub(crate) struct Parameter {

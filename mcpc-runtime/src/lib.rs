@@ -5,7 +5,8 @@
 //! A call comes in through `transport` and reaches `service`, which takes the `metadata` out of its
 //! arguments and finds its tool in the `registry`. A plain tool is run on the spot. For a background
 //! tool `delivery` chooses how to reach the client, and `task` runs the body: its `Sender` appends to
-//! the task `log` and pushes into the connection's `outbox`, from which the transport writes.
+//! the task `log` and pushes into the connection's `outbox`, from which the transport writes. The tools
+//! of `control` read the log.
 
 pub mod error;
 pub mod message;
@@ -20,6 +21,7 @@ pub mod tool;
 #[cfg(feature = "client")]
 pub mod client;
 
+mod control;
 mod delivery;
 mod log;
 mod metadata;

@@ -154,6 +154,10 @@ impl Json {
         serde_json::to_string(value).map(|text| Self(text.into()))
     }
 
+    pub(crate) fn null() -> Self {
+        Self("null".into())
+    }
+
     pub(crate) fn text(text: &str) -> Self {
         Self(Value::from(text).to_string().into())
     }

@@ -85,6 +85,11 @@ impl MetadataKeys {
     pub const ALL: [Self; 2] = [Self::UNDERSCORE, Self::PARAMS];
 }
 
+/// The control tool that tells how a task is doing.
+pub(crate) const CHECK_TASK: &str = "check_task";
+/// The control tool that stops a task.
+pub(crate) const STOP_TASK: &str = "stop_task";
+
 /// Tool names that no user's tool may take: the handshakes and the control tools.
 pub const RESERVED_TOOLS: [&str; 6] = [
     "is_mcpc_enabled",

@@ -65,6 +65,11 @@ pub struct Success {
 }
 
 impl Success {
+    /// A reply of our own.
+    pub(crate) fn of(reply: CallToolResult) -> Self {
+        Self { json: Json::null(), content: Some(reply) }
+    }
+
     /// The value, and the reply where the tool wrote it itself.
     pub(crate) fn into_parts(self) -> (Json, Option<Box<CallToolResult>>) {
         (self.json, self.content.map(Box::new))

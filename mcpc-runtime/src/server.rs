@@ -10,13 +10,14 @@ use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::control;
 use crate::error::{Error, Result};
-use crate::log::{Boxed, Limits, MemoryLog};
+use crate::log::{Boxed, Front, Limits, MemoryLog};
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
-use crate::service::{Connection, Shared};
-use crate::tool::{Definition, Tools};
+use crate::service::{Connection, ServerTimes, Shared};
+use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer};
 
 /// An MCP server made of tools.
@@ -39,6 +40,9 @@ struct Parts {
     tools: Vec<Definition>,
     states: States,
     grace: Duration,
+    patience: Duration,
+    retention: Duration,
+    control_tools: bool,
     max_tasks: usize,
     schemas: Schemas,
     inner: Option<Inner>,
@@ -71,6 +75,10 @@ impl fmt::Debug for Server {
 
 /// How many bytes of a running task's results are kept, at least the latest one.
 const BYTES_PER_TASK: usize = 16 << 10;
+/// How many ended tasks are kept.
+const ENDED_TASKS: usize = 10_000;
+/// How many bytes of results all of them may have.
+const ENDED_BYTES: usize = 64 << 20;
 
 impl Server {
     /// A server that calls itself `name`: in MCP's server information, and as the provider in MCPC's
@@ -88,6 +96,9 @@ impl Server {
             tools: Vec::new(),
             states: States::default(),
             grace: Duration::from_secs(5),
+            patience: Duration::from_secs(50),
+            retention: Duration::from_secs(600),
+            control_tools: true,
             max_tasks: 10_000,
             schemas: Schemas::default(),
             inner: None,
@@ -138,6 +149,33 @@ impl Server {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.0.parts().grace = grace;
+        self
+    }
+
+    /// How long the call of a background tool stays open for its result, of a client that knows no better
+    /// way. If the task then still runs, the call is answered with its id, and the model goes on with
+    /// `check_task`. 50 seconds by default, as many clients give up after 60; a tool's own `patience`
+    /// comes first.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.0.parts().patience = patience;
+        self
+    }
+
+    /// How long a task can be asked about after it has ended. 10 minutes by default; a tool's own
+    /// `retention` comes first. At most 10,000 ended tasks and 64 MiB of what they said are kept.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.0.parts().retention = retention;
+        self
+    }
+
+    /// Whether a server with background tools also lists `check_task` and `stop_task`, with which a model
+    /// looks after what it started. It does by default. Without them the call of a client that knows no
+    /// better way stays open until the task has ended, however long that takes.
+    #[must_use]
+    pub fn control_tools(mut self, control_tools: bool) -> Self {
+        self.0.parts().control_tools = control_tools;
         self
     }
 
@@ -198,12 +236,23 @@ impl Server {
 }
 
 fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
-    let Parts { config, tools, states, grace, max_tasks, schemas, inner } = *plan.into_parts();
+    let parts = *plan.into_parts();
+    let Parts { config, mut tools, states, grace, retention, schemas, inner, .. } = parts;
+    let log: Arc<dyn Front> = Arc::new(MemoryLog::new(Limits {
+        tasks: parts.max_tasks,
+        bytes_per_task: BYTES_PER_TASK,
+        ended_tasks: ENDED_TASKS,
+        ended_bytes: ENDED_BYTES,
+    }));
+    let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
+    let patience = (parts.control_tools && has_tasks).then_some(parts.patience);
+    if let Some(patience) = patience {
+        tools.extend(control::tools(&log, patience));
+    }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn();
-    let limits = Limits { tasks: max_tasks, bytes_per_task: BYTES_PER_TASK };
-    let log = Arc::new(MemoryLog::new(limits));
-    Ok(Arc::new(Shared { registry, states, log, config, grace, inner }))
+    let times = ServerTimes { grace, patience, retention };
+    Ok(Arc::new(Shared { registry, states, log, config, times, inner }))
 }
 
 // These return boxes rather than being `async fn`s: the code of a future is compiled where it is first
@@ -233,7 +282,7 @@ fn serve(
 ) -> Boxed<'static, Result> {
     Box::pin(async move {
         let shared = build(plan)?;
-        let (log, grace) = (Arc::clone(&shared.log), shared.grace);
+        let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
         let connection = Connection::new(shared);
         let (transport, flush) = transport(End::new(log, connection.owner(), grace));
         let served = serve_connection(connection, transport).await;

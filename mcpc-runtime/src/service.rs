@@ -17,8 +17,9 @@ use rmcp::model::{
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
+use crate::control::ticket;
 use crate::delivery::{Callbacks, Delivery, Shown, Way, choose, wait};
-use crate::log::{CreateError, Front, Key, Owner};
+use crate::log::{CreateError, Front, Kept, Key, Owner};
 use crate::message::{Address, ProtocolInfo, created};
 use crate::metadata::{Ids, Metadata};
 use crate::names::Dialect;
@@ -27,7 +28,7 @@ use crate::output::{Body, error_reply};
 use crate::parameter::{CallParts, Inputs, States};
 use crate::registry::Registry;
 use crate::task::{NewTask, Sender, Times, panicked};
-use crate::tool::{Definition, Kind};
+use crate::tool::{self, Definition, Kind};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -35,9 +36,19 @@ pub(crate) struct Shared {
     pub(crate) states: States,
     pub(crate) log: Arc<dyn Front>,
     pub(crate) config: ServerConfig,
+    pub(crate) times: ServerTimes,
+    pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+}
+
+/// How long things about tasks take, unless a tool says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerTimes {
     /// How long a task may go on after it was asked to stop.
     pub(crate) grace: Duration,
-    pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+    /// How long a call stays open for its result; `None` if it has no other way to it.
+    pub(crate) patience: Option<Duration>,
+    /// How long an ended task is readable.
+    pub(crate) retention: Duration,
 }
 
 impl std::fmt::Debug for Shared {
@@ -183,7 +194,7 @@ impl ToolService {
         match tool.about.kind {
             Kind::Plain => {
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-                let call = CallParts { session_id, task_id, context };
+                let call = CallParts { session_id, task_id, owner: self.owner, context };
                 let body = self.prepare(tool, arguments, None, call)?;
                 run(tool.about.name, body, context).await
             }
@@ -227,7 +238,7 @@ impl ToolService {
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
 
-    /// Runs a task for a client that waits for its end.
+    /// Runs a task for a client that waits for its end, or for as long as its patience lasts.
     async fn run_to_end(
         &self,
         tool: &Definition,
@@ -239,6 +250,8 @@ impl ToolService {
         let task = self.create(tool, ids, Delivery::Log)?;
         let reader = self.shared.log.reader(&key).ok_or("the task is not known")?;
         self.launch(tool, arguments, task, context)?;
+        let default = self.shared.times.patience;
+        let patience = default.map(|default| tool.about.times.patience.unwrap_or(default));
         tokio::select! {
             biased;
             reply = wait(&*reader) => Ok(reply),
@@ -247,19 +260,22 @@ impl ToolService {
                 self.shared.log.stop(&key);
                 Err("cancelled".to_owned())
             }
+            waited = run_out(patience) => Ok(ticket(tool.about.name, &key.task_id, waited)),
         }
     }
 
     /// Takes the task's id and its place among the running tasks.
     fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
-        let worker = self.shared.log.create(self.key(&ids)).map_err(|error| match error {
+        let ServerTimes { grace, retention, .. } = self.shared.times;
+        let tool::Times { retention: own, timeout, .. } = tool.about.times;
+        let kept = Kept { tool_name: tool.about.name, retention: own.unwrap_or(retention) };
+        let worker = self.shared.log.create(self.key(&ids), kept).map_err(|error| match error {
             CreateError::Running => {
                 format!("the task id `{}` belongs to a task that is still running", ids.task_id)
             }
             CreateError::Full { .. } => format!("{error}; try again later"),
         })?;
-        let times = Times { grace: self.shared.grace, timeout: tool.about.times.timeout };
-        Ok(NewTask::new(tool.about.name, ids, delivery, worker, times))
+        Ok(NewTask::new(tool.about.name, ids, delivery, worker, Times { grace, timeout }))
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -272,7 +288,7 @@ impl ToolService {
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
-        let call = CallParts { session_id, task_id, context };
+        let call = CallParts { session_id, task_id, owner: self.owner, context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
                 task.spawn(body);
@@ -316,6 +332,17 @@ fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
         merged.instructions = ours.instructions.clone();
     }
     merged
+}
+
+/// Waits until patience has run out, and says how long it was.
+async fn run_out(patience: Option<Duration>) -> Duration {
+    match patience {
+        Some(patience) => {
+            tokio::time::sleep(patience).await;
+            patience
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs a plain tool's body; a cancelled call drops it at its next await.

@@ -63,12 +63,16 @@ pub struct About {
     pub place: &'static str,
 }
 
-/// How long a task of a background tool may take, as its attribute gave it.
+/// How long things about a task of a background tool take, as its attribute gave it.
 #[derive(Clone, Copy, Debug, Default)]
 #[doc(hidden)]
 pub struct Times {
-    /// From its start to its end.
+    /// From the call to an answer, if that is not the result.
+    pub patience: Option<Duration>,
+    /// From its start until it is asked to stop.
     pub timeout: Option<Duration>,
+    /// From its end until it is forgotten.
+    pub retention: Option<Duration>,
 }
 
 /// The hints of MCP's tool annotations, each as the attribute gave it.

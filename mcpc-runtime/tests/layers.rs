@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "words",
     "names",
     "message",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 18] = [
     "task",
     "parameter",
     "tool",
+    "control",
     "registry",
     "transport",
     "service",

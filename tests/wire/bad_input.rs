@@ -43,7 +43,11 @@ async fn tools_and_arguments() {
     let mut wire = Wire::connect(server()).await;
     for (tool, arguments, expected) in [
         ("ad", json!({}), "unknown tool `ad`; did you mean `add`?"),
-        ("zebra", json!({}), "unknown tool `zebra`; known are `add`, `wait`, `greet`"),
+        (
+            "zebra",
+            json!({}),
+            "unknown tool `zebra`; known are `add`, `wait`, `greet`, `check_task`, `stop_task`",
+        ),
         ("add", json!({}), "argument `a` is missing"),
         (
             "add",

@@ -4,7 +4,7 @@ mod callbacks;
 mod waiting;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use waiting::wait;
+pub(crate) use waiting::{final_reply, wait};
 
 use crate::log::Event;
 use crate::outbox::Room;

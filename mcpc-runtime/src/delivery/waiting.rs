@@ -20,7 +20,8 @@ pub(crate) async fn wait(reader: &dyn Reader) -> CallToolResult {
     error_reply("the task ended without a result")
 }
 
-fn final_reply(event: Event) -> CallToolResult {
+/// The reply that a terminal event stands for.
+pub(crate) fn final_reply(event: Event) -> CallToolResult {
     if let Some(content) = event.content {
         return *content;
     }

@@ -2,12 +2,15 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Boxed, CreateError, Event, Front, Key, Owner, Page, Reader, Worker};
+use super::retained::Retained;
+use super::{Boxed, CreateError, Event, Front, Kept, Key, Owner, Page, Reader, Stop, Worker};
 
 /// Bounds of a [`MemoryLog`].
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +20,13 @@ pub(crate) struct Limits {
     /// How many bytes of events are kept per task; the oldest events go first. The newest event is
     /// always kept, whatever its size.
     pub(crate) bytes_per_task: usize,
+    /// How many ended tasks are kept.
+    pub(crate) ended_tasks: usize,
+    /// How many bytes of events all ended tasks may have together.
+    pub(crate) ended_bytes: usize,
 }
 
-/// Keeps every running task's latest events in memory.
+/// Keeps the latest events of every running task, and of ended ones for a while, in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct MemoryLog(Arc<Shared>);
 
@@ -27,13 +34,15 @@ pub(crate) struct MemoryLog(Arc<Shared>);
 struct Shared {
     limits: Limits,
     tasks: Mutex<Tasks>,
-    /// Notified whenever a task is forgotten.
-    forgotten: Notify,
+    /// Notified whenever a task ends.
+    ended: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tasks {
     running: HashMap<Key, Arc<Record>>,
+    /// Those that have ended and are still readable.
+    ended: Retained<Arc<Record>>,
     /// Owners whose tasks were all asked to stop; one that comes late is stopped at once.
     ending: HashSet<Owner>,
 }
@@ -41,6 +50,9 @@ struct Tasks {
 /// One task.
 #[derive(Debug)]
 struct Record {
+    kept: Kept,
+    /// The number of the last event that somebody who asks for news was shown.
+    shown: AtomicU64,
     events: Mutex<Events>,
     /// Notified on every new event; readers register before they look.
     changed: Notify,
@@ -59,7 +71,10 @@ struct Events {
 
 /// About how many bytes an event takes.
 fn size(event: &Event) -> usize {
-    size_of::<Event>() + event.result.as_str().len()
+    let result = event.result.as_str().len();
+    // The reply that a tool wrote itself holds what is in the result once more.
+    let content = if event.content.is_some() { result } else { 0 };
+    size_of::<Event>() + result + content
 }
 
 impl Events {
@@ -72,6 +87,10 @@ impl Events {
                 self.dropped += 1;
             }
         }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.kept.back().is_some_and(|event| event.event.is_terminal())
     }
 
     fn after(&self, after: u64) -> Page {
@@ -88,16 +107,30 @@ impl Events {
 
 impl MemoryLog {
     pub(crate) fn new(limits: Limits) -> Self {
-        let (tasks, forgotten) = Default::default();
-        Self(Arc::new(Shared { limits, tasks, forgotten }))
+        let ended = Retained::new(limits.ended_tasks, limits.ended_bytes);
+        let tasks = Tasks { running: HashMap::new(), ended, ending: HashSet::new() };
+        Self(Arc::new(Shared { limits, tasks: Mutex::new(tasks), ended: Notify::new() }))
     }
 
     fn record(&self, key: &Key) -> Option<Arc<Record>> {
-        self.0.tasks().running.get(key).cloned()
+        let mut tasks = self.0.tasks();
+        let running = tasks.running.get(key).cloned();
+        running.or_else(|| tasks.ended.get(key, Instant::now()).cloned())
     }
 }
 
 impl Shared {
+    /// Takes a task from among the running ones, and keeps it for its retention if it finished.
+    fn retire(&self, key: &Key, record: &Arc<Record>, finished: bool, bytes: usize) {
+        let mut tasks = self.tasks();
+        tasks.running.remove(key);
+        if finished && !tasks.ending.contains(&key.owner) {
+            let now = Instant::now();
+            let until = now + record.kept.retention;
+            tasks.ended.insert(key.clone(), Arc::clone(record), bytes, until, now);
+        }
+    }
+
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         lock(&self.tasks)
     }
@@ -109,7 +142,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Front for MemoryLog {
-    fn create(&self, key: Key) -> Result<Box<dyn Worker>, CreateError> {
+    fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError> {
         let mut tasks = self.0.tasks();
         let running = tasks.running.len();
         let is_late = tasks.ending.contains(&key.owner);
@@ -120,6 +153,8 @@ impl Front for MemoryLog {
             }
             Entry::Vacant(vacant) => {
                 let record = Arc::new(Record {
+                    kept,
+                    shown: AtomicU64::new(0),
                     events: Mutex::default(),
                     changed: Notify::new(),
                     stop: CancellationToken::new(),
@@ -128,6 +163,7 @@ impl Front for MemoryLog {
                     record.stop.cancel();
                 }
                 vacant.insert(Arc::clone(&record));
+                tasks.ended.remove(&key);
                 Ok(Box::new(MemoryWorker { log: self.clone(), key, record }))
             }
         }
@@ -137,18 +173,22 @@ impl Front for MemoryLog {
         self.record(key).map(|record| Box::new(MemoryReader(record)) as Box<dyn Reader>)
     }
 
-    fn stop(&self, key: &Key) -> bool {
-        let record = self.record(key);
-        if let Some(record) = &record {
-            record.stop.cancel();
+    fn stop(&self, key: &Key) -> Stop {
+        match self.record(key) {
+            None => Stop::Unknown,
+            Some(record) if lock(&record.events).closed => Stop::Ended,
+            Some(record) => {
+                record.stop.cancel();
+                Stop::Asked
+            }
         }
-        record.is_some()
     }
 
     fn stop_all(&self, owner: Owner) {
         let records: Vec<_> = {
             let mut tasks = self.0.tasks();
             tasks.ending.insert(owner);
+            tasks.ended.retain(|key| key.owner != owner);
             let running = tasks.running.iter().filter(|(key, _)| key.owner == owner);
             running.map(|(_, record)| record.clone()).collect()
         };
@@ -160,11 +200,11 @@ impl Front for MemoryLog {
     fn idle(&self, owner: Owner) -> Boxed<'_, ()> {
         Box::pin(async move {
             loop {
-                let forgotten = self.0.forgotten.notified();
+                let ended = self.0.ended.notified();
                 if !self.0.tasks().running.keys().any(|key| key.owner == owner) {
                     return;
                 }
-                forgotten.await;
+                ended.await;
             }
         })
     }
@@ -191,6 +231,18 @@ impl Reader for MemoryReader {
             }
         })
     }
+
+    fn tool_name(&self) -> &str {
+        self.0.kept.tool_name
+    }
+
+    fn shown(&self) -> u64 {
+        self.0.shown.load(Ordering::Relaxed)
+    }
+
+    fn show(&self, number: u64) {
+        self.0.shown.fetch_max(number, Ordering::Relaxed);
+    }
 }
 
 struct MemoryWorker {
@@ -216,19 +268,32 @@ impl Worker for MemoryWorker {
 
 impl Drop for MemoryWorker {
     fn drop(&mut self) {
-        lock(&self.record.events).closed = true;
+        let (finished, bytes) = {
+            let mut events = lock(&self.record.events);
+            events.closed = true;
+            (events.is_finished(), events.bytes)
+        };
         self.record.changed.notify_waiters();
-        self.log.0.tasks().running.remove(&self.key);
-        self.log.0.forgotten.notify_waiters();
+        self.log.0.retire(&self.key, &self.record, finished, bytes);
+        self.log.0.ended.notify_waiters();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::message::{Json, TaskEvent};
 
-    const LIMITS: Limits = Limits { tasks: 2, bytes_per_task: 2 * size_of::<Event>() + 10 };
+    const LIMITS: Limits = Limits {
+        tasks: 2,
+        bytes_per_task: 2 * size_of::<Event>() + 10,
+        ended_tasks: 2,
+        ended_bytes: 1 << 20,
+    };
+
+    const KEPT: Kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
 
     fn key(owner: u64, task_id: &str) -> Key {
         Key { owner: Owner(owner), task_id: task_id.into() }
@@ -236,6 +301,10 @@ mod tests {
 
     fn update(text: &str) -> Event {
         Event { event: TaskEvent::Update, result: Json::text(text), content: None }
+    }
+
+    fn end(text: &str) -> Event {
+        Event { event: TaskEvent::Complete, ..update(text) }
     }
 
     fn numbers(page: &Page) -> Vec<u64> {
@@ -246,7 +315,7 @@ mod tests {
     async fn events_are_numbered_and_a_late_reader_learns_what_it_missed() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone()).expect("there is room");
+        let worker = log.create(key.clone(), KEPT).expect("there is room");
         let reader = log.reader(&key).expect("known");
         for text in ["1", "22", "333"] {
             worker.append(update(text));
@@ -265,30 +334,64 @@ mod tests {
     async fn a_reader_waits_for_the_next_event() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone()).expect("there is room");
+        let worker = log.create(key.clone(), KEPT).expect("there is room");
         let later = async {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            worker.finish(update("end"));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            worker.finish(end("end"));
         };
         let reader = log.reader(&key).expect("known");
         let (page, ()) = tokio::join!(reader.after(0), later);
         assert_eq!(numbers(&page.expect("open")), [1]);
         drop(worker);
-        assert!(log.reader(&key).is_none(), "a dropped worker's task is forgotten");
         assert_eq!(numbers(&reader.after(0).await.expect("still readable")), [1]);
         assert!(reader.after(1).await.is_none(), "and nothing more will come");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ended_task_is_readable_for_its_retention() {
+        let log = MemoryLog::new(LIMITS);
+        let key = key(1, "a");
+        let worker = log.create(key.clone(), KEPT).expect("there is room");
+        worker.finish(end("end"));
+        drop(worker);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(log.stop(&key), Stop::Ended);
+        assert_eq!(log.reader(&key).expect("readable").tool_name(), "tool");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(log.stop(&key), Stop::Unknown);
+        assert!(log.reader(&key).is_none());
+    }
+
+    #[test]
+    fn a_task_without_an_end_is_forgotten_at_once() {
+        let log = MemoryLog::new(LIMITS);
+        drop(log.create(key(1, "a"), KEPT).expect("there is room"));
+        assert!(log.reader(&key(1, "a")).is_none());
+    }
+
+    #[test]
+    fn an_owner_that_leaves_takes_its_tasks_along() {
+        let log = MemoryLog::new(LIMITS);
+        let (before, after) = (key(1, "before"), key(1, "after"));
+        let end_it = |worker: Box<dyn Worker>| worker.finish(end("end"));
+        end_it(log.create(before.clone(), KEPT).expect("there is room"));
+        let worker = log.create(after.clone(), KEPT).expect("there is room");
+        log.stop_all(Owner(1));
+        assert!(worker.stopped().is_cancelled());
+        end_it(worker);
+        assert!(log.reader(&before).is_none() && log.reader(&after).is_none());
     }
 
     #[test]
     fn an_id_is_taken_once_per_owner_until_it_is_forgotten() {
         let log = MemoryLog::new(LIMITS);
-        let first = log.create(key(1, "a")).expect("free");
-        assert_eq!(log.create(key(1, "a")).err(), Some(CreateError::Running));
-        let _second = log.create(key(2, "a")).expect("another owner's id");
-        assert_eq!(log.create(key(3, "a")).err(), Some(CreateError::Full { limit: 2 }));
+        let first = log.create(key(1, "a"), KEPT).expect("free");
+        assert_eq!(log.create(key(1, "a"), KEPT).err(), Some(CreateError::Running));
+        let _second = log.create(key(2, "a"), KEPT).expect("another owner's id");
+        assert_eq!(log.create(key(3, "a"), KEPT).err(), Some(CreateError::Full { limit: 2 }));
         drop(first);
-        assert!(log.create(key(1, "a")).is_ok());
-        assert!(!log.stop(&key(1, "a")), "it was forgotten at once");
-        assert!(log.stop(&key(2, "a")));
+        assert!(log.create(key(1, "a"), KEPT).is_ok());
+        assert_eq!(log.stop(&key(1, "a")), Stop::Unknown, "it was forgotten at once");
+        assert_eq!(log.stop(&key(2, "a")), Stop::Asked);
     }
 }

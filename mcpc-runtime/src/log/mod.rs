@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::model::CallToolResult;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::message::{Json, TaskEvent};
 
 mod memory;
+mod retained;
 
 pub(crate) use memory::{Limits, MemoryLog};
 
@@ -27,6 +29,24 @@ pub(crate) struct Owner(pub(crate) u64);
 pub(crate) struct Key {
     pub(crate) owner: Owner,
     pub(crate) task_id: Arc<str>,
+}
+
+/// What a log keeps of a task besides its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) tool_name: &'static str,
+    /// How long the task stays readable after its end.
+    pub(crate) retention: Duration,
+}
+
+/// What became of asking a task to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It was running, and knows now.
+    Asked,
+    /// It has ended, and is still readable.
+    Ended,
+    Unknown,
 }
 
 /// One event of a task.
@@ -62,15 +82,16 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The half that talks to clients.
 pub(crate) trait Front: Send + Sync {
     /// Makes room for a task and returns the half that runs it.
-    fn create(&self, key: Key) -> Result<Box<dyn Worker>, CreateError>;
+    fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError>;
 
     /// A reader of a task's events; `None` if no such task is known.
     fn reader(&self, key: &Key) -> Option<Box<dyn Reader>>;
 
-    /// Asks a task to stop; whether such a task is running.
-    fn stop(&self, key: &Key) -> bool;
+    /// Asks a task to stop.
+    fn stop(&self, key: &Key) -> Stop;
 
-    /// Asks every task of `owner` to stop, and from now on each one as soon as it is created.
+    /// Asks every task of `owner` to stop, and from now on each one as soon as it is created. None is
+    /// kept beyond its end: nobody will ask for it.
     fn stop_all(&self, owner: Owner);
 
     /// Waits until no task of `owner` is running.
@@ -82,9 +103,19 @@ pub(crate) trait Reader: Send + Sync {
     /// The events after number `after`, waiting until there is one; `None` when the task was
     /// forgotten and none will come.
     fn after(&self, after: u64) -> Boxed<'_, Option<Page>>;
+
+    /// The tool that the task runs.
+    fn tool_name(&self) -> &str;
+
+    /// The number of the last event that was shown to somebody who asks for news, and may ask again.
+    fn shown(&self) -> u64;
+
+    /// Notes that the events up to this number were shown.
+    fn show(&self, number: u64);
 }
 
-/// The half that runs a task. Dropping it forgets the task.
+/// The half that runs a task. Dropping it ends the task: one that finished is kept for its retention, any
+/// other is forgotten.
 pub(crate) trait Worker: Send + Sync {
     /// Adds an event.
     fn append(&self, event: Event);

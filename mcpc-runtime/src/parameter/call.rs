@@ -7,6 +7,7 @@ use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 
+use crate::log::Owner;
 use crate::outbox::Gate;
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
@@ -79,6 +80,7 @@ impl Call {
 pub(crate) struct CallParts<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
+    pub(crate) owner: Owner,
     pub(crate) context: &'a RequestContext<RoleServer>,
 }
 

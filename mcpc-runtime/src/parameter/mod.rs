@@ -25,6 +25,7 @@ use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use crate::log::Owner;
 use crate::schema::{Direction, Limits, Schemas, Writer};
 use crate::task::Sender;
 
@@ -366,6 +367,11 @@ impl Inputs<'_> {
             None => Given::Missing,
             Some(value) => Given::Value(value),
         }
+    }
+
+    /// Whose tasks the call may know of.
+    pub(crate) fn owner(&self) -> Owner {
+        self.call.owner
     }
 
     /// Whether an argument passes its checks; notes why not.

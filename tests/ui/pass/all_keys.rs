@@ -23,6 +23,8 @@ async fn add(a: i64, b: i64) -> i64 {
     read_only = false,
     description = "Says \"hello\".",
     timeout = "2h",
+    patience = "0s",
+    retention = "1h 30m",
     title = r"A title",
     name = "hello"
 )]

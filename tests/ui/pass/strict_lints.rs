@@ -42,7 +42,7 @@ pub async fn add(
     a + b
 }
 
-#[mcpc::background(name = "count.up", title = "Count up", timeout = "10m")]
+#[mcpc::background(name = "count.up", title = "Count up", timeout = "10m", patience = "30s", retention = "1h")]
 async fn count(
     #[arg(default = "en".to_owned(), rename = "lang")] language: String,
     #[arg(length = 1..=9, pattern = "^[a-z]+$", example = "up")] direction: Option<String>,

@@ -1,0 +1,127 @@
+//! What is kept for a while, within bounds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tokio::time::Instant;
+
+use super::Key;
+
+/// Things by key, each until a time of its own. There is no timer: whoever looks or adds sweeps.
+#[derive(Debug)]
+pub(super) struct Retained<T> {
+    most: usize,
+    most_bytes: usize,
+    bytes: usize,
+    by_key: HashMap<Key, Entry<T>>,
+    /// The keys, the first to go first.
+    by_end: BTreeMap<End, Key>,
+    /// How many were ever added: tells those apart that go at one time.
+    added: u64,
+}
+
+type End = (Instant, u64);
+
+#[derive(Debug)]
+struct Entry<T> {
+    value: T,
+    bytes: usize,
+    end: End,
+}
+
+impl<T> Retained<T> {
+    pub(super) fn new(most: usize, most_bytes: usize) -> Self {
+        let (by_key, by_end) = Default::default();
+        Self { most, most_bytes, bytes: 0, by_key, by_end, added: 0 }
+    }
+
+    /// Keeps a value until `until`. If that makes more than there may be, what would go first goes at once;
+    /// a value that is too large by itself is not kept.
+    pub(super) fn insert(
+        &mut self,
+        key: Key,
+        value: T,
+        bytes: usize,
+        until: Instant,
+        now: Instant,
+    ) {
+        self.remove(&key);
+        if bytes > self.most_bytes {
+            return;
+        }
+        self.added += 1;
+        let end = (until, self.added);
+        self.bytes += bytes;
+        self.by_end.insert(end, key.clone());
+        self.by_key.insert(key, Entry { value, bytes, end });
+        self.sweep(now);
+    }
+
+    pub(super) fn get(&mut self, key: &Key, now: Instant) -> Option<&T> {
+        self.sweep(now);
+        self.by_key.get(key).map(|entry| &entry.value)
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        if let Some(entry) = self.by_key.remove(key) {
+            self.by_end.remove(&entry.end);
+            self.bytes -= entry.bytes;
+        }
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Key) -> bool) {
+        let gone: Vec<Key> = self.by_key.keys().filter(|key| !keep(key)).cloned().collect();
+        gone.iter().for_each(|key| self.remove(key));
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        while let Some((&(until, _), key)) = self.by_end.first_key_value()
+            && (until <= now || self.by_key.len() > self.most || self.bytes > self.most_bytes)
+        {
+            let key = key.clone();
+            self.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::log::Owner;
+
+    fn key(task_id: &str) -> Key {
+        Key { owner: Owner(1), task_id: task_id.into() }
+    }
+
+    fn kept(retained: &mut Retained<u8>, now: Instant) -> String {
+        let ids = ["a", "b", "c"];
+        ids.into_iter().filter(|id| retained.get(&key(id), now).is_some()).collect()
+    }
+
+    #[test]
+    fn each_goes_at_its_time_and_the_first_to_go_when_there_are_too_many() {
+        let mut retained = Retained::new(2, 100);
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        retained.insert(key("a"), 1, 10, now + 3 * second, now);
+        retained.insert(key("b"), 2, 10, now + second, now);
+        assert_eq!(kept(&mut retained, now), "ab");
+        assert_eq!(kept(&mut retained, now + second), "a");
+        retained.insert(key("b"), 2, 10, now + second, now);
+        retained.insert(key("c"), 3, 10, now + 2 * second, now);
+        assert_eq!(kept(&mut retained, now), "ac", "one more than may be");
+        retained.insert(key("c"), 3, 80, now + 2 * second, now);
+        assert_eq!((kept(&mut retained, now).as_str(), retained.bytes), ("ac", 90));
+        retained.insert(key("b"), 2, 101, now + 9 * second, now);
+        assert_eq!((kept(&mut retained, now).as_str(), retained.bytes), ("ac", 90), "too large");
+        retained.insert(key("b"), 2, 20, now + 9 * second, now);
+        assert_eq!(
+            (kept(&mut retained, now).as_str(), retained.bytes),
+            ("ab", 30),
+            "too many bytes"
+        );
+        retained.insert(key("a"), 1, 0, now, now);
+        assert_eq!(kept(&mut retained, now), "b", "no time to be kept for");
+    }
+}

@@ -1,0 +1,231 @@
+//! A client that knows neither MCPC nor tasks: it waits for a while, and then it asks.
+
+mod support;
+
+use std::time::Duration;
+
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+use support::Wire;
+use tokio::time::{Instant, sleep};
+
+/// Counts seconds.
+#[mcpc::background]
+async fn count(seconds: u64, updates: Sender) -> Result<String, String> {
+    for second in 1..=seconds {
+        sleep(Duration::from_secs(1)).await;
+        if updates.is_stopped() {
+            return Err(format!("stopped at {second}"));
+        }
+        if second % 20 == 0 {
+            updates.send(json!({ "second": second })).await;
+        }
+    }
+    match seconds {
+        13 => Err("thirteen is bad luck".to_owned()),
+        _ => Ok(format!("counted to {seconds}")),
+    }
+}
+
+/// Sleeps for a minute, and is quick to say so.
+#[mcpc::background(patience = "2s", retention = "30s")]
+async fn nap() -> Value {
+    sleep(Duration::from_secs(60)).await;
+    json!({"rested": true})
+}
+
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn server() -> Server {
+    Server::new("tickets").tools(tools![count, nap, add])
+}
+
+/// Starts a task and gets a ticket: the ticket's text and the task's id.
+async fn ticket(wire: &mut Wire, tool: &str, arguments: Value) -> (String, String) {
+    let (text, is_error) = wire.ask(tool, arguments).await;
+    assert!(!is_error, "{text}");
+    let id = text.split('`').nth(3).expect("an id").to_owned();
+    assert_eq!(id.len(), 36, "{text}");
+    (text, id)
+}
+
+async fn check(wire: &mut Wire, id: &str, wait_seconds: u64) -> (String, bool) {
+    wire.ask("check_task", json!({"task_id": id, "wait_seconds": wait_seconds})).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ends_in_time_is_the_reply() {
+    let mut wire = Wire::connect(server()).await;
+    let started = Instant::now();
+    let reply = wire.ask("count", json!({"seconds": 49})).await;
+    assert_eq!(reply, ("counted to 49".to_owned(), false));
+    assert_eq!(started.elapsed().as_secs(), 49);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_takes_longer_is_a_ticket() {
+    let mut wire = Wire::connect(server()).await;
+    let started = Instant::now();
+    let (text, id) = ticket(&mut wire, "count", json!({"seconds": 90})).await;
+    assert_eq!(started.elapsed().as_secs(), 50);
+    assert_eq!(
+        text,
+        format!(
+            "`count` is still running after 50s and goes on as task `{id}`. Call `check_task` with \
+             {{\"task_id\": \"{id}\", \"wait_seconds\": 50}} to wait for news of it or for its result, or \
+             `stop_task` to stop it."
+        )
+    );
+    // The news of the first 50 seconds are there at once, the next comes when it comes.
+    let (text, _) = check(&mut wire, &id, 50).await;
+    assert_eq!(
+        text,
+        format!(
+            "Task `{id}` (`count`) is running. New since the last check:\n\
+             {{\"second\":20}}\n{{\"second\":40}}\n"
+        )
+    );
+    assert_eq!(started.elapsed().as_secs(), 50);
+    let (text, _) = check(&mut wire, &id, 50).await;
+    let running = format!("Task `{id}` (`count`) is running.");
+    assert_eq!(text, format!("{running} New since the last check:\n{{\"second\":60}}\n"));
+    assert_eq!(started.elapsed().as_secs(), 60);
+    let (text, _) = check(&mut wire, &id, 0).await;
+    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+    let (text, _) = check(&mut wire, &id, 5).await;
+    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+    assert_eq!(started.elapsed().as_secs(), 65);
+    check(&mut wire, &id, 50).await;
+    wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 50})).await;
+    let reply = wire.value().await["result"].take();
+    assert_eq!(started.elapsed().as_secs(), 90);
+    let complete = format!("Task `{id}` (`count`) is complete. The result:");
+    let content =
+        [complete.as_str(), "counted to 90"].map(|text| json!({"type": "text", "text": text}));
+    assert_eq!(reply, json!({"content": content, "isError": false}));
+    // Whoever asks again is told again.
+    wire.call("again", "check_task", json!({"task_id": id})).await;
+    assert_eq!(wire.value().await["result"]["content"], json!(content));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_task_is_readable_for_its_retention_and_no_longer() {
+    let mut wire = Wire::connect(server()).await;
+    let (text, id) = ticket(&mut wire, "nap", json!({})).await;
+    assert!(text.starts_with("`nap` is still running after 2s"), "{text}");
+    sleep(Duration::from_secs(58 + 29)).await;
+    wire.call("end", "check_task", json!({"task_id": id})).await;
+    let reply = wire.value().await["result"].take();
+    assert_eq!(reply["structuredContent"], json!({"rested": true}), "{reply}");
+    assert_eq!(reply["content"][1]["text"], r#"{"rested":true}"#);
+    sleep(Duration::from_secs(2)).await;
+    let unknown = format!("no task `{id}` is known; an ended one is forgotten after a while");
+    assert_eq!(check(&mut wire, &id, 0).await, (unknown, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_task_is_an_error_with_its_reason() {
+    let server = server().patience(Duration::from_secs(10));
+    let mut wire = Wire::connect(server).await;
+    let (_, id) = ticket(&mut wire, "count", json!({"seconds": 13})).await;
+    wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 10})).await;
+    let reply = wire.value().await["result"].take();
+    let failed = format!("Task `{id}` (`count`) failed. The error:");
+    let content =
+        [failed.as_str(), "thirteen is bad luck"].map(|text| json!({"type": "text", "text": text}));
+    assert_eq!(reply, json!({"content": content, "isError": true}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_can_be_stopped() {
+    let mut wire = Wire::connect(server()).await;
+    let (_, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
+    let (text, is_error) = wire.ask("stop_task", json!({"task_id": id})).await;
+    let expected = format!("Task `{id}` was asked to stop. `check_task` says how it ended.");
+    assert_eq!((text, is_error), (expected, false));
+    check(&mut wire, &id, 0).await;
+    let (text, is_error) = check(&mut wire, &id, 50).await;
+    assert_eq!((text, is_error), (format!("Task `{id}` (`count`) failed. The error:"), true));
+    let (text, is_error) = wire.ask("stop_task", json!({"task_id": id})).await;
+    let expected = format!("Task `{id}` has ended already; `check_task` says how.");
+    assert_eq!((text, is_error), (expected, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_an_mcpc_client_can_be_checked_and_stopped_too() {
+    let mut wire = Wire::connect(server()).await;
+    wire.start("t", "count", json!({"seconds": 3600})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    let (text, _) = wire.ask("stop_task", json!({"task_id": "t"})).await;
+    assert!(text.contains("was asked to stop"), "{text}");
+    let end = wire.message().await;
+    assert_eq!((&end["event"], &end["result"]), (&json!("failed"), &json!("stopped at 1")));
+    let (text, is_error) = check(&mut wire, "t", 0).await;
+    assert_eq!((text.as_str(), is_error), ("Task `t` (`count`) failed. The error:", true));
+    // The id of an ended task may be taken again.
+    wire.start("t", "count", json!({"seconds": 1})).await;
+    assert_eq!(wire.task().await[1], ("complete".to_owned(), json!("counted to 1")));
+    assert!(check(&mut wire, "t", 0).await.0.contains("is complete"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_knows_and_what_makes_no_sense() {
+    let mut wire = Wire::connect(server()).await;
+    let mut other = Wire::connect(server()).await;
+    let (_, id) = ticket(&mut other, "count", json!({"seconds": 3600})).await;
+    for id in [id.as_str(), "never"] {
+        let unknown = format!("no task `{id}` is known; an ended one is forgotten after a while");
+        assert_eq!(check(&mut wire, id, 50).await, (unknown.clone(), true));
+        assert_eq!(wire.ask("stop_task", json!({"task_id": id})).await, (unknown, true));
+    }
+    let (text, is_error) = wire.ask("check_task", json!({"task": "t", "wait_seconds": 51})).await;
+    assert_eq!(
+        (text.as_str(), is_error),
+        (
+            "argument `task_id` is missing\n\
+             argument `wait_seconds`: 51 is not in 0..=50\n\
+             unknown argument `task`; did you mean `task_id`?",
+            true
+        )
+    );
+}
+
+async fn names(server: Server) -> Vec<String> {
+    let mut wire = Wire::connect(server).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
+    let tools = wire.value().await["result"]["tools"].take();
+    let tools = tools.as_array().expect("a list");
+    tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_control_tools_are_there_where_they_are_of_use() {
+    assert_eq!(names(server()).await, ["count", "nap", "add", "check_task", "stop_task"]);
+    assert_eq!(names(server().control_tools(false)).await, ["count", "nap", "add"]);
+    assert_eq!(names(Server::new("plain").tools(tools![add])).await, ["add"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_them_a_call_waits_for_its_task() {
+    let mut wire = Wire::connect(server().control_tools(false)).await;
+    let reply = wire.ask("count", json!({"seconds": 59})).await;
+    assert_eq!(reply, ("counted to 59".to_owned(), false));
+    let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
+    assert_eq!(text, "unknown tool `check_task`; known are `count`, `nap`, `add`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_stops_its_task_until_it_is_a_ticket() {
+    let mut wire = Wire::connect(server()).await;
+    wire.call(1, "count", json!({"seconds": 3600})).await;
+    sleep(Duration::from_secs(51)).await;
+    let reply = wire.value().await;
+    let id = support::text(&reply).split('`').nth(3).expect("an id").to_owned();
+    wire.cancel(1).await;
+    sleep(Duration::from_secs(5)).await;
+    let (text, _) = check(&mut wire, &id, 0).await;
+    assert!(text.contains("is running"), "{text}");
+}
