@@ -42,6 +42,7 @@ struct Parts {
     grace: Duration,
     patience: Duration,
     retention: Duration,
+    heartbeat: Duration,
     control_tools: bool,
     max_tasks: usize,
     schemas: Schemas,
@@ -98,6 +99,7 @@ impl Server {
             grace: Duration::from_secs(5),
             patience: Duration::from_secs(50),
             retention: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(15),
             control_tools: true,
             max_tasks: 10_000,
             schemas: Schemas::default(),
@@ -170,6 +172,14 @@ impl Server {
         self
     }
 
+    /// How long a client that gave a progress token hears nothing of a task before it is told that the
+    /// task still runs, so that it does not give up. 15 seconds by default.
+    #[must_use]
+    pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
+        self.0.parts().heartbeat = heartbeat;
+        self
+    }
+
     /// Whether a server with background tools also lists `check_task` and `stop_task`, with which a model
     /// looks after what it started. It does by default. Without them the call of a client that knows no
     /// better way stays open until the task has ended, however long that takes.
@@ -237,7 +247,8 @@ impl Server {
 
 fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
     let parts = *plan.into_parts();
-    let Parts { config, mut tools, states, grace, retention, schemas, inner, .. } = parts;
+    let Parts { config, mut tools, states, grace, retention, heartbeat, schemas, inner, .. } =
+        parts;
     let log: Arc<dyn Front> = Arc::new(MemoryLog::new(Limits {
         tasks: parts.max_tasks,
         bytes_per_task: BYTES_PER_TASK,
@@ -251,7 +262,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
     }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn();
-    let times = ServerTimes { grace, patience, retention };
+    let times = ServerTimes { grace, patience, retention, heartbeat };
     Ok(Arc::new(Shared { registry, states, log, config, times, inner }))
 }
 

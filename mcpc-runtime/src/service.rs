@@ -18,7 +18,7 @@ use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
 use crate::control::ticket;
-use crate::delivery::{Callbacks, Delivery, Shown, Way, choose, wait};
+use crate::delivery::{Answer, Callbacks, Delivery, Open, Progress, Shown, Way, choose};
 use crate::log::{CreateError, Front, Kept, Key, Owner};
 use crate::message::{Address, ProtocolInfo, created};
 use crate::metadata::{Ids, Metadata};
@@ -49,6 +49,8 @@ pub(crate) struct ServerTimes {
     pub(crate) patience: Option<Duration>,
     /// How long an ended task is readable.
     pub(crate) retention: Duration,
+    /// How long a client with a progress token hears nothing before it hears that the task still runs.
+    pub(crate) heartbeat: Duration,
 }
 
 impl std::fmt::Debug for Shared {
@@ -201,14 +203,22 @@ impl ToolService {
             Kind::Background => {
                 let gate = context.extensions.get::<Gate>();
                 let handshake = gate.is_some_and(Gate::is_after_handshake);
-                let way = choose(Shown { metadata: metadata.present, handshake });
-                match (way, gate) {
-                    (Way::Callbacks, Some(gate)) => {
-                        self.start(tool, arguments, metadata.ids(), gate, context)
+                let token = context.meta.get_progress_token();
+                let shown = Shown { metadata: metadata.present, handshake, token: token.is_some() };
+                let ids = metadata.ids();
+                match (choose(shown), gate, token) {
+                    (Way::Callbacks, Some(gate), _) => {
+                        self.start(tool, arguments, ids, gate, context)
                     }
-                    // Without a gate of ours there is no way to send a callback.
-                    (Way::Callbacks, None) | (Way::Waiting, _) => {
-                        self.run_to_end(tool, arguments, metadata.ids(), context).await
+                    (Way::Progress, Some(gate), Some(token)) => {
+                        let heartbeat = self.shared.times.heartbeat;
+                        let open = Open::Progress(Progress::new(gate, token, heartbeat));
+                        self.run_to_end(tool, arguments, ids, context, open).await
+                    }
+                    // Without a gate of ours there is no way to send anything before or after the reply.
+                    (Way::Callbacks | Way::Progress, ..) | (Way::Waiting, ..) => {
+                        let open = Open::Waiting(self.patience(tool));
+                        self.run_to_end(tool, arguments, ids, context, open).await
                     }
                 }
             }
@@ -238,29 +248,36 @@ impl ToolService {
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
     }
 
-    /// Runs a task for a client that waits for its end, or for as long as its patience lasts.
+    /// How long a call of a tool stays open, if not to its task's end.
+    fn patience(&self, tool: &Definition) -> Option<Duration> {
+        let default = self.shared.times.patience?;
+        Some(tool.about.times.patience.unwrap_or(default))
+    }
+
+    /// Runs a task for a client whose call stays open.
     async fn run_to_end(
         &self,
         tool: &Definition,
         arguments: JsonObject,
         ids: Ids,
         context: &RequestContext<RoleServer>,
+        open: Open<'_>,
     ) -> Result<CallToolResult, String> {
         let key = self.key(&ids);
         let task = self.create(tool, ids, Delivery::Log)?;
         let reader = self.shared.log.reader(&key).ok_or("the task is not known")?;
         self.launch(tool, arguments, task, context)?;
-        let default = self.shared.times.patience;
-        let patience = default.map(|default| tool.about.times.patience.unwrap_or(default));
         tokio::select! {
             biased;
-            reply = wait(&*reader) => Ok(reply),
+            answer = open.answer(&*reader) => match answer {
+                Answer::Reply(reply) => Ok(reply),
+                Answer::RanOut(waited) => Ok(ticket(tool.about.name, &key.task_id, waited)),
+            },
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
                 self.shared.log.stop(&key);
                 Err("cancelled".to_owned())
             }
-            waited = run_out(patience) => Ok(ticket(tool.about.name, &key.task_id, waited)),
         }
     }
 
@@ -332,17 +349,6 @@ fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
         merged.instructions = ours.instructions.clone();
     }
     merged
-}
-
-/// Waits until patience has run out, and says how long it was.
-async fn run_out(patience: Option<Duration>) -> Duration {
-    match patience {
-        Some(patience) => {
-            tokio::time::sleep(patience).await;
-            patience
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// Runs a plain tool's body; a cancelled call drops it at its next await.

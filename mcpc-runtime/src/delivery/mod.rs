@@ -1,12 +1,18 @@
 //! How a task reaches the client that started it, and the choice between the ways.
 
 mod callbacks;
+mod progress;
 mod waiting;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use waiting::{final_reply, wait};
+pub(crate) use progress::Progress;
+pub(crate) use waiting::final_reply;
 
-use crate::log::Event;
+use std::time::Duration;
+
+use rmcp::model::CallToolResult;
+
+use crate::log::{Event, Reader};
 use crate::outbox::Room;
 
 /// What a call and its connection show about the client.
@@ -16,6 +22,8 @@ pub(crate) struct Shown {
     pub(crate) metadata: bool,
     /// The connection saw an MCPC handshake.
     pub(crate) handshake: bool,
+    /// The call carries a progress token.
+    pub(crate) token: bool,
 }
 
 /// A way of reaching a client, the best first.
@@ -23,13 +31,56 @@ pub(crate) struct Shown {
 pub(crate) enum Way {
     /// `created` at once, callbacks while the task runs and at its end.
     Callbacks,
-    /// The call stays open and is answered with the result.
+    /// The call stays open until the task has ended, with progress notifications.
+    Progress,
+    /// The call stays open until the task has ended, or its patience has run out.
     Waiting,
 }
 
 /// The best way that the client has shown it understands.
 pub(crate) fn choose(shown: Shown) -> Way {
-    if shown.metadata || shown.handshake { Way::Callbacks } else { Way::Waiting }
+    let Shown { metadata, handshake, token } = shown;
+    if metadata || handshake {
+        Way::Callbacks
+    } else if token {
+        Way::Progress
+    } else {
+        Way::Waiting
+    }
+}
+
+/// A call that stays open, and what its client hears meanwhile.
+#[derive(Debug)]
+pub(crate) enum Open<'a> {
+    /// How far the task is, until its end.
+    Progress(Progress<'a>),
+    /// Nothing, until the task's end or for this long.
+    Waiting(Option<Duration>),
+}
+
+/// How an open call ends.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// With the task's result.
+    Reply(CallToolResult),
+    /// Patience ran out after this long; the task goes on.
+    RanOut(Duration),
+}
+
+impl Open<'_> {
+    /// Reads a task's log until the call can be answered. Cancel safe.
+    pub(crate) async fn answer(self, reader: &dyn Reader) -> Answer {
+        match self {
+            Self::Progress(progress) => Answer::Reply(progress.reply(reader).await),
+            Self::Waiting(None) => Answer::Reply(waiting::reply(reader).await),
+            Self::Waiting(Some(patience)) => {
+                match tokio::time::timeout(patience, waiting::reply(reader)).await {
+                    Ok(reply) => Answer::Reply(reply),
+                    Err(_) => Answer::RanOut(patience),
+                }
+            }
+        }
+    }
 }
 
 /// What a task's `Sender` pushes to, besides the log.
@@ -77,13 +128,17 @@ mod tests {
 
     #[test]
     fn every_combination_has_its_way() {
-        for (metadata, handshake, way) in [
-            (true, true, Way::Callbacks),
-            (true, false, Way::Callbacks),
-            (false, true, Way::Callbacks),
-            (false, false, Way::Waiting),
+        for (metadata, handshake, token, way) in [
+            (true, true, true, Way::Callbacks),
+            (true, true, false, Way::Callbacks),
+            (true, false, true, Way::Callbacks),
+            (true, false, false, Way::Callbacks),
+            (false, true, true, Way::Callbacks),
+            (false, true, false, Way::Callbacks),
+            (false, false, true, Way::Progress),
+            (false, false, false, Way::Waiting),
         ] {
-            assert_eq!(choose(Shown { metadata, handshake }), way);
+            assert_eq!(choose(Shown { metadata, handshake, token }), way);
         }
     }
 }

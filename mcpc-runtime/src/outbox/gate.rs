@@ -77,6 +77,18 @@ impl Gate {
         }
     }
 
+    /// Pushes a message that only makes sense before the reply, unless that is out, the call was
+    /// cancelled, or the client reads too slowly; whether it was pushed.
+    pub(crate) fn push_before_reply(&self, message: ServerJsonRpcMessage) -> bool {
+        // Held while pushing, so that the reply cannot get in between.
+        let state = self.state();
+        let is_due = matches!(*state, GateState::Closed { .. }) && !self.0.outbox.is_full();
+        if is_due {
+            self.0.outbox.push_message(message);
+        }
+        is_due
+    }
+
     /// Pushes the reply, and behind it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
         let mut state = self.state();

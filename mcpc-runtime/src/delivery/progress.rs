@@ -1,0 +1,165 @@
+//! A client that gave a progress token: its call stays open until the task has ended, and hears
+//! meanwhile how far it is.
+//!
+//! Only this code holds the token. Strict clients close the connection on a token that they no longer
+//! know, so every notification goes through the call's gate, behind which nothing leaves after the reply.
+
+use std::time::Duration;
+
+use rmcp::model::{
+    CallToolResult, JsonRpcMessage, ProgressNotification, ProgressNotificationParam, ProgressToken,
+    ServerJsonRpcMessage, ServerNotification,
+};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::waiting::{ended_without_a_result, final_reply};
+use crate::log::{Event, Reader};
+use crate::outbox::Gate;
+
+/// At most ten notifications a second; what comes faster is overtaken by what comes next.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The longest message, in characters.
+const LONGEST: usize = 1000;
+
+/// How a call hears of its task.
+#[derive(Debug)]
+pub(crate) struct Progress<'a> {
+    gate: &'a Gate,
+    token: ProgressToken,
+    heartbeat: Duration,
+    /// What is to be said next.
+    due: Option<Report>,
+    /// What was said last, and when; before anything was, when it began.
+    said: Report,
+    said_at: Instant,
+    /// Whether anything was said.
+    began: bool,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, Default)]
+struct Report {
+    /// Grows with every report, as MCP asks.
+    progress: f64,
+    /// What `progress` is out of, once the task has said how far it is.
+    total: Option<f64>,
+    message: Option<String>,
+}
+
+/// What `Sender::progress` sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Percentage {
+    status: String,
+    progress: f64,
+}
+
+impl<'a> Progress<'a> {
+    /// `heartbeat` is how long a client hears nothing before it hears that the task still runs.
+    pub(crate) fn new(gate: &'a Gate, token: ProgressToken, heartbeat: Duration) -> Self {
+        let (due, said, said_at) = (None, Report::default(), Instant::now());
+        Self { gate, token, heartbeat, due, said, said_at, began: false }
+    }
+
+    /// Reads a task's log to its end and returns the reply, after the last report. Cancel safe.
+    pub(crate) async fn reply(mut self, reader: &dyn Reader) -> CallToolResult {
+        let mut after = 0;
+        loop {
+            // A task that never rests must not keep this from resting.
+            tokio::task::coop::consume_budget().await;
+            if self.due.is_some() && Instant::now() >= self.next() {
+                self.say();
+            }
+            tokio::select! {
+                biased;
+                page = reader.after(after) => {
+                    let Some(page) = page else { return ended_without_a_result() };
+                    for (number, event) in page.events {
+                        if event.event.is_terminal() {
+                            self.say();
+                            return final_reply(event);
+                        }
+                        self.hear(&event);
+                        after = number;
+                    }
+                }
+                () = sleep_until(self.next()) => {
+                    if self.due.is_none() {
+                        self.due = Some(self.said.next());
+                    }
+                }
+            }
+        }
+    }
+
+    /// When there will be something to say, if nothing happens before.
+    fn next(&self) -> Instant {
+        match (&self.due, self.began) {
+            (Some(_), true) => self.said_at + INTERVAL,
+            (Some(_), false) => self.said_at,
+            (None, _) => self.said_at + self.heartbeat,
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        let latest = self.due.as_ref().unwrap_or(&self.said);
+        self.due = Some(latest.after(event));
+    }
+
+    /// Says what is due, if the client is ready to hear it.
+    fn say(&mut self) {
+        let Some(due) = self.due.take() else { return };
+        self.gate.push_before_reply(notification(&self.token, &due));
+        (self.said, self.said_at, self.began) = (due, Instant::now(), true);
+    }
+}
+
+impl Report {
+    /// The report behind this one that says nothing new.
+    fn next(&self) -> Self {
+        Self { progress: cents(self.progress + 0.01), ..self.clone() }.within_total()
+    }
+
+    /// The report behind this one that says what an update does.
+    fn after(&self, event: &Event) -> Self {
+        let json = event.result.as_str();
+        match serde_json::from_str::<Percentage>(json) {
+            Ok(Percentage { status, progress }) => {
+                let progress = cents(progress.max(self.next().progress));
+                let message = Some(status).filter(|status| !status.is_empty());
+                Self { progress, total: Some(100.0), message }.within_total()
+            }
+            Err(_) => {
+                // A string says itself; anything else is shown as JSON.
+                let text = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
+                Self { message: Some(shortened(text)), ..self.next() }
+            }
+        }
+    }
+
+    /// Once everything is done, whatever else is said is part of it.
+    fn within_total(self) -> Self {
+        Self { total: self.total.map(|total| total.max(self.progress)), ..self }
+    }
+}
+
+fn cents(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+fn notification(token: &ProgressToken, report: &Report) -> ServerJsonRpcMessage {
+    let mut param = ProgressNotificationParam::new(token.clone(), report.progress);
+    param.total = report.total;
+    param.message.clone_from(&report.message);
+    let notification = ProgressNotification::new(param);
+    JsonRpcMessage::notification(ServerNotification::ProgressNotification(notification))
+}

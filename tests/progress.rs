@@ -1,0 +1,211 @@
+//! A client that gives a progress token: its call stays open, and it hears how far the task is.
+
+mod support;
+
+use std::time::Duration;
+
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+use support::{Wire, text};
+use tokio::time::{Instant, sleep};
+
+/// Does so many steps, each of so many milliseconds.
+#[mcpc::background(patience = "1s")]
+async fn steps(steps: u32, millis: u64, updates: Sender) -> Result<u32, String> {
+    for step in 1..=steps {
+        sleep(Duration::from_millis(millis)).await;
+        updates.progress(step, steps, format!("step {step}"));
+    }
+    if updates.is_stopped() { Err("stopped".to_owned()) } else { Ok(steps) }
+}
+
+/// Says things of every kind.
+#[mcpc::background]
+async fn says(updates: Sender) {
+    updates.send("a text").await;
+    sleep(Duration::from_secs(1)).await;
+    updates.send(json!({"row": 5})).await;
+    sleep(Duration::from_secs(1)).await;
+    updates.progress(1, 4, "a quarter");
+    sleep(Duration::from_secs(1)).await;
+    updates.progress(1, 5, "back a little");
+    sleep(Duration::from_secs(1)).await;
+    updates.progress(1, 1, "");
+    sleep(Duration::from_secs(1)).await;
+    updates.send("and one more").await;
+    sleep(Duration::from_secs(1)).await;
+}
+
+/// Says nothing for a minute and a bit.
+#[mcpc::background]
+async fn silent() {
+    sleep(Duration::from_secs(70)).await;
+}
+
+/// Sends until it is stopped, and rests no more than it must.
+#[mcpc::background]
+async fn flood(count: u32, updates: Sender) -> u32 {
+    for i in 0..count {
+        updates.send(i).await;
+    }
+    count
+}
+
+fn server() -> Server {
+    Server::new("progress").tools(tools![steps, says, silent, flood])
+}
+
+fn call(id: impl Into<Value>, tool: &str, arguments: Value, token: impl Into<Value>) -> String {
+    let meta = json!({"progressToken": token.into()});
+    let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
+    json!({"jsonrpc": "2.0", "id": id.into(), "method": "tools/call", "params": params}).to_string()
+}
+
+/// What a call hears, each with the time it was heard at, and its reply.
+async fn hear(wire: &mut Wire, tool: &str, arguments: Value) -> (Vec<(Value, Duration)>, Value) {
+    let started = Instant::now();
+    wire.send(&call("call", tool, arguments, "token")).await;
+    let mut heard = Vec::new();
+    loop {
+        let mut message = wire.value().await;
+        if message["id"] == "call" {
+            return (heard, message);
+        }
+        assert_eq!(message["method"], "notifications/progress", "{message}");
+        assert_eq!(message["params"]["progressToken"], "token", "{message}");
+        heard.push((message["params"].take(), started.elapsed()));
+    }
+}
+
+fn assert_grows(heard: &[(Value, Duration)]) {
+    let progress = heard.iter().map(|(params, _)| params["progress"].as_f64().expect("a number"));
+    assert!(progress.is_sorted_by(|a, b| a < b), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_step_is_heard_and_then_the_result() {
+    let mut wire = Wire::connect(server()).await;
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 4, "millis": 500})).await;
+    let expected: Vec<_> = (1..=4)
+        .map(|step| {
+            let message = format!("step {step}");
+            let params = json!({
+                "progressToken": "token", "progress": 25.0 * f64::from(step), "total": 100.0,
+                "message": message,
+            });
+            (params, Duration::from_millis(500) * step)
+        })
+        .collect();
+    assert_eq!(heard, expected);
+    assert_eq!(text(&reply), "4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_of_many_is_heard_ten_times_a_second_and_the_last_one_always() {
+    let mut wire = Wire::connect(server()).await;
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 1003, "millis": 2})).await;
+    assert_eq!(text(&reply), "1003");
+    assert!((15..=22).contains(&heard.len()), "{}", heard.len());
+    assert_grows(&heard);
+    let mut times = heard.iter().map(|(_, time)| *time).collect::<Vec<_>>();
+    // The last one comes when it comes, just before the reply.
+    times.pop();
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(100)));
+    assert_eq!(heard.last().expect("some").0["message"], "step 1003");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_task_says_its_progress_grows() {
+    let mut wire = Wire::connect(server()).await;
+    let (heard, _) = hear(&mut wire, "says", json!({})).await;
+    let said: Vec<Value> = heard
+        .iter()
+        .map(|(params, _)| json!([params["progress"], params["total"], params["message"]]))
+        .collect();
+    assert_eq!(
+        json!(said),
+        json!([
+            [0.01, null, "a text"],
+            [0.02, null, "{\"row\":5}"],
+            [25.0, 100.0, "a quarter"],
+            [25.01, 100.0, "back a little"],
+            [100.0, 100.0, null],
+            [100.01, 100.01, "and one more"],
+        ])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_task_is_heard_to_be_alive() {
+    let mut wire = Wire::connect(server()).await;
+    let (heard, _) = hear(&mut wire, "silent", json!({})).await;
+    let times: Vec<u64> = heard.iter().map(|(_, time)| time.as_secs()).collect();
+    assert_eq!(times, [15, 30, 45, 60]);
+    assert_grows(&heard);
+    let mut wire = Wire::connect(server().heartbeat(Duration::from_secs(40))).await;
+    let (heard, _) = hear(&mut wire, "silent", json!({})).await;
+    assert_eq!(heard.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn such_a_call_stays_open_whatever_the_patience() {
+    let mut wire = Wire::connect(server()).await;
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 100_000})).await;
+    assert_eq!(text(&reply), "3");
+    assert_eq!(heard.iter().filter(|(params, _)| params["message"] != Value::Null).count(), 3 + 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_mcpc_client_gets_callbacks_whatever_its_token() {
+    let mut wire = Wire::connect(server()).await;
+    let arguments = json!({"steps": 1, "millis": 1, "_metadata": {}});
+    wire.send(&call(1, "steps", arguments, 7)).await;
+    let events: Vec<String> = wire.task().await.into_iter().map(|(event, _)| event).collect();
+    assert_eq!(events, ["created", "update", "complete"]);
+}
+
+#[tokio::test]
+async fn a_flood_neither_hides_the_end_nor_others() {
+    let mut wire = Wire::connect(server()).await;
+    wire.send(&call("flood", "flood", json!({"count": 200_000}), 1)).await;
+    wire.send(&call("other", "steps", json!({"steps": 1, "millis": 1}), 2)).await;
+    let mut replies = Vec::new();
+    while replies.len() < 2 {
+        let message = wire.value().await;
+        if let Some(id) = message["id"].as_str() {
+            replies.push(id.to_owned());
+        }
+    }
+    assert_eq!(replies, ["other", "flood"]);
+}
+
+/// Strict clients close the connection on a token that they no longer know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_ten_thousand_calls_none_hears_anything_after_its_reply() {
+    const CALLS: usize = 10_000;
+    const AT_ONCE: usize = 100;
+    let mut wire = Wire::connect(server()).await;
+    let (mut started, mut ended, mut heard) = (0, 0, 0);
+    let mut open = vec![false; CALLS];
+    while ended < CALLS {
+        while started < CALLS && started - ended < AT_ONCE {
+            let count = started % 7;
+            wire.send(&call(started, "flood", json!({ "count": count }), started)).await;
+            open[started] = true;
+            started += 1;
+        }
+        let message = wire.value().await;
+        if let Some(id) = message["id"].as_u64() {
+            let id = usize::try_from(id).expect("a small number");
+            assert!(std::mem::take(&mut open[id]), "{message}");
+            ended += 1;
+        } else {
+            let token = message["params"]["progressToken"].as_u64().expect("a token");
+            let token = usize::try_from(token).expect("a small number");
+            assert!(open[token], "late: {message}");
+            heard += 1;
+        }
+    }
+    assert!(heard > CALLS / 2, "{heard}");
+    assert_eq!(wire.finish().await, [""; 0], "nothing follows");
+}
