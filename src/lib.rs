@@ -59,6 +59,7 @@ pub use mcpc_macros::tool;
 /// - `patience`: how long a call stays open for the result, of a client that knows no better way; then it is
 ///   answered with the task's id. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
+///
 /// A client that speaks MCPC is answered at once and hears of every
 /// update; any other client waits for the result, as long as its patience lasts.
 ///

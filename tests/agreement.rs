@@ -136,7 +136,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
     ];
     leaf.prop_recursive(2, 8, 3, |inner| {
-        let key = prop::sample::select(vec!["x", "y", "a", "1", "Circle", "Nothing", "name"]);
+        let key = prop::sample::select(vec!["x", "y", "a", "1", "+7", "Circle", "Nothing", "name"]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             prop::collection::btree_map(key, inner, 0..3).prop_map(|map| Value::Object(
@@ -218,8 +218,8 @@ fn apply(value: &mut Value, change: &Change) {
     }
 }
 
-/// Whether `null` is anywhere in a value. Where something may be left out, a type takes `null` for that;
-/// the portable schema does not say so, nor does any where `#[arg(default)]` is the reason.
+/// Whether `null` is anywhere in a value. Where something may be left out, a type takes `null` for that,
+/// which the portable schema does not say; nor does any schema where `#[arg(default)]` is the reason.
 fn has_null(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -110,6 +110,57 @@ async fn what_an_attribute_asks_of_the_wrong_type() {
     .await;
 }
 
+const LOW: i64 = 200;
+const HIGH: i64 = 100;
+type Byte = u8;
+
+#[tokio::test]
+async fn a_range_or_a_length_that_nothing_has() {
+    #[mcpc::tool]
+    async fn reversed(#[arg(range = LOW..=HIGH)] n: u64) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn beyond(#[arg(range = 300..)] n: Byte) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn negative(#[arg(length = -HIGH..)] n: String) {
+        let _ = n;
+    }
+    for (tool, problem) in [
+        (tools![reversed], "`reversed`: no value of its type is in its `range`, 200..=100"),
+        (tools![beyond], "`beyond`: no value of its type is in its `range`, 300.."),
+        (tools![negative], "`negative`: nothing has its `length`, -100.."),
+    ] {
+        refuses(tool, &format!("the argument `n` of the tool {problem}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_build_can_tell() {
+    use mcpc::Call;
+    #[mcpc::tool]
+    async fn spoken(#[arg(rename = "c", length = 1..)] call: Call) {
+        let _ = call;
+    }
+    #[mcpc::tool]
+    async fn twice(#[cfg(test)] a: u8, #[arg(rename = "a")] b: u8) {
+        let _ = (a, b);
+    }
+    refuses(
+        tools![spoken],
+        "the argument `c` of the tool `spoken`: `#[arg(..)]` is about the arguments of the call, and this \
+         is none",
+    )
+    .await;
+    refuses(
+        tools![twice],
+        "the argument `a` of the tool `twice`: another one has the same name in JSON",
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn a_default_or_an_example_that_no_call_could_have() {
     #[mcpc::tool]

@@ -12,8 +12,8 @@ use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Type};
 
 use crate::input::Function;
-use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Times, Tool};
-use crate::types::under_option;
+use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Times, Tool, string};
+use crate::types::{self, under_option};
 
 pub(crate) fn tool(tool: &Tool, function: &Function) -> TokenStream {
     let handle = handle(&tool.ident, function);
@@ -35,7 +35,7 @@ pub(crate) fn implementation(
         #handle
         #(#cfgs)*
         #[automatically_derived]
-        #[allow(unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
         impl ::mcpc::__private::Tool for #ident {
             const NAME: &'static ::core::primitive::str = #name;
 
@@ -178,7 +178,13 @@ fn parameter(parameter: &Parameter) -> TokenStream {
 fn default_value(ty: &Type, default: &Default) -> TokenStream {
     let value = match default {
         Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
-        Default::Value(value) => self::value(value),
+        Default::Value(value) => match (string(value), types::is_called(ty, "Option")) {
+            (Some(_), true) => {
+                let text = self::value(value);
+                quote!(::core::option::Option::Some(#text))
+            }
+            _ => self::value(value),
+        },
     };
     let kind = quote!((&&::mcpc::__private::DefaultKind::<#ty>::new()));
     quote!(.default_value(|| -> #ty { #value }, #kind.json()))

@@ -149,7 +149,11 @@ fn is_ours(attribute: &Attribute) -> bool {
 
 /// The `#[cfg(..)]`s among some attributes.
 pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+    attributes.iter().filter(|attribute| is_cfg(attribute)).cloned().collect()
+}
+
+pub(crate) fn is_cfg(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
 }
 
 /// The text of doc comments, without the space that starts most of their lines.

@@ -9,20 +9,23 @@ use syn::{Attribute, Error, Path, Token};
 
 use crate::errors::Errors;
 use crate::expand::parenthesized;
-use crate::input::cfgs;
+use crate::input::is_cfg;
 use crate::types;
 
 /// One tool of a list.
 struct Entry {
     /// When it is there at all.
     cfgs: Vec<Attribute>,
+    /// Attributes that mean nothing here.
+    others: Vec<Attribute>,
     path: Path,
 }
 
 fn parse(input: ParseStream<'_>) -> syn::Result<Punctuated<Entry, Token![,]>> {
     Punctuated::parse_terminated_with(input, |input| {
         let attributes = input.call(Attribute::parse_outer)?;
-        Ok(Entry { cfgs: cfgs(&attributes), path: input.call(Path::parse_mod_style)? })
+        let (cfgs, others) = attributes.into_iter().partition(is_cfg);
+        Ok(Entry { cfgs, others, path: input.call(Path::parse_mod_style)? })
     })
 }
 
@@ -35,16 +38,19 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
         }
     };
     let entries: Vec<Entry> = entries.into_iter().collect();
-    match distinct(&entries) {
+    match check(&entries) {
         Ok(()) => tools(&entries),
         Err(error) => error.to_compile_error(),
     }
 }
 
-/// Finds a tool that is listed twice under one path, and points at the second one.
-fn distinct(entries: &[Entry]) -> Result<(), Error> {
+/// Finds tools that are listed twice under one path, and attributes that mean nothing here.
+fn check(entries: &[Entry]) -> Result<(), Error> {
     let mut errors = Errors::new();
-    for (index, Entry { cfgs, path }) in entries.iter().enumerate() {
+    for other in entries.iter().flat_map(|entry| &entry.others) {
+        errors.on(other, "only `#[cfg(..)]` can stand before a name in `tools![..]`");
+    }
+    for (index, Entry { cfgs, path, .. }) in entries.iter().enumerate() {
         let text = types::text(path);
         let is_same = |earlier: &Entry| {
             let always = earlier.cfgs.is_empty() && cfgs.is_empty();
@@ -69,7 +75,7 @@ fn tools(entries: &[Entry]) -> TokenStream {
 }
 
 /// Finds a tool that has the name of one before it under another path.
-fn assertion(Entry { cfgs, path }: &Entry, place: usize) -> TokenStream {
+fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize) -> TokenStream {
     let message = format!("`{}` has the name of a tool before it", types::text(path));
     let at = path.span();
     let list = parenthesized(quote!(::mcpc::__private::List(__MCPC_TOOLS)), at);
@@ -82,7 +88,7 @@ fn assertion(Entry { cfgs, path }: &Entry, place: usize) -> TokenStream {
 
 /// Looks a tool up by its type. (An import of it would leave room for a better word on what is no tool,
 /// but it is ambiguous where a crate has the tool's name.)
-fn listed(Entry { cfgs, path }: &Entry, place: usize) -> TokenStream {
+fn listed(Entry { cfgs, path, .. }: &Entry, place: usize) -> TokenStream {
     quote! {
         #(#cfgs)*
         <#path as ::mcpc::__private::Tool>::LISTED.at(#place)

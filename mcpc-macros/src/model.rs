@@ -104,7 +104,7 @@ impl Range {
         self.low().into_iter().chain(self.high())
     }
 
-    fn ends_before(&self, value: f64) -> bool {
+    pub(crate) fn ends_before(&self, value: f64) -> bool {
         let high = self.high().and_then(number);
         high.is_some_and(|high| high < value || (high == value && self.is_exclusive()))
     }
@@ -119,6 +119,9 @@ pub(crate) fn number(value: &Expr) -> Option<f64> {
             _ => None,
         },
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|value| -value),
+        // What `macro_rules!` makes of an expression.
+        Expr::Group(group) => number(&group.expr),
+        Expr::Paren(paren) => number(&paren.expr),
         _ => None,
     }
 }
@@ -139,6 +142,7 @@ pub(crate) enum Returns {
 pub(crate) fn string(value: &Expr) -> Option<String> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        Expr::Group(group) => string(&group.expr),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Regular expressions that a server and its clients read alike.
 //!
 //! JSON Schema's patterns are those of ECMAScript, in its Unicode mode; the server matches with
-//! `regex-lite`. What only one of them knows is refused.
+//! `regex-lite`. What only one of them knows is refused. (They still differ in which characters beyond
+//! ASCII `.` and `\s` match.)
 
 use regex_lite::Regex;
 
@@ -20,47 +21,116 @@ pub(crate) fn parse(pattern: &str) -> Result<Regex, String> {
     }
 }
 
+/// What stands before the rest of a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Something that can be repeated.
+    Atom,
+    /// A repetition, which a `?` makes lazy.
+    Repetition,
+    /// The beginning, or something that cannot be repeated.
+    Nothing,
+}
+
 /// The first part of a valid pattern that ECMAScript does not know.
-fn foreign(pattern: &str) -> Option<String> {
+fn foreign(pattern: &str) -> Option<&str> {
     let mut rest = pattern;
-    let mut in_class = false;
+    let mut before = Before::Nothing;
     while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '\\' => escape(rest)?,
-            _ => first.len_utf8(),
+        let length = part(rest);
+        let (part, behind) = rest.split_at(length);
+        let (is_known, next) = match first {
+            '\\' if part == "\\b" || part == "\\B" => (true, Before::Nothing),
+            '\\' => (is_known_escape(part, false), Before::Atom),
+            '[' => (is_known_class(part), Before::Atom),
+            '(' => (is_known_group(part), Before::Nothing),
+            '?' if before == Before::Repetition => (true, Before::Nothing),
+            '*' | '+' | '?' | '{' => (before == Before::Atom, Before::Repetition),
+            '^' | '$' | '|' => (true, Before::Nothing),
+            ']' | '}' => (false, Before::Atom),
+            _ => (true, Before::Atom),
         };
-        let part = &rest[..length];
-        let wrong = match first {
-            '\\' => !is_known_escape(part, in_class),
-            '(' if !in_class => rest.starts_with("(?") && !["(?:", "(?<"].contains(&head(rest, 3)),
-            '[' if in_class => true,
-            ']' if !in_class => true,
-            '}' if !in_class => !closes_repetition(pattern, pattern.len() - rest.len()),
-            _ => false,
-        };
-        if wrong {
-            return Some(if first == '(' { head(rest, 3).to_owned() } else { part.to_owned() });
+        if !is_known {
+            return Some(part);
         }
-        match first {
-            '[' => in_class = true,
-            ']' => in_class = false,
-            _ => {}
-        }
-        rest = &rest[length..];
+        (rest, before) = (behind, next);
     }
     None
 }
 
+/// How long the part is that a pattern starts with: an escape, a class, the opening of a group, a
+/// repetition, or a character.
+fn part(rest: &str) -> usize {
+    let until = |end: char| rest.find(end).map_or(rest.len(), |at| at + end.len_utf8());
+    match rest.as_bytes()[0] {
+        b'\\' => escape(rest),
+        b'[' => class(rest),
+        b'{' => until('}'),
+        b'(' if rest.starts_with("(?<") || rest.starts_with("(?P<") => until('>'),
+        b'(' if rest.starts_with("(?") => rest.find([':', ')']).map_or(rest.len(), |at| at + 1),
+        _ => rest.chars().next().map_or(0, char::len_utf8),
+    }
+}
+
 /// How long the escape is that a text starts with.
-fn escape(text: &str) -> Option<usize> {
-    let after = text[1..].chars().next()?;
+fn escape(text: &str) -> usize {
+    let Some(after) = text[1..].chars().next() else { return 1 };
     let length = 1 + after.len_utf8();
     let braced = text[length..].starts_with('{').then(|| text[length..].find('}')).flatten();
     match (after, braced) {
-        ('x' | 'u', Some(end)) => Some(length + end + 1),
-        ('x', None) => Some(length + 2),
-        ('u', None) => Some(length + 4),
-        _ => Some(length),
+        ('x' | 'u', Some(end)) => length + end + 1,
+        ('x', None) => length + 2,
+        ('u', None) => length + 4,
+        _ => length,
+    }
+}
+
+/// How long the class is that a text starts with.
+fn class(text: &str) -> usize {
+    let mut at = 1;
+    while let Some(next) = text[at..].chars().next() {
+        at += match next {
+            '\\' => escape(&text[at..]),
+            other => other.len_utf8(),
+        };
+        // A bracket right at the start stands for itself.
+        if next == ']' && !matches!(&text[1..at], "]" | "^]") {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Whether ECMAScript reads a class alike: its escapes, and no class in it.
+fn is_known_class(class: &str) -> bool {
+    let mut inside = class.strip_prefix('[').unwrap_or(class);
+    inside = inside.strip_suffix(']').unwrap_or(inside);
+    inside = inside.strip_prefix('^').unwrap_or(inside);
+    while let Some(next) = inside.chars().next() {
+        let length = if next == '\\' { escape(inside) } else { next.len_utf8() };
+        let (part, rest) = inside.split_at(length);
+        let is_known = match next {
+            '\\' => is_known_escape(part, true),
+            '[' | ']' => false,
+            _ => true,
+        };
+        if !is_known {
+            return false;
+        }
+        inside = rest;
+    }
+    true
+}
+
+fn is_known_group(opening: &str) -> bool {
+    match opening.strip_prefix("(?") {
+        None | Some(":") => true,
+        Some(rest) => {
+            rest.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(|name| {
+                let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
+                starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            })
+        }
     }
 }
 
@@ -68,21 +138,9 @@ fn is_known_escape(escape: &str, in_class: bool) -> bool {
     match escape[1..].chars().next() {
         Some('-') => in_class,
         Some('x') => !escape.contains('{'),
-        Some('b' | 'B') => !in_class,
         Some(letter) => "dDsSwWfnrtvu^$\\.*+?()[]{}|/".contains(letter),
         None => false,
     }
-}
-
-/// Whether the brace at `end` belongs to a repetition like `{2,5}`.
-fn closes_repetition(pattern: &str, end: usize) -> bool {
-    pattern[..end]
-        .rsplit_once('{')
-        .is_some_and(|(_, count)| count.chars().all(|c| c.is_ascii_digit() || c == ','))
-}
-
-fn head(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]
@@ -96,9 +154,11 @@ mod tests {
             r"\d{4}-\d{2}-\d{2}",
             r"^(?:GET|POST) /[^\s]+$",
             r"^(?<year>\d{4})$",
-            r"^\$[0-9.,]{1,12}\.$",
-            r"[\-\]\\]",
+            r"^\$[0-9.,]{1,12}?\.$",
+            r"[\-\]\\{}*]",
             r"\u00e4|\u{1F600}|\x41",
+            r"\bword\b",
+            r"(ab)+?|[^/]*|\{\}",
             "größe",
             "",
         ] {
@@ -109,14 +169,25 @@ mod tests {
     #[test]
     fn what_only_one_knows_is_none() {
         for (pattern, part) in [
-            ("(?i)abc", "(?i"),
-            ("(?P<a>b)", "(?P"),
+            ("(?i)abc", "(?i)"),
+            ("(?i:abc)", "(?i:"),
+            ("(?P<a>b)", "(?P<a>"),
+            ("(?<a.b>c)", "(?<a.b>"),
             (r"\Aabc", r"\A"),
             (r"abc\z", r"\z"),
             (r"\x{41}", r"\x{41}"),
             (r"a\@b", r"\@"),
             (r"a\-b", r"\-"),
             ("a]b", "]"),
+            ("a}b", "}"),
+            (r"\{2}", "}"),
+            ("[[:alpha:]]", "[[:alpha:]"),
+            ("[]a]", "[]a]"),
+            ("a**", "*"),
+            ("a+*", "*"),
+            ("a{2}{3}", "{3}"),
+            ("^*", "*"),
+            (r"\b+", "+"),
         ] {
             let error = parse(pattern).expect_err(pattern);
             assert!(error.starts_with(&format!("`{part}` means nothing")), "{pattern}: {error}");

@@ -55,6 +55,15 @@ pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
 
+/// Whether a type is `mcpc::name`, as far as its path says.
+pub(crate) fn is_ours(ty: &Type, name: &str) -> bool {
+    let starts_with_us = match ty {
+        Type::Path(path) => path.path.segments.first().is_some_and(|first| first.ident == "mcpc"),
+        _ => false,
+    };
+    starts_with_us && is_called(ty, name)
+}
+
 /// The type that an argument has where it is there: what an `Option` holds.
 pub(crate) fn under_option(ty: &Type) -> &Type {
     match last_segment(ty) {
@@ -87,10 +96,13 @@ pub(crate) fn shape(ty: &Type) -> Option<Shape> {
     let name = last_segment(ty)?.ident.to_string();
     if limits(ty).is_some()
         || ["i64", "u64", "i128", "u128", "isize", "usize", "f32", "f64"].contains(&&*name)
-        || name.starts_with("NonZero")
+        || name.strip_prefix("NonZero").is_some_and(|of| {
+            let of = of.to_lowercase();
+            of.is_empty() || of.starts_with(['i', 'u']) && of[1..].parse::<u8>().is_ok()
+        })
     {
         Some(Shape::Number)
-    } else if ["String", "PathBuf", "OsString"].contains(&&*name) {
+    } else if ["String", "PathBuf"].contains(&&*name) {
         Some(Shape::Text)
     } else if MANY.contains(&&*name) {
         Some(Shape::Many)

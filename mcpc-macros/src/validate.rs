@@ -148,8 +148,14 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Par
             }
         };
         let parameter = parameter(typed, &parameters, errors);
-        if let Some(problem) = sender(kind, &typed.ty, &mut sender_seen) {
+        // Where a `Sender` is there only at times, another may well take its place.
+        let mut seen = sender_seen && cfgs(&typed.attrs).is_empty();
+        let problem = sender(kind, &typed.ty, &mut seen);
+        sender_seen |= seen;
+        if let Some(problem) = problem {
             errors.push(problem);
+        } else if is_special(&typed.ty) {
+            // What is in it never comes from a client.
         } else if let Some(problem) = types::find(&typed.ty, types::unreadable) {
             errors.push(problem);
         }
@@ -202,7 +208,7 @@ fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Opt
 /// Whether a parameter is surely no argument of the call.
 fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
-        true => segment.ident == "Sender" || segment.ident == "Call",
+        true => segment.ident == "Sender" || types::is_ours(ty, "Call"),
         // Without anything in brackets it may well be a type of the user's.
         false => segment.ident == "State",
     })

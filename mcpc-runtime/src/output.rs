@@ -286,11 +286,17 @@ pub trait ViaBox<E> {
     fn fails(&self) -> Fails<E>;
 }
 
-impl ViaBox<Box<dyn Error + Send + Sync>> for &ErrorKind<Box<dyn Error + Send + Sync>> {
-    fn fails(&self) -> Fails<Box<dyn Error + Send + Sync>> {
-        Fails(|error| chain(&*error))
-    }
+macro_rules! via_box {
+    ($($error:ty),*) => {
+        $(impl ViaBox<Box<$error>> for &ErrorKind<Box<$error>> {
+            fn fails(&self) -> Fails<Box<$error>> {
+                Fails(|error| chain(&*error))
+            }
+        })*
+    };
 }
+
+via_box!(dyn Error, dyn Error + Send, dyn Error + Send + Sync);
 
 /// Anything else.
 #[doc(hidden)]

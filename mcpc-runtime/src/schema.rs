@@ -15,7 +15,7 @@ pub enum Schemas {
     /// In the part of JSON Schema that models and clients agree on. The default.
     ///
     /// - No `$schema`, and no `$ref` but where a type contains itself.
-    /// - An optional value is one that may be left out: there is no union with `null` in what a
+    /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends.
     /// - No formats but those of JSON Schema itself; the limits that `int32` and `uint32` stand for
     ///   are written as numbers.
@@ -66,6 +66,14 @@ impl Writer {
         schema
     }
 
+    /// Takes `null` out of the finished schema of what may be left out instead.
+    pub(crate) fn may_be_left_out(&self, schema: &mut JsonObject) {
+        match self.schemas {
+            Schemas::Portable => remove_null(schema),
+            Schemas::Draft2020_12 => {}
+        }
+    }
+
     /// The schema of an object with these properties, in this order.
     pub(crate) fn object(
         self,
@@ -87,7 +95,7 @@ impl Writer {
 
     /// The schema of structured content, which is always an object; `None` for anything else.
     pub(crate) fn structured(self, schema: Schema) -> Option<JsonObject> {
-        let mut schema = self.finished(schema);
+        let mut schema = self.finished(self.resolved(schema));
         let object = std::mem::take(schema.ensure_object());
         if !is_object(&object) {
             return None;
@@ -98,6 +106,14 @@ impl Writer {
         structured.extend(object.into_iter().filter(|(key, _)| key != "title"));
         self.add_definitions(&mut structured);
         Some(structured)
+    }
+
+    /// The schema that a schema refers to, if all it does is refer.
+    fn resolved(&self, schema: Schema) -> Schema {
+        let name = schema.get("$ref").and_then(Value::as_str);
+        let name = name.and_then(|name| name.strip_prefix("#/$defs/"));
+        let definition = name.and_then(|name| self.generator.definitions().get(name));
+        definition.and_then(|it| Schema::try_from(it.clone()).ok()).unwrap_or(schema)
     }
 
     fn root(&self) -> JsonObject {
@@ -159,7 +175,7 @@ impl Transform for Portable {
             object.shift_remove(key);
         }
         match self.0 {
-            Direction::Input => remove_null(object),
+            Direction::Input => remove_null_of_optional(object),
             // What a tool sends does hold `null`, and clients check it against this.
             Direction::Output => {}
         }
@@ -244,6 +260,12 @@ fn replace_one_of(object: &mut JsonObject) {
             object.insert("enum".into(), names.into());
             describe(object, &comments);
         }
+        None if object.contains_key("anyOf") => {
+            let all_of = object.entry("allOf").or_insert_with(|| json!([]));
+            if let Some(all_of) = all_of.as_array_mut() {
+                all_of.push(json!({ "anyOf": one_of }));
+            }
+        }
         None => {
             object.insert("anyOf".into(), one_of);
         }
@@ -288,9 +310,28 @@ fn describe(object: &mut JsonObject, comments: &str) {
     object.insert("description".into(), description.into());
 }
 
+/// Takes `null` out of every property that may be left out instead.
+fn remove_null_of_optional(object: &mut JsonObject) {
+    let required = object.get("required").cloned();
+    let is_required = |name: &str| {
+        let required = required.as_ref().and_then(Value::as_array);
+        required.is_some_and(|required| required.iter().any(|other| other == name))
+    };
+    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        if let Value::Object(property) = property
+            && !is_required(name)
+        {
+            remove_null(property);
+        }
+    }
+}
+
 /// `Option<T>` becomes `T`: that the property is not required says the rest.
 fn remove_null(object: &mut JsonObject) {
-    if let Some(Value::Array(types)) = object.get_mut("type") {
+    if let Some(Value::Array(types)) = object.get_mut("type")
+        && types.iter().any(|name| name != "null")
+    {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {
             let only = only.clone();
@@ -303,11 +344,11 @@ fn remove_null(object: &mut JsonObject) {
     let Some(Value::Array(choices)) = object.get_mut("anyOf") else {
         return;
     };
-    let null = json!({"type": "null"});
-    if !choices.contains(&null) {
+    let is_null = |choice: &Value| choice.get("type").is_some_and(|kind| kind == "null");
+    if choices.iter().all(is_null) || !choices.iter().any(is_null) {
         return;
     }
-    choices.retain(|choice| *choice != null);
+    choices.retain(|choice| !is_null(choice));
     if let [Value::Object(only)] = choices.as_slice() {
         let only = only.clone();
         object.shift_remove("anyOf");

@@ -89,6 +89,9 @@ pub struct Hints {
     pub open_world: Option<bool>,
 }
 
+/// How many problems of one call are listed.
+const MOST_PROBLEMS: usize = 20;
+
 type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
 /// A tool without its types.
@@ -134,7 +137,12 @@ impl Definition {
     pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
         let body = (self.prepare)(&mut inputs);
         let Inputs { arguments, mut problems, .. } = inputs;
-        problems.extend(arguments.keys().map(|name| self.unknown_argument(name)));
+        let room = (MOST_PROBLEMS + 1).saturating_sub(problems.len());
+        problems.extend(arguments.keys().take(room).map(|name| self.unknown_argument(name)));
+        if problems.len() > MOST_PROBLEMS {
+            problems.truncate(MOST_PROBLEMS);
+            problems.push("there are more problems than these".to_owned());
+        }
         match body {
             Some(body) if problems.is_empty() => Ok(body),
             _ => Err(problems),
@@ -172,9 +180,18 @@ impl Definition {
         let mut properties = Vec::new();
         let mut required = Vec::new();
         for parameter in &self.parameters {
+            let argument = parameter.name;
+            let refuse = |problem: &str| {
+                Err(Error::Argument { tool, argument, problem: problem.to_owned() })
+            };
+            if !parameter.is_argument && parameter.is_spoken_of() {
+                return refuse("`#[arg(..)]` is about the arguments of the call, and this is none");
+            }
             match (parameter.source)(&mut writer.generator) {
                 Source::Argument { schema, optional } => {
-                    let argument = parameter.name;
+                    if properties.iter().any(|(earlier, _)| *earlier == argument) {
+                        return refuse("another one has the same name in JSON");
+                    }
                     let property = parameter
                         .property(schema, optional, &writer)
                         .map_err(|problem| Error::Argument { tool, argument, problem })?;

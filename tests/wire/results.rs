@@ -87,6 +87,7 @@ returning! {
         Err(anyhow::Error::new(Unreachable(refused())).context("no weather").context("no forecast"));
     dynamic: Result<u8, Box<dyn std::error::Error + Send + Sync>> =
         Err(Box::new(Unreachable(refused())));
+    dynamic_only: Result<u8, Box<dyn std::error::Error>> = Err(Box::new(Unreachable(refused())));
     image_or_not: Result<ImageContent, String> = Ok(ImageContent::new("aW1hZ2U=", "image/png"));
 }
 
@@ -185,6 +186,7 @@ async fn as_an_error_with_its_sources() {
         ("chained", "cannot reach the station: connection refused"),
         ("contextual", "no forecast: no weather: cannot reach the station: connection refused"),
         ("dynamic", "cannot reach the station: connection refused"),
+        ("dynamic_only", "cannot reach the station: connection refused"),
     ] {
         let (result, _) = returned(tool).await;
         let expected = json!({"content": [{"type": "text", "text": text}], "isError": true});

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use regex_lite::Regex;
 use rmcp::model::JsonObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::range::Range;
 use crate::words::kind;
@@ -30,6 +30,14 @@ impl Pattern {
         let regex = Regex::new(&text).map_err(|error| error.to_string());
         Self { text, regex }
     }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.regex.is_ok()
+    }
+
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex.as_ref().is_ok_and(|regex| regex.is_match(text))
+    }
 }
 
 /// The keywords for the length of a value of each of JSON Schema's types that have one.
@@ -52,6 +60,10 @@ impl Checks {
         [range, length, pattern].into_iter().flatten()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.range.is_none() && self.length.is_none() && self.pattern.is_none()
+    }
+
     /// Writes the checks into the schema of a type.
     ///
     /// # Errors
@@ -62,13 +74,19 @@ impl Checks {
         if let Some(range) = self.range {
             types.expect(&["integer", "number"], "`range` is for numbers")?;
             range.write(schema, "minimum", "maximum", "exclusiveMaximum");
+            let all = Range::read(schema, "minimum", "maximum", "exclusiveMaximum");
+            if range.is_empty() || all.is_some_and(Range::is_empty) {
+                return Err(format!("no value of its type is in its `range`, {range}"));
+            }
         }
         if let Some(length) = self.length {
             types.expect(
                 &["string", "array", "object"],
                 "`length` is for strings, lists and maps",
             )?;
-            let length = length.closed();
+            let Some(length) = length.of_lengths() else {
+                return Err(format!("nothing has its `length`, {length}"));
+            };
             for (_, low, high) in LENGTHS.into_iter().filter(|(name, ..)| types.has(name)) {
                 length.write(schema, low, high, high);
             }
@@ -76,12 +94,16 @@ impl Checks {
         if let Some(Pattern { text, regex }) = &self.pattern {
             types.expect(&["string"], "`pattern` is for strings")?;
             regex.as_ref().map_err(|error| format!("its `pattern` is invalid: {error}"))?;
-            schema.insert("pattern".into(), text.as_ref().into());
+            match schema.contains_key("pattern") {
+                false => schema.insert("pattern".into(), text.as_ref().into()),
+                // The type has one of its own.
+                true => schema.insert("allOf".into(), json!([{"pattern": text}])),
+            };
         }
         Ok(())
     }
 
-    /// The checks that are written in a schema.
+    /// The checks that are written in a schema, but for its pattern.
     pub(super) fn read(schema: &JsonObject, value: &Value) -> Self {
         let length = match value {
             Value::String(_) => Range::read(schema, "minLength", "maxLength", ""),
@@ -89,20 +111,15 @@ impl Checks {
             Value::Object(_) => Range::read(schema, "minProperties", "maxProperties", ""),
             Value::Null | Value::Bool(_) | Value::Number(_) => None,
         };
-        let pattern = schema.get("pattern").and_then(Value::as_str);
-        Self {
-            range: Range::read(schema, "minimum", "maximum", "exclusiveMaximum"),
-            length,
-            pattern: pattern.map(|pattern| Pattern::new(pattern.to_owned())),
-        }
+        let range = Range::read(schema, "minimum", "maximum", "exclusiveMaximum");
+        Self { range, length, pattern: None }
     }
 }
 
 impl Pattern {
-    fn refuse(&self, value: &Value) -> Option<String> {
+    pub(super) fn refuse(&self, value: &Value) -> Option<String> {
         let text = value.as_str()?;
-        let regex = self.regex.as_ref().ok()?;
-        (!regex.is_match(text))
+        (self.is_valid() && !self.is_match(text))
             .then(|| format!("{} does not match the pattern `{}`", kind(value), self.text))
     }
 }

@@ -51,6 +51,13 @@ pub trait Parameter: Sized + 'static {
     #[doc(hidden)]
     fn source(generator: &mut SchemaGenerator) -> Source;
 
+    /// Whether a value that stands in the attribute could come from a client.
+    #[doc(hidden)]
+    fn read_back(value: &Value) -> Result<(), String> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Takes the value out of `inputs`, or notes there why it cannot.
     #[doc(hidden)]
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self>;
@@ -64,6 +71,7 @@ pub trait Parameter: Sized + 'static {
             settings,
             is_argument: Self::IS_ARGUMENT,
             source: Self::source,
+            read_back: Self::read_back,
             take: Self::take,
         }
     }
@@ -96,6 +104,7 @@ pub struct Slot<T> {
     settings: Settings<T>,
     is_argument: bool,
     source: fn(&mut SchemaGenerator) -> Source,
+    read_back: fn(&Value) -> Result<(), String>,
     take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
 }
 
@@ -179,6 +188,7 @@ impl<T> Slot<T> {
             description: self.description,
             is_argument: self.is_argument,
             source: self.source,
+            read_back: self.read_back,
             has_default: self.settings.default.is_some(),
             default: self
                 .settings
@@ -204,6 +214,7 @@ pub struct Description {
     description: &'static str,
     pub(crate) is_argument: bool,
     pub(crate) source: fn(&mut SchemaGenerator) -> Source,
+    read_back: fn(&Value) -> Result<(), String>,
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.
     default: Option<Value>,
@@ -235,16 +246,30 @@ impl Description {
         if !self.description.is_empty() {
             object.insert("description".into(), self.description.into());
         }
+        if optional || self.has_default {
+            writer.may_be_left_out(object);
+        }
         self.checks.write(object)?;
-        if let Some(default) = &self.default {
+        // A type may write itself in a way that it does not read.
+        if let Some(default) = &self.default
+            && (self.read_back)(default).is_ok()
+        {
             self.accepts("default", default)?;
             object.insert("default".into(), default.clone());
         }
         if let Some(example) = &self.example {
+            (self.read_back)(example)
+                .map_err(|problem| format!("its `example` cannot be read back: {problem}"))?;
             self.accepts("example", example)?;
             object.insert("examples".into(), [example.clone()].as_slice().into());
         }
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
+    }
+
+    /// Whether something was said about a parameter that is no argument.
+    pub(crate) fn is_spoken_of(&self) -> bool {
+        let Self { has_default, example, checks, .. } = self;
+        *has_default || example.is_some() || !checks.is_empty()
     }
 
     /// Whether a value that stands in the attribute fits what else stands there.
@@ -355,18 +380,11 @@ pub struct Inputs<'a> {
 enum Given {
     Value(Value),
     Missing,
-    /// Left out, or `null`, which is how many clients spell that.
-    Default,
 }
 
 impl Inputs<'_> {
-    /// Looks an argument up, for a parameter with or without a default.
-    fn given(&mut self, name: &str, has_default: bool) -> Given {
-        match self.arguments.shift_remove(name) {
-            None | Some(Value::Null) if has_default => Given::Default,
-            None => Given::Missing,
-            Some(value) => Given::Value(value),
-        }
+    fn given(&mut self, name: &str) -> Given {
+        self.arguments.shift_remove(name).map_or(Given::Missing, Given::Value)
     }
 
     /// Whose tasks the call may know of.
@@ -435,10 +453,22 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
         }
     }
 
+    fn read_back(value: &Value) -> Result<(), String> {
+        T::deserialize(Reader(value)).map(drop).map_err(|refusal| refusal.to_string())
+    }
+
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         let Slot { name, settings, .. } = slot;
-        match inputs.given(name, settings.default.is_some()) {
-            Given::Value(value) => {
+        match (inputs.given(name), settings.default) {
+            (Given::Missing, Some(default)) => Some(default()),
+            (Given::Missing, None) => {
+                T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok()
+            }
+            // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
+            (Given::Value(Value::Null), Some(default)) => {
+                Some(T::deserialize(Reader(&Value::Null)).unwrap_or_else(|_| default()))
+            }
+            (Given::Value(value), _) => {
                 let passed = inputs.passes(name, &settings.checks, &value);
                 match T::deserialize(Reader(&value)) {
                     Ok(read) => passed.then_some(read),
@@ -448,8 +478,6 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
                     }
                 }
             }
-            Given::Missing => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
-            Given::Default => settings.default.map(|default| default()),
         }
     }
 }

@@ -3,16 +3,18 @@
 //! A type says no at the first thing that it does not like. Its schema tells of all of them, so that a
 //! model can mend its call in one go. This runs for refused values only.
 
-use regex_lite::Regex;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::checks::Checks;
+use super::checks::{Checks, Pattern};
 use super::refusal::{Problem, Refusal, Step};
 use crate::words::{did_you_mean, kind, list, none_of};
 
-/// How many problems of one argument are listed.
-const MOST: usize = 20;
+/// How many problems of one argument are looked for; a call lists fewer.
+const MOST: usize = 50;
 
 /// How many schemas are looked at for one argument: types that contain themselves in several ways
 /// make more than anybody waits for.
@@ -25,7 +27,16 @@ pub(super) fn all(
     value: &Value,
     refusal: Refusal,
 ) -> Vec<Refusal> {
-    let mut search = Search { definitions, path: Vec::new(), steps: 0 };
+    let type_misses = refusal.problem == Problem::Missing;
+    let mut search = Search {
+        definitions,
+        type_misses,
+        choosing: false,
+        path: Vec::new(),
+        steps: 0,
+        problems: 0,
+        patterns: HashMap::new(),
+    };
     let mut found = search.schema(schema, value);
     // What no schema can say, a type says for itself.
     let is_news = match refusal.problem {
@@ -35,27 +46,34 @@ pub(super) fn all(
     if is_news {
         found.push(refusal);
     }
-    let more = found.len().saturating_sub(MOST);
-    if more > 0 {
-        found.truncate(MOST);
-        found.push(Refusal::wrong(format!("{more} more problems are not listed")));
-    }
     found
 }
 
 struct Search<'a> {
     definitions: &'a JsonObject,
+    /// Whether the type refused the value because something is missing.
+    type_misses: bool,
+    /// Whether this is to find out which of several alternatives was meant.
+    choosing: bool,
     path: Vec<Step>,
     steps: usize,
+    problems: usize,
+    patterns: HashMap<&'a str, Option<Pattern>>,
 }
 
 impl<'a> Search<'a> {
-    fn at(&self, problem: Problem) -> Vec<Refusal> {
+    fn at(&mut self, problem: Problem) -> Vec<Refusal> {
+        self.problems += 1;
         vec![Refusal { path: self.path.clone(), problem }]
     }
 
-    fn wrong(&self, text: String) -> Vec<Refusal> {
+    fn wrong(&mut self, text: String) -> Vec<Refusal> {
         self.at(Problem::Wrong(text))
+    }
+
+    /// Whether this has gone on for long enough.
+    fn is_over(&self) -> bool {
+        self.steps > STEPS || self.problems > MOST
     }
 
     fn inside(&mut self, step: Step, look: impl FnOnce(&mut Self) -> Vec<Refusal>) -> Vec<Refusal> {
@@ -65,20 +83,22 @@ impl<'a> Search<'a> {
         found
     }
 
-    fn any(&mut self, schema: &Value, value: &Value) -> Vec<Refusal> {
+    fn any(&mut self, schema: &'a Value, value: &Value) -> Vec<Refusal> {
         schema.as_object().map_or_else(Vec::new, |schema| self.schema(schema, value))
     }
 
-    fn schema(&mut self, schema: &JsonObject, value: &Value) -> Vec<Refusal> {
+    fn schema(&mut self, schema: &'a JsonObject, value: &Value) -> Vec<Refusal> {
         self.steps += 1;
-        if self.steps > STEPS {
+        if self.is_over() {
             return Vec::new();
         }
         if let Some(sentence) = wrong_type(schema, value).or_else(|| wrong_value(schema, value)) {
             return self.wrong(sentence);
         }
         let mut found = Vec::new();
-        for problem in Checks::read(schema, value).problems(value) {
+        let pattern = schema.get("pattern").and_then(Value::as_str);
+        let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(value));
+        for problem in Checks::read(schema, value).problems(value).chain(pattern) {
             found.extend(self.wrong(problem));
         }
         match value {
@@ -98,12 +118,17 @@ impl<'a> Search<'a> {
         found
     }
 
-    fn items(&mut self, schema: &JsonObject, items: &[Value]) -> Vec<Refusal> {
+    fn pattern(&mut self, pattern: &'a str) -> Option<&Pattern> {
+        let new = || Some(Pattern::new(pattern.to_owned())).filter(Pattern::is_valid);
+        self.patterns.entry(pattern).or_insert_with(new).as_ref()
+    }
+
+    fn items(&mut self, schema: &'a JsonObject, items: &[Value]) -> Vec<Refusal> {
         let first = array(schema, "prefixItems");
         let rest = schema.get("items");
         let mut found = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            if self.steps > STEPS {
+            if self.is_over() {
                 break;
             }
             if let Some(schema) = first.get(index).or(rest) {
@@ -113,18 +138,25 @@ impl<'a> Search<'a> {
         found
     }
 
-    fn entries(&mut self, schema: &JsonObject, entries: &JsonObject) -> Vec<Refusal> {
+    fn entries(&mut self, schema: &'a JsonObject, entries: &JsonObject) -> Vec<Refusal> {
         let mut found = Vec::new();
         let properties = schema.get("properties").and_then(Value::as_object);
+        let is_known =
+            |name: &String| properties.is_some_and(|properties| properties.contains_key(name));
+        // A name that the schema does not know may be another name of a field: then the type knows best.
+        let schema_misses = self.type_misses || self.choosing || entries.keys().all(is_known);
         for name in array(schema, "required").iter().filter_map(Value::as_str) {
-            if !entries.contains_key(name) {
-                let missing = |search: &mut Self| search.at(Problem::Missing);
-                found.extend(self.inside(Step::Key(name.into()), missing));
+            if schema_misses && !entries.contains_key(name) {
+                found.extend(self.inside(Step::Key(name.into()), |it| it.at(Problem::Missing)));
             }
         }
         for (name, value) in entries {
+            if self.is_over() {
+                break;
+            }
+            self.steps += 1;
             let property = properties.and_then(|properties| properties.get(name));
-            let schema = property.or_else(|| other_property(schema, name));
+            let schema = property.or_else(|| self.other_property(schema, name));
             let step = Step::Key(name.as_str().into());
             found.extend(self.inside(step, |search| match schema {
                 Some(Value::Bool(false)) => {
@@ -139,31 +171,56 @@ impl<'a> Search<'a> {
         found
     }
 
+    /// The schema of an entry that is no property of its own. What matches none of the patterns that keys
+    /// may have is left to the type, which knows what it wanted to read.
+    fn other_property(&mut self, schema: &'a JsonObject, name: &str) -> Option<&'a Value> {
+        let Some(patterns) = schema.get("patternProperties").and_then(Value::as_object) else {
+            return schema.get("additionalProperties");
+        };
+        let matching = patterns.iter().find(|(pattern, _)| {
+            self.pattern(pattern).is_some_and(|pattern| pattern.is_match(name))
+        });
+        matching.map(|(_, schema)| schema)
+    }
+
     /// What the alternative that was meant has against a value; where that is not clear, that it is
     /// none of them.
-    fn alternatives(&mut self, alternatives: &[Value], value: &Value) -> Vec<Refusal> {
-        let mut meant = Vec::new();
+    fn alternatives(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
+        let is_null = |schema: &&Value| schema.get("type").is_some_and(|kind| kind == "null");
+        let several = alternatives.iter().filter(|schema| !is_null(schema)).count() > 1;
+        let outside = std::mem::replace(&mut self.choosing, self.choosing || several);
+        let found = self.nearest(alternatives, value);
+        self.choosing = outside;
+        match (found, alternatives) {
+            (_, []) => Vec::new(),
+            (Some(found), _) => found,
+            (None, _) => self.none_meant(alternatives, value),
+        }
+    }
+
+    /// What the nearest of the alternatives that seem to be meant has against a value.
+    fn nearest(&mut self, alternatives: &'a [Value], value: &Value) -> Option<Vec<Refusal>> {
+        let mut nearest: Option<(usize, Reverse<usize>, Vec<Refusal>)> = None;
         for alternative in alternatives.iter().filter_map(Value::as_object) {
             if !self.is_meant(alternative, value) {
                 continue;
             }
-            match self.schema(alternative, value) {
-                found if found.is_empty() => return found,
-                found => meant.push(found),
+            let found = self.schema(alternative, value);
+            if found.is_empty() {
+                return Some(found);
+            }
+            // The one that has the least against the value, and of these the one that knows most of it.
+            let rank = (found.len(), Reverse(known_entries(alternative, value)));
+            if nearest.as_ref().is_none_or(|(problems, known, _)| rank < (*problems, *known)) {
+                nearest = Some((rank.0, rank.1, found));
             }
         }
-        match (meant.len(), alternatives) {
-            (_, []) => Vec::new(),
-            (1, _) => meant.remove(0),
-            (0, _) => self.none_meant(alternatives, value),
-            // The type's own sentence has to do.
-            (_, _) => Vec::new(),
-        }
+        nearest.map(|(_, _, found)| found)
     }
 
     /// Whether a value seems to be meant for an alternative: it is of its type, and has the tag of an
     /// enum's variant.
-    fn is_meant(&mut self, schema: &JsonObject, value: &Value) -> bool {
+    fn is_meant(&mut self, schema: &'a JsonObject, value: &Value) -> bool {
         self.steps += 1;
         if let Some(definition) = self.definition(schema).filter(|_| self.steps <= STEPS) {
             return self.is_meant(definition, value);
@@ -175,17 +232,16 @@ impl<'a> Search<'a> {
         has_tags && wrong_type(schema, value).or_else(|| wrong_value(schema, value)).is_none()
     }
 
-    fn none_meant(&mut self, alternatives: &[Value], value: &Value) -> Vec<Refusal> {
+    fn none_meant(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
         let objects = || alternatives.iter().filter_map(Value::as_object);
         // An enum whose variants are told apart by a field of theirs.
         if let Value::Object(entries) = value
             && let Some((tag, _)) = objects().flat_map(tags).next()
         {
             let names = objects().flat_map(tags).filter(|(name, _)| *name == tag);
-            let names: Vec<&str> = names.filter_map(|(_, name)| name.as_str()).collect();
+            let names: Vec<&Value> = names.map(|(_, name)| name).collect();
             return self.inside(Step::Key(tag.into()), |search| match entries.get(tag) {
                 None => search.at(Problem::Missing),
-                Some(Value::String(name)) => search.wrong(none_of(name, names.iter().copied())),
                 Some(other) => search.wrong(expected_one_of(&names, other)),
             });
         }
@@ -193,7 +249,14 @@ impl<'a> Search<'a> {
         let keys = objects().filter_map(external_tag);
         let strings = objects().flat_map(values).filter_map(Value::as_str);
         match value {
-            Value::Object(entries) if entries.len() == 1 && keys.clone().next().is_some() => {
+            Value::Object(entries) if entries.len() != 1 && keys.clone().next().is_some() => {
+                let keys = list(keys);
+                let count = entries.len();
+                self.wrong(format!(
+                    "expected an object with one key, one of {keys}, got {count} keys"
+                ))
+            }
+            Value::Object(entries) if keys.clone().next().is_some() => {
                 let name = entries.keys().next().map_or("", String::as_str);
                 if strings.clone().any(|string| string == name) {
                     return self.wrong(format!("expected the string {name:?}, got an object"));
@@ -231,16 +294,6 @@ fn array<'a>(schema: &'a JsonObject, key: &str) -> &'a [Value] {
     schema.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The schema of an entry that is no property of its own. What matches none of the patterns that keys
-/// may have is left to the type, which knows what it wanted to read.
-fn other_property<'a>(schema: &'a JsonObject, name: &str) -> Option<&'a Value> {
-    let Some(patterns) = schema.get("patternProperties").and_then(Value::as_object) else {
-        return schema.get("additionalProperties");
-    };
-    let matches = |pattern: &str| Regex::new(pattern).is_ok_and(|regex| regex.is_match(name));
-    patterns.iter().find(|(pattern, _)| matches(pattern)).map(|(_, schema)| schema)
-}
-
 /// The types that a schema names.
 fn types_of(schema: &JsonObject) -> Vec<&str> {
     match schema.get("type") {
@@ -254,6 +307,13 @@ fn types_of(schema: &JsonObject) -> Vec<&str> {
 fn values(schema: &JsonObject) -> Vec<&Value> {
     let listed = array(schema, "enum").iter();
     schema.get("const").into_iter().chain(listed).collect()
+}
+
+/// How many entries of a value a schema has a property for.
+fn known_entries(schema: &JsonObject, value: &Value) -> usize {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let (Some(properties), Some(entries)) = (properties, value.as_object()) else { return 0 };
+    entries.keys().filter(|name| properties.contains_key(*name)).count()
 }
 
 /// The fields of an object that can only have one value: the tags of serde's enums.
@@ -280,18 +340,26 @@ fn wrong_type(schema: &JsonObject, value: &Value) -> Option<String> {
 /// Says so if a value is none of those that a schema lists.
 fn wrong_value(schema: &JsonObject, value: &Value) -> Option<String> {
     let values = values(schema);
-    if values.is_empty() || values.contains(&value) {
-        return None;
-    }
-    let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
-    Some(match value {
-        Value::String(text) => none_of(text, names.iter().copied()),
-        other => expected_one_of(&names, other),
-    })
+    let fits = values.is_empty() || values.contains(&value);
+    (!fits).then(|| expected_one_of(&values, value))
 }
 
-fn expected_one_of(names: &[&str], came: &Value) -> String {
-    format!("expected one of {}, got {}", list(names.iter().copied()), kind(came))
+fn expected_one_of(values: &[&Value], came: &Value) -> String {
+    let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
+    match came {
+        Value::String(text) if names.len() == values.len() => none_of(text, names.iter().copied()),
+        _ => {
+            let values: Vec<String> = values.iter().map(|value| in_code(value)).collect();
+            format!("expected one of {}, got {}", values.join(", "), kind(came))
+        }
+    }
+}
+
+fn in_code(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
 }
 
 fn expected_types(types: &[&str], came: &Value) -> String {

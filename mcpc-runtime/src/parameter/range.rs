@@ -101,13 +101,31 @@ impl Range {
         Self { low, high, exclusive }
     }
 
-    /// The same range of whole numbers, with its end in it.
-    pub(super) fn closed(self) -> Self {
-        let high = match self.high {
-            Some(Bound::Integer(high)) if self.exclusive => Some(Bound::Integer(high - 1)),
-            high => high,
+    /// Whether no number is in it.
+    pub(super) fn is_empty(self) -> bool {
+        match self.low.zip(self.high).and_then(|(low, high)| low.compare(high)) {
+            Some(order) => order.is_gt() || (order.is_eq() && self.exclusive),
+            None => false,
+        }
+    }
+
+    /// The same range, of what something may be long: whole numbers from 0, its end among them. `None` if
+    /// it is no such range, or an empty one.
+    pub(super) fn of_lengths(self) -> Option<Self> {
+        let low = match self.low {
+            None => 0,
+            Some(Bound::Integer(low)) if low >= 0 => low,
+            Some(_) => return None,
         };
-        Self { high, exclusive: false, ..self }
+        let high = match self.high {
+            None => None,
+            Some(Bound::Integer(high)) if self.exclusive => Some(high.checked_sub(1)?),
+            Some(Bound::Integer(high)) => Some(high),
+            Some(Bound::Float(_)) => return None,
+        };
+        let is_empty = high.is_some_and(|high| high < low);
+        let high = high.map(Bound::Integer);
+        (!is_empty).then_some(Self { low: self.low, high, exclusive: false })
     }
 
     /// The range that a schema's keywords say, if they say any.

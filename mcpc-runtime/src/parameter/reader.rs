@@ -33,13 +33,14 @@ macro_rules! whole_numbers {
     };
 }
 
-/// The whole number that a float is, if it is precise enough to be one.
+/// The whole number that a float is.
 #[expect(clippy::cast_possible_truncation, reason = "it was found to be whole and small enough")]
 fn whole(value: &Value) -> Option<i64> {
-    const PRECISE: f64 = 9_007_199_254_740_992.0;
+    /// 2⁶³: what is smaller is an `i64`.
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let Value::Number(number) = value else { return None };
     let float = number.as_f64().filter(|_| number.is_f64())?;
-    (float.fract() == 0.0 && float.abs() <= PRECISE).then_some(float as i64)
+    (float.fract() == 0.0 && float.abs() < LIMIT).then_some(float as i64)
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
@@ -206,8 +207,9 @@ macro_rules! parsed_keys {
     ($($method:ident: $ty:ty => $visit:ident),* $(,)?) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             match self.0.parse::<$ty>() {
-                Ok(key) => visitor.$visit(key),
-                Err(_) => self.deserialize_any(visitor),
+                // Rust reads `+5`, too, but no schema says so.
+                Ok(key) if !self.0.starts_with('+') => visitor.$visit(key),
+                _ => self.deserialize_any(visitor),
             }
         })*
     };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::de::{Expected, Unexpected};
 
@@ -10,7 +11,8 @@ use crate::words::{did_you_mean, kind, none_of, string_kind};
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Key(Box<str>),
+    /// Shared, as every problem below a key has it in its path.
+    Key(Arc<str>),
     Index(usize),
 }
 
@@ -64,7 +66,7 @@ impl Refusal {
             let _ = match step {
                 Step::Index(index) => write!(place, "[{index}]"),
                 Step::Key(key) if is_plain(key) => write!(place, ".{key}"),
-                Step::Key(key) => write!(place, "[{key:?}]"),
+                Step::Key(key) => write!(place, "[{}]", shortened(key)),
             };
         }
         match &self.problem {
@@ -75,8 +77,19 @@ impl Refusal {
     }
 }
 
+/// The longest key that is written out.
+const LONGEST_KEY: usize = 64;
+
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    (1..=LONGEST_KEY).contains(&key.len())
+        && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+fn shortened(key: &str) -> String {
+    match key.char_indices().nth(LONGEST_KEY) {
+        None => format!("{key:?}"),
+        Some((end, _)) => format!("{:?}..", &key[..end]),
+    }
 }
 
 impl fmt::Display for Refusal {
@@ -122,13 +135,15 @@ impl serde::de::Error for Refusal {
 fn wanted(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {
-        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0".to_owned(),
+        "u8" => "a whole number from 0 to 255".to_owned(),
+        "u16" => "a whole number from 0 to 65535".to_owned(),
+        "u32" | "u64" | "u128" | "usize" => "a whole number from 0".to_owned(),
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
-        "a boolean" => "`true` or `false`".to_owned(),
+        "a boolean" => "true or false".to_owned(),
         "a sequence" => "an array".to_owned(),
         "a map" => "an object".to_owned(),
-        "unit" => "`null`".to_owned(),
+        "unit" => "null".to_owned(),
         text if text.starts_with("struct ") => "an object".to_owned(),
         _ => text,
     }

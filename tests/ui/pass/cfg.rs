@@ -31,6 +31,15 @@ async fn behind(nothing: Nothing) {}
 #[cfg(all())]
 async fn there() {}
 
+#[mcpc::background]
+async fn one_of_two(#[cfg(all())] updates: mcpc::Sender, #[cfg(any())] updates: mcpc::Sender) {
+    updates.progress(1, 1, "done");
+}
+
+#[mcpc::tool]
+#[deprecated]
+async fn old() {}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let _ = Server::new("cfg").tools(tools![
@@ -41,6 +50,7 @@ async fn main() {
         behind,
         #[cfg(all())]
         there,
+        one_of_two,
     ]);
     assert_eq!(add(1, 2, 3).await, 6);
 }

@@ -23,6 +23,19 @@ async fn last(_words: State<Generic<Vec<String>>>, words: mcpc::State<Generic<Ve
     words.0.lock().ok()?.pop()
 }
 
+trait Repository: Send + Sync {
+    fn rows(&self) -> u64;
+}
+
+#[mcpc::tool]
+async fn of_anything(
+    repository: State<Box<dyn Repository>>,
+    name: State<&'static str>,
+    function: State<fn(u64) -> u64>,
+) -> u64 {
+    function(repository.rows()) + name.len() as u64
+}
+
 #[mcpc::tool]
 async fn aliased(database: Shared) -> u64 {
     database.rows
@@ -34,7 +47,7 @@ async fn main() {
         .state(Database { rows: 3 })
         .state(AtomicU64::new(0))
         .state(Generic(Mutex::new(vec![String::new()])))
-        .tools(mcpc::tools![rows, last, aliased]);
+        .tools(mcpc::tools![rows, last, aliased, of_anything]);
     assert_eq!(rows(State::new(Database { rows: 3 }), State::new(4.into())).await, 7);
     assert_eq!(aliased(State::new(Database { rows: 3 })).await, 3);
 }
