@@ -188,7 +188,8 @@ impl<'a> Search<'a> {
     fn alternatives(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
         let is_null = |schema: &&Value| schema.get("type").is_some_and(|kind| kind == "null");
         let several = alternatives.iter().filter(|schema| !is_null(schema)).count() > 1;
-        let outside = std::mem::replace(&mut self.choosing, self.choosing || several);
+        let outside = self.choosing;
+        self.choosing |= several;
         let found = self.nearest(alternatives, value);
         self.choosing = outside;
         match (found, alternatives) {
