@@ -38,9 +38,11 @@ async fn a_state_that_nobody_gave() {
     async fn rows(_database: State<Database>) {}
 
     let text = refused(Server::new("parts").state(5_u8).tools(tools![rows])).await;
-    let (start, end) = ("the tool `rows` takes `State<building::", "give the server one with");
+    let start = "the tool `rows` takes `State<building::";
     assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
-    assert!(text.contains(end), "{text}");
+    assert!(text.ends_with("give the server one with `Server::state`"), "{text}");
+    let text = refused(Server::new("parts").state(Arc::new(Database)).tools(tools![rows])).await;
+    assert!(text.ends_with("`Server::state`, the bare value and not an `Arc` of it"), "{text}");
 }
 
 #[tokio::test]

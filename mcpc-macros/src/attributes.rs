@@ -28,6 +28,9 @@ impl Parse for Key {
         if input.peek(Paren) {
             return Err(input.error(format!("expected `{name} = ..`")));
         }
+        if input.peek(Token![:]) {
+            return Err(input.error(format!("expected `=`, as in `{name} = ..`")));
+        }
         let value = match input.parse::<Option<Token![=]>>()? {
             Some(_) if input.is_empty() || input.peek(Token![,]) => {
                 return Err(syn::Error::new(name.span(), format!("`{name}` needs a value")));

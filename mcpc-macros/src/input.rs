@@ -3,7 +3,10 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, Signature, Token, Type, Visibility};
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, ReturnType, Signature, Token, Type,
+    Visibility,
+};
 
 use crate::model::Kind;
 
@@ -103,6 +106,11 @@ impl ToTokens for Function {
             };
             attributes.retain(|attribute| !is_ours(attribute));
         }
+        if let ReturnType::Type(_, ty) = &mut signature.output
+            && let Type::Reference(reference) = &mut **ty
+        {
+            reference.lifetime.get_or_insert_with(|| syn::parse_quote!('static));
+        }
         let attributes = self.attributes.iter();
         let attributes = attributes.filter(|attribute| role(attribute).is_none());
         tokens.extend(attributes.map(ToTokens::to_token_stream));
@@ -170,5 +178,22 @@ fn doc_line(attribute: &Attribute) -> Option<String> {
         return None;
     };
     let text = text.value();
-    meta.path.is_ident("doc").then(|| text.strip_prefix(' ').unwrap_or(&text).to_owned())
+    meta.path.is_ident("doc").then(|| match block(&text) {
+        Some(text) => text,
+        None => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
+    })
+}
+
+/// The text of a `/** .. */` whose lines all start with a star.
+fn block(text: &str) -> Option<String> {
+    let (first, rest) = text.split_once('\n')?;
+    let lines = rest.lines().map(|line| line.trim_start().strip_prefix('*'));
+    let lines = lines.collect::<Option<Vec<&str>>>();
+    // The last one ends the comment.
+    let lines = lines.or_else(|| {
+        let (rest, _) = rest.rsplit_once('\n')?;
+        rest.lines().map(|line| line.trim_start().strip_prefix('*')).collect()
+    })?;
+    let lines = std::iter::once(first).chain(lines);
+    Some(lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n"))
 }

@@ -40,7 +40,7 @@ pub(crate) fn tool(
     signature(kind, function, &mut errors);
     let name = name(&keys, &function.signature, &mut errors);
     let parameters = parameters(kind, &function.signature, &mut errors);
-    let returns = returns(&function.signature.output, &mut errors);
+    let returns = returns(&function.signature, &mut errors);
     errors.result()?;
     Ok(Tool {
         kind,
@@ -247,11 +247,13 @@ fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
     Some(Error::new_spanned(ty, message))
 }
 
-fn returns(output: &ReturnType, errors: &mut Errors) -> Returns {
-    let ReturnType::Type(_, ty) = output else {
+fn returns(signature: &Signature, errors: &mut Errors) -> Returns {
+    let ReturnType::Type(_, ty) = &signature.output else {
         return Returns::Unit;
     };
-    if let Some(problem) = types::find(ty, types::unwritable) {
+    // An `impl Future` is the result of a function that is to be `async`, which it is told.
+    let is_future = signature.asyncness.is_none() && matches!(**ty, Type::ImplTrait(_));
+    if let Some(problem) = types::find(ty, types::unwritable).filter(|_| !is_future) {
         errors.push(problem);
     }
     let ty = (**ty).clone();

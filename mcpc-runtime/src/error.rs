@@ -25,12 +25,17 @@ pub enum Error {
         second: &'static str,
     },
     /// A tool takes a `State<T>` that the server was not given.
-    #[error("the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`")]
+    #[error(
+        "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
+        if *.in_arc { ", the bare value and not an `Arc` of it" } else { "" }
+    )]
     MissingState {
         /// The tool.
         tool: &'static str,
         /// The type that is missing.
         state: &'static str,
+        /// Whether the server was given an `Arc` of it.
+        in_arc: bool,
     },
     /// What `#[arg(..)]` says about an argument does not fit its type, or does not go together.
     #[error("the argument `{argument}` of the tool `{tool}`: {problem}")]

@@ -17,14 +17,22 @@ use serde_json::Value;
 use crate::message::Json;
 use crate::schema::{Direction, Schemas, Writer};
 
+/// The content types that are passed on as they are, and what they are made of.
+pub mod content {
+    pub use rmcp::model::{
+        AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource,
+        ResourceContents, TextContent,
+    };
+}
+
 /// What a tool may return: `()`, or anything that is `serde::Serialize` and `schemars::JsonSchema`.
 ///
 /// A string reaches a model as it is, any other value as JSON; an object is structured content, too.
 /// rmcp's content types (images, audio, resources, [`CallToolResult`]) are passed on as they are.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a tool",
-    label = "cannot be written as JSON",
-    note = "derive `serde::Serialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
+    label = "is not `serde::Serialize`, or not `schemars::JsonSchema`",
+    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it"
 )]
 pub trait Output: 'static {
     /// The schema of structured content, if this is an object.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::parameter::States;
 use crate::schema::Schemas;
 use crate::tool::{Definition, Kind};
-use crate::words::did_you_mean;
+use crate::words::{did_you_mean, shown};
 
 /// A tool that can be called.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Registry {
             Some(&index) => Ok(&self.tools[index]),
             None => {
                 let known = self.tools.iter().map(|tool| tool.about.name);
-                Err(format!("unknown tool `{name}`{}", did_you_mean(name, known)))
+                Err(format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known)))
             }
         }
     }

@@ -21,7 +21,7 @@ pub enum Schemas {
     ///   are written as numbers.
     /// - An enum without data is one list of strings, its variants' comments part of its description;
     ///   any other is an `anyOf`. No `oneOf`, no `const`.
-    /// - No `true` in place of a schema, and no `uniqueItems`.
+    /// - No `true` in place of a schema, and no `uniqueItems`. A tuple has `items` beside its `prefixItems`.
     #[default]
     Portable,
     /// In draft 2020-12, as `schemars` writes it.
@@ -182,6 +182,7 @@ impl Transform for Portable {
         replace_rust_format(object);
         replace_const(object);
         replace_one_of(object);
+        add_items(object);
         // Here, `true` and `false` are what clients expect.
         let additional = object.get("additionalProperties").filter(|it| it.is_boolean()).cloned();
         transform_subschemas(self, schema);
@@ -248,6 +249,24 @@ fn replace_const(object: &mut JsonObject) {
     if let Some(value) = object.shift_remove("const") {
         object.insert("enum".into(), json!([value]));
     }
+}
+
+/// Clients that know no `prefixItems` still ask for `items`; to all others these say nothing about a tuple.
+fn add_items(object: &mut JsonObject) {
+    let (Some(Value::Array(first)), None) = (object.get("prefixItems"), object.get("items")) else {
+        return;
+    };
+    let mut different: Vec<Value> = Vec::new();
+    for schema in first {
+        if !different.contains(schema) {
+            different.push(schema.clone());
+        }
+    }
+    let items = match different.len() {
+        1 => different.remove(0),
+        _ => json!({ "anyOf": different }),
+    };
+    object.insert("items".into(), items);
 }
 
 /// An enum without data becomes one list, and any other one an `anyOf`: the alternatives that serde
@@ -329,6 +348,9 @@ fn remove_null_of_optional(object: &mut JsonObject) {
 
 /// `Option<T>` becomes `T`: that the property is not required says the rest.
 fn remove_null(object: &mut JsonObject) {
+    if object.get("default").is_some_and(Value::is_null) {
+        object.shift_remove("default");
+    }
     if let Some(Value::Array(types)) = object.get_mut("type")
         && types.iter().any(|name| name != "null")
     {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::output::{Body, Fails, Fallible, Returns};
 use crate::parameter::{Description, Inputs, Source, States};
 use crate::schema::{Direction, Schemas, Writer};
-use crate::words::did_you_mean;
+use crate::words::{did_you_mean, shown};
 
 /// A function that `#[mcpc::tool]` or `#[mcpc::background]` turned into a tool.
 ///
@@ -152,7 +152,7 @@ impl Definition {
     fn unknown_argument(&self, name: &str) -> String {
         let arguments = self.parameters.iter().filter(|parameter| parameter.is_argument);
         let known = arguments.map(|argument| argument.name);
-        format!("unknown argument `{name}`{}", did_you_mean(name, known))
+        format!("unknown argument `{}`{}", shown(name), did_you_mean(name, known))
     }
 
     /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
@@ -206,7 +206,8 @@ impl Definition {
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {
-                    return Err(Error::MissingState { tool, state: state.name });
+                    let in_arc = states.has_in_arc(state);
+                    return Err(Error::MissingState { tool, state: state.name, in_arc });
                 }
                 Source::Call => {}
             }

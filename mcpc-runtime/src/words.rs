@@ -1,5 +1,7 @@
 //! What a client is told about values and names, in words.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// What a JSON value is, with small values spelled out.
@@ -28,10 +30,15 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     const LONGEST: usize = 128;
     known
         .filter(|_| name.len() <= LONGEST)
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (similarity(name, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, nearest)| nearest)
+}
+
+/// How similar two names are, whatever the case of their letters.
+fn similarity(name: &str, candidate: &str) -> f64 {
+    strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase())
 }
 
 /// `; did you mean ..?` where a known name is close, else the list of known names.
@@ -51,11 +58,21 @@ pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-/// What is said of a string that is none of the known ones.
-pub(crate) fn none_of<'a>(text: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let mut sentence = format!("{} is none of {}", string_kind(text), list(known.clone()));
-    if let Some(nearest) = nearest(text, known) {
-        sentence.push_str(&format!("; did you mean `{nearest}`?"));
+/// What is said of a name, which is a string or a key, that is none of the known ones.
+pub(crate) fn none_of<'a>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let (name, list) = (shown(name), list(known.clone()));
+    let near = nearest(&name, known).map(|nearest| format!("; did you mean `{nearest}`?"));
+    format!("{what} {name:?} is none of {list}{}", near.unwrap_or_default())
+}
+
+/// A name, or the beginning of one that nobody wants to read.
+pub(crate) fn shown(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(64) {
+        None => name.into(),
+        Some((end, _)) => format!("{}..", &name[..end]).into(),
     }
-    sentence
 }

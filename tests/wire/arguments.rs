@@ -192,7 +192,7 @@ async fn of_an_enum_the_variant_that_was_meant_is_spoken_of() {
         (json!({"Disk": 5}), "argument `target.Disk`: expected a string, got the number 5"),
         (
             json!({"Tape": 5}),
-            "argument `target`: the string \"Tape\" is none of `Stdout`, `Disk`, `Bucket`",
+            "argument `target`: the key \"Tape\" is none of `Stdout`, `Disk`, `Bucket`",
         ),
         (json!([1]), "argument `target`: expected a string or an object, got an array"),
         (json!({"Disk": "/", "Tape": 1}), "unknown argument `target.Tape`; known are `Disk`"),
@@ -240,7 +240,7 @@ async fn what_only_the_type_knows_has_its_place_too() {
     refused(
         "ids",
         json!({"id": id, "of": {"1": "a", "a b": "d"}}),
-        &["argument `of[\"a b\"]`: expected a whole number from 0 to 65535, got the string \"a b\""],
+        &["argument `of`: the key \"a b\": expected a whole number from 0 to 65535, got the string \"a b\""],
     )
     .await;
     accepted("ids", json!({"id": id, "of": {"1": "a"}}), &format!("{id}None1")).await;
@@ -260,6 +260,11 @@ async fn what_the_attribute_asks() {
             "ab1",
             json!({}),
             "argument `name`: the string \"ab1\" does not match the pattern `^[a-z]*$`",
+        ),
+        (
+            "a",
+            json!({"parts": "[1, 2]"}),
+            "argument `parts`: expected an array, got the string \"[1, 2]\"",
         ),
         ("a", json!({"parts": [1]}), "argument `parts`: a length of 1 is not in 2.."),
         (
@@ -343,11 +348,14 @@ struct Place {
     #[serde(alias = "town")]
     city: String,
     number: u8,
+    #[serde(default)]
+    #[schemars(schema_with = "digits")]
+    grade: u8,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "u8")]
-struct Digit(#[schemars(schema_with = "digits")] u8);
+struct Digit(u8);
 
 impl TryFrom<u8> for Digit {
     type Error = String;
@@ -388,9 +396,18 @@ async fn what_types_may_ask() {
         (json!({"place": {"number": 3}}), "argument `place.city` is missing"),
         (
             json!({"key": {"+7": true}}),
-            "argument `key[\"+7\"]`: expected a whole number from 0 to 255, got the string \"+7\"",
+            "argument `key`: the key \"+7\": expected a whole number from 0 to 255, got the string \"+7\"",
         ),
         (json!({"digit": 5}), "argument `digit`: 5 is none"),
+        (
+            json!({"digit": 9, "place": "Bern"}),
+            "argument `place`: expected an object, got the string \"Bern\"\nargument `digit`: 9 is none",
+        ),
+        (
+            json!({"place": {"city": "x", "number": 300, "grade": 9}}),
+            "argument `place.number`: 300 is not in 0..=255\nargument `place.grade`: expected one of `1`, `2`, `3`, got the number 9",
+        ),
+        (json!({"size": {"z": 1}}), "argument `size.side` is missing"),
     ] {
         let mut wire = Wire::connect(Server::new("odd").tools(tools![odd])).await;
         assert_eq!(wire.ask("odd", arguments).await, (expected.to_owned(), true));

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mcpc::{Server, Tools, tools};
-use rmcp::model::{
+use mcpc::content::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource,
     ResourceContents, TextContent,
 };
+use mcpc::{Server, Tools, tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};

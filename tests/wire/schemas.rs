@@ -38,6 +38,10 @@ async fn status(
 #[mcpc::background(name = "deploy.now", description = "Deploys it.", destructive)]
 async fn deploy(
     _targets: State<u8>,
+    /**
+     * Where to,
+     * in order
+     */
     targets: Vec<Target>,
     #[arg(default = 0.5, range = 0.0..1.0)] share: f64,
     #[arg(default)] labels: BTreeMap<String, i32>,
@@ -104,6 +108,7 @@ async fn a_background_tool() {
                 "type": "object",
                 "properties": {
                     "targets": {
+                        "description": "Where to,\nin order",
                         "type": "array",
                         "items": {
                             "description": "A place to deploy to.",

@@ -39,8 +39,8 @@ use self::refusal::Refusal;
 /// argument of the call), for [`Sender`] in background tools, and for [`State`] and [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool argument",
-    label = "cannot be read from JSON",
-    note = "derive `serde::Deserialize` and `schemars::JsonSchema` for `{Self}` and for every type inside it"
+    label = "is not `serde::Deserialize`, or not `schemars::JsonSchema`",
+    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it"
 )]
 pub trait Parameter: Sized + 'static {
     /// Whether the value is an argument of the call.
@@ -406,12 +406,16 @@ impl Inputs<'_> {
     fn refused(
         &mut self,
         name: &str,
+        checks: &Checks,
         value: &Value,
         refusal: Refusal,
         source: fn(&mut SchemaGenerator) -> Source,
-        passed: bool,
     ) {
-        for problem in every_problem(value, refusal, source) {
+        let found = every_problem(value, refusal, source);
+        // What is of another type altogether has no length, or not that one.
+        let passed =
+            found.iter().any(Refusal::is_of_another_type) || self.passes(name, checks, value);
+        for problem in found {
             // A value that failed its own checks was spoken of already.
             if passed || !problem.path.is_empty() {
                 self.problems.push(problem.sentence(name));
@@ -468,16 +472,13 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
             (Given::Value(Value::Null), Some(default)) => {
                 Some(T::deserialize(Reader(&Value::Null)).unwrap_or_else(|_| default()))
             }
-            (Given::Value(value), _) => {
-                let passed = inputs.passes(name, &settings.checks, &value);
-                match T::deserialize(Reader(&value)) {
-                    Ok(read) => passed.then_some(read),
-                    Err(refusal) => {
-                        inputs.refused(name, &value, refusal, Self::source, passed);
-                        None
-                    }
+            (Given::Value(value), _) => match T::deserialize(Reader(&value)) {
+                Ok(read) => inputs.passes(name, &settings.checks, &value).then_some(read),
+                Err(refusal) => {
+                    inputs.refused(name, &settings.checks, &value, refusal, Self::source);
+                    None
                 }
-            }
+            },
         }
     }
 }

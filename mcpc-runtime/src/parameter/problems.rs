@@ -187,9 +187,12 @@ impl<'a> Search<'a> {
     /// none of them.
     fn alternatives(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
         let is_null = |schema: &&Value| schema.get("type").is_some_and(|kind| kind == "null");
-        let several = alternatives.iter().filter(|schema| !is_null(schema)).count() > 1;
-        let outside = self.choosing;
-        self.choosing |= several;
+        let mut others = alternatives.iter().filter(|schema| !is_null(schema));
+        // What may be `null`, and is not, is the only other thing.
+        if let (Some(only), None) = (others.next(), others.next()) {
+            return if value.is_null() { Vec::new() } else { self.any(only, value) };
+        }
+        let outside = std::mem::replace(&mut self.choosing, true);
         let found = self.nearest(alternatives, value);
         self.choosing = outside;
         match (found, alternatives) {
@@ -234,7 +237,10 @@ impl<'a> Search<'a> {
     }
 
     fn none_meant(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
-        let objects = || alternatives.iter().filter_map(Value::as_object);
+        let resolved = alternatives.iter().filter_map(Value::as_object);
+        let resolved = resolved.map(|schema| self.definition(schema).unwrap_or(schema));
+        let resolved: Vec<&'a JsonObject> = resolved.collect();
+        let objects = || resolved.iter().copied();
         // An enum whose variants are told apart by a field of theirs.
         if let Value::Object(entries) = value
             && let Some((tag, _)) = objects().flat_map(tags).next()
@@ -262,12 +268,12 @@ impl<'a> Search<'a> {
                 if strings.clone().any(|string| string == name) {
                     return self.wrong(format!("expected the string {name:?}, got an object"));
                 }
-                self.wrong(none_of(name, strings.chain(keys)))
+                self.wrong(none_of("the key", name, strings.chain(keys)))
             }
             Value::String(name) if keys.clone().any(|key| key == name) => self
                 .wrong(format!("expected an object `{{{name:?}: ..}}`, got the string {name:?}")),
             Value::String(name) if strings.clone().next().is_some() => {
-                self.wrong(none_of(name, strings.chain(keys)))
+                self.wrong(none_of("the string", name, strings.chain(keys)))
             }
             other => {
                 let mut types: Vec<&str> = Vec::new();
@@ -348,7 +354,9 @@ fn wrong_value(schema: &JsonObject, value: &Value) -> Option<String> {
 fn expected_one_of(values: &[&Value], came: &Value) -> String {
     let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
     match came {
-        Value::String(text) if names.len() == values.len() => none_of(text, names.iter().copied()),
+        Value::String(text) if names.len() == values.len() => {
+            none_of("the string", text, names.iter().copied())
+        }
         _ => {
             let values: Vec<String> = values.iter().map(|value| in_code(value)).collect();
             format!("expected one of {}, got {}", values.join(", "), kind(came))

@@ -182,11 +182,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
         self.current = Some((key, value));
-        seed.deserialize(Key(key)).map(Some).map_err(|refusal| match refusal.path.is_empty() {
-            true => refusal.inside(Step::Key(key.as_str().into())),
-            // A field that nobody knows names itself.
-            false => refusal,
-        })
+        seed.deserialize(Key(key)).map(Some).map_err(|refusal| refusal.of_key(key))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {

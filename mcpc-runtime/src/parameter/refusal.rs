@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::{Expected, Unexpected};
 
-use crate::words::{did_you_mean, kind, none_of, string_kind};
+use crate::words::{did_you_mean, kind, none_of, shown, string_kind};
 
 /// One step into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +53,25 @@ impl Refusal {
         self
     }
 
+    /// The same, where what was refused is a key.
+    #[cold]
+    pub(super) fn of_key(mut self, key: &str) -> Self {
+        // A field that nobody knows names itself.
+        if let Problem::Wrong(text) = &mut self.problem {
+            *text = format!("the key {:?}: {text}", shown(key));
+        }
+        self
+    }
+
     /// Whether both speak of the same place, or one of a part of the other's.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.path.iter().zip(&other.path).all(|(ours, theirs)| ours == theirs)
+    }
+
+    /// Whether the whole argument is of another type.
+    pub(super) fn is_of_another_type(&self) -> bool {
+        self.path.is_empty()
+            && matches!(&self.problem, Problem::Wrong(text) if text.starts_with("expected "))
     }
 
     /// The sentence that a client is told, about the argument of this name.
@@ -66,7 +82,7 @@ impl Refusal {
             let _ = match step {
                 Step::Index(index) => write!(place, "[{index}]"),
                 Step::Key(key) if is_plain(key) => write!(place, ".{key}"),
-                Step::Key(key) => write!(place, "[{}]", shortened(key)),
+                Step::Key(key) => write!(place, "[{:?}]", shown(key)),
             };
         }
         match &self.problem {
@@ -77,19 +93,9 @@ impl Refusal {
     }
 }
 
-/// The longest key that is written out.
-const LONGEST_KEY: usize = 64;
-
 fn is_plain(key: &str) -> bool {
-    (1..=LONGEST_KEY).contains(&key.len())
-        && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-}
-
-fn shortened(key: &str) -> String {
-    match key.char_indices().nth(LONGEST_KEY) {
-        None => format!("{key:?}"),
-        Some((end, _)) => format!("{:?}..", &key[..end]),
-    }
+    let is_short = (1..=64).contains(&key.len());
+    is_short && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 impl fmt::Display for Refusal {
@@ -127,7 +133,7 @@ impl serde::de::Error for Refusal {
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
-        Self::wrong(none_of(variant, known.iter().copied()))
+        Self::wrong(none_of("the string", variant, known.iter().copied()))
     }
 }
 

@@ -49,12 +49,15 @@ impl<T: ?Sized> Deref for State<T> {
 #[doc(hidden)]
 pub struct StateType {
     id: TypeId,
+    /// The type as many give it, although it needs no `Arc` of theirs.
+    id_in_arc: TypeId,
     pub(crate) name: &'static str,
 }
 
 impl StateType {
     pub(super) fn of<T: 'static>() -> Self {
-        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+        let id_in_arc = TypeId::of::<Arc<T>>();
+        Self { id: TypeId::of::<T>(), id_in_arc, name: std::any::type_name::<T>() }
     }
 }
 
@@ -79,6 +82,11 @@ impl States {
 
     pub(crate) fn has(&self, state: StateType) -> bool {
         self.0.contains_key(&state.id)
+    }
+
+    /// Whether there is an `Arc` of a state that there is not.
+    pub(crate) fn has_in_arc(&self, state: StateType) -> bool {
+        self.0.contains_key(&state.id_in_arc)
     }
 
     pub(super) fn get<T: 'static>(&self) -> Option<State<T>> {

@@ -1,0 +1,8 @@
+#[mcpc::tool]
+async fn name() -> &str {
+    "name"
+}
+
+fn main() {
+    let _ = mcpc::tools![name];
+}
