@@ -91,6 +91,22 @@ enum Level {
     High,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+struct Limited {
+    #[schemars(range(min = 1, max = 9))]
+    number: u8,
+    #[schemars(length(min = 1, max = 3), regex(pattern = "^[a-c]*$"))]
+    text: Option<String>,
+    #[schemars(length(max = 2))]
+    list: Vec<Bounded>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+enum Bounded {
+    Upto(#[schemars(range(max = 5))] u8),
+    Word(#[schemars(length(min = 2))] String),
+}
+
 macro_rules! takes {
     ($($name:ident: $ty:ty),*) => {
         $(
@@ -105,7 +121,7 @@ macro_rules! takes {
 
 takes! {
     scalars: Scalars, containers: Containers, shape: Shape, tagged: Tagged, adjacent: Adjacent,
-    tree: Tree, optional: Option<Scalars>
+    tree: Tree, optional: Option<Scalars>, limited: Limited
 }
 
 #[mcpc::tool]
@@ -260,9 +276,9 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn server(schemas: Schemas) -> Server {
-    Server::new("agreement")
-        .schemas(schemas)
-        .tools(tools![scalars, containers, shape, tagged, adjacent, tree, optional, checked])
+    Server::new("agreement").schemas(schemas).tools(tools![
+        scalars, containers, shape, tagged, adjacent, tree, optional, limited, checked
+    ])
 }
 
 /// Holds the two against each other: for a valid value, and for what a few changes make of it.
@@ -371,6 +387,12 @@ fn of_types_that_contain_themselves() {
     let leaf = Tree { name: Newtype("b".to_owned()), level: Level::Low, children: Vec::new() };
     let tree = Tree { name: Newtype("a".to_owned()), level: Level::High, children: vec![leaf] };
     agree("tree", &value(tree));
+}
+
+#[test]
+fn of_limits_inside_of_a_type() {
+    let list = vec![Bounded::Upto(5), Bounded::Word("ab".to_owned())];
+    agree("limited", &value(Limited { number: 5, text: Some("abc".to_owned()), list }));
 }
 
 #[test]

@@ -133,7 +133,7 @@ impl Writer {
                 let portable = Portable(self.direction);
                 self.definitions(portable)
             }
-            Schemas::Draft2020_12 => self.definitions(|_: &mut Schema| {}),
+            Schemas::Draft2020_12 => self.definitions(AsIs),
         };
         if !definitions.is_empty() {
             schema.insert("$defs".into(), definitions.into());
@@ -192,10 +192,19 @@ impl Transform for Portable {
     }
 }
 
-/// Writes the limits that the formats of Rust's numbers stand for as numbers.
-pub(crate) struct Limits;
+/// Leaves schemas as they are.
+#[derive(Clone, Copy)]
+pub(crate) struct AsIs;
 
-impl Transform for Limits {
+impl Transform for AsIs {
+    fn transform(&mut self, _: &mut Schema) {}
+}
+
+/// Writes the limits that the formats of Rust's numbers stand for as numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct NumberLimits;
+
+impl Transform for NumberLimits {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
             replace_rust_format(object);

@@ -442,3 +442,41 @@ async fn a_call_shows_its_ids_and_its_client() {
     let expected = json!({"session": "s", "task": "t7", "client": "raw", "request": "t7"});
     assert_eq!(wire.task().await[1], ("complete".to_owned(), expected));
 }
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "it is only read")]
+struct Order {
+    #[schemars(range(min = 1, max = 99))]
+    quantity: u8,
+    #[schemars(length(max = 5), regex(pattern = "^[a-z]+$"))]
+    code: Option<String>,
+    #[serde(alias = "orders", default)]
+    parts: Vec<Order>,
+}
+
+#[mcpc::tool]
+async fn order(order: Order, #[arg(default)] plain: u8) -> u8 {
+    order.quantity + plain
+}
+
+#[tokio::test]
+async fn limits_inside_of_a_type_are_checked_too() {
+    let mut wire = Wire::connect(Server::new("orders").tools(tools![order])).await;
+    for (order, expected) in [
+        (json!({"quantity": 100}), "argument `order.quantity`: 100 is not in 1..=99"),
+        (json!({"quantity": 0}), "argument `order.quantity`: 0 is not in 1..=99"),
+        (
+            json!({"quantity": 1, "code": "abcdef"}),
+            "argument `order.code`: a length of 6 is not in ..=5",
+        ),
+        (
+            json!({"quantity": 1, "parts": [{"quantity": 1, "code": "A"}]}),
+            "argument `order.parts[0].code`: the string \"A\" does not match the pattern `^[a-z]+$`",
+        ),
+    ] {
+        assert_eq!(wire.ask("order", json!({ "order": order })).await, (expected.to_owned(), true));
+    }
+    // What the type takes beyond its schema, it takes.
+    let order = json!({"quantity": 9, "code": null, "orders": [{"quantity": 1, "code": "a"}]});
+    assert_eq!(wire.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));
+}

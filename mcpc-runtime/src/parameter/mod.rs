@@ -16,9 +16,10 @@ pub use state::{State, StateType};
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use rmcp::model::JsonObject;
-use schemars::transform::Transform as _;
+use schemars::transform::Transform;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
@@ -26,7 +27,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use crate::log::Owner;
-use crate::schema::{Direction, Limits, Schemas, Writer};
+use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
 use crate::task::Sender;
 
 use self::checks::{Checks, Pattern};
@@ -72,6 +73,7 @@ pub trait Parameter: Sized + 'static {
             is_argument: Self::IS_ARGUMENT,
             source: Self::source,
             read_back: Self::read_back,
+            limits: Limits::default(),
             take: Self::take,
         }
     }
@@ -105,6 +107,7 @@ pub struct Slot<T> {
     is_argument: bool,
     source: fn(&mut SchemaGenerator) -> Source,
     read_back: fn(&Value) -> Result<(), String>,
+    limits: Limits,
     take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
 }
 
@@ -401,6 +404,20 @@ impl Inputs<'_> {
         self.problems.len() == before
     }
 
+    /// Whether an argument is within the limits inside of its type; notes where not.
+    fn is_within(
+        &mut self,
+        name: &str,
+        limits: &Limits,
+        source: fn(&mut SchemaGenerator) -> Source,
+        value: &Value,
+    ) -> bool {
+        let Some(Guide { schema, definitions }) = limits.get(source) else { return true };
+        let found = problems::limits(schema, definitions, value);
+        self.problems.extend(found.iter().map(|problem| problem.sentence(name)));
+        found.is_empty()
+    }
+
     /// Notes everything that is wrong with an argument that its type refused.
     #[cold]
     fn refused(
@@ -429,19 +446,56 @@ impl Inputs<'_> {
     }
 }
 
+/// The schema of a type, for looking for problems by it.
+#[derive(Debug)]
+struct Guide {
+    schema: JsonObject,
+    definitions: JsonObject,
+}
+
+impl Guide {
+    /// `None` if the schema says nothing.
+    fn new(
+        source: fn(&mut SchemaGenerator) -> Source,
+        mut transform: impl Transform + Copy,
+    ) -> Option<Self> {
+        let mut writer = Writer::new(Schemas::Draft2020_12, Direction::Input);
+        let Source::Argument { mut schema, .. } = source(&mut writer.generator) else {
+            return None;
+        };
+        transform.transform(&mut schema);
+        let definitions = writer.definitions(transform);
+        let schema = std::mem::take(schema.as_object_mut()?);
+        Some(Self { schema, definitions })
+    }
+}
+
+/// The limits that `#[schemars(..)]` wrote inside of an argument's type, which the type itself knows
+/// nothing of. Looked for once.
+#[derive(Debug, Default)]
+struct Limits(OnceLock<Option<Box<Guide>>>);
+
+impl Limits {
+    fn get(&self, source: fn(&mut SchemaGenerator) -> Source) -> Option<&Guide> {
+        let find = || {
+            let Guide { schema, definitions } = Guide::new(source, AsIs)?;
+            let (schema, definitions) = (Value::Object(schema), Value::Object(definitions));
+            if !problems::has_limits(&schema) && !problems::has_limits(&definitions) {
+                return None;
+            }
+            Guide::new(source, NumberLimits).map(Box::new)
+        };
+        self.0.get_or_init(find).as_deref()
+    }
+}
+
 fn every_problem(
     value: &Value,
     refusal: Refusal,
     source: fn(&mut SchemaGenerator) -> Source,
 ) -> Vec<Refusal> {
-    let mut writer = Writer::new(Schemas::Draft2020_12, Direction::Input);
-    let Source::Argument { mut schema, .. } = source(&mut writer.generator) else {
-        return vec![refusal];
-    };
-    Limits.transform(&mut schema);
-    let definitions = writer.definitions(Limits);
-    match schema.as_object() {
-        Some(schema) => problems::all(schema, &definitions, value, refusal),
+    match Guide::new(source, NumberLimits) {
+        Some(Guide { schema, definitions }) => problems::all(&schema, &definitions, value, refusal),
         None => vec![refusal],
     }
 }
@@ -473,7 +527,11 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
                 Some(T::deserialize(Reader(&Value::Null)).unwrap_or_else(|_| default()))
             }
             (Given::Value(value), _) => match T::deserialize(Reader(&value)) {
-                Ok(read) => inputs.passes(name, &settings.checks, &value).then_some(read),
+                Ok(read) => {
+                    let passed = inputs.passes(name, &settings.checks, &value);
+                    let within = inputs.is_within(name, &slot.limits, Self::source, &value);
+                    (passed && within).then_some(read)
+                }
                 Err(refusal) => {
                     inputs.refused(name, &settings.checks, &value, refusal, Self::source);
                     None

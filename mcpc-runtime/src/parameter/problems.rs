@@ -28,25 +28,57 @@ pub(super) fn all(
     refusal: Refusal,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
-    let mut search = Search {
-        definitions,
-        type_misses,
-        choosing: false,
-        path: Vec::new(),
-        steps: 0,
-        problems: 0,
-        patterns: HashMap::new(),
-    };
-    let mut found = search.schema(schema, value);
+    let mut found = Search::new(definitions, type_misses).schema(schema, value);
     // What no schema can say, a type says for itself.
     let is_news = match refusal.problem {
-        Problem::Wrong(_) => !found.iter().any(|found| found.overlaps(&refusal)),
+        Problem::Wrong(_) | Problem::Limit(_) => {
+            !found.iter().any(|found| found.overlaps(&refusal))
+        }
         Problem::Missing | Problem::Unknown(_) => found.is_empty(),
     };
     if is_news {
         found.push(refusal);
     }
     found
+}
+
+/// The limits in a schema that a value is out of, although its type took it.
+pub(super) fn limits(schema: &JsonObject, definitions: &JsonObject, value: &Value) -> Vec<Refusal> {
+    let mut found = Search::new(definitions, false).schema(schema, value);
+    // In all else a type has its reasons: another name of a field, a form of its own.
+    found.retain(|refusal| matches!(refusal.problem, Problem::Limit(_)));
+    found
+}
+
+/// Whether a schema has limits that do not just repeat what a type of Rust's is.
+pub(super) fn has_limits(schema: &Value) -> bool {
+    match schema {
+        Value::Object(schema) => is_limited(schema) || schema.values().any(has_limits),
+        Value::Array(schemas) => schemas.iter().any(has_limits),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn is_limited(schema: &JsonObject) -> bool {
+    let format = schema.get("format").and_then(Value::as_str);
+    let [low, high] = match format {
+        Some("int8") => [Some(i64::from(i8::MIN)), Some(i8::MAX.into())],
+        Some("int16") => [Some(i16::MIN.into()), Some(i16::MAX.into())],
+        Some("uint8") => [Some(0), Some(u8::MAX.into())],
+        Some("uint16") => [Some(0), Some(u16::MAX.into())],
+        Some("uint32" | "uint64" | "uint128" | "uint") => [Some(0), None],
+        _ => [None, None],
+    };
+    let is = |key: &str, value: Option<i64>| {
+        schema.get(key).is_none_or(|found| value.is_some_and(|value| *found == value))
+    };
+    let is_char = format == Some("char");
+    let has = |key: &&str| schema.contains_key(*key) && !is_char;
+    // Of as many items as the type has.
+    let is_fixed = schema.get("minItems") == schema.get("maxItems");
+    let others =
+        ["pattern", "minLength", "maxLength", "exclusiveMaximum", "minProperties", "maxProperties"];
+    !is("minimum", low) || !is("maximum", high) || !is_fixed || others.iter().any(has)
 }
 
 struct Search<'a> {
@@ -62,6 +94,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    fn new(definitions: &'a JsonObject, type_misses: bool) -> Self {
+        let (path, patterns) = Default::default();
+        let (steps, problems) = (0, 0);
+        Self { definitions, type_misses, choosing: false, path, steps, problems, patterns }
+    }
+
     fn at(&mut self, problem: Problem) -> Vec<Refusal> {
         self.problems += 1;
         vec![Refusal { path: self.path.clone(), problem }]
@@ -99,7 +137,7 @@ impl<'a> Search<'a> {
         let pattern = schema.get("pattern").and_then(Value::as_str);
         let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(value));
         for problem in Checks::read(schema, value).problems(value).chain(pattern) {
-            found.extend(self.wrong(problem));
+            found.extend(self.at(Problem::Limit(problem)));
         }
         match value {
             Value::Array(items) => found.extend(self.items(schema, items)),

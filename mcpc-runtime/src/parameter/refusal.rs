@@ -25,6 +25,8 @@ pub(super) enum Problem {
     Unknown(String),
     /// Something else was expected.
     Wrong(String),
+    /// It is of its type, but out of a limit.
+    Limit(String),
 }
 
 /// Why a value is refused.
@@ -88,7 +90,7 @@ impl Refusal {
         match &self.problem {
             Problem::Missing => format!("argument `{place}` is missing"),
             Problem::Unknown(known) => format!("unknown argument `{place}`{known}"),
-            Problem::Wrong(text) => format!("argument `{place}`: {text}"),
+            Problem::Wrong(text) | Problem::Limit(text) => format!("argument `{place}`: {text}"),
         }
     }
 }
