@@ -1,0 +1,199 @@
+//! A parameter as the attribute read it in the signature.
+
+use std::fmt;
+
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+
+use super::Source;
+use super::checks::{Checks, Pattern};
+use super::guide::Limits;
+use super::inputs::Inputs;
+use super::range::Range;
+use crate::schema::Writer;
+
+/// One parameter of a tool: what the attribute read in the signature.
+#[doc(hidden)]
+pub struct Slot<T> {
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) settings: Settings<T>,
+    pub(super) is_argument: bool,
+    pub(super) source: fn(&mut SchemaGenerator) -> Source,
+    pub(super) read_back: fn(&Value) -> Result<(), String>,
+    pub(super) limits: Limits,
+    pub(super) take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
+}
+
+/// What `#[arg(..)]` said about a parameter.
+#[doc(hidden)]
+pub struct Settings<T> {
+    pub(super) default: Option<fn() -> T>,
+    pub(super) default_json: Option<fn(T) -> Option<Value>>,
+    pub(super) example: Option<fn() -> Option<Value>>,
+    pub(super) checks: Checks,
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Settings<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("checks", &self.checks).finish_non_exhaustive()
+    }
+}
+
+impl<T> Default for Settings<T> {
+    fn default() -> Self {
+        Self { default: None, default_json: None, example: None, checks: Checks::default() }
+    }
+}
+
+impl<T> Settings<T> {
+    /// Nothing was said.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The argument may be left out, and is this value then.
+    #[must_use]
+    pub fn default_value(mut self, value: fn() -> T, json: fn(T) -> Option<Value>) -> Self {
+        self.default = Some(value);
+        self.default_json = Some(json);
+        self
+    }
+
+    /// What the argument may look like.
+    #[must_use]
+    pub fn example(mut self, example: fn() -> Option<Value>) -> Self {
+        self.example = Some(example);
+        self
+    }
+
+    /// The argument must be a number in `range`.
+    #[must_use]
+    pub fn range(mut self, range: Range) -> Self {
+        self.checks.range = Some(range);
+        self
+    }
+
+    /// The argument must be that long.
+    #[must_use]
+    pub fn length(mut self, length: Range) -> Self {
+        self.checks.length = Some(length);
+        self
+    }
+
+    /// Some part of the argument must match `pattern`.
+    #[must_use]
+    pub fn pattern(mut self, pattern: &'static str) -> Self {
+        self.checks.pattern = Some(Pattern::new(pattern));
+        self
+    }
+}
+
+impl<T> Slot<T> {
+    /// What a server has to know about the parameter.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description {
+            name: self.name,
+            description: self.description,
+            is_argument: self.is_argument,
+            source: self.source,
+            read_back: self.read_back,
+            has_default: self.settings.default.is_some(),
+            default: self
+                .settings
+                .default
+                .zip(self.settings.default_json)
+                .and_then(|(default, json)| json(default())),
+            example: self.settings.example.and_then(|example| example()),
+            checks: self.settings.checks.clone(),
+        }
+    }
+
+    /// Takes the value out of `inputs`, or notes there why it cannot.
+    pub fn take(&self, inputs: &mut Inputs<'_>) -> Option<T> {
+        (self.take)(self, inputs)
+    }
+}
+
+/// A parameter without its type.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Description {
+    pub(crate) name: &'static str,
+    description: &'static str,
+    pub(crate) is_argument: bool,
+    pub(crate) source: fn(&mut SchemaGenerator) -> Source,
+    read_back: fn(&Value) -> Result<(), String>,
+    has_default: bool,
+    /// The default for the schema, where its type can be written as JSON.
+    default: Option<Value>,
+    example: Option<Value>,
+    checks: Checks,
+}
+
+/// An argument as the input schema lists it.
+pub(crate) struct Property {
+    pub(crate) schema: Value,
+    pub(crate) required: bool,
+}
+
+impl Description {
+    /// The argument's property, given the schema and the optionality of its type.
+    ///
+    /// # Errors
+    ///
+    /// What `#[arg(..)]` says that cannot be.
+    pub(crate) fn property(
+        &self,
+        schema: Schema,
+        optional: bool,
+        writer: &Writer,
+    ) -> Result<Property, String> {
+        let mut schema = writer.finished(schema);
+        let object = schema.ensure_object();
+        object.shift_remove("title");
+        if !self.description.is_empty() {
+            object.insert("description".into(), self.description.into());
+        }
+        if optional || self.has_default {
+            writer.may_be_left_out(object);
+        }
+        self.checks.write(object)?;
+        // A type may write itself in a way that it does not read.
+        if let Some(default) = &self.default
+            && (self.read_back)(default).is_ok()
+        {
+            self.accepts("default", default)?;
+            object.insert("default".into(), default.clone());
+        }
+        if let Some(example) = &self.example {
+            (self.read_back)(example)
+                .map_err(|problem| format!("its `example` cannot be read back: {problem}"))?;
+            self.accepts("example", example)?;
+            object.insert("examples".into(), [example.clone()].as_slice().into());
+        }
+        Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
+    }
+
+    /// Whether something was said about a parameter that is no argument.
+    pub(crate) fn is_spoken_of(&self) -> bool {
+        let Self { has_default, example, checks, .. } = self;
+        *has_default || example.is_some() || !checks.is_empty()
+    }
+
+    /// Whether a value that stands in the attribute fits what else stands there.
+    fn accepts(&self, what: &str, value: &Value) -> Result<(), String> {
+        match self.checks.problems(value).next() {
+            None => Ok(()),
+            Some(problem) => Err(format!("its `{what}` does not fit: {problem}")),
+        }
+    }
+}
