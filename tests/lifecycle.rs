@@ -424,6 +424,25 @@ async fn a_client_that_never_says_a_word_is_no_error() {
     assert_eq!(wire.finish().await, [""; 0]);
 }
 
+#[mcpc::tool]
+async fn stubborn() {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_call_that_outlasts_the_grace_is_answered_with_an_error() {
+    let mut wire = Wire::connect(Server::new("stubborn").tools(tools![stubborn])).await;
+    wire.call(1, "stubborn", json!({})).await;
+    sleep(Duration::from_secs(3600)).await;
+    let started = Instant::now();
+    let rest = wire.finish().await;
+    assert_eq!(started.elapsed().as_secs(), 5, "the grace");
+    assert_eq!(rest.len(), 1);
+    let reply = support::parse(&rest[0]);
+    assert_eq!(text(&reply), "the server ended before `stubborn` did");
+    assert_eq!(reply["result"]["isError"], true);
+}
+
 /// Has half a minute, and says so when it is over.
 #[mcpc::background(timeout = "30s")]
 async fn hurry(seconds: u64, on_stop: String, updates: Sender) -> String {

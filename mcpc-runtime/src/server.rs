@@ -9,6 +9,7 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use crate::control;
 use crate::error::{Error, Result};
@@ -18,7 +19,9 @@ use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared};
 use crate::tool::{Definition, Kind, Tools};
-use crate::transport::{AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer};
+use crate::transport::{
+    AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer, quit_on_signal, stdio,
+};
 
 /// An MCP server made of tools.
 ///
@@ -204,9 +207,13 @@ impl Server {
         self
     }
 
-    /// Serves one client over stdin and stdout, until the input ends.
+    /// Serves one client over stdin and stdout, until the input ends or the process is asked to end
+    /// (SIGTERM, SIGINT, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
+    /// was said is written. Asked once more, the process ends at once.
     ///
-    /// Nothing else may be written to stdout meanwhile.
+    /// On Unix, stdout belongs to the protocol alone from here on: what the program prints goes to stderr,
+    /// and child processes get that as their stdout, and an empty stdin. Elsewhere nothing else may be
+    /// written to stdout.
     ///
     /// # Errors
     ///
@@ -228,7 +235,7 @@ impl Server {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Result {
-        serve_lines(self.0, Box::new(reader), Box::new(writer)).await
+        serve_io(self.0, Box::new(reader), Box::new(writer)).await
     }
 
     /// Serves one client over any transport of rmcp's.
@@ -271,37 +278,53 @@ fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
 
 fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
-        let (reader, writer) = rmcp::transport::stdio_pipes();
-        serve_lines(plan, Box::new(reader), Box::new(writer)).await
+        let shared = build(plan)?;
+        let (reader, writer) = stdio();
+        let quit = CancellationToken::new();
+        let _watch = quit_on_signal(quit.clone());
+        serve_lines(shared, reader, writer, quit).await
     })
 }
 
-fn serve_lines(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
-    serve(plan, move |end| {
-        let (lines, flush) = Lines::new(reader, writer, end);
-        (AnyTransport::Lines(lines), Some(flush))
-    })
+fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
+    Box::pin(
+        async move { serve_lines(build(plan)?, reader, writer, CancellationToken::new()).await },
+    )
 }
 
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
-    serve(plan, move |end| (AnyTransport::Wrapped(Wrapped::new(transport, end)), None))
+    Box::pin(async move {
+        let wrapped = |end| (AnyTransport::Wrapped(Wrapped::new(transport, end)), None);
+        serve(build(plan)?, wrapped).await
+    })
 }
 
-fn serve(
-    plan: Box<dyn Plan>,
-    transport: impl FnOnce(End) -> (AnyTransport, Option<Flush>) + Send + 'static,
-) -> Boxed<'static, Result> {
-    Box::pin(async move {
-        let shared = build(plan)?;
-        let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
-        let connection = Connection::new(shared);
-        let (transport, flush) = transport(End::new(log, connection.owner(), grace));
-        let served = serve_connection(connection, transport).await;
-        if let Some(flush) = flush {
-            flush.finish().await;
-        }
-        served
-    })
+async fn serve_lines(
+    shared: Arc<Shared>,
+    reader: Reader,
+    writer: Writer,
+    quit: CancellationToken,
+) -> Result {
+    let lines = |end| {
+        let (lines, flush) = Lines::new(reader, writer, end, quit);
+        (AnyTransport::Lines(lines), Some(flush))
+    };
+    serve(shared, lines).await
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    transport: impl FnOnce(End) -> (AnyTransport, Option<Flush>),
+) -> Result {
+    let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
+    let connection = Connection::new(shared);
+    let end = End::new(log, connection.owner(), grace, connection.ending());
+    let (transport, flush) = transport(end);
+    let served = serve_connection(connection, transport).await;
+    if let Some(flush) = flush {
+        flush.finish().await;
+    }
+    served
 }
 
 async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {

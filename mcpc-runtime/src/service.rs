@@ -16,6 +16,7 @@ use rmcp::model::{
 };
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
+use tokio_util::sync::CancellationToken;
 
 use crate::control::ticket;
 use crate::delivery::{Answer, Callbacks, Delivery, Open, Progress, Shown, Way, choose};
@@ -68,7 +69,12 @@ impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { tools: ToolService { shared, owner } }
+        Self { tools: ToolService { shared, owner, ending: CancellationToken::new() } }
+    }
+
+    /// Cancelled when the connection begins to end.
+    pub(crate) fn ending(&self) -> CancellationToken {
+        self.tools.ending.clone()
     }
 
     pub(crate) fn owner(&self) -> Owner {
@@ -131,6 +137,7 @@ impl Service<RoleServer> for Connection {
 struct ToolService {
     shared: Arc<Shared>,
     owner: Owner,
+    ending: CancellationToken,
 }
 
 impl ServerHandler for ToolService {
@@ -198,7 +205,7 @@ impl ToolService {
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, owner: self.owner, context };
                 let body = self.prepare(tool, arguments, None, call)?;
-                run(tool.about.name, body, context).await
+                self.run(tool.about.name, body, context).await
             }
             Kind::Background => {
                 let gate = context.extensions.get::<Gate>();
@@ -335,6 +342,31 @@ impl ToolService {
             .map_err(|problems| problems.join("\n"))
     }
 
+    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does the end of the
+    /// connection, when its grace is over.
+    async fn run(
+        &self,
+        name: &str,
+        body: Body,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, String> {
+        let outcome = tokio::select! {
+            biased;
+            outcome = AssertUnwindSafe(body).catch_unwind() => outcome,
+            // Also fires right before the reply is sent, but by then this has returned.
+            () = context.ct.cancelled() => return Err("cancelled".to_owned()),
+            () = self.over() => return Err(format!("the server ended before `{name}` did")),
+        };
+        let success = outcome.map_err(|panic: Box<dyn Any + Send>| panicked(name, &*panic))??;
+        Ok(success.into_reply())
+    }
+
+    /// Waits until the connection has begun to end and the grace is over.
+    async fn over(&self) {
+        self.ending.cancelled().await;
+        tokio::time::sleep(self.shared.times.grace).await;
+    }
+
     fn key(&self, ids: &Ids) -> Key {
         Key { owner: self.owner, task_id: Arc::from(&*ids.task_id) }
     }
@@ -349,20 +381,4 @@ fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
         merged.instructions = ours.instructions.clone();
     }
     merged
-}
-
-/// Runs a plain tool's body; a cancelled call drops it at its next await.
-async fn run(
-    name: &str,
-    body: Body,
-    context: &RequestContext<RoleServer>,
-) -> Result<CallToolResult, String> {
-    let outcome = tokio::select! {
-        biased;
-        outcome = AssertUnwindSafe(body).catch_unwind() => outcome,
-        // Also fires right before the reply is sent, but by then this has returned.
-        () = context.ct.cancelled() => return Err("cancelled".to_owned()),
-    };
-    let success = outcome.map_err(|panic: Box<dyn Any + Send>| panicked(name, &*panic))??;
-    Ok(success.into_reply())
 }

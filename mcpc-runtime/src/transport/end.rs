@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::log::{Front, Owner};
 
@@ -17,6 +18,8 @@ pub(crate) struct End {
     log: Arc<dyn Front>,
     owner: Owner,
     limit: Duration,
+    /// Cancelled when the end begins, for calls that run no task.
+    ending: CancellationToken,
     /// Set when the end was first waited for: then the tasks were asked to stop.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -28,16 +31,22 @@ impl fmt::Debug for End {
 }
 
 impl End {
-    pub(crate) fn new(log: Arc<dyn Front>, owner: Owner, grace: Duration) -> Self {
-        Self { log, owner, limit: grace + SLACK, deadline: None }
+    pub(crate) fn new(
+        log: Arc<dyn Front>,
+        owner: Owner,
+        grace: Duration,
+        ending: CancellationToken,
+    ) -> Self {
+        Self { log, owner, limit: grace + SLACK, ending, deadline: None }
     }
 
     /// Waits until every task has ended and every call is answered, but not for ever. Cancel safe. As a
     /// call that is yet unanswered may start another task, this is to be called again after its reply.
     pub(super) async fn reached(&mut self, answered: bool) {
-        let Self { log, owner, limit, deadline } = self;
+        let Self { log, owner, limit, ending, deadline } = self;
         let deadline = deadline.get_or_insert_with(|| {
             log.stop_all(*owner);
+            ending.cancel();
             Box::pin(sleep(*limit))
         });
         let settled = async {

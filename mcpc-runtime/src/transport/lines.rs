@@ -10,6 +10,7 @@ use rmcp::model::ClientJsonRpcMessage;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
 use super::{CLOSE_LIMIT, End};
@@ -31,6 +32,8 @@ pub(crate) struct Lines {
     /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
     /// something else to do.
     end: End,
+    /// Cancelled when the input is to be taken for ended.
+    quit: CancellationToken,
 }
 
 impl fmt::Debug for Lines {
@@ -40,13 +43,18 @@ impl fmt::Debug for Lines {
 }
 
 impl Lines {
-    /// Starts the writer. `end` is waited for when the input has ended.
-    pub(crate) fn new(reader: Reader, writer: Writer, end: End) -> (Self, Flush) {
+    /// Starts the writer. `end` is waited for when the input has ended, or `quit` is cancelled.
+    pub(crate) fn new(
+        reader: Reader,
+        writer: Writer,
+        end: End,
+        quit: CancellationToken,
+    ) -> (Self, Flush) {
         let outbox = Outbox::new(Form::Lines);
         let writer = tokio::spawn(write(writer, outbox.clone()));
         let flush = Flush { outbox: outbox.clone(), writer: Some(writer) };
         let gates = Gates::new(outbox.clone());
-        (Self { input: LineReader::new(reader), gates, outbox, end }, flush)
+        (Self { input: LineReader::new(reader), gates, outbox, end, quit }, flush)
     }
 
     /// The next message, or `None` at the end of the input.
@@ -83,8 +91,10 @@ impl Lines {
     /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         if !self.input.ended {
-            let outbox = self.outbox.clone();
+            let (outbox, quit) = (self.outbox.clone(), self.quit.clone());
             tokio::select! {
+                biased;
+                () = quit.cancelled() => self.input.ended = true,
                 message = self.next_message() => {
                     if message.is_some() {
                         return message;

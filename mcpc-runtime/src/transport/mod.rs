@@ -8,11 +8,15 @@ mod end;
 mod erased;
 mod gates;
 mod lines;
+mod signals;
+mod stdio;
 mod wrapped;
 
 pub(crate) use end::End;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
+pub(crate) use signals::quit_on_signal;
+pub(crate) use stdio::stdio;
 pub(crate) use wrapped::Wrapped;
 
 use std::convert::Infallible;

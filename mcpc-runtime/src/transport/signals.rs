@@ -1,0 +1,48 @@
+//! The signals that ask a process to end.
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Has `quit` cancelled when the process is asked to end (SIGTERM, SIGINT, Ctrl-C). Who asks once more wants
+/// it to end at once, and it does. Until the guard is dropped; from then on both are ignored.
+pub(crate) fn quit_on_signal(quit: CancellationToken) -> DropGuard {
+    let over = CancellationToken::new();
+    let watch = over.clone().run_until_cancelled_owned(async move {
+        let signal = signal().await;
+        tracing::info!(signal, "asked to end: no more calls are taken, and tasks are stopped");
+        quit.cancel();
+        let signal = self::signal().await;
+        tracing::warn!(signal, "asked once more: not waiting for tasks");
+        std::process::exit(128 + signal);
+    });
+    tokio::spawn(watch);
+    over.drop_guard()
+}
+
+/// The number of the next signal.
+#[cfg(unix)]
+async fn signal() -> i32 {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let listen = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
+    match (listen(SignalKind::terminate()), listen(SignalKind::interrupt())) {
+        (Ok((terminate, mut terminated)), Ok((interrupt, mut interrupted))) => tokio::select! {
+            _ = terminated.recv() => terminate,
+            _ = interrupted.recv() => interrupt,
+        },
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "signals end the process at once");
+            std::future::pending().await
+        }
+    }
+}
+
+/// The number of the next signal.
+#[cfg(not(unix))]
+async fn signal() -> i32 {
+    const INTERRUPT: i32 = 2;
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!(%error, "Ctrl-C ends the process at once");
+        std::future::pending().await
+    }
+    INTERRUPT
+}

@@ -1,0 +1,96 @@
+//! The process's stdin and stdout, kept for the protocol alone.
+//!
+//! On Unix the real ones move to descriptors of their own, which no child process inherits. In their
+//! place, stdout is stderr and stdin is empty: a `println!` in a tool, or in a C library, cannot break the
+//! stream, and a child process can neither read nor write it. Elsewhere they stay where they are.
+
+use super::{Reader, Writer};
+
+/// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
+#[cfg(not(unix))]
+pub(crate) fn stdio() -> (Reader, Writer) {
+    let (reader, writer) = rmcp::transport::stdio_pipes();
+    (Box::new(reader), Box::new(writer))
+}
+
+/// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
+#[cfg(unix)]
+pub(crate) fn stdio() -> (Reader, Writer) {
+    unix::stdio().unwrap_or_else(|error| {
+        tracing::warn!(%error, "stdout is not guarded: whatever else is written there breaks the stream");
+        let (reader, writer) = rmcp::transport::stdio_pipes();
+        (Box::new(reader), Box::new(writer))
+    })
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::os::unix::net::UnixStream as Socket;
+    use std::thread;
+
+    use tokio::net::UnixStream;
+
+    use super::{Reader, Writer};
+
+    pub(super) fn stdio() -> io::Result<(Reader, Writer)> {
+        let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
+        let pair: (Reader, Writer) = match is_pipe(&input)? && is_pipe(&output)? {
+            // Opens descriptors of its own where it can, which do not block.
+            true if cfg!(target_os = "linux") => {
+                let (reader, writer) = rmcp::transport::stdio_pipes();
+                (Box::new(reader), Box::new(writer))
+            }
+            _ => (reader(input)?, writer(output)?),
+        };
+        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+        rustix::stdio::dup2_stdout(io::stderr())?;
+        Ok(pair)
+    }
+
+    /// Another descriptor of the same file, which is closed in child processes.
+    fn duplicate(stream: impl AsFd) -> io::Result<OwnedFd> {
+        stream.as_fd().try_clone_to_owned()
+    }
+
+    fn is_pipe(descriptor: &OwnedFd) -> io::Result<bool> {
+        Ok(File::from(descriptor.try_clone()?).metadata()?.file_type().is_fifo())
+    }
+
+    /// A socket, which is what Node's clients start servers with, if this is one.
+    fn socket(descriptor: &OwnedFd) -> io::Result<Option<UnixStream>> {
+        let descriptor = descriptor.try_clone()?;
+        if !File::from(descriptor.try_clone()?).metadata()?.file_type().is_socket() {
+            return Ok(None);
+        }
+        let socket = Socket::from(descriptor);
+        socket.set_nonblocking(true)?;
+        UnixStream::from_std(socket).map(Some)
+    }
+
+    fn reader(descriptor: OwnedFd) -> io::Result<Reader> {
+        if let Some(socket) = socket(&descriptor)? {
+            return Ok(Box::new(socket));
+        }
+        // A thread of its own, as a read of a terminal that tokio waits for keeps the process from ending.
+        let (ours, mut theirs) = Socket::pair()?;
+        ours.set_nonblocking(true)?;
+        let copy = move || {
+            if let Err(error) = io::copy(&mut File::from(descriptor), &mut theirs) {
+                tracing::debug!(%error, "stdin cannot be read any more");
+            }
+        };
+        thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
+        Ok(Box::new(UnixStream::from_std(ours)?))
+    }
+
+    fn writer(descriptor: OwnedFd) -> io::Result<Writer> {
+        match socket(&descriptor)? {
+            Some(socket) => Ok(Box::new(socket)),
+            None => Ok(Box::new(tokio::fs::File::from_std(File::from(descriptor)))),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A server as a process: what it writes where, and how it ends.
+#![cfg(unix)]
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as Socket;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+    Lines,
+};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+
+/// The program of an example: cargo puts examples beside the folder of the tests.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    folder.join("examples").join(name)
+}
+
+struct Process {
+    child: Child,
+    input: Option<Box<dyn AsyncWrite + Unpin>>,
+    lines: Lines<BufReader<Box<dyn AsyncRead + Unpin>>>,
+}
+
+impl Process {
+    /// Over pipes, as most clients start a server.
+    async fn start() -> Self {
+        let mut command = Command::new(example("noisy"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child =
+            command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
+        let input = child.stdin.take().expect("piped");
+        let output = child.stdout.take().expect("piped");
+        Self::initialized(child, Box::new(input), Box::new(output)).await
+    }
+
+    /// Over sockets, as Node's clients do.
+    async fn start_on_sockets() -> Self {
+        let (input, their_input) = Socket::pair().expect("a pair");
+        let (output, their_output) = Socket::pair().expect("a pair");
+        let tokio = |socket: Socket| {
+            socket.set_nonblocking(true).expect("a socket");
+            UnixStream::from_std(socket).expect("a socket")
+        };
+        let mut command = Command::new(example("noisy"));
+        command.stdin(OwnedFd::from(their_input)).stdout(OwnedFd::from(their_output));
+        let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
+        drop(command);
+        Self::initialized(child, Box::new(tokio(input)), Box::new(tokio(output))).await
+    }
+
+    async fn initialized(
+        child: Child,
+        input: Box<dyn AsyncWrite + Unpin>,
+        output: Box<dyn AsyncRead + Unpin>,
+    ) -> Self {
+        let lines = BufReader::new(output).lines();
+        let mut process = Self { child, input: Some(input), lines };
+        let params = json!({
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        process.send("initialize", "init", params).await;
+        assert_eq!(process.value().await["id"], "init");
+        process
+    }
+
+    async fn send(&mut self, method: &str, id: &str, params: Value) {
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let input = self.input.as_mut().expect("open");
+        input.write_all(format!("{message}\n").as_bytes()).await.expect("it reads");
+        input.flush().await.expect("it reads");
+    }
+
+    async fn call(&mut self, id: &str, tool: &str, arguments: Value) {
+        self.send("tools/call", id, json!({"name": tool, "arguments": arguments})).await;
+    }
+
+    async fn value(&mut self) -> Value {
+        let line = self.try_line().await.expect("a line");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+
+    async fn try_line(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
+        line.expect("it says something").expect("UTF-8")
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(id).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the end; what it still said, its stderr, and how it ended.
+    async fn end(mut self) -> (Vec<Value>, String, ExitStatus) {
+        let mut rest = Vec::new();
+        while let Some(line) = self.try_line().await {
+            rest.push(serde_json::from_str(&line).expect("only the protocol"));
+        }
+        let mut errors = String::new();
+        let stderr = self.child.stderr.as_mut().expect("piped");
+        stderr.read_to_string(&mut errors).await.expect("UTF-8");
+        (rest, errors, self.child.wait().await.expect("it ends"))
+    }
+}
+
+async fn prints_without_harm(mut process: Process) {
+    process.call("1", "print", json!({"text": "{\"jsonrpc\":\"2.0\"}"})).await;
+    assert_eq!(process.value().await["result"]["content"][0]["text"], "17");
+    // A child that writes to its stdout, and reads all of its stdin.
+    process.call("2", "run", json!({"command": "echo from a child; wc -c"})).await;
+    assert_eq!(process.value().await["result"]["content"][0]["text"], "0");
+    process.call("3", "print", json!({"text": "the end"})).await;
+    assert_eq!(process.value().await["id"], "3");
+    process.input = None;
+    let (rest, errors, status) = process.end().await;
+    assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
+    let printed: Vec<&str> = errors.lines().map(str::trim).collect();
+    assert_eq!(printed, ["{\"jsonrpc\":\"2.0\"}", "from a child", "0", "the end"]);
+}
+
+#[tokio::test]
+async fn what_a_tool_prints_goes_to_stderr() {
+    prints_without_harm(Process::start().await).await;
+}
+
+#[tokio::test]
+async fn over_sockets_too() {
+    prints_without_harm(Process::start_on_sockets().await).await;
+}
+
+/// Neither pipes nor sockets: a session in a file.
+#[tokio::test]
+async fn from_a_file_to_a_file() {
+    let folder = std::env::temp_dir().join(format!("mcpc-stdio-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (session, replies) = (folder.join("session"), folder.join("replies"));
+    let call = json!({
+        "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+        "params": {"name": "print", "arguments": {"text": "printed"}},
+    });
+    let initialize = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    });
+    std::fs::write(&session, format!("{initialize}\n{call}\n")).expect("a file");
+    let mut command = Command::new(example("noisy"));
+    command.stdin(std::fs::File::open(&session).expect("the session"));
+    command.stdout(std::fs::File::create(&replies).expect("a file"));
+    let child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let output = child.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "printed\n");
+    let replies = std::fs::read_to_string(&replies).expect("the replies");
+    let replies: Vec<Value> =
+        replies.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let ids: Vec<&Value> = replies.iter().map(|reply| &reply["id"]).collect();
+    assert_eq!(ids, [&json!(1), &json!(2)]);
+    std::fs::remove_dir_all(folder).expect("it was made here");
+}
+
+async fn ends_in_order(signal: &str) {
+    let mut process = Process::start().await;
+    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    assert_eq!(process.value().await["id"], "task");
+    process.call("waiting", "work", json!({"seconds": 600})).await;
+    process.call("plain", "sleep", json!({"seconds": 600})).await;
+    process.call("print", "print", json!({"text": "ready"})).await;
+    assert_eq!(process.value().await["id"], "print");
+    let started = Instant::now();
+    process.signal(signal);
+    let (mut rest, errors, status) = process.end().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!((errors.as_str(), status.code()), ("ready\n", Some(0)));
+    rest.sort_by_key(|message| message["id"].to_string());
+    let said: Vec<(&str, &str)> = rest
+        .iter()
+        .map(|message| {
+            let text = message["result"]["content"][0]["text"].as_str().expect("a text");
+            (message["id"].as_str().expect("an id"), text)
+        })
+        .collect();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert_eq!(said[0].0, "MCPC_CALLBACK");
+    assert!(said[0].1.contains(r#""event":"complete""#) && said[0].1.contains("stopped in time"));
+    assert_eq!(said[1], ("plain", "the server ended before `sleep` did"));
+    assert_eq!(said[2], ("waiting", "stopped in time"));
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_in_order() {
+    ends_in_order("TERM").await;
+}
+
+#[tokio::test]
+async fn sigint_ends_it_in_order() {
+    ends_in_order("INT").await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut process = Process::start().await;
+    process.call("plain", "sleep", json!({"seconds": 600})).await;
+    process.call("print", "print", json!({"text": "ready"})).await;
+    assert_eq!(process.value().await["id"], "print");
+    process.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    process.signal("TERM");
+    let (_, _, status) = process.end().await;
+    assert_eq!(status.code(), Some(128 + 15));
+}
