@@ -30,10 +30,22 @@ pub(crate) fn implementation(
     definition: &TokenStream,
 ) -> TokenStream {
     let cfgs = function.cfgs();
+    let tool = implementation_of_tool(ident, name, definition);
     quote! {
         #function
         #handle
         #(#cfgs)*
+        #tool
+    }
+}
+
+/// What makes a type a tool.
+pub(crate) fn implementation_of_tool(
+    ident: &Ident,
+    name: &str,
+    definition: &TokenStream,
+) -> TokenStream {
+    quote! {
         #[automatically_derived]
         #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
         impl ::mcpc::__private::Tool for #ident {

@@ -3,15 +3,26 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Error, FnArg};
+use syn::{Error, FnArg, Item};
 
-use crate::expand::{handle, implementation};
+use crate::expand::{handle, implementation, implementation_of_tool};
 use crate::input::Function;
 
-/// An item that is no function: as it was.
+/// An item that is no function: as it was, but a type may be listed as if it were a tool.
 pub(crate) fn item(error: &Error, item: TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
-    quote!(#errors #item)
+    let ident = match syn::parse2::<Item>(item.clone()) {
+        Ok(Item::Struct(it)) if it.generics.params.is_empty() => Some(it.ident),
+        Ok(Item::Enum(it)) if it.generics.params.is_empty() => Some(it.ident),
+        _ => None,
+    };
+    let tool = ident.map(|ident| implementation_of_tool(&ident, "", &never()));
+    quote!(#errors #item #tool)
+}
+
+/// The definition of a tool that never runs.
+fn never() -> TokenStream {
+    quote!(::core::panic!("this tool was not compiled"))
 }
 
 /// A function with mistakes.
@@ -36,6 +47,5 @@ fn stub(function: &Function) -> TokenStream {
         function.signature.asyncness.get_or_insert_default();
     }
     let ident = &function.signature.ident;
-    let definition = quote!(::core::panic!("this tool was not compiled"));
-    implementation(ident, "", &function, &handle(ident, &function), &definition)
+    implementation(ident, "", &function, &handle(ident, &function), &never())
 }
