@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{Wire, text};
 
@@ -165,6 +166,24 @@ async fn lines_that_are_no_messages() {
         let reply = wire.value().await;
         assert_eq!((&reply["id"], &reply["error"]["code"]), (&id, &json!(code)), "{line}: {reply}");
     }
+    // What cannot be read as a whole still says who waits for an answer.
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{}{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    let surrogate =
+        r#"{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"\ud800"}}"#;
+    for (line, id) in [(deep.as_str(), json!(5)), (surrogate, json!("s"))] {
+        wire.send(line).await;
+        let reply = wire.value().await;
+        assert_eq!((&reply["id"], &reply["error"]["code"]), (&id, &json!(-32700)), "{reply}");
+    }
+    wire.input
+        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"\xff\"}\n")
+        .await
+        .expect("it reads");
+    assert_eq!(wire.value().await["error"]["code"], -32700);
     for ignored in [
         "",
         "   ",

@@ -286,13 +286,25 @@ fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
     serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))
 }
 
+/// The id of a line that cannot be read as a whole: nested too deep, or with text that is no Unicode.
+fn legible_id(line: &[u8]) -> Value {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        id: Value,
+    }
+    match serde_json::from_slice(line) {
+        Ok(Envelope { id: id @ (Value::String(_) | Value::Number(_)) }) => id,
+        Ok(_) | Err(_) => Value::Null,
+    }
+}
+
 #[cold]
 fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
     let value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(error) => {
             let message = format!("this line is no JSON: {error}");
-            return Some(Refusal { id: Value::Null, code: -32700, message });
+            return Some(Refusal { id: legible_id(line), code: -32700, message });
         }
     };
     let id = match value.get("id") {
