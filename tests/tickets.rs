@@ -111,6 +111,32 @@ async fn a_task_that_takes_longer_is_a_ticket() {
     assert_eq!(wire.value().await["result"]["content"], json!(content));
 }
 
+/// Says how far it is, again and again, and now and then something of note.
+#[mcpc::background(patience = "1s")]
+async fn steps(updates: Sender) {
+    for step in 1..=400 {
+        updates.progress(step, 400, format!("step {step}"));
+        if step % 100 == 0 {
+            updates.send(format!("{step} steps")).await;
+        }
+    }
+    sleep(Duration::from_secs(3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_latest_progress_is_news() {
+    let mut wire = Wire::connect(Server::new("steps").tools(tools![steps])).await;
+    let (_, id) = ticket(&mut wire, "steps", json!({})).await;
+    let (text, _) = check(&mut wire, &id, 0).await;
+    let (first, rest) = text.split_once('\n').expect("several lines");
+    assert_eq!(first, format!("Task `{id}` (`steps`) is running. New since the last check:"));
+    let lines: Vec<&str> = rest.lines().collect();
+    // The log keeps 16 KiB, and says what it dropped.
+    assert!(lines[0].ends_with("older updates are not kept any more)"), "{text}");
+    assert_eq!(lines[lines.len() - 2..], ["100 %: step 400", "\"400 steps\""], "{text}");
+    assert!(lines.len() <= 9, "{text}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_ended_task_is_readable_for_its_retention_and_no_longer() {
     let mut wire = Wire::connect(server()).await;

@@ -10,6 +10,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use crate::delivery::final_reply;
 use crate::log::{Event, Front, Key, Owner, Reader, Stop};
+use crate::message::ProgressUpdate;
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
 use crate::parameter::{Parameter, Range, Settings};
@@ -184,18 +185,26 @@ async fn last(reader: &dyn Reader) -> Option<(u64, Event)> {
     reader.after(0).await?.events.pop()
 }
 
-/// Writes updates as JSON, one a line.
+/// Writes updates, one a line. Of how far the task was, only the latest in a row is still news.
 fn write_updates(text: &mut String, updates: &[(u64, Event)], missed: u64) {
     if updates.is_empty() && missed == 0 {
         return;
     }
     text.push_str(" New since the last check:\n");
+    // Writing into a string cannot fail.
     if missed > 0 {
-        // Writing into a string cannot fail.
         let _ = writeln!(text, "({missed} older updates are not kept any more)");
     }
-    for (_, update) in updates {
-        text.push_str(update.result.as_str());
-        text.push('\n');
+    let mut updates = updates.iter().peekable();
+    while let Some((_, update)) = updates.next() {
+        let progress = ProgressUpdate::read(&update.result);
+        let next = updates.peek().and_then(|(_, next)| ProgressUpdate::read(&next.result));
+        let _ = match (progress, next) {
+            (Some(_), Some(_)) => Ok(()),
+            (Some(ProgressUpdate { status, progress }), None) => {
+                writeln!(text, "{progress} %: {status}")
+            }
+            (None, _) => writeln!(text, "{}", update.result.as_str()),
+        };
     }
 }

@@ -1,5 +1,7 @@
 //! The wire model: task messages, server events and protocol information.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -164,6 +166,23 @@ impl Json {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// What `Sender::progress` sends: how far a task is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProgressUpdate<'a> {
+    #[serde(borrow)]
+    pub(crate) status: Cow<'a, str>,
+    /// In percent.
+    pub(crate) progress: f64,
+}
+
+impl<'a> ProgressUpdate<'a> {
+    /// Reads an update, if it is one of these.
+    pub(crate) fn read(update: &'a Json) -> Option<Self> {
+        serde_json::from_str(update.as_str()).ok()
     }
 }
 

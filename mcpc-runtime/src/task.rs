@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::delivery::Delivery;
 use crate::log::{Event, Worker};
-use crate::message::{Json, TaskEvent};
+use crate::message::{Json, ProgressUpdate, TaskEvent};
 use crate::metadata::Ids;
 use crate::outbox::Room;
 use crate::output::{Body, Outcome};
@@ -348,7 +348,7 @@ impl Sender {
     /// everything is done.
     pub fn progress(&self, done: impl Quantity, total: impl Quantity, text: impl AsRef<str>) {
         let percent = percent(done.to_f64(), total.to_f64());
-        let progress = ProgressUpdate { status: text.as_ref(), progress: percent };
+        let progress = ProgressUpdate { status: text.as_ref().into(), progress: percent };
         match self.update(&progress) {
             Ok(event) => self.task.append_latest(event),
             Err(reason) => self.task.break_off(reason),
@@ -439,12 +439,6 @@ fn session_event<T: Serialize>(event: &str, data: &T) -> Result<(String, Json), 
         Ok(data) => Ok((event.to_owned(), data)),
         Err(error) => Err(format!("the event `{event}` cannot be written as JSON: {error}")),
     }
-}
-
-#[derive(Serialize)]
-struct ProgressUpdate<'a> {
-    status: &'a str,
-    progress: f64,
 }
 
 fn percent(done: f64, total: f64) -> f64 {

@@ -10,11 +10,11 @@ use rmcp::model::{
     CallToolResult, JsonRpcMessage, ProgressNotification, ProgressNotificationParam, ProgressToken,
     ServerJsonRpcMessage, ServerNotification,
 };
-use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
 use super::waiting::{ended_without_a_result, final_reply};
 use crate::log::{Event, Reader};
+use crate::message::ProgressUpdate;
 use crate::outbox::Gate;
 
 /// At most ten notifications a second; what comes faster is overtaken by what comes next.
@@ -46,14 +46,6 @@ struct Report {
     /// What `progress` is out of, once the task has said how far it is.
     total: Option<f64>,
     message: Option<String>,
-}
-
-/// What `Sender::progress` sends.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Percentage {
-    status: String,
-    progress: f64,
 }
 
 impl<'a> Progress<'a> {
@@ -124,14 +116,14 @@ impl Report {
 
     /// The report behind this one that says what an update does.
     fn after(&self, event: &Event) -> Self {
-        let json = event.result.as_str();
-        match serde_json::from_str::<Percentage>(json) {
-            Ok(Percentage { status, progress }) => {
+        match ProgressUpdate::read(&event.result) {
+            Some(ProgressUpdate { status, progress }) => {
                 let progress = cents(progress.max(self.next().progress));
-                let message = Some(status).filter(|status| !status.is_empty());
+                let message = Some(status.into_owned()).filter(|status| !status.is_empty());
                 Self { progress, total: Some(100.0), message }.within_total()
             }
-            Err(_) => {
+            None => {
+                let json = event.result.as_str();
                 // A string says itself; anything else is shown as JSON.
                 let text = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
                 Self { message: Some(shortened(text)), ..self.next() }
