@@ -3,19 +3,24 @@
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Has `quit` cancelled when the process is asked to end (SIGTERM, SIGINT, Ctrl-C). Who asks once more wants
-/// it to end at once, and it does. Until the guard is dropped; from then on both are ignored.
+/// it to end at once, and so does who asks after the guard was dropped.
 pub(crate) fn quit_on_signal(quit: CancellationToken) -> DropGuard {
-    let over = CancellationToken::new();
-    let watch = over.clone().run_until_cancelled_owned(async move {
-        let signal = signal().await;
-        tracing::info!(signal, "asked to end: no more calls are taken, and tasks are stopped");
-        quit.cancel();
-        let signal = self::signal().await;
-        tracing::warn!(signal, "asked once more: not waiting for tasks");
-        std::process::exit(128 + signal);
+    let served = CancellationToken::new();
+    let guard = served.clone().drop_guard();
+    tokio::spawn(async move {
+        let mut number = signal().await;
+        if !served.is_cancelled() {
+            tracing::info!(
+                signal = number,
+                "asked to end: no more calls are taken, and tasks are stopped"
+            );
+            quit.cancel();
+            number = signal().await;
+            tracing::warn!(signal = number, "asked once more: not waiting for anything");
+        }
+        std::process::exit(128 + number);
     });
-    tokio::spawn(watch);
-    over.drop_guard()
+    guard
 }
 
 /// The number of the next signal.
