@@ -142,6 +142,7 @@ async fn an_ended_task_is_readable_for_its_retention_and_no_longer() {
     let mut wire = Wire::connect(server()).await;
     let (text, id) = ticket(&mut wire, "nap", json!({})).await;
     assert!(text.starts_with("`nap` is still running after 2s"), "{text}");
+    assert!(text.contains("\"wait_seconds\": 50"), "a check may wait longer: {text}");
     sleep(Duration::from_secs(58 + 29)).await;
     wire.call("end", "check_task", json!({"task_id": id})).await;
     let reply = wire.value().await["result"].take();

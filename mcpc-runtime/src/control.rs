@@ -29,12 +29,19 @@ pub(crate) fn tools(log: &Arc<dyn Front>, patience: Duration) -> Vec<Definition>
 }
 
 /// What a client is told that will not wait any longer for a task.
-pub(crate) fn ticket(tool_name: &str, task_id: &str, waited: Duration) -> CallToolResult {
+///
+/// `longest` is how long a check may wait.
+pub(crate) fn ticket(
+    tool_name: &str,
+    task_id: &str,
+    waited: Duration,
+    longest: Duration,
+) -> CallToolResult {
     let text = format!(
         "`{tool_name}` is still running after {waited:?} and goes on as task `{task_id}`. Call \
          `{CHECK_TASK}` with {{\"task_id\": {task_id:?}, \"wait_seconds\": {}}} to wait for news of it or \
          for its result, or `{STOP_TASK}` to stop it.",
-        waited.as_secs(),
+        longest.as_secs(),
     );
     CallToolResult::success(vec![ContentBlock::text(text)])
 }

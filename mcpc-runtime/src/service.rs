@@ -278,7 +278,10 @@ impl ToolService {
             biased;
             answer = open.answer(&*reader) => match answer {
                 Answer::Reply(reply) => Ok(reply),
-                Answer::RanOut(waited) => Ok(ticket(tool.about.name, &key.task_id, waited)),
+                Answer::RanOut(waited) => {
+                    let longest = self.shared.times.patience.unwrap_or(waited);
+                    Ok(ticket(tool.about.name, &key.task_id, waited, longest))
+                }
             },
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
