@@ -476,6 +476,12 @@ async fn limits_inside_of_a_type_are_checked_too() {
     ] {
         assert_eq!(wire.ask("order", json!({ "order": order })).await, (expected.to_owned(), true));
     }
+    // However many are fine before the one that is not.
+    let mut parts = vec![json!({"quantity": 1}); 30_000];
+    parts.push(json!({"quantity": 0}));
+    let order = json!({"quantity": 1, "parts": parts});
+    let expected = "argument `order.parts[30000].quantity`: 0 is not in 1..=99".to_owned();
+    assert_eq!(wire.ask("order", json!({ "order": order })).await, (expected, true));
     // What the type takes beyond its schema, it takes.
     let order = json!({"quantity": 9, "code": null, "orders": [{"quantity": 1, "code": "a"}]});
     assert_eq!(wire.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));

@@ -8,7 +8,7 @@ use schemars::transform::Transform;
 use serde_json::Value;
 
 use super::refusal::Refusal;
-use super::{Source, problems};
+use super::{Source, keywords, problems};
 use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
 
 /// The schema of a type, for looking for problems by it.
@@ -57,7 +57,7 @@ impl Limits {
         let find = || {
             let Guide { schema, definitions } = Guide::new(source, AsIs)?;
             let (schema, definitions) = (Value::Object(schema), Value::Object(definitions));
-            if !problems::has_limits(&schema) && !problems::has_limits(&definitions) {
+            if !keywords::has_limits(&schema) && !keywords::has_limits(&definitions) {
                 return None;
             }
             Guide::new(source, NumberLimits).map(Box::new)

@@ -4,6 +4,7 @@ mod call;
 mod checks;
 mod guide;
 mod inputs;
+mod keywords;
 mod problems;
 mod range;
 mod reader;

@@ -1,7 +1,8 @@
 //! Every problem of a value that its type refused.
 //!
 //! A type says no at the first thing that it does not like. Its schema tells of all of them, so that a
-//! model can mend its call in one go. This runs for refused values only.
+//! model can mend its call in one go. This runs for refused values, and for those whose schema has limits of
+//! its own.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,15 +11,22 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::checks::{Checks, Pattern};
+use super::keywords::{
+    array, expected_one_of, expected_types, external_tag, known_entries, tags, types_of, values,
+    wrong_type, wrong_value,
+};
 use super::refusal::{Problem, Refusal, Step};
-use crate::words::{did_you_mean, kind, list, none_of};
+use crate::words::{did_you_mean, list, none_of};
 
 /// How many problems of one argument are looked for; a call lists fewer.
 const MOST: usize = 50;
 
-/// How many schemas are looked at for one argument: types that contain themselves in several ways
-/// make more than anybody waits for.
+/// How many schemas are looked at for an argument that is refused: types that contain themselves in several
+/// ways make more than anybody waits for.
 const STEPS: usize = 20_000;
+
+/// How many are looked at for one that its type took, which is checked to its end: a second's work.
+const STEPS_TO_THE_END: usize = 10_000_000;
 
 /// Everything that a schema has against a value that was refused for `refusal`.
 pub(super) fn all(
@@ -28,7 +36,7 @@ pub(super) fn all(
     refusal: Refusal,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
-    let mut found = Search::new(definitions, type_misses).schema(schema, value);
+    let mut found = Search::new(definitions, type_misses, STEPS).schema(schema, value);
     // What no schema can say, a type says for itself.
     let is_news = match refusal.problem {
         Problem::Wrong(_) | Problem::Limit(_) => {
@@ -44,41 +52,14 @@ pub(super) fn all(
 
 /// The limits in a schema that a value is out of, although its type took it.
 pub(super) fn limits(schema: &JsonObject, definitions: &JsonObject, value: &Value) -> Vec<Refusal> {
-    let mut found = Search::new(definitions, false).schema(schema, value);
+    let mut search = Search::new(definitions, false, STEPS_TO_THE_END);
+    let mut found = search.schema(schema, value);
+    if search.steps > STEPS_TO_THE_END {
+        found.push(Refusal::limit("it is too large to be checked"));
+    }
     // In all else a type has its reasons: another name of a field, a form of its own.
     found.retain(|refusal| matches!(refusal.problem, Problem::Limit(_)));
     found
-}
-
-/// Whether a schema has limits that do not just repeat what a type of Rust's is.
-pub(super) fn has_limits(schema: &Value) -> bool {
-    match schema {
-        Value::Object(schema) => is_limited(schema) || schema.values().any(has_limits),
-        Value::Array(schemas) => schemas.iter().any(has_limits),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn is_limited(schema: &JsonObject) -> bool {
-    let format = schema.get("format").and_then(Value::as_str);
-    let [low, high] = match format {
-        Some("int8") => [Some(i64::from(i8::MIN)), Some(i8::MAX.into())],
-        Some("int16") => [Some(i16::MIN.into()), Some(i16::MAX.into())],
-        Some("uint8") => [Some(0), Some(u8::MAX.into())],
-        Some("uint16") => [Some(0), Some(u16::MAX.into())],
-        Some("uint32" | "uint64" | "uint128" | "uint") => [Some(0), None],
-        _ => [None, None],
-    };
-    let is = |key: &str, value: Option<i64>| {
-        schema.get(key).is_none_or(|found| value.is_some_and(|value| *found == value))
-    };
-    let is_char = format == Some("char");
-    let has = |key: &&str| schema.contains_key(*key) && !is_char;
-    // Of as many items as the type has.
-    let is_fixed = schema.get("minItems") == schema.get("maxItems");
-    let others =
-        ["pattern", "minLength", "maxLength", "exclusiveMaximum", "minProperties", "maxProperties"];
-    !is("minimum", low) || !is("maximum", high) || !is_fixed || others.iter().any(has)
 }
 
 struct Search<'a> {
@@ -89,15 +70,23 @@ struct Search<'a> {
     choosing: bool,
     path: Vec<Step>,
     steps: usize,
+    most_steps: usize,
     problems: usize,
     patterns: HashMap<&'a str, Option<Pattern>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(definitions: &'a JsonObject, type_misses: bool) -> Self {
-        let (path, patterns) = Default::default();
-        let (steps, problems) = (0, 0);
-        Self { definitions, type_misses, choosing: false, path, steps, problems, patterns }
+    fn new(definitions: &'a JsonObject, type_misses: bool, most_steps: usize) -> Self {
+        Self {
+            definitions,
+            type_misses,
+            choosing: false,
+            path: Vec::new(),
+            steps: 0,
+            most_steps,
+            problems: 0,
+            patterns: HashMap::new(),
+        }
     }
 
     fn at(&mut self, problem: Problem) -> Vec<Refusal> {
@@ -111,7 +100,7 @@ impl<'a> Search<'a> {
 
     /// Whether this has gone on for long enough.
     fn is_over(&self) -> bool {
-        self.steps > STEPS || self.problems > MOST
+        self.steps > self.most_steps || self.problems > MOST
     }
 
     fn inside(&mut self, step: Step, look: impl FnOnce(&mut Self) -> Vec<Refusal>) -> Vec<Refusal> {
@@ -264,7 +253,7 @@ impl<'a> Search<'a> {
     /// enum's variant.
     fn is_meant(&mut self, schema: &'a JsonObject, value: &Value) -> bool {
         self.steps += 1;
-        if let Some(definition) = self.definition(schema).filter(|_| self.steps <= STEPS) {
+        if let Some(definition) = self.definition(schema).filter(|_| !self.is_over()) {
             return self.is_meant(definition, value);
         }
         let has_tags = value.as_object().is_none_or(|entries| {
@@ -332,115 +321,5 @@ impl<'a> Search<'a> {
     fn definition(&self, schema: &JsonObject) -> Option<&'a JsonObject> {
         let name = schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
         self.definitions.get(name)?.as_object()
-    }
-}
-
-fn array<'a>(schema: &'a JsonObject, key: &str) -> &'a [Value] {
-    schema.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// The types that a schema names.
-fn types_of(schema: &JsonObject) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The values that a schema lists.
-fn values(schema: &JsonObject) -> Vec<&Value> {
-    let listed = array(schema, "enum").iter();
-    schema.get("const").into_iter().chain(listed).collect()
-}
-
-/// How many entries of a value a schema has a property for.
-fn known_entries(schema: &JsonObject, value: &Value) -> usize {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let (Some(properties), Some(entries)) = (properties, value.as_object()) else { return 0 };
-    entries.keys().filter(|name| properties.contains_key(*name)).count()
-}
-
-/// The fields of an object that can only have one value: the tags of serde's enums.
-fn tags(schema: &JsonObject) -> impl Iterator<Item = (&str, &Value)> {
-    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    properties.filter_map(|(name, schema)| Some((name.as_str(), schema.get("const")?)))
-}
-
-/// The key of a variant that is an object of its own: `{"Name": ..}`.
-fn external_tag(schema: &JsonObject) -> Option<&str> {
-    let properties = schema.get("properties")?.as_object()?;
-    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    let name = properties.keys().next().filter(|_| closed && properties.len() == 1)?;
-    array(schema, "required").iter().any(|required| required == name).then_some(name)
-}
-
-/// Says so if a value is of no type that a schema allows.
-fn wrong_type(schema: &JsonObject, value: &Value) -> Option<String> {
-    let types = types_of(schema);
-    let fits = types.is_empty() || types.iter().any(|name| is_of_type(name, value));
-    (!fits).then(|| expected_types(&types, value))
-}
-
-/// Says so if a value is none of those that a schema lists.
-fn wrong_value(schema: &JsonObject, value: &Value) -> Option<String> {
-    let values = values(schema);
-    let fits = values.is_empty() || values.contains(&value);
-    (!fits).then(|| expected_one_of(&values, value))
-}
-
-fn expected_one_of(values: &[&Value], came: &Value) -> String {
-    let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
-    match came {
-        Value::String(text) if names.len() == values.len() => {
-            none_of("the string", text, names.iter().copied())
-        }
-        _ => {
-            let values: Vec<String> = values.iter().map(|value| in_code(value)).collect();
-            format!("expected one of {}, got {}", values.join(", "), kind(came))
-        }
-    }
-}
-
-fn in_code(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{text}`"),
-        other => format!("`{other}`"),
-    }
-}
-
-fn expected_types(types: &[&str], came: &Value) -> String {
-    // That `null` is allowed, too, helps nobody who sent something else.
-    let words: Vec<&str> =
-        types.iter().filter(|name| **name != "null").map(|name| type_in_words(name)).collect();
-    match words.as_slice() {
-        [] => format!("expected null, got {}", kind(came)),
-        words => format!("expected {}, got {}", words.join(" or "), kind(came)),
-    }
-}
-
-fn type_in_words(name: &str) -> &str {
-    match name {
-        "integer" => "a whole number",
-        "number" => "a number",
-        "string" => "a string",
-        "boolean" => "true or false",
-        "array" => "an array",
-        "object" => "an object",
-        other => other,
-    }
-}
-
-fn is_of_type(name: &str, value: &Value) -> bool {
-    match value {
-        Value::Null => name == "null",
-        Value::Bool(_) => name == "boolean",
-        Value::Number(number) => {
-            let is_whole = number.as_f64().is_some_and(|number| number.fract() == 0.0);
-            name == "number" || (name == "integer" && is_whole)
-        }
-        Value::String(_) => name == "string",
-        Value::Array(_) => name == "array",
-        Value::Object(_) => name == "object",
     }
 }

@@ -48,6 +48,11 @@ impl Refusal {
         Self::here(Problem::Wrong(text.into()))
     }
 
+    #[cold]
+    pub(super) fn limit(text: impl Into<String>) -> Self {
+        Self::here(Problem::Limit(text.into()))
+    }
+
     /// The same, seen from one step further out. Paths are short, and this is done for mistakes only.
     #[cold]
     pub(super) fn inside(mut self, step: Step) -> Self {

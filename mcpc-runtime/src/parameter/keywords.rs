@@ -1,0 +1,147 @@
+//! What a schema says, keyword by keyword, and what a value has to do with it.
+
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+use crate::words::{kind, none_of};
+
+/// Whether a schema has limits that do not just repeat what a type of Rust's is.
+pub(super) fn has_limits(schema: &Value) -> bool {
+    match schema {
+        Value::Object(schema) => is_limited(schema) || schema.values().any(has_limits),
+        Value::Array(schemas) => schemas.iter().any(has_limits),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn is_limited(schema: &JsonObject) -> bool {
+    let format = schema.get("format").and_then(Value::as_str);
+    let [low, high] = match format {
+        Some("int8") => [Some(i64::from(i8::MIN)), Some(i8::MAX.into())],
+        Some("int16") => [Some(i16::MIN.into()), Some(i16::MAX.into())],
+        Some("uint8") => [Some(0), Some(u8::MAX.into())],
+        Some("uint16") => [Some(0), Some(u16::MAX.into())],
+        Some("uint32" | "uint64" | "uint128" | "uint") => [Some(0), None],
+        _ => [None, None],
+    };
+    let is = |key: &str, value: Option<i64>| {
+        schema.get(key).is_none_or(|found| value.is_some_and(|value| *found == value))
+    };
+    let is_char = format == Some("char");
+    let has = |key: &&str| schema.contains_key(*key) && !is_char;
+    // Of as many items as the type has.
+    let is_fixed = schema.get("minItems") == schema.get("maxItems");
+    let others =
+        ["pattern", "minLength", "maxLength", "exclusiveMaximum", "minProperties", "maxProperties"];
+    !is("minimum", low) || !is("maximum", high) || !is_fixed || others.iter().any(has)
+}
+
+pub(super) fn array<'a>(schema: &'a JsonObject, key: &str) -> &'a [Value] {
+    schema.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The types that a schema names.
+pub(super) fn types_of(schema: &JsonObject) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The values that a schema lists.
+pub(super) fn values(schema: &JsonObject) -> Vec<&Value> {
+    let listed = array(schema, "enum").iter();
+    schema.get("const").into_iter().chain(listed).collect()
+}
+
+/// How many entries of a value a schema has a property for.
+pub(super) fn known_entries(schema: &JsonObject, value: &Value) -> usize {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let (Some(properties), Some(entries)) = (properties, value.as_object()) else { return 0 };
+    entries.keys().filter(|name| properties.contains_key(*name)).count()
+}
+
+/// The fields of an object that can only have one value: the tags of serde's enums.
+pub(super) fn tags(schema: &JsonObject) -> impl Iterator<Item = (&str, &Value)> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter_map(|(name, schema)| Some((name.as_str(), schema.get("const")?)))
+}
+
+/// The key of a variant that is an object of its own: `{"Name": ..}`.
+pub(super) fn external_tag(schema: &JsonObject) -> Option<&str> {
+    let properties = schema.get("properties")?.as_object()?;
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    let name = properties.keys().next().filter(|_| closed && properties.len() == 1)?;
+    array(schema, "required").iter().any(|required| required == name).then_some(name)
+}
+
+/// Says so if a value is of no type that a schema allows.
+pub(super) fn wrong_type(schema: &JsonObject, value: &Value) -> Option<String> {
+    let types = types_of(schema);
+    let fits = types.is_empty() || types.iter().any(|name| is_of_type(name, value));
+    (!fits).then(|| expected_types(&types, value))
+}
+
+/// Says so if a value is none of those that a schema lists.
+pub(super) fn wrong_value(schema: &JsonObject, value: &Value) -> Option<String> {
+    let values = values(schema);
+    let fits = values.is_empty() || values.contains(&value);
+    (!fits).then(|| expected_one_of(&values, value))
+}
+
+pub(super) fn expected_one_of(values: &[&Value], came: &Value) -> String {
+    let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
+    match came {
+        Value::String(text) if names.len() == values.len() => {
+            none_of("the string", text, names.iter().copied())
+        }
+        _ => {
+            let values: Vec<String> = values.iter().map(|value| in_code(value)).collect();
+            format!("expected one of {}, got {}", values.join(", "), kind(came))
+        }
+    }
+}
+
+fn in_code(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
+}
+
+pub(super) fn expected_types(types: &[&str], came: &Value) -> String {
+    // That `null` is allowed, too, helps nobody who sent something else.
+    let words: Vec<&str> =
+        types.iter().filter(|name| **name != "null").map(|name| type_in_words(name)).collect();
+    match words.as_slice() {
+        [] => format!("expected null, got {}", kind(came)),
+        words => format!("expected {}, got {}", words.join(" or "), kind(came)),
+    }
+}
+
+fn type_in_words(name: &str) -> &str {
+    match name {
+        "integer" => "a whole number",
+        "number" => "a number",
+        "string" => "a string",
+        "boolean" => "true or false",
+        "array" => "an array",
+        "object" => "an object",
+        other => other,
+    }
+}
+
+fn is_of_type(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => name == "null",
+        Value::Bool(_) => name == "boolean",
+        Value::Number(number) => {
+            let is_whole = number.as_f64().is_some_and(|number| number.fract() == 0.0);
+            name == "number" || (name == "integer" && is_whole)
+        }
+        Value::String(_) => name == "string",
+        Value::Array(_) => name == "array",
+        Value::Object(_) => name == "object",
+    }
+}
