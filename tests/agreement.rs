@@ -288,9 +288,7 @@ fn agree(tool: &str, valid: &Value) {
         let wire = Mutex::new(runtime.block_on(Wire::connect(server(schemas))));
         let schema = runtime.block_on(async {
             let mut wire = wire.lock().await;
-            wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-            let list = wire.value().await;
-            let tools = list["result"]["tools"].as_array().expect("a list").clone();
+            let tools = wire.list().await;
             let found = tools.into_iter().find(|listed| listed["name"] == tool);
             found.expect("the tool")["inputSchema"].clone()
         });

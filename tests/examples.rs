@@ -1,19 +1,15 @@
 //! Every example, run as a user would run it.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use mcpc::client::{Client, text};
 use serde_json::{Value, json};
+use support::example;
 use tokio::process::Command;
-
-/// The program of an example: cargo puts examples beside the folder of the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-    folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
-}
 
 async fn start(name: &str) -> Client {
     Client::spawn(Command::new(example(name))).await.expect("the example starts")

@@ -445,8 +445,7 @@ fn all() -> Tools {
 
 async fn listed(schemas: Schemas) -> Vec<Value> {
     let mut wire = Wire::connect(Server::new("schemas").schemas(schemas).tools(all())).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-    wire.value().await["result"]["tools"].as_array().expect("a list").clone()
+    wire.list().await
 }
 
 #[tokio::test]

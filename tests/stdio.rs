@@ -1,26 +1,21 @@
 //! A server as a process: what it writes where, and how it ends.
 #![cfg(unix)]
 
+mod support;
+
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use support::example;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
     Lines,
 };
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-
-/// The program of an example: cargo puts examples beside the folder of the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-    folder.join("examples").join(name)
-}
 
 struct Process {
     child: Child,

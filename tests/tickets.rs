@@ -222,9 +222,7 @@ async fn what_nobody_knows_and_what_makes_no_sense() {
 
 async fn names(server: Server) -> Vec<String> {
     let mut wire = Wire::connect(server).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-    let tools = wire.value().await["result"]["tools"].take();
-    let tools = tools.as_array().expect("a list");
+    let tools = wire.list().await;
     tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn kind(value: &Value) -> String {
 
 /// What a string is, spelled out if it is short.
 pub(crate) fn string_kind(text: &str) -> String {
-    match text.chars().nth(40) {
+    match head(text, 40) {
         None => format!("the string {}", Value::from(text)),
         Some(_) => "a string".to_owned(),
     }
@@ -71,8 +71,13 @@ pub(crate) fn none_of<'a>(
 
 /// A name, or the beginning of one that nobody wants to read.
 pub(crate) fn shown(name: &str) -> Cow<'_, str> {
-    match name.char_indices().nth(64) {
+    match head(name, 64) {
         None => name.into(),
-        Some((end, _)) => format!("{}..", &name[..end]).into(),
+        Some(head) => format!("{head}..").into(),
     }
+}
+
+/// The first characters of a text that has more than so many.
+pub(crate) fn head(text: &str, most: usize) -> Option<&str> {
+    text.char_indices().nth(most).map(|(end, _)| &text[..end])
 }

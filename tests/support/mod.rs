@@ -1,6 +1,7 @@
 //! A raw client: it writes lines and reads lines, and believes nothing.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mcpc::Server;
@@ -83,6 +84,12 @@ impl Wire {
         parse(&self.line().await)
     }
 
+    /// The tools as `tools/list` shows them.
+    pub(crate) async fn list(&mut self) -> Vec<Value> {
+        self.send(r#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#).await;
+        self.value().await["result"]["tools"].as_array().expect("a list").clone()
+    }
+
     /// Calls a tool and returns the text of its reply, and whether it is an error.
     pub(crate) async fn ask(&mut self, tool: &str, arguments: Value) -> (String, bool) {
         self.call("ask", tool, arguments).await;
@@ -120,6 +127,13 @@ impl Wire {
         self.server.await.expect("no panic").expect("no error");
         rest
     }
+}
+
+/// The program of an example: cargo puts examples beside the folder of the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 pub(crate) fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> String {

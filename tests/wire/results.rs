@@ -94,9 +94,8 @@ returning! {
 /// What a client gets of a tool, and the schema it was promised.
 async fn returned(tool: &str) -> (Value, Value) {
     let mut wire = Wire::connect(Server::new("results").tools(all())).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-    let list = wire.value().await["result"]["tools"].take();
-    let listed = list.as_array().expect("a list").iter().find(|listed| listed["name"] == tool);
+    let list = wire.list().await;
+    let listed = list.iter().find(|listed| listed["name"] == tool);
     let schema = listed.expect("the tool")["outputSchema"].clone();
     wire.call(2, tool, json!({})).await;
     (wire.value().await["result"].take(), schema)

@@ -62,8 +62,7 @@ async fn perhaps() -> Option<Status> {
 async fn listed() -> Vec<Value> {
     let server = Server::new("schemas").state(1u8).tools(tools![status, deploy, perhaps]);
     let mut wire = Wire::connect(server).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-    wire.value().await["result"]["tools"].as_array().expect("a list").clone()
+    wire.list().await
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use super::waiting::{ended_without_a_result, final_reply};
 use crate::log::{Event, Reader};
 use crate::message::ProgressUpdate;
 use crate::outbox::Gate;
+use crate::words::head;
 
 /// At most ten notifications a second; what comes faster is overtaken by what comes next.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -142,9 +143,9 @@ fn cents(number: f64) -> f64 {
 }
 
 fn shortened(text: String) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match head(&text, LONGEST) {
         None => text,
-        Some((end, _)) => format!("{}…", &text[..end]),
+        Some(head) => format!("{head}…"),
     }
 }
 

@@ -6,6 +6,7 @@ use regex_lite::Regex;
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
+use super::keywords::{array, is_of_type, types_of};
 use super::range::Range;
 use crate::words::kind;
 
@@ -38,6 +39,12 @@ impl Pattern {
     pub(super) fn is_match(&self, text: &str) -> bool {
         self.regex.as_ref().is_ok_and(|regex| regex.is_match(text))
     }
+
+    pub(super) fn refuse(&self, value: &Value) -> Option<String> {
+        let text = value.as_str()?;
+        (self.is_valid() && !self.is_match(text))
+            .then(|| format!("{} does not match the pattern `{}`", kind(value), self.text))
+    }
 }
 
 /// The keywords for the length of a value of each of JSON Schema's types that have one.
@@ -51,9 +58,8 @@ impl Checks {
     /// Everything that is wrong with a value. What is of another type is left to the type to refuse.
     pub(super) fn problems(&self, value: &Value) -> impl Iterator<Item = String> {
         let range = self.range.and_then(|range| range.refuse(value));
-        let length = self.length.zip(length(value));
-        let length = length.and_then(|(range, length)| {
-            let problem = range.refuse(&length.into())?;
+        let length = self.length.and_then(|range| {
+            let problem = range.refuse(&length(value)?.into())?;
             Some(format!("a length of {problem}"))
         });
         let pattern = self.pattern.as_ref().and_then(|pattern| pattern.refuse(value));
@@ -105,22 +111,10 @@ impl Checks {
 
     /// The checks that are written in a schema, but for its pattern.
     pub(super) fn read(schema: &JsonObject, value: &Value) -> Self {
-        let length = match value {
-            Value::String(_) => Range::read(schema, "minLength", "maxLength", ""),
-            Value::Array(_) => Range::read(schema, "minItems", "maxItems", ""),
-            Value::Object(_) => Range::read(schema, "minProperties", "maxProperties", ""),
-            Value::Null | Value::Bool(_) | Value::Number(_) => None,
-        };
+        let length = LENGTHS.into_iter().find(|(name, ..)| is_of_type(name, value));
+        let length = length.and_then(|(_, low, high)| Range::read(schema, low, high, ""));
         let range = Range::read(schema, "minimum", "maximum", "exclusiveMaximum");
         Self { range, length, pattern: None }
-    }
-}
-
-impl Pattern {
-    pub(super) fn refuse(&self, value: &Value) -> Option<String> {
-        let text = value.as_str()?;
-        (self.is_valid() && !self.is_match(text))
-            .then(|| format!("{} does not match the pattern `{}`", kind(value), self.text))
     }
 }
 
@@ -158,17 +152,9 @@ impl Types {
 }
 
 fn collect_types(schema: &JsonObject, types: &mut Vec<String>) {
-    let named = match schema.get("type") {
-        Some(Value::Array(several)) => several.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    types.extend(
-        named.iter().filter_map(Value::as_str).filter(|name| *name != "null").map(str::to_owned),
-    );
-    for key in ["anyOf", "oneOf"] {
-        let alternatives = schema.get(key).and_then(Value::as_array).into_iter().flatten();
-        for alternative in alternatives.filter_map(Value::as_object) {
+    types.extend(types_of(schema).into_iter().filter(|name| *name != "null").map(str::to_owned));
+    for alternative in array(schema, "anyOf").iter().chain(array(schema, "oneOf")) {
+        if let Value::Object(alternative) = alternative {
             collect_types(alternative, types);
         }
     }

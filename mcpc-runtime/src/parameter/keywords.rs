@@ -132,7 +132,7 @@ fn type_in_words(name: &str) -> &str {
     }
 }
 
-fn is_of_type(name: &str, value: &Value) -> bool {
+pub(super) fn is_of_type(name: &str, value: &Value) -> bool {
     match value {
         Value::Null => name == "null",
         Value::Bool(_) => name == "boolean",
