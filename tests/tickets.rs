@@ -61,7 +61,9 @@ async fn a_task_that_ends_in_time_is_the_reply() {
     let mut wire = Wire::connect(server()).await;
     let started = Instant::now();
     let reply = wire.ask("count", json!({"seconds": 49})).await;
-    assert_eq!(reply, ("counted to 49".to_owned(), false));
+    // What it sent before it ended is in the reply, too.
+    let expected = "Updates while it ran:\n{\"second\":20}\n{\"second\":40}\ncounted to 49";
+    assert_eq!(reply, (expected.to_owned(), false));
     assert_eq!(started.elapsed().as_secs(), 49);
 }
 
@@ -124,17 +126,46 @@ async fn steps(updates: Sender) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_latest_progress_is_news() {
+async fn of_the_progress_the_latest_is_a_state_and_drives_no_update_out() {
     let mut wire = Wire::connect(Server::new("steps").tools(tools![steps])).await;
     let (_, id) = ticket(&mut wire, "steps", json!({})).await;
+    let running = format!("Task `{id}` (`steps`) is running, 100 %: step 400.");
     let (text, _) = check(&mut wire, &id, 0).await;
-    let (first, rest) = text.split_once('\n').expect("several lines");
-    assert_eq!(first, format!("Task `{id}` (`steps`) is running. New since the last check:"));
-    let lines: Vec<&str> = rest.lines().collect();
-    // The log keeps 16 KiB, and says what it dropped.
-    assert!(lines[0].ends_with("older updates are not kept any more)"), "{text}");
-    assert_eq!(lines[lines.len() - 2..], ["100 %: step 400", "\"400 steps\""], "{text}");
-    assert!(lines.len() <= 9, "{text}");
+    let news = "New since the last check:\n100 steps\n200 steps\n300 steps\n400 steps\n";
+    assert_eq!(text, format!("{running} {news}"));
+    let (text, _) = check(&mut wire, &id, 0).await;
+    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+}
+
+/// Sends updates of 1,000 characters.
+#[mcpc::background(patience = "1s")]
+async fn chapters(number: usize, linger: bool, updates: Sender) -> &'static str {
+    for chapter in 0..number {
+        updates.send(format!("{chapter:01000}")).await;
+    }
+    if linger {
+        sleep(Duration::from_secs(3600)).await;
+    }
+    "the end"
+}
+
+/// A task's updates are kept up to 16 KiB, each counted with what it takes to hold it.
+#[tokio::test(start_paused = true)]
+async fn the_latest_updates_are_kept_within_bounds() {
+    let mut wire = Wire::connect(Server::new("chapters").tools(tools![chapters])).await;
+    for (number, missed) in [(15, None), (16, Some("(1 older update is not kept any more)"))] {
+        let (_, id) =
+            ticket(&mut wire, "chapters", json!({"number": number, "linger": true})).await;
+        let (text, _) = check(&mut wire, &id, 0).await;
+        let mut lines: Vec<&str> = text.lines().skip(1).collect();
+        let dropped = missed.inspect(|missed| assert_eq!(lines.remove(0), *missed)).is_some();
+        let kept = usize::from(dropped)..number;
+        assert_eq!(lines, kept.map(|chapter| format!("{chapter:01000}")).collect::<Vec<_>>());
+    }
+    let (text, _) = wire.ask("chapters", json!({"number": 20, "linger": false})).await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["Updates while it ran:", "(5 older updates are not kept any more)"]);
+    assert_eq!((lines.len(), lines[lines.len() - 1]), (2 + 15 + 1, "the end"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,7 +206,8 @@ async fn a_task_can_be_stopped() {
     assert_eq!((text, is_error), (expected, false));
     check(&mut wire, &id, 0).await;
     let (text, is_error) = check(&mut wire, &id, 50).await;
-    assert_eq!((text, is_error), (format!("Task `{id}` (`count`) failed. The error:"), true));
+    let expected = format!("Task `{id}` (`count`) was stopped. The error:\nstopped at 51");
+    assert_eq!((text, is_error), (expected, true));
     let (text, is_error) = wire.ask("stop_task", json!({"task_id": id})).await;
     let expected = format!("Task `{id}` has ended already; `check_task` says how.");
     assert_eq!((text, is_error), (expected, false));
@@ -191,7 +223,8 @@ async fn a_task_of_an_mcpc_client_can_be_checked_and_stopped_too() {
     let end = wire.message().await;
     assert_eq!((&end["event"], &end["result"]), (&json!("failed"), &json!("stopped at 1")));
     let (text, is_error) = check(&mut wire, "t", 0).await;
-    assert_eq!((text.as_str(), is_error), ("Task `t` (`count`) failed. The error:", true));
+    let expected = "Task `t` (`count`) was stopped. The error:\nstopped at 1";
+    assert_eq!((text.as_str(), is_error), (expected, true));
     // The id of an ended task may be taken again.
     wire.start("t", "count", json!({"seconds": 1})).await;
     assert_eq!(wire.task().await[1], ("complete".to_owned(), json!("counted to 1")));
@@ -237,7 +270,7 @@ async fn the_control_tools_are_there_where_they_are_of_use() {
 async fn without_them_a_call_waits_for_its_task() {
     let mut wire = Wire::connect(server().control_tools(false)).await;
     let reply = wire.ask("count", json!({"seconds": 59})).await;
-    assert_eq!(reply, ("counted to 59".to_owned(), false));
+    assert!(reply.0.ends_with("\ncounted to 59"), "{}", reply.0);
     let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
     assert_eq!(text, "unknown tool `check_task`; known are `count`, `nap`, `add`");
 }

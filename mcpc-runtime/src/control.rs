@@ -2,15 +2,13 @@
 //!
 //! They are plain tools like any other, but for that they are made here and know the task log.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use crate::delivery::final_reply;
-use crate::log::{Event, Front, Key, Owner, Reader, Stop};
-use crate::message::ProgressUpdate;
+use crate::delivery::{in_words, result, write_updates};
+use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Standing, Stop};
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
 use crate::parameter::{Parameter, Range, Settings};
@@ -88,15 +86,15 @@ const HINTS: Hints =
 
 fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
     let times = Times { patience: None, timeout: None, retention: None };
-    About { kind: Kind::Plain, name, title: None, description, hints, times, place: "mcpc" }
+    About { kind: Kind::Control, name, title: None, description, hints, times, place: "mcpc" }
 }
 
 fn check(log: Arc<dyn Front>, owner: Owner, task_id: String, wait: Duration) -> Body {
     Box::pin(async move {
         let key = Key { owner, task_id: task_id.as_str().into() };
         let reader = log.reader(&key).ok_or_else(|| unknown(&task_id))?;
-        let news = News::since(&*reader, reader.shown(), wait).await;
-        Ok(Success::of(news.reply(&task_id, &*reader)))
+        let news = News::read(&*reader, wait).await;
+        Ok(Success::of(news.reply(&task_id, reader.tool_name())))
     })
 }
 
@@ -116,102 +114,70 @@ fn stop(log: Arc<dyn Front>, owner: Owner, task_id: String) -> Body {
     })
 }
 
-/// The same for an id of somebody else's as for one that never was.
-fn unknown(task_id: &str) -> String {
+/// What is said about an id that nothing is known of: the same for somebody else's as for one that never
+/// was.
+pub(crate) fn unknown(task_id: &str) -> String {
     format!("no task `{task_id}` is known; an ended one is forgotten after a while")
 }
 
 /// What is new about a task.
-enum News {
-    /// What it sent, and how many events before that the log had to drop.
-    Updates {
-        updates: Vec<(u64, Event)>,
-        missed: u64,
-    },
-    /// It has ended; what it sent before.
-    Ended {
-        updates: Vec<(u64, Event)>,
-        missed: u64,
-        end: (u64, Event),
-    },
-    Nothing,
+struct News {
+    updates: Vec<Event>,
+    /// How many updates before these the log had to drop.
+    missed: u64,
+    /// How far the task is.
+    progress: Option<Event>,
+    /// Whether any of that is new.
+    is_new: bool,
+    /// How the task ended, which is news whenever it is asked for.
+    end: Option<Event>,
 }
 
 impl News {
-    /// Reads what came after an event, and waits for something if there is nothing. An end is news
-    /// whenever it is asked for. Cancel safe.
-    async fn since(reader: &dyn Reader, after: u64, wait: Duration) -> Self {
-        let Ok(page) = tokio::time::timeout(wait, reader.after(after)).await else {
-            return Self::Nothing;
-        };
-        let (mut updates, missed) = match page {
-            Some(page) => (page.events, page.missed),
-            // It ended, and that was shown before.
-            None => (last(reader).await.into_iter().collect(), 0),
-        };
-        match updates.pop_if(|(_, last)| last.event.is_terminal()) {
-            Some(end) => Self::Ended { updates, missed, end },
-            None => Self::Updates { updates, missed },
+    /// Reads what was not shown yet, waits for something if there is nothing, and notes that it is shown.
+    /// Cancel safe.
+    async fn read(reader: &dyn Reader, wait: Duration) -> Self {
+        let page = tokio::time::timeout(wait, reader.after(reader.shown())).await;
+        let Standing { progress, end, .. } = reader.standing().await;
+        match page {
+            Ok(Some(Page { mut events, missed, next })) => {
+                reader.show(next);
+                let end = events.pop_if(|last| last.kind.is_terminal());
+                Self { updates: events, missed, progress, is_new: true, end }
+            }
+            Ok(None) => Self { updates: Vec::new(), missed: 0, progress, is_new: false, end },
+            Err(_) => Self { updates: Vec::new(), missed: 0, progress, is_new: false, end: None },
         }
     }
 
-    /// Tells it, and notes that it was told.
-    fn reply(self, task_id: &str, reader: &dyn Reader) -> CallToolResult {
-        let task = format!("Task `{task_id}` (`{}`)", reader.tool_name());
-        match self {
-            Self::Nothing => {
-                let text = format!("{task} is running. There is nothing new since the last check.");
-                CallToolResult::success(vec![ContentBlock::text(text)])
-            }
-            Self::Updates { updates, missed } => {
-                if let Some((last, _)) = updates.last() {
-                    reader.show(*last);
-                }
-                let mut text = format!("{task} is running.");
-                write_updates(&mut text, &updates, missed);
-                CallToolResult::success(vec![ContentBlock::text(text)])
-            }
-            Self::Ended { updates, missed, end: (last, end) } => {
-                reader.show(last);
-                let mut reply = final_reply(end);
-                let failed = reply.is_error == Some(true);
-                let mut text = format!("{task} {}.", if failed { "failed" } else { "is complete" });
-                write_updates(&mut text, &updates, missed);
-                if !reply.content.is_empty() {
-                    text.push_str(if failed { " The error:" } else { " The result:" });
-                }
-                reply.content.insert(0, ContentBlock::text(text));
-                reply
-            }
+    fn reply(self, task_id: &str, tool_name: &str) -> CallToolResult {
+        let mut text = format!("Task `{task_id}` (`{tool_name}`) ");
+        match self.end.as_ref().map(|end| end.kind) {
+            Some(EventKind::Complete) => text.push_str("is complete"),
+            Some(EventKind::Stopped) => text.push_str("was stopped"),
+            Some(_) => text.push_str("failed"),
+            None => text.push_str("is running"),
         }
-    }
-}
-
-/// The last event of a task that has ended.
-async fn last(reader: &dyn Reader) -> Option<(u64, Event)> {
-    reader.after(0).await?.events.pop()
-}
-
-/// Writes updates, one a line. Of how far the task was, only the latest in a row is still news.
-fn write_updates(text: &mut String, updates: &[(u64, Event)], missed: u64) {
-    if updates.is_empty() && missed == 0 {
-        return;
-    }
-    text.push_str(" New since the last check:\n");
-    // Writing into a string cannot fail.
-    if missed > 0 {
-        let _ = writeln!(text, "({missed} older updates are not kept any more)");
-    }
-    let mut updates = updates.iter().peekable();
-    while let Some((_, update)) = updates.next() {
-        let progress = ProgressUpdate::read(&update.result);
-        let next = updates.peek().and_then(|(_, next)| ProgressUpdate::read(&next.result));
-        let _ = match (progress, next) {
-            (Some(_), Some(_)) => Ok(()),
-            (Some(ProgressUpdate { status, progress }), None) => {
-                writeln!(text, "{progress} %: {status}")
-            }
-            (None, _) => writeln!(text, "{}", update.result.as_str()),
+        if let (None, Some(progress)) = (&self.end, &self.progress) {
+            text.push_str(", ");
+            text.push_str(&in_words(progress));
+        }
+        text.push('.');
+        if self.missed > 0 || self.updates.iter().any(|event| event.kind == EventKind::Update) {
+            text.push_str(" New since the last check:\n");
+            write_updates(&mut text, &self.updates, self.missed);
+        } else if !self.is_new && self.end.is_none() {
+            text.push_str(" There is nothing new since the last check.");
+        }
+        let Some(end) = self.end else {
+            return CallToolResult::success(vec![ContentBlock::text(text)]);
         };
+        let mut reply = result(end);
+        if !reply.content.is_empty() {
+            let failed = reply.is_error == Some(true);
+            text.push_str(if failed { " The error:" } else { " The result:" });
+        }
+        reply.content.insert(0, ContentBlock::text(text));
+        reply
     }
 }

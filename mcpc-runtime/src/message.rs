@@ -213,7 +213,7 @@ impl Envelope<'_> {
 }
 
 /// `json` as a value that is written as it stands.
-fn raw(json: &Json) -> &RawValue {
+pub(crate) fn raw(json: &Json) -> &RawValue {
     serde_json::from_str(json.as_str()).expect("what serde_json wrote is JSON")
 }
 

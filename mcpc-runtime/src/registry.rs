@@ -13,12 +13,14 @@ use crate::words::{did_you_mean, shown};
 pub(crate) struct Registry {
     tools: Vec<Definition>,
     by_name: HashMap<&'static str, usize>,
-    /// What `tools/list` answers, written once.
+    /// What `tools/list` answers, written once; the control tools come last.
     listed: Vec<rmcp::model::Tool>,
+    /// How many of these are control tools.
+    controls: usize,
 }
 
 impl Registry {
-    /// Checks that the tools go together and that `states` has what they take.
+    /// Checks that the tools go together and that `states` has what they take. Control tools are last.
     pub(crate) fn new(tools: Vec<Definition>, states: &States, schemas: Schemas) -> Result<Self> {
         let mut by_name = HashMap::with_capacity(tools.len());
         for (index, tool) in tools.iter().enumerate() {
@@ -32,7 +34,8 @@ impl Registry {
             }
         }
         let listed = tools.iter().map(|tool| tool.list(states, schemas)).collect::<Result<_>>()?;
-        Ok(Self { tools, by_name, listed })
+        let controls = tools.iter().filter(|tool| tool.about.kind == Kind::Control).count();
+        Ok(Self { tools, by_name, listed, controls })
     }
 
     /// Logs what a model will miss.
@@ -66,5 +69,15 @@ impl Registry {
     /// Every tool, as a client sees it, in the order of registration.
     pub(crate) fn list(&self) -> &[rmcp::model::Tool] {
         &self.listed
+    }
+
+    /// The same without the control tools.
+    pub(crate) fn list_without_control(&self) -> &[rmcp::model::Tool] {
+        &self.listed[..self.listed.len() - self.controls]
+    }
+
+    /// Whether any tool runs as a task.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tools.iter().any(|tool| tool.about.kind == Kind::Background)
     }
 }

@@ -17,7 +17,7 @@ use crate::log::{Boxed, Front, Limits, MemoryLog};
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
-use crate::service::{Connection, ServerTimes, Shared};
+use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
     AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer, quit_on_signal, stdio,
@@ -254,8 +254,9 @@ impl Server {
 
 fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
     let parts = *plan.into_parts();
-    let Parts { config, mut tools, states, grace, retention, heartbeat, schemas, inner, .. } =
-        parts;
+    let Parts {
+        mut config, mut tools, states, grace, retention, heartbeat, schemas, inner, ..
+    } = parts;
     let log: Arc<dyn Front> = Arc::new(MemoryLog::new(Limits {
         tasks: parts.max_tasks,
         bytes_per_task: BYTES_PER_TASK,
@@ -263,6 +264,9 @@ fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
         ended_bytes: ENDED_BYTES,
     }));
     let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
+    if has_tasks {
+        add_tasks(&mut config.capabilities);
+    }
     let patience = (parts.control_tools && has_tasks).then_some(parts.patience);
     if let Some(patience) = patience {
         tools.extend(control::tools(&log, patience));

@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::delivery::Delivery;
-use crate::log::{Event, Worker};
-use crate::message::{Json, ProgressUpdate, TaskEvent};
+use crate::log::{Event, EventKind, Worker};
+use crate::message::{Json, ProgressUpdate};
 use crate::metadata::Ids;
 use crate::outbox::Room;
 use crate::output::{Body, Outcome};
@@ -39,6 +39,8 @@ struct Progression {
     deferred: Option<Event>,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
     broken: Option<String>,
+    /// The task was asked to stop because it took too long.
+    timed_out: bool,
 }
 
 impl Task {
@@ -104,17 +106,15 @@ impl Task {
 
     /// Sends an event of the session, in order with the task's own.
     async fn emit(&self, event: &str, data: &Json) {
-        match &self.delivery {
-            Delivery::Callbacks(callbacks) => {
-                let event = callbacks.server_event(event, data);
-                let room = callbacks.server_event_room(&event).await;
-                let mut progression = self.progression();
-                self.log_deferred(&mut progression);
-                if progression.worker.is_some() {
-                    callbacks.push_server_event(&event, room);
-                }
-            }
-            Delivery::Log => {}
+        let Some(event) = self.delivery.server_event(event, data) else {
+            // A body that only ever emits must let others have their turn, here as there.
+            return tokio::task::coop::consume_budget().await;
+        };
+        let room = event.room().await;
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        if progression.worker.is_some() {
+            event.push(room);
         }
     }
 
@@ -124,9 +124,9 @@ impl Task {
         self.attention.notify_one();
     }
 
-    /// Waits until the task was asked to stop and its grace is over, and says why it was. A timeout is
-    /// such a request, too.
-    async fn overdue(&self, Times { grace, timeout }: Times) -> String {
+    /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
+    /// is such a request, too.
+    async fn overdue(&self, Times { grace, timeout }: Times) -> Event {
         let stopped = self.stop.cancelled();
         let reason = match timeout {
             None => {
@@ -136,13 +136,32 @@ impl Task {
             Some(timeout) => match tokio::time::timeout(timeout, stopped).await {
                 Ok(()) => "stopped".to_owned(),
                 Err(_) => {
+                    self.progression().timed_out = true;
                     self.stop.cancel();
                     format!("timed out after {timeout:?}")
                 }
             },
         };
         tokio::time::sleep(grace).await;
-        reason
+        self.gave_up(&reason)
+    }
+
+    /// The terminal event of a body that returned.
+    fn terminal(&self, outcome: Outcome) -> Event {
+        match outcome {
+            Ok(success) => {
+                let (result, content) = success.into_parts();
+                Event { kind: EventKind::Complete, result, content }
+            }
+            Err(error) => self.gave_up(&error),
+        }
+    }
+
+    /// The terminal event of a task that has no result, which is what stopping it comes to.
+    fn gave_up(&self, reason: &str) -> Event {
+        let was_stopped = self.stop.is_cancelled() && !self.progression().timed_out;
+        let kind = if was_stopped { EventKind::Stopped } else { EventKind::Failed };
+        Event { kind, ..failed(reason) }
     }
 
     /// Does what clones of the sender left to do; returns with the reason once one says that the task
@@ -197,7 +216,7 @@ impl NewTask {
     ) -> Self {
         let stop = worker.stopped().clone();
         let worker = Some(worker);
-        let progression = Progression { worker, deferred: None, broken: None };
+        let progression = Progression { worker, deferred: None, broken: None, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -239,10 +258,10 @@ impl Runner {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
                 // and starve the timer that is to stop it.
-                reason = tokio::task::coop::unconstrained(task.overdue(times)) => failed(&reason),
+                end = tokio::task::coop::unconstrained(task.overdue(times)) => end,
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
-                    Ok(outcome) => terminal(outcome),
+                    Ok(outcome) => task.terminal(outcome),
                     Err(panic) => failed(&panicked(task.tool_name, &*panic)),
                 },
             }
@@ -262,18 +281,8 @@ impl Drop for Runner {
     }
 }
 
-fn terminal(outcome: Outcome) -> Event {
-    match outcome {
-        Ok(success) => {
-            let (result, content) = success.into_parts();
-            Event { event: TaskEvent::Complete, result, content }
-        }
-        Err(error) => failed(&error),
-    }
-}
-
 fn failed(reason: &str) -> Event {
-    Event { event: TaskEvent::Failed, result: Json::text(reason), content: None }
+    Event { kind: EventKind::Failed, result: Json::text(reason), content: None }
 }
 
 /// What to say about a tool that panicked.
@@ -350,7 +359,9 @@ impl Sender {
         let percent = percent(done.to_f64(), total.to_f64());
         let progress = ProgressUpdate { status: text.as_ref().into(), progress: percent };
         match self.update(&progress) {
-            Ok(event) => self.task.append_latest(event),
+            Ok(event) => {
+                self.task.append_latest(Event { kind: EventKind::Progress, ..event });
+            }
             Err(reason) => self.task.break_off(reason),
         }
     }
@@ -358,7 +369,9 @@ impl Sender {
     /// Sends a server event, which belongs to the session rather than to this task: `event` is its
     /// name, `data` what it carries. Waits while the client is slow.
     ///
-    /// Only an MCPC client hears of it.
+    /// An MCPC client gets it as such. Any other gets a logging notification of level `info` whose `data`
+    /// holds `event` and `data`, if it wants these: up to MCP 2025-11-25 unless it set a higher level, later
+    /// if the call asked for such a level.
     ///
     /// # Cancel safety
     ///
@@ -415,7 +428,7 @@ impl Sender {
 
     fn update<T: Serialize>(&self, value: &T) -> Result<Event, String> {
         match Json::new(value) {
-            Ok(result) => Ok(Event { event: TaskEvent::Update, result, content: None }),
+            Ok(result) => Ok(Event::update(result)),
             Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
         }
     }

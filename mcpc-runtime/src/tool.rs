@@ -33,7 +33,7 @@ pub trait Tool {
     const LISTED: Listed = Listed { name: Self::NAME, definition: Self::definition, place: 0 };
 }
 
-/// Whether a tool answers when it is done, or runs on as a task.
+/// What a call of a tool comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Kind {
@@ -41,6 +41,8 @@ pub enum Kind {
     Plain,
     /// `#[mcpc::background]`: the call starts a task.
     Background,
+    /// Looks after tasks; answers at once.
+    Control,
 }
 
 /// What a tool says about itself.
@@ -168,7 +170,7 @@ impl Definition {
         tool.annotations = about.hints.annotations();
         // The first reply to a background call is no result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
-            Kind::Plain => (self.output_schema)(schemas).map(Into::into),
+            Kind::Plain | Kind::Control => (self.output_schema)(schemas).map(Into::into),
             Kind::Background => None,
         };
         Ok(tool)
@@ -202,7 +204,7 @@ impl Definition {
                 }
                 Source::Sender => match self.about.kind {
                     Kind::Background => {}
-                    Kind::Plain => return Err(Error::SenderInPlainTool { tool }),
+                    Kind::Plain | Kind::Control => return Err(Error::SenderInPlainTool { tool }),
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {

@@ -90,12 +90,12 @@ impl Wire {
         self.value().await["result"]["tools"].as_array().expect("a list").clone()
     }
 
-    /// Calls a tool and returns the text of its reply, and whether it is an error.
+    /// Calls a tool and returns the texts of its reply, one below the other, and whether it is an error.
     pub(crate) async fn ask(&mut self, tool: &str, arguments: Value) -> (String, bool) {
         self.call("ask", tool, arguments).await;
         let reply = self.value().await;
         assert_eq!(reply["id"], "ask", "{reply}");
-        (text(&reply), reply["result"]["isError"] == true)
+        (texts(&reply).join("\n"), reply["result"]["isError"] == true)
     }
 
     /// The next line as an MCPC message, whether it came as a reply or as a callback.
@@ -147,6 +147,13 @@ pub(crate) fn parse(text: &str) -> Value {
 
 /// The text of a reply or callback.
 pub(crate) fn text(reply: &Value) -> String {
-    let text = reply["result"]["content"][0]["text"].as_str();
-    text.unwrap_or_else(|| panic!("no text in {reply}")).to_owned()
+    texts(reply).swap_remove(0)
+}
+
+/// The texts of a reply, of which there is at least one.
+pub(crate) fn texts(reply: &Value) -> Vec<String> {
+    let blocks = reply["result"]["content"].as_array().filter(|blocks| !blocks.is_empty());
+    let blocks = blocks.unwrap_or_else(|| panic!("no content in {reply}"));
+    let text = |block: &Value| block["text"].as_str().map(str::to_owned);
+    blocks.iter().map(|block| text(block).unwrap_or_else(|| panic!("no text in {reply}"))).collect()
 }

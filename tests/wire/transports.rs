@@ -10,7 +10,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::support::{Wire, text};
+use crate::support::Wire;
 
 #[mcpc::background]
 async fn count(to: u64, updates: Sender) -> u64 {
@@ -153,7 +153,7 @@ async fn an_inner_handler_answers_every_other_method() {
     let mut wire = Wire::open(server().handler(Prompts).instructions("Count."));
     wire.send(crate::support::INITIALIZE).await;
     let info = wire.value().await["result"].clone();
-    assert_eq!(info["capabilities"], json!({"prompts": {}, "tools": {}}));
+    assert_eq!(info["capabilities"], json!({"logging": {}, "prompts": {}, "tools": {}}));
     assert_eq!(info["serverInfo"]["name"], "transports");
     assert_eq!(info["instructions"], "Count.");
     wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
@@ -163,5 +163,5 @@ async fn an_inner_handler_answers_every_other_method() {
     wire.send(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#).await;
     assert_eq!(wire.value().await["result"]["tools"][0]["name"], "count");
     wire.call(4, "count", json!({"to": 2})).await;
-    assert_eq!(text(&wire.value().await), "2");
+    assert_eq!(crate::support::texts(&wire.value().await)[1], "2");
 }

@@ -3,7 +3,8 @@
 use crate::log::Event;
 use crate::message::{Address, Json, TaskLine, server_event, task_message};
 use crate::metadata::Ids;
-use crate::outbox::{Callback, Gate, Room, TextCallback};
+use crate::outbox::{Gate, Outgoing, Room, TextCallback, callback_message};
+use rmcp::model::ServerJsonRpcMessage;
 
 /// One task's callbacks.
 #[derive(Debug)]
@@ -54,13 +55,13 @@ struct EventCallback<'a> {
     event: &'a Event,
 }
 
-impl Callback for EventCallback<'_> {
+impl Outgoing for EventCallback<'_> {
     fn push_line(&self, lines: &mut Vec<u8>) {
-        self.callbacks.line.push(lines, self.event.event, &self.event.result);
+        self.callbacks.line.push(lines, self.event.kind.on_the_wire(), &self.event.result);
     }
 
-    fn text(&self) -> String {
+    fn message(&self) -> ServerJsonRpcMessage {
         let address = address(&self.callbacks.ids, self.callbacks.tool_name);
-        task_message(address, self.event.event, &self.event.result)
+        callback_message(task_message(address, self.event.kind.on_the_wire(), &self.event.result))
     }
 }

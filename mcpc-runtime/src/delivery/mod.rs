@@ -1,19 +1,24 @@
 //! How a task reaches the client that started it, and the choice between the ways.
 
 mod callbacks;
+mod notices;
 mod progress;
-mod waiting;
+mod reply;
+pub(crate) mod tasks;
 
 pub(crate) use callbacks::Callbacks;
+pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use waiting::final_reply;
+pub(crate) use reply::{in_words, result, write_updates};
 
 use std::time::Duration;
 
 use rmcp::model::CallToolResult;
 
 use crate::log::{Event, Reader};
-use crate::outbox::Room;
+use crate::message::Json;
+use crate::outbox::{Room, TextCallback};
+use notices::Notice;
 
 /// What a call and its connection show about the client.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +27,8 @@ pub(crate) struct Shown {
     pub(crate) metadata: bool,
     /// The connection saw an MCPC handshake.
     pub(crate) handshake: bool,
+    /// The call speaks a protocol that has tasks as an extension, and the client declared it.
+    pub(crate) tasks: bool,
     /// The call carries a progress token.
     pub(crate) token: bool,
 }
@@ -31,6 +38,8 @@ pub(crate) struct Shown {
 pub(crate) enum Way {
     /// `created` at once, callbacks while the task runs and at its end.
     Callbacks,
+    /// A task of MCP's own at once, and the client asks about it.
+    Task,
     /// The call stays open until the task has ended, with progress notifications.
     Progress,
     /// The call stays open until the task has ended, or its patience has run out.
@@ -39,9 +48,11 @@ pub(crate) enum Way {
 
 /// The best way that the client has shown it understands.
 pub(crate) fn choose(shown: Shown) -> Way {
-    let Shown { metadata, handshake, token } = shown;
+    let Shown { metadata, handshake, tasks, token } = shown;
     if metadata || handshake {
         Way::Callbacks
+    } else if tasks {
+        Way::Task
     } else if token {
         Way::Progress
     } else {
@@ -72,9 +83,9 @@ impl Open<'_> {
     pub(crate) async fn answer(self, reader: &dyn Reader) -> Answer {
         match self {
             Self::Progress(progress) => Answer::Reply(progress.reply(reader).await),
-            Self::Waiting(None) => Answer::Reply(waiting::reply(reader).await),
+            Self::Waiting(None) => Answer::Reply(reply::reply(reader).await),
             Self::Waiting(Some(patience)) => {
-                match tokio::time::timeout(patience, waiting::reply(reader)).await {
+                match tokio::time::timeout(patience, reply::reply(reader)).await {
                     Ok(reply) => Answer::Reply(reply),
                     Err(_) => Answer::RanOut(patience),
                 }
@@ -88,8 +99,32 @@ impl Open<'_> {
 pub(crate) enum Delivery {
     /// Every event leaves as a callback.
     Callbacks(Callbacks),
-    /// Nothing is pushed; a reader of the log answers the call.
-    Log,
+    /// Its events stay in the log, for a reader; those of the session leave as notifications, if the
+    /// client takes these.
+    Log(Option<Notices>),
+}
+
+/// An event of the session, ready to leave.
+pub(crate) enum ServerEvent<'a> {
+    Callback(&'a Callbacks, TextCallback),
+    Notice(&'a Notices, Notice),
+}
+
+impl ServerEvent<'_> {
+    /// Waits until the client has taken enough for this to be sent. Cancel safe.
+    pub(crate) async fn room(&self) -> Room<'_> {
+        match self {
+            Self::Callback(callbacks, event) => callbacks.server_event_room(event).await,
+            Self::Notice(notices, notice) => notices.room(notice).await,
+        }
+    }
+
+    pub(crate) fn push(&self, room: Room<'_>) {
+        match self {
+            Self::Callback(callbacks, event) => callbacks.push_server_event(event, room),
+            Self::Notice(notices, notice) => notices.push(notice, room),
+        }
+    }
 }
 
 impl Delivery {
@@ -97,7 +132,7 @@ impl Delivery {
     pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
         match self {
             Self::Callbacks(callbacks) => callbacks.room(event).await,
-            Self::Log => {
+            Self::Log(_) => {
                 // A body that only ever sends must let others have their turn, here as there.
                 tokio::task::coop::consume_budget().await;
                 Room::NONE
@@ -109,7 +144,7 @@ impl Delivery {
     pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
         match self {
             Self::Callbacks(callbacks) => callbacks.try_room(event),
-            Self::Log => Some(Room::NONE),
+            Self::Log(_) => Some(Room::NONE),
         }
     }
 
@@ -117,7 +152,20 @@ impl Delivery {
     pub(crate) fn deliver(&self, event: &Event, room: Room<'_>) {
         match self {
             Self::Callbacks(callbacks) => callbacks.push(event, room),
-            Self::Log => {}
+            Self::Log(_) => {}
+        }
+    }
+
+    /// An event of the session, if the client hears of such.
+    pub(crate) fn server_event(&self, event: &str, data: &Json) -> Option<ServerEvent<'_>> {
+        match self {
+            Self::Callbacks(callbacks) => {
+                Some(ServerEvent::Callback(callbacks, callbacks.server_event(event, data)))
+            }
+            Self::Log(notices) => {
+                let notices = notices.as_ref()?;
+                Some(ServerEvent::Notice(notices, notices.notice(event, data)?))
+            }
         }
     }
 }
@@ -128,17 +176,21 @@ mod tests {
 
     #[test]
     fn every_combination_has_its_way() {
-        for (metadata, handshake, token, way) in [
-            (true, true, true, Way::Callbacks),
-            (true, true, false, Way::Callbacks),
-            (true, false, true, Way::Callbacks),
-            (true, false, false, Way::Callbacks),
-            (false, true, true, Way::Callbacks),
-            (false, true, false, Way::Callbacks),
-            (false, false, true, Way::Progress),
-            (false, false, false, Way::Waiting),
+        const BOTH: [bool; 2] = [false, true];
+        for (metadata, handshake) in [(true, true), (true, false), (false, true)] {
+            for (tasks, token) in BOTH.iter().flat_map(|tasks| BOTH.map(|token| (*tasks, token))) {
+                let shown = Shown { metadata, handshake, tasks, token };
+                assert_eq!(choose(shown), Way::Callbacks, "{shown:?}");
+            }
+        }
+        for (tasks, token, way) in [
+            (true, true, Way::Task),
+            (true, false, Way::Task),
+            (false, true, Way::Progress),
+            (false, false, Way::Waiting),
         ] {
-            assert_eq!(choose(Shown { metadata, handshake, token }), way);
+            let shown = Shown { metadata: false, handshake: false, tasks, token };
+            assert_eq!(choose(shown), way, "{shown:?}");
         }
     }
 }

@@ -12,17 +12,13 @@ use rmcp::model::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::waiting::{ended_without_a_result, final_reply};
-use crate::log::{Event, Reader};
+use super::reply::{ended_without_a_result, final_reply, in_short, in_words, progress};
+use crate::log::{Cursor, Event, Reader};
 use crate::message::ProgressUpdate;
 use crate::outbox::Gate;
-use crate::words::head;
 
 /// At most ten notifications a second; what comes faster is overtaken by what comes next.
 const INTERVAL: Duration = Duration::from_millis(100);
-
-/// The longest message, in characters.
-const LONGEST: usize = 1000;
 
 /// How a call hears of its task.
 #[derive(Debug)]
@@ -58,7 +54,7 @@ impl<'a> Progress<'a> {
 
     /// Reads a task's log to its end and returns the reply, after the last report. Cancel safe.
     pub(crate) async fn reply(mut self, reader: &dyn Reader) -> CallToolResult {
-        let mut after = 0;
+        let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
             tokio::task::coop::consume_budget().await;
@@ -67,15 +63,15 @@ impl<'a> Progress<'a> {
             }
             tokio::select! {
                 biased;
-                page = reader.after(after) => {
+                page = reader.after(seen) => {
                     let Some(page) = page else { return ended_without_a_result() };
-                    for (number, event) in page.events {
-                        if event.event.is_terminal() {
+                    seen = page.next;
+                    for event in &page.events {
+                        if event.kind.is_terminal() {
                             self.say();
-                            return final_reply(event);
+                            return final_reply(reader).await;
                         }
-                        self.hear(&event);
-                        after = number;
+                        self.hear(event);
                     }
                 }
                 () = sleep_until(self.next()) => {
@@ -117,18 +113,13 @@ impl Report {
 
     /// The report behind this one that says what an update does.
     fn after(&self, event: &Event) -> Self {
-        match ProgressUpdate::read(&event.result) {
+        match progress(event) {
             Some(ProgressUpdate { status, progress }) => {
                 let progress = cents(progress.max(self.next().progress));
-                let message = Some(status.into_owned()).filter(|status| !status.is_empty());
+                let message = Some(in_short(status)).filter(|status| !status.is_empty());
                 Self { progress, total: Some(100.0), message }.within_total()
             }
-            None => {
-                let json = event.result.as_str();
-                // A string says itself; anything else is shown as JSON.
-                let text = serde_json::from_str(json).unwrap_or_else(|_| json.to_owned());
-                Self { message: Some(shortened(text)), ..self.next() }
-            }
+            None => Self { message: Some(in_short(in_words(event))), ..self.next() },
         }
     }
 
@@ -140,13 +131,6 @@ impl Report {
 
 fn cents(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
-}
-
-fn shortened(text: String) -> String {
-    match head(&text, LONGEST) {
-        None => text,
-        Some(head) => format!("{head}…"),
-    }
 }
 
 fn notification(token: &ProgressToken, report: &Report) -> ServerJsonRpcMessage {

@@ -1,16 +1,20 @@
 //! The task log of one process.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::events::Events;
 use super::retained::Retained;
-use super::{Boxed, CreateError, Event, Front, Kept, Key, Owner, Page, Reader, Stop, Worker};
+use super::{
+    Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Standing, Stop,
+    Worker,
+};
 
 /// Bounds of a [`MemoryLog`].
 #[derive(Clone, Copy, Debug)]
@@ -51,57 +55,42 @@ struct Tasks {
 #[derive(Debug)]
 struct Record {
     kept: Kept,
-    /// The number of the last event that somebody who asks for news was shown.
-    shown: AtomicU64,
+    created_at: SystemTime,
+    /// The same, on the clock that is never set.
+    created: Instant,
+    /// What somebody who asks for news was shown.
+    shown: Mutex<Cursor>,
     events: Mutex<Events>,
     /// Notified on every new event; readers register before they look.
     changed: Notify,
     stop: CancellationToken,
 }
 
-#[derive(Debug, Default)]
-struct Events {
-    kept: VecDeque<Event>,
-    /// The number of the first event that is kept, less one: how many were dropped.
-    dropped: u64,
-    bytes: usize,
-    /// Nothing will be added any more.
-    closed: bool,
-}
-
-/// About how many bytes an event takes.
-fn size(event: &Event) -> usize {
-    let result = event.result.as_str().len();
-    // The reply that a tool wrote itself holds what is in the result once more.
-    let content = if event.content.is_some() { result } else { 0 };
-    size_of::<Event>() + result + content
-}
-
-impl Events {
-    fn push(&mut self, event: Event, limit: usize) {
-        self.bytes += size(&event);
-        self.kept.push_back(event);
-        while self.bytes > limit && self.kept.len() > 1 {
-            if let Some(oldest) = self.kept.pop_front() {
-                self.bytes -= size(&oldest);
-                self.dropped += 1;
-            }
+impl Record {
+    fn new(kept: Kept) -> Self {
+        let created = Instant::now();
+        Self {
+            kept,
+            created_at: SystemTime::now(),
+            created,
+            shown: Mutex::default(),
+            events: Mutex::new(Events::new(created)),
+            changed: Notify::new(),
+            stop: CancellationToken::new(),
         }
     }
 
-    fn is_finished(&self) -> bool {
-        self.kept.back().is_some_and(|event| event.event.is_terminal())
-    }
-
-    fn after(&self, after: u64) -> Page {
-        let missed = self.dropped.saturating_sub(after);
-        let seen = usize::try_from(after.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let events = (self.dropped + 1..)
-            .zip(&self.kept)
-            .skip(seen)
-            .map(|(number, event)| (number, event.clone()))
-            .collect();
-        Page { events, missed }
+    fn standing(&self) -> Standing {
+        let events = lock(&self.events);
+        Standing {
+            created_at: self.created_at,
+            changed_at: self.created_at + (events.changed_at() - self.created),
+            age: self.created.elapsed(),
+            latest: events.latest().cloned(),
+            progress: events.progress().cloned(),
+            end: events.end().cloned(),
+            retention: self.kept.retention,
+        }
     }
 }
 
@@ -152,13 +141,7 @@ impl Front for MemoryLog {
                 Err(CreateError::Full { limit: self.0.limits.tasks })
             }
             Entry::Vacant(vacant) => {
-                let record = Arc::new(Record {
-                    kept,
-                    shown: AtomicU64::new(0),
-                    events: Mutex::default(),
-                    changed: Notify::new(),
-                    stop: CancellationToken::new(),
-                });
+                let record = Arc::new(Record::new(kept));
                 if is_late {
                     record.stop.cancel();
                 }
@@ -176,7 +159,7 @@ impl Front for MemoryLog {
     fn stop(&self, key: &Key) -> Stop {
         match self.record(key) {
             None => Stop::Unknown,
-            Some(record) if lock(&record.events).closed => Stop::Ended,
+            Some(record) if lock(&record.events).is_closed() => Stop::Ended,
             Some(record) => {
                 record.stop.cancel();
                 Stop::Asked
@@ -213,35 +196,38 @@ impl Front for MemoryLog {
 struct MemoryReader(Arc<Record>);
 
 impl Reader for MemoryReader {
-    fn after(&self, after: u64) -> Boxed<'_, Option<Page>> {
+    fn after(&self, seen: Cursor) -> Boxed<'_, Option<Page>> {
         Box::pin(async move {
             loop {
                 let changed = self.0.changed.notified();
                 let (page, closed) = {
                     let events = lock(&self.0.events);
-                    (events.after(after), events.closed)
+                    (events.after(seen), events.is_closed())
                 };
-                if page.missed > 0 || !page.events.is_empty() {
-                    return Some(page);
-                }
-                if closed {
-                    return None;
+                if page.is_some() || closed {
+                    return page;
                 }
                 changed.await;
             }
         })
     }
 
+    fn standing(&self) -> Boxed<'_, Standing> {
+        Box::pin(std::future::ready(self.0.standing()))
+    }
+
     fn tool_name(&self) -> &str {
         self.0.kept.tool_name
     }
 
-    fn shown(&self) -> u64 {
-        self.0.shown.load(Ordering::Relaxed)
+    fn shown(&self) -> Cursor {
+        *lock(&self.0.shown)
     }
 
-    fn show(&self, number: u64) {
-        self.0.shown.fetch_max(number, Ordering::Relaxed);
+    fn show(&self, seen: Cursor) {
+        let mut shown = lock(&self.0.shown);
+        shown.events = shown.events.max(seen.events);
+        shown.progress = shown.progress.max(seen.progress);
     }
 }
 
@@ -253,7 +239,8 @@ struct MemoryWorker {
 
 impl Worker for MemoryWorker {
     fn append(&self, event: Event) {
-        lock(&self.record.events).push(event, self.log.0.limits.bytes_per_task);
+        let limit = self.log.0.limits.bytes_per_task;
+        lock(&self.record.events).push(event, limit, Instant::now());
         self.record.changed.notify_waiters();
     }
 
@@ -270,8 +257,8 @@ impl Drop for MemoryWorker {
     fn drop(&mut self) {
         let (finished, bytes) = {
             let mut events = lock(&self.record.events);
-            events.closed = true;
-            (events.is_finished(), events.bytes)
+            events.close();
+            (events.end().is_some(), events.bytes())
         };
         self.record.changed.notify_waiters();
         self.log.0.retire(&self.key, &self.record, finished, bytes);
@@ -284,14 +271,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::message::{Json, TaskEvent};
+    use crate::log::EventKind;
+    use crate::message::Json;
 
-    const LIMITS: Limits = Limits {
-        tasks: 2,
-        bytes_per_task: 2 * size_of::<Event>() + 10,
-        ended_tasks: 2,
-        ended_bytes: 1 << 20,
-    };
+    const LIMITS: Limits =
+        Limits { tasks: 2, bytes_per_task: 1 << 10, ended_tasks: 2, ended_bytes: 1 << 20 };
 
     const KEPT: Kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
 
@@ -299,35 +283,8 @@ mod tests {
         Key { owner: Owner(owner), task_id: task_id.into() }
     }
 
-    fn update(text: &str) -> Event {
-        Event { event: TaskEvent::Update, result: Json::text(text), content: None }
-    }
-
     fn end(text: &str) -> Event {
-        Event { event: TaskEvent::Complete, ..update(text) }
-    }
-
-    fn numbers(page: &Page) -> Vec<u64> {
-        page.events.iter().map(|(number, _)| *number).collect()
-    }
-
-    #[tokio::test]
-    async fn events_are_numbered_and_a_late_reader_learns_what_it_missed() {
-        let log = MemoryLog::new(LIMITS);
-        let key = key(1, "a");
-        let worker = log.create(key.clone(), KEPT).expect("there is room");
-        let reader = log.reader(&key).expect("known");
-        for text in ["1", "22", "333"] {
-            worker.append(update(text));
-        }
-        // 3 + 4 + 5 bytes with their quotes; ten fit.
-        let page = reader.after(0).await.expect("open");
-        assert_eq!((numbers(&page), page.missed), (vec![2, 3], 1));
-        let page = reader.after(2).await.expect("open");
-        assert_eq!((numbers(&page), page.missed), (vec![3], 0));
-        worker.append(update(&"x".repeat(100)));
-        let page = reader.after(3).await.expect("open");
-        assert_eq!((numbers(&page), page.missed), (vec![4], 0));
+        Event { kind: EventKind::Complete, result: Json::text(text), content: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -340,11 +297,13 @@ mod tests {
             worker.finish(end("end"));
         };
         let reader = log.reader(&key).expect("known");
-        let (page, ()) = tokio::join!(reader.after(0), later);
-        assert_eq!(numbers(&page.expect("open")), [1]);
+        let (page, ()) = tokio::join!(reader.after(Cursor::START), later);
+        let page = page.expect("open");
+        assert_eq!(page.events, [end("end")]);
         drop(worker);
-        assert_eq!(numbers(&reader.after(0).await.expect("still readable")), [1]);
-        assert!(reader.after(1).await.is_none(), "and nothing more will come");
+        let again = reader.after(Cursor::START).await.expect("still readable");
+        assert_eq!(again.events, page.events);
+        assert!(reader.after(page.next).await.is_none(), "and nothing more will come");
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,6 +319,25 @@ mod tests {
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(log.stop(&key), Stop::Unknown);
         assert!(log.reader(&key).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_says_where_it_stands() {
+        let log = MemoryLog::new(LIMITS);
+        let key = key(1, "a");
+        let worker = log.create(key.clone(), KEPT).expect("there is room");
+        let reader = log.reader(&key).expect("known");
+        let standing = reader.standing().await;
+        assert_eq!(standing.changed_at, standing.created_at);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        worker.append(Event::update(Json::text("said")));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let Standing { created_at, changed_at, age, latest, progress, end, retention } =
+            reader.standing().await;
+        assert_eq!(age, Duration::from_secs(4));
+        assert_eq!(changed_at, created_at + Duration::from_secs(3));
+        assert_eq!(latest, Some(Event::update(Json::text("said"))));
+        assert_eq!((progress, end, retention), (None, None, KEPT.retention));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! The task log: each task's events in order, numbered from 1 without gaps.
+//! The task log: each task's events in order, numbered from 1 without gaps, and how far it is.
+//!
+//! How far a task is, is a state and no event: the latest takes the place of the one before, so a task that
+//! reports it all the time drives nothing out of the log.
 //!
 //! It has two halves. The *front* belongs to the server that talks to clients: it creates a task,
 //! reads its events and asks it to stop. The *worker* belongs to whoever runs the task's body: it
@@ -8,13 +11,14 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rmcp::model::CallToolResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{Json, TaskEvent};
 
+mod events;
 mod memory;
 mod retained;
 
@@ -52,10 +56,49 @@ pub(crate) enum Stop {
 /// One event of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Event {
-    pub(crate) event: TaskEvent,
+    pub(crate) kind: EventKind,
     pub(crate) result: Json,
     /// The reply as the tool wrote it itself, where its result is one of rmcp's content types.
     pub(crate) content: Option<Box<CallToolResult>>,
+}
+
+impl Event {
+    pub(crate) fn update(result: Json) -> Self {
+        Self { kind: EventKind::Update, result, content: None }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    /// The body sent something.
+    Update,
+    /// How far the task is; only the latest is kept.
+    Progress,
+    /// The end: the body returned a result.
+    Complete,
+    /// The end: the body failed, panicked or took too long.
+    Failed,
+    /// The end: the body failed or was dropped after it was asked to stop.
+    Stopped,
+}
+
+impl EventKind {
+    /// Whether nothing follows.
+    pub(crate) const fn is_terminal(self) -> bool {
+        match self {
+            Self::Update | Self::Progress => false,
+            Self::Complete | Self::Failed | Self::Stopped => true,
+        }
+    }
+
+    /// The event as MCPC has it.
+    pub(crate) const fn on_the_wire(self) -> TaskEvent {
+        match self {
+            Self::Update | Self::Progress => TaskEvent::Update,
+            Self::Complete => TaskEvent::Complete,
+            Self::Failed | Self::Stopped => TaskEvent::Failed,
+        }
+    }
 }
 
 /// Why a task could not be created.
@@ -67,13 +110,54 @@ pub(crate) enum CreateError {
     Full { limit: usize },
 }
 
-/// What a reader finds after the events it has seen.
+/// How much of a task a reader has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// The number of the last event.
+    events: u64,
+    /// The number of the last progress.
+    progress: u64,
+}
+
+impl Cursor {
+    /// Before everything.
+    pub(crate) const START: Self = Self { events: 0, progress: 0 };
+}
+
+/// What a reader finds after what it has seen.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The events, each with its number.
-    pub(crate) events: Vec<(u64, Event)>,
+    /// What came, in order: every event that is kept, and of the progress the latest.
+    pub(crate) events: Vec<Event>,
     /// How many events the reader missed because the log had to drop them.
     pub(crate) missed: u64,
+    /// Where to go on.
+    pub(crate) next: Cursor,
+}
+
+impl Page {
+    /// Whether the task has ended.
+    pub(crate) fn has_end(&self) -> bool {
+        self.events.last().is_some_and(|last| last.kind.is_terminal())
+    }
+}
+
+/// Where a task stands.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) created_at: SystemTime,
+    /// When it last said anything, or was created.
+    pub(crate) changed_at: SystemTime,
+    /// How long ago it was created.
+    pub(crate) age: Duration,
+    /// Its latest update or progress, whichever came last, if that is kept.
+    pub(crate) latest: Option<Event>,
+    /// How far it last said it was.
+    pub(crate) progress: Option<Event>,
+    /// Its terminal event.
+    pub(crate) end: Option<Event>,
+    /// How long after its end it stays readable.
+    pub(crate) retention: Duration,
 }
 
 /// A future that a trait object returns.
@@ -100,24 +184,27 @@ pub(crate) trait Front: Send + Sync {
 
 /// Reads one task's events, even after the log forgot the task.
 pub(crate) trait Reader: Send + Sync {
-    /// The events after number `after`, waiting until there is one; `None` when the task was
-    /// forgotten and none will come.
-    fn after(&self, after: u64) -> Boxed<'_, Option<Page>>;
+    /// What came after `seen`, waiting until there is something; `None` when the task was forgotten and
+    /// nothing will come.
+    fn after(&self, seen: Cursor) -> Boxed<'_, Option<Page>>;
+
+    /// Where the task stands now.
+    fn standing(&self) -> Boxed<'_, Standing>;
 
     /// The tool that the task runs.
     fn tool_name(&self) -> &str;
 
-    /// The number of the last event that was shown to somebody who asks for news, and may ask again.
-    fn shown(&self) -> u64;
+    /// What was shown to somebody who asks for news, and may ask again.
+    fn shown(&self) -> Cursor;
 
-    /// Notes that the events up to this number were shown.
-    fn show(&self, number: u64);
+    /// Notes that everything up to here was shown.
+    fn show(&self, seen: Cursor);
 }
 
 /// The half that runs a task. Dropping it ends the task: one that finished is kept for its retention, any
 /// other is forgotten.
 pub(crate) trait Worker: Send + Sync {
-    /// Adds an event.
+    /// Adds an update, or replaces the progress.
     fn append(&self, event: Event);
 
     /// Adds the terminal event; nothing may follow.

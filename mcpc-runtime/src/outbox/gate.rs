@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::ServerJsonRpcMessage;
 
-use super::{Callback, Outbox, Pending, Room};
+use super::{Outbox, Outgoing, Pending, Room};
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -62,9 +62,9 @@ impl Gate {
     }
 
     /// Sends a callback, now or when the gate opens.
-    pub(crate) fn push(&self, callback: &impl Callback, room: Room<'_>) {
+    pub(crate) fn push(&self, callback: &impl Outgoing, room: Room<'_>) {
         if self.0.open.load(Ordering::Acquire) {
-            return self.0.outbox.push_callback(callback, room);
+            return self.0.outbox.push(callback, room);
         }
         let mut state = self.state();
         match &mut *state {
@@ -72,7 +72,7 @@ impl Gate {
                 held.items.push(callback);
                 held.room += room.spend();
             }
-            GateState::Open => self.0.outbox.push_callback(callback, room),
+            GateState::Open => self.0.outbox.push(callback, room),
             GateState::Cancelled => {}
         }
     }

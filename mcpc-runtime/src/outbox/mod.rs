@@ -114,11 +114,11 @@ impl Items {
         }
     }
 
-    /// Adds a callback.
-    fn push(&mut self, callback: &impl Callback) {
+    /// Adds something about a task.
+    fn push(&mut self, outgoing: &impl Outgoing) {
         match self {
-            Self::Lines(lines) => callback.push_line(lines),
-            Self::Messages(messages) => messages.push_back(callback_message(callback.text())),
+            Self::Lines(lines) => outgoing.push_line(lines),
+            Self::Messages(messages) => messages.push_back(outgoing.message()),
         }
     }
 
@@ -155,7 +155,8 @@ impl Items {
     }
 }
 
-fn callback_message(text: String) -> ServerJsonRpcMessage {
+/// The message that carries the text of a callback.
+pub(crate) fn callback_message(text: String) -> ServerJsonRpcMessage {
     let result = CallToolResult::success(vec![ContentBlock::text(text)]);
     let mut result = ServerResult::CallToolResult(result);
     result.strip_result_type_for_legacy_peer();
@@ -197,24 +198,24 @@ impl Room<'_> {
     }
 }
 
-/// A callback about to be pushed, in whatever form the connection takes.
-pub(crate) trait Callback {
-    /// Appends the callback's line.
+/// Something about a task that is about to be pushed, in whatever form the connection takes.
+pub(crate) trait Outgoing {
+    /// Appends its line.
     fn push_line(&self, lines: &mut Vec<u8>);
-    /// The callback's message.
-    fn text(&self) -> String;
+    /// The same as one of rmcp's messages.
+    fn message(&self) -> ServerJsonRpcMessage;
 }
 
 /// A callback of which only the message's text is known.
 pub(crate) struct TextCallback(pub(crate) String);
 
-impl Callback for TextCallback {
+impl Outgoing for TextCallback {
     fn push_line(&self, lines: &mut Vec<u8>) {
         push_callback_line(lines, &self.0);
     }
 
-    fn text(&self) -> String {
-        self.0.clone()
+    fn message(&self) -> ServerJsonRpcMessage {
+        callback_message(self.0.clone())
     }
 }
 
@@ -304,12 +305,13 @@ impl Outbox {
         self.0.pushed.notify_one();
     }
 
-    fn push_callback(&self, callback: &impl Callback, room: Room<'_>) {
+    /// Pushes something about a task, for which there is `room`.
+    pub(crate) fn push(&self, outgoing: &impl Outgoing, room: Room<'_>) {
         let mut queue = self.queue();
         if queue.state == State::Dead {
             return;
         }
-        queue.pending.items.push(callback);
+        queue.pending.items.push(outgoing);
         queue.pending.room += room.spend();
         drop(queue);
         self.0.pushed.notify_one();

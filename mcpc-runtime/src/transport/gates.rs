@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use rmcp::model::{
-    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage,
-    ClientNotification, ClientRequest, ConstString as _, ErrorData, GetExtensions as _,
-    GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
+    CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
+    CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
+    JsonRpcMessage, RequestId, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
 };
+use serde::de::DeserializeOwned;
 
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
@@ -70,8 +72,8 @@ impl Gates {
 
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
     fn enter(&mut self, id: &RequestId, request: &mut ClientRequest) -> Result<(), ErrorData> {
-        if let Some(problem) = malformed_call(request) {
-            let problem = format!("invalid parameters of `tools/call`: {problem}");
+        if let Some((method, problem)) = malformed(request) {
+            let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
         let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
@@ -118,16 +120,22 @@ fn begins(request: &ClientRequest) -> bool {
     }
 }
 
-/// What is wrong with a call of a tool that rmcp took for a method it does not know.
-fn malformed_call(request: &ClientRequest) -> Option<serde_json::Error> {
+/// What is wrong with a request of ours that rmcp took for a method it does not know.
+fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
+    fn check<T: DeserializeOwned>(request: &CustomRequest) -> Option<serde_json::Error> {
+        serde_json::from_value::<T>(request.params.clone().unwrap_or_default()).err()
+    }
     let ClientRequest::CustomRequest(custom) = request else {
         return None;
     };
-    if custom.method != CallToolRequestMethod::VALUE {
-        return None;
-    }
-    let params = custom.params.clone().unwrap_or_default();
-    serde_json::from_value::<CallToolRequestParams>(params).err()
+    let problem = match custom.method.as_str() {
+        CallToolRequestMethod::VALUE => check::<CallToolRequestParams>(custom),
+        GetTaskMethod::VALUE => check::<GetTaskParams>(custom),
+        UpdateTaskMethod::VALUE => check::<UpdateTaskParams>(custom),
+        CancelTaskMethod::VALUE => check::<CancelTaskParams>(custom),
+        _ => None,
+    };
+    problem.map(|problem| (custom.method.as_str(), problem))
 }
 
 #[cfg(test)]

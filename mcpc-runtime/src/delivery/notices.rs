@@ -1,0 +1,105 @@
+//! Server events to a client that knows no MCPC: MCP's logging notifications.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rmcp::model::ServerJsonRpcMessage;
+#[expect(deprecated, reason = "as below")]
+use rmcp::model::{LoggingLevel, SetLevelRequest};
+use serde::Serialize;
+
+use crate::message::{Json, raw};
+use crate::outbox::{Outbox, Outgoing, Room};
+
+/// Where one task's server events go.
+#[derive(Debug)]
+pub(crate) struct Notices {
+    outbox: Outbox,
+    tool_name: &'static str,
+    wanted: Wanted,
+}
+
+/// Whether a client takes messages of the level `info`; it may change its mind.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted(Arc<AtomicBool>);
+
+#[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
+impl Wanted {
+    pub(crate) fn new(wanted: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(wanted)))
+    }
+
+    /// What a request wants that says so for itself.
+    pub(crate) fn of_level(level: Option<LoggingLevel>) -> Self {
+        Self::new(level.is_some_and(includes_info))
+    }
+
+    /// What a client wants from now on.
+    pub(crate) fn set_level(&self, request: &SetLevelRequest) {
+        self.0.store(includes_info(request.params.level), Ordering::Relaxed);
+    }
+}
+
+#[expect(deprecated, reason = "as above")]
+fn includes_info(level: LoggingLevel) -> bool {
+    matches!(level, LoggingLevel::Debug | LoggingLevel::Info)
+}
+
+impl Notices {
+    pub(crate) fn new(outbox: Outbox, tool_name: &'static str, wanted: Wanted) -> Self {
+        Self { outbox, tool_name, wanted }
+    }
+
+    /// The notification of an event, if the client wants it.
+    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<Notice> {
+        if !self.wanted.0.load(Ordering::Relaxed) {
+            return None;
+        }
+        let data = Data { event, data: raw(data) };
+        let params = Params { level: "info", logger: self.tool_name, data };
+        let notice = Line { jsonrpc: "2.0", method: "notifications/message", params };
+        Some(Notice(serde_json::to_string(&notice).expect("it holds text and JSON only")))
+    }
+
+    pub(super) async fn room(&self, notice: &Notice) -> Room<'_> {
+        self.outbox.room(notice.0.len()).await
+    }
+
+    pub(super) fn push(&self, notice: &Notice, room: Room<'_>) {
+        self.outbox.push(notice, room);
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    jsonrpc: &'a str,
+    method: &'a str,
+    params: Params<'a>,
+}
+
+#[derive(Serialize)]
+struct Params<'a> {
+    level: &'a str,
+    logger: &'a str,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    event: &'a str,
+    data: &'a serde_json::value::RawValue,
+}
+
+/// A logging notification, as JSON.
+pub(crate) struct Notice(String);
+
+impl Outgoing for Notice {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        lines.extend_from_slice(self.0.as_bytes());
+        lines.push(b'\n');
+    }
+
+    fn message(&self) -> ServerJsonRpcMessage {
+        serde_json::from_str(&self.0).expect("it was written as a notification of MCP's")
+    }
+}

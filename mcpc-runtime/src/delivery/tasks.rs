@@ -1,0 +1,82 @@
+//! The Tasks extension of MCP 2026-07-28 (SEP-2663): the client asks how a task is doing.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rmcp::model::{
+    CallToolResult, CreateTaskResult, DetailedTask, JsonObject, Task, TaskPayload, TaskStatus,
+};
+use serde_json::Value;
+
+use super::reply::{final_reply, in_short, in_words};
+use crate::log::{EventKind, Reader, Standing};
+
+/// The reply to the call that started a task.
+pub(crate) async fn created(task_id: &str, reader: &dyn Reader) -> CreateTaskResult {
+    CreateTaskResult::new(task(task_id, &reader.standing().await))
+}
+
+/// How a task is doing, and what came of it.
+pub(crate) async fn detailed(task_id: &str, reader: &dyn Reader) -> DetailedTask {
+    let standing = reader.standing().await;
+    let payload = match standing.end.as_ref().map(|end| end.kind) {
+        None => TaskPayload::Working,
+        Some(EventKind::Stopped) => TaskPayload::Cancelled,
+        // `failed` is for errors of the protocol; a tool's own is a result like any other.
+        Some(_) => TaskPayload::Completed { result: object(&final_reply(reader).await) },
+    };
+    DetailedTask::new(task(task_id, &standing), payload)
+}
+
+fn task(task_id: &str, standing: &Standing) -> Task {
+    let Standing { created_at, changed_at, age, latest, end, retention, .. } = standing;
+    let status = TaskStatus::Working;
+    let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
+    let error = end.as_ref().filter(|end| end.kind != EventKind::Complete);
+    task.status_message = error.or(latest.as_ref()).map(|event| in_short(in_words(event)));
+    // What runs is not forgotten.
+    let lived = changed_at.duration_since(*created_at).unwrap_or_default();
+    task.ttl_ms = end.as_ref().map(|_| millis(lived + *retention));
+    task.poll_interval_ms = Some(millis(poll_interval(*age)));
+    task
+}
+
+/// How soon to ask again: the older a task, the longer it may well take.
+fn poll_interval(age: Duration) -> Duration {
+    (age / 10).clamp(Duration::from_millis(200), Duration::from_secs(5))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn object(reply: &CallToolResult) -> JsonObject {
+    match serde_json::to_value(reply) {
+        Ok(Value::Object(reply)) => reply,
+        // A reply is an object, and rmcp's types hold JSON only.
+        Ok(_) | Err(_) => JsonObject::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_a_task_the_rarer_it_is_asked_about() {
+        for (age, interval) in [(0, 200), (2000, 200), (30_000, 3000), (3_600_000, 5000)] {
+            let interval = Duration::from_millis(interval);
+            assert_eq!(poll_interval(Duration::from_millis(age)), interval, "{age} ms");
+        }
+    }
+
+    #[test]
+    fn times_are_in_utc_to_the_millisecond() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_785_240_000_123_456);
+        assert_eq!(timestamp(time), "2026-07-28T12:00:00.123Z");
+    }
+}

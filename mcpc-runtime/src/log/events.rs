@@ -1,0 +1,214 @@
+//! What one task said, within a bound.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::{Cursor, Event, EventKind, Page};
+
+/// The events of one task.
+#[derive(Debug)]
+pub(super) struct Events {
+    /// The latest updates, and the terminal event.
+    kept: VecDeque<Event>,
+    /// How many were dropped from the front of `kept`: the number of the first one there, less one.
+    dropped: u64,
+    /// How far the task is.
+    progress: Option<Progress>,
+    bytes: usize,
+    changed_at: Instant,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Progress {
+    event: Event,
+    number: u64,
+    /// The number of the event that it came behind.
+    behind: u64,
+}
+
+/// About how many bytes an event takes.
+fn size(event: &Event) -> usize {
+    let result = event.result.as_str().len();
+    // The reply that a tool wrote itself holds what is in the result once more.
+    let content = if event.content.is_some() { result } else { 0 };
+    size_of::<Event>() + result + content
+}
+
+impl Events {
+    pub(super) fn new(now: Instant) -> Self {
+        let kept = VecDeque::new();
+        Self { kept, dropped: 0, progress: None, bytes: 0, changed_at: now, closed: false }
+    }
+
+    /// Adds an event; the oldest are dropped until all that are kept have at most `limit` bytes, but for
+    /// the newest.
+    pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
+        self.changed_at = now;
+        self.bytes += size(&event);
+        if event.kind == EventKind::Progress {
+            let (number, behind) = (self.seen().progress + 1, self.seen().events);
+            if let Some(before) = self.progress.replace(Progress { event, number, behind }) {
+                self.bytes -= size(&before.event);
+            }
+        } else {
+            self.kept.push_back(event);
+        }
+        while self.bytes > limit && self.kept.len() > 1 {
+            if let Some(oldest) = self.kept.pop_front() {
+                self.bytes -= size(&oldest);
+                self.dropped += 1;
+            }
+        }
+    }
+
+    /// How much there is to see.
+    fn seen(&self) -> Cursor {
+        Cursor {
+            events: self.dropped + self.kept.len() as u64,
+            progress: self.progress.as_ref().map_or(0, |progress| progress.number),
+        }
+    }
+
+    /// What came after `seen`, if anything did.
+    pub(super) fn after(&self, seen: Cursor) -> Option<Page> {
+        let next = self.seen();
+        if next == seen {
+            return None;
+        }
+        let missed = self.dropped.saturating_sub(seen.events);
+        let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        let mut events: Vec<Event> = self.kept.iter().skip(known).cloned().collect();
+        if let Some(Progress { event, number, behind }) = &self.progress
+            && *number > seen.progress
+        {
+            let behind = behind.saturating_sub(seen.events + missed);
+            let at = usize::try_from(behind).unwrap_or(usize::MAX).min(events.len());
+            events.insert(at, event.clone());
+        }
+        Some(Page { events, missed, next })
+    }
+
+    /// The terminal event.
+    pub(super) fn end(&self) -> Option<&Event> {
+        self.kept.back().filter(|event| event.kind.is_terminal())
+    }
+
+    /// The latest of what the body said, be it an update or how far it is.
+    pub(super) fn latest(&self) -> Option<&Event> {
+        let updates = self.kept.len() - usize::from(self.end().is_some());
+        let update = updates.checked_sub(1).and_then(|last| self.kept.get(last));
+        match &self.progress {
+            Some(progress) if progress.behind >= self.dropped + updates as u64 => {
+                Some(&progress.event)
+            }
+            _ => update,
+        }
+    }
+
+    /// How far the task last said it was.
+    pub(super) fn progress(&self) -> Option<&Event> {
+        self.progress.as_ref().map(|progress| &progress.event)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn changed_at(&self) -> Instant {
+        self.changed_at
+    }
+
+    /// Nothing will be added any more.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Json;
+
+    fn event(kind: EventKind, text: &str) -> Event {
+        Event { kind, result: Json::text(text), content: None }
+    }
+
+    /// Events of one kind each: `u` an update, `p` progress, `e` the end.
+    fn events(script: &[&str], limit: usize) -> Events {
+        let mut events = Events::new(Instant::now());
+        for text in script {
+            let kind = match &text[..1] {
+                "u" => EventKind::Update,
+                "p" => EventKind::Progress,
+                _ => EventKind::Complete,
+            };
+            events.push(event(kind, text), limit, Instant::now());
+        }
+        events
+    }
+
+    fn texts(page: &Page) -> Vec<&str> {
+        page.events.iter().map(|event| event.result.as_str().trim_matches('"')).collect()
+    }
+
+    const ALL: usize = usize::MAX;
+
+    #[test]
+    fn of_the_progress_the_latest_is_kept_at_its_place() {
+        let events = events(&["p1", "u1", "p2", "u2"], ALL);
+        let page = events.after(Cursor::START).expect("there is something");
+        assert_eq!(texts(&page), ["u1", "p2", "u2"]);
+        assert_eq!(events.latest().expect("said").result.as_str(), "\"u2\"");
+        assert!(events.after(page.next).is_none());
+        let seen = Cursor { progress: 0, ..page.next };
+        assert_eq!(texts(&events.after(seen).expect("new progress")), ["p2"]);
+        let seen = Cursor { progress: 2, events: 1 };
+        assert_eq!(texts(&events.after(seen).expect("a new update")), ["u2"]);
+    }
+
+    #[test]
+    fn the_latest_is_no_end() {
+        for (script, latest) in [
+            (&["u1", "p1", "end"][..], Some("\"p1\"")),
+            (&["p1", "u1", "end"], Some("\"u1\"")),
+            (&["u1", "p1"], Some("\"p1\"")),
+            (&["end"], None),
+            (&[], None),
+        ] {
+            let events = events(script, ALL);
+            assert_eq!(events.latest().map(|event| event.result.as_str()), latest, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_missed_and_the_newest_always_fits() {
+        // Each has two bytes more for its quotes.
+        let limit = 2 * size_of::<Event>() + 8;
+        let fits = events(&["u1", "u2"], limit);
+        assert_eq!(fits.after(Cursor::START).map(|page| page.missed), Some(0));
+        let full = events(&["u1", "u2", "u3"], limit);
+        let page = full.after(Cursor::START).expect("there is something");
+        assert_eq!((texts(&page), page.missed), (vec!["u2", "u3"], 1));
+        let seen = Cursor { events: 2, progress: 0 };
+        let page = full.after(seen).expect("there is something");
+        assert_eq!((texts(&page), page.missed), (vec!["u3"], 0));
+        let tight = events(&["u1", "p1", "u-and-much-more", "p2"], 1);
+        let page = tight.after(Cursor::START).expect("there is something");
+        assert_eq!((texts(&page), page.missed), (vec!["u-and-much-more", "p2"], 1));
+        assert_eq!(tight.bytes(), page.events.iter().map(size).sum::<usize>());
+    }
+
+    #[test]
+    fn progress_drives_no_update_out() {
+        let mut script = vec!["u1"];
+        script.extend(["p"; 1000]);
+        let events = events(&script, 2 * size_of::<Event>() + 8);
+        assert_eq!(texts(&events.after(Cursor::START).expect("said")), ["u1", "p"]);
+    }
+}

@@ -1,0 +1,262 @@
+//! A call of a tool, from its arguments to its reply.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateTaskResult,
+    JsonObject,
+};
+use rmcp::service::RequestContext;
+
+use super::{ServerTimes, ToolService, has_tasks, knows_tasks};
+use crate::control::{ticket, unknown};
+use crate::delivery::{
+    Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Wanted, Way, choose, tasks,
+};
+use crate::log::{CreateError, Kept, Reader};
+use crate::message::{Address, created};
+use crate::metadata::{Ids, Metadata};
+use crate::outbox::Gate;
+use crate::output::Body;
+use crate::parameter::{CallParts, Inputs};
+use crate::task::{NewTask, Sender, Times, panicked};
+use crate::tool::{self, Definition, Kind};
+
+impl ToolService {
+    /// Answers a call; an error is for the client, and the model behind it, to read.
+    pub(super) async fn call(
+        &self,
+        call: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, String> {
+        let tool = self.shared.registry.get(&call.name)?;
+        let mut arguments = call.arguments.unwrap_or_default();
+        let metadata = Metadata::take(&mut arguments)?;
+        match tool.about.kind {
+            Kind::Plain | Kind::Control => {
+                let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
+                let call = CallParts { session_id, task_id, owner: self.owner, context };
+                let body = self.prepare(tool, arguments, None, call)?;
+                self.run(tool.about.name, body, context).await.map(Into::into)
+            }
+            Kind::Background => self.call_background(tool, arguments, metadata, context).await,
+        }
+    }
+
+    /// Starts a task and answers its call in the best way that the client understands.
+    async fn call_background(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        metadata: Metadata,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, String> {
+        let gate = context.extensions.get::<Gate>();
+        let token = context.meta.get_progress_token();
+        let way = choose(Shown {
+            metadata: metadata.present,
+            handshake: gate.is_some_and(Gate::is_after_handshake),
+            tasks: has_tasks(context),
+            token: token.is_some(),
+        });
+        let ids = metadata.ids();
+        match (way, gate, token) {
+            (Way::Callbacks, Some(gate), _) => {
+                self.start_mcpc(tool, arguments, ids, gate, context).map(Into::into)
+            }
+            (Way::Task, ..) => self.start_task(tool, arguments, ids, context).await.map(Into::into),
+            (Way::Progress, Some(gate), Some(token)) => {
+                let heartbeat = self.shared.times.heartbeat;
+                let open = Open::Progress(Progress::new(gate, token, heartbeat));
+                self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
+            }
+            // Without a gate of ours there is no way to send anything before or after the reply.
+            (Way::Callbacks | Way::Progress, ..) | (Way::Waiting, ..) => {
+                let open = Open::Waiting(self.patience(tool));
+                self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
+            }
+        }
+    }
+
+    /// Starts a task for an MCPC client and returns the first reply.
+    fn start_mcpc(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        ids: Ids,
+        gate: &Gate,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, String> {
+        let name = tool.about.name;
+        let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
+        let task = self.create(tool, ids.clone(), delivery)?;
+        self.launch(tool, arguments, task, context)?;
+        self.stop_if_cancelled(&ids.task_id, gate);
+        let Ids { session_id, task_id } = &ids;
+        let text = created(Address { session_id, task_id, tool_name: name });
+        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+    }
+
+    /// Starts a task for a client of the Tasks extension and returns the first reply.
+    async fn start_task(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        ids: Ids,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CreateTaskResult, String> {
+        let task_id = ids.task_id.clone();
+        let task = self.create(tool, ids, Delivery::Log(self.notices(tool, context)))?;
+        let reader = self.reader(&task_id)?;
+        self.launch(tool, arguments, task, context)?;
+        if let Some(gate) = context.extensions.get::<Gate>() {
+            self.stop_if_cancelled(&task_id, gate);
+        }
+        Ok(tasks::created(&task_id, &*reader).await)
+    }
+
+    /// Has a task stopped whose client never hears of it.
+    fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
+        let (log, key) = (Arc::clone(&self.shared.log), self.key(task_id));
+        gate.on_cancel(move || {
+            log.stop(&key);
+        });
+    }
+
+    /// Where the server events of a task go, if its client has a place for them.
+    fn notices(&self, tool: &Definition, context: &RequestContext<RoleServer>) -> Option<Notices> {
+        let gate = context.extensions.get::<Gate>()?;
+        let wanted = match knows_tasks(context) {
+            // From this protocol on each request says for itself what it wants to hear of.
+            true => Wanted::of_level(context.meta.log_level()),
+            false => self.notices.clone(),
+        };
+        Some(Notices::new(gate.outbox().clone(), tool.about.name, wanted))
+    }
+
+    /// A task that was just created.
+    fn reader(&self, task_id: &str) -> Result<Box<dyn Reader>, String> {
+        self.shared.log.reader(&self.key(task_id)).ok_or_else(|| unknown(task_id))
+    }
+
+    /// How long a call of a tool stays open, if not to its task's end.
+    fn patience(&self, tool: &Definition) -> Option<Duration> {
+        let default = self.shared.times.patience?;
+        Some(tool.about.times.patience.unwrap_or(default))
+    }
+
+    /// Runs a task for a client whose call stays open.
+    async fn run_to_end(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        ids: Ids,
+        context: &RequestContext<RoleServer>,
+        open: Open<'_>,
+    ) -> Result<CallToolResult, String> {
+        let key = self.key(&ids.task_id);
+        let task = self.create(tool, ids, Delivery::Log(self.notices(tool, context)))?;
+        let reader = self.reader(&key.task_id)?;
+        self.launch(tool, arguments, task, context)?;
+        tokio::select! {
+            biased;
+            answer = open.answer(&*reader) => match answer {
+                Answer::Reply(reply) => Ok(reply),
+                Answer::RanOut(waited) => {
+                    let longest = self.shared.times.patience.unwrap_or(waited);
+                    Ok(ticket(tool.about.name, &key.task_id, waited, longest))
+                }
+            },
+            () = context.ct.cancelled() => {
+                // Nobody reads this reply any more.
+                self.shared.log.stop(&key);
+                Err("cancelled".to_owned())
+            }
+        }
+    }
+
+    /// Takes the task's id and its place among the running tasks.
+    fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
+        let ServerTimes { grace, retention, .. } = self.shared.times;
+        let tool::Times { retention: own, timeout, .. } = tool.about.times;
+        let kept = Kept { tool_name: tool.about.name, retention: own.unwrap_or(retention) };
+        let worker =
+            self.shared.log.create(self.key(&ids.task_id), kept).map_err(|error| match error {
+                CreateError::Running => {
+                    format!("the task id `{}` belongs to a task that is still running", ids.task_id)
+                }
+                CreateError::Full { .. } => format!("{error}; try again later"),
+            })?;
+        Ok(NewTask::new(tool.about.name, ids, delivery, worker, Times { grace, timeout }))
+    }
+
+    /// Starts the task's body, or gives the task up if the arguments are bad.
+    fn launch(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        task: NewTask,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<(), String> {
+        let sender = task.sender();
+        let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
+        let call = CallParts { session_id, task_id, owner: self.owner, context };
+        match self.prepare(tool, arguments, Some(&sender), call) {
+            Ok(body) => {
+                task.spawn(body);
+                Ok(())
+            }
+            Err(problems) => {
+                task.refuse();
+                Err(problems)
+            }
+        }
+    }
+
+    /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
+    /// user's, which may panic.
+    fn prepare(
+        &self,
+        tool: &Definition,
+        arguments: JsonObject,
+        sender: Option<&Sender>,
+        call: CallParts<'_>,
+    ) -> Result<Body, String> {
+        let states = &self.shared.states;
+        let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
+        let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        prepared
+            .map_err(|panic| panicked(tool.about.name, &*panic))?
+            .map_err(|problems| problems.join("\n"))
+    }
+
+    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does the end of the
+    /// connection, when its grace is over.
+    async fn run(
+        &self,
+        name: &str,
+        body: Body,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, String> {
+        let outcome = tokio::select! {
+            biased;
+            outcome = AssertUnwindSafe(body).catch_unwind() => outcome,
+            // Also fires right before the reply is sent, but by then this has returned.
+            () = context.ct.cancelled() => return Err("cancelled".to_owned()),
+            () = self.over() => return Err(format!("the server ended before `{name}` did")),
+        };
+        let success = outcome.map_err(|panic: Box<dyn Any + Send>| panicked(name, &*panic))??;
+        Ok(success.into_reply())
+    }
+
+    /// Waits until the connection has begun to end and the grace is over.
+    async fn over(&self) {
+        self.ending.cancelled().await;
+        tokio::time::sleep(self.shared.times.grace).await;
+    }
+}

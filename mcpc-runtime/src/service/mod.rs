@@ -1,0 +1,326 @@
+//! Our `rmcp` service: calls, lists of tools and tasks are answered here, every other method by the user's
+//! own handler.
+
+mod calls;
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskMethod, CancelTaskParams,
+    ClientNotification, ClientRequest, ConstString, ContentBlock, ErrorData, GetTaskMethod,
+    GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult, JsonObject,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+    ServerResult, TASKS_EXTENSION_ID, UpdateTaskMethod, UpdateTaskParams,
+};
+use rmcp::service::{DynService, NotificationContext, RequestContext};
+use rmcp::{RoleServer, ServerHandler, Service};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::unknown;
+use crate::delivery::{Wanted, tasks};
+use crate::log::{Front, Key, Owner, Reader, Stop};
+use crate::message::ProtocolInfo;
+use crate::names::Dialect;
+use crate::output::error_reply;
+use crate::parameter::States;
+use crate::registry::Registry;
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) states: States,
+    pub(crate) log: Arc<dyn Front>,
+    pub(crate) config: ServerConfig,
+    pub(crate) times: ServerTimes,
+    pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+}
+
+/// How long things about tasks take, unless a tool says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerTimes {
+    /// How long a task may go on after it was asked to stop.
+    pub(crate) grace: Duration,
+    /// How long a call stays open for its result; `None` if it has no other way to it.
+    pub(crate) patience: Option<Duration>,
+    /// How long an ended task is readable.
+    pub(crate) retention: Duration,
+    /// How long a client with a progress token hears nothing before it hears that the task still runs.
+    pub(crate) heartbeat: Duration,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// One connection's view of a server.
+pub(crate) struct Connection {
+    tools: ToolService,
+}
+
+impl Connection {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (ending, notices) = (CancellationToken::new(), Wanted::new(true));
+        Self { tools: ToolService { shared, owner, ending, notices } }
+    }
+
+    /// Cancelled when the connection begins to end.
+    pub(crate) fn ending(&self) -> CancellationToken {
+        self.tools.ending.clone()
+    }
+
+    pub(crate) fn owner(&self) -> Owner {
+        self.tools.owner
+    }
+
+    /// Whether a request is answered here, although there is a handler of the user's.
+    fn is_ours(&self, request: &ClientRequest) -> bool {
+        match request {
+            ClientRequest::CallToolRequest(_) | ClientRequest::ListToolsRequest(_) => true,
+            ClientRequest::GetTaskRequest(_)
+            | ClientRequest::UpdateTaskRequest(_)
+            | ClientRequest::CancelTaskRequest(_) => self.tools.shared.registry.has_tasks(),
+            _ => false,
+        }
+    }
+
+    /// Whether setting the level of log messages is about server events only, which tasks may send.
+    fn takes_level(&self) -> bool {
+        let logs = |inner: &Arc<dyn DynService<RoleServer>>| {
+            inner.get_info().capabilities.logging.is_some()
+        };
+        self.tools.shared.registry.has_tasks() && !self.inner().is_some_and(logs)
+    }
+
+    /// The user's handler, for what is not about tools.
+    fn inner(&self) -> Option<&Arc<dyn DynService<RoleServer>>> {
+        self.tools.shared.inner.as_ref()
+    }
+}
+
+impl Service<RoleServer> for Connection {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        if let ClientRequest::SetLevelRequest(request) = &request {
+            self.tools.notices.set_level(request);
+            if self.takes_level() {
+                return Ok(ServerResult::empty(()));
+            }
+        }
+        match self.inner() {
+            Some(inner) if !self.is_ours(&request) => {
+                let answer = AssertUnwindSafe(inner.handle_request(request, context));
+                // rmcp never answers a request whose handler panicked.
+                let answer = answer.catch_unwind().await.unwrap_or_else(|_| {
+                    Err(ErrorData::internal_error("the server's handler panicked", None))
+                });
+                answer.map(|result| self.tools.complete(result))
+            }
+            _ => Service::handle_request(&self.tools, request, context).await,
+        }
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match self.inner() {
+            Some(inner) => inner.handle_notification(notification, context).await,
+            None => Service::handle_notification(&self.tools, notification, context).await,
+        }
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        ServerHandler::get_info(&self.tools)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match self.inner() {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
+}
+
+/// Answers everything about tools.
+struct ToolService {
+    shared: Arc<Shared>,
+    owner: Owner,
+    ending: CancellationToken,
+    /// Whether the client takes logging notifications of the level that server events have.
+    notices: Wanted,
+}
+
+impl ServerHandler for ToolService {
+    fn get_info(&self) -> ServerConfig {
+        let config = &self.shared.config;
+        match &self.shared.inner {
+            Some(inner) => merge(inner.get_info(), config),
+            None => config.clone(),
+        }
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        Ok(without_tasks(self.negotiate_initialize(&request)?))
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let registry = &self.shared.registry;
+        let tools = match has_tasks(&context) {
+            true => registry.list_without_control(),
+            false => registry.list(),
+        };
+        Ok(ListToolsResult::with_all_items(tools.to_vec()))
+    }
+
+    async fn call_tool(
+        &self,
+        call: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let reply = match Dialect::of_handshake(&call.name) {
+            Some(dialect) => Ok(self.greet(dialect).into()),
+            None => self.call(call, &context).await,
+        };
+        Ok(reply.unwrap_or_else(|error| error_reply(error).into()))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        expect_tasks::<GetTaskMethod>(&context)?;
+        let reader = self.task(&request.task_id)?;
+        Ok(GetTaskResult::new(tasks::detailed(&request.task_id, &*reader).await))
+    }
+
+    /// No task has a question open, and answers to a question that is not open are ignored.
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        expect_tasks::<UpdateTaskMethod>(&context)?;
+        self.task(&request.task_id).map(drop)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        expect_tasks::<CancelTaskMethod>(&context)?;
+        match self.shared.log.stop(&self.key(&request.task_id)) {
+            Stop::Asked | Stop::Ended => Ok(()),
+            Stop::Unknown => Err(ErrorData::invalid_params(unknown(&request.task_id), None)),
+        }
+    }
+}
+
+impl ToolService {
+    fn greet(&self, dialect: Dialect) -> CallToolResult {
+        let info = ProtocolInfo::new(dialect, &self.shared.config.server_info.name);
+        let text = serde_json::to_string(&info).expect("protocol information is text and flags");
+        CallToolResult::success(vec![ContentBlock::text(text)])
+    }
+
+    /// Adds what we know to what the user's handler said about the server.
+    fn complete(&self, mut result: ServerResult) -> ServerResult {
+        let config = &self.shared.config;
+        match &mut result {
+            ServerResult::InitializeResult(info) => {
+                *info = without_tasks(merge(info.clone(), config));
+            }
+            ServerResult::DiscoverResult(info) => {
+                merge_capabilities(&mut info.capabilities, &config.capabilities);
+                info.set_server_info(config.server_info.clone());
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// A task of this connection's.
+    fn task(&self, task_id: &str) -> Result<Box<dyn Reader>, ErrorData> {
+        let reader = self.shared.log.reader(&self.key(task_id));
+        reader.ok_or_else(|| ErrorData::invalid_params(unknown(task_id), None))
+    }
+
+    fn key(&self, task_id: &str) -> Key {
+        Key { owner: self.owner, task_id: task_id.into() }
+    }
+}
+
+/// Whether a request may be answered with a task: it speaks a protocol that knows them as an extension, and
+/// the client declared it.
+fn has_tasks(context: &RequestContext<RoleServer>) -> bool {
+    knows_tasks(context) && context.client_capabilities().is_some_and(|it| it.supports_tasks())
+}
+
+/// Whether a request speaks a protocol that knows tasks as an extension.
+fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
+    // Versions are dates.
+    let first = ProtocolVersion::V_2026_07_28;
+    context.protocol_version().is_some_and(|version| version.as_str() >= first.as_str())
+}
+
+fn expect_tasks<M: ConstString>(context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
+    if knows_tasks(context) { Ok(()) } else { Err(ErrorData::method_not_found::<M>()) }
+}
+
+/// The user's handler says what its own methods can do; the name and the tools are ours.
+fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
+    let mut merged = inner;
+    merged.server_info = ours.server_info.clone();
+    merge_capabilities(&mut merged.capabilities, &ours.capabilities);
+    if ours.instructions.is_some() {
+        merged.instructions = ours.instructions.clone();
+    }
+    merged
+}
+
+fn merge_capabilities(inner: &mut ServerCapabilities, ours: &ServerCapabilities) {
+    inner.tools = ours.tools.clone();
+    inner.logging = inner.logging.take().or_else(|| ours.logging.clone());
+    if let Some(ours) = &ours.extensions {
+        inner.extensions.get_or_insert_default().extend(ours.clone());
+    }
+}
+
+/// The capabilities of a server with background tools.
+pub(crate) fn add_tasks(capabilities: &mut ServerCapabilities) {
+    capabilities.logging = Some(JsonObject::new());
+    let extensions = capabilities.extensions.get_or_insert_default();
+    extensions.insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
+}
+
+/// What a server can do in a session that began with `initialize`: no protocol that does knows tasks.
+fn without_tasks(mut info: InitializeResult) -> InitializeResult {
+    if let Some(extensions) = &mut info.capabilities.extensions {
+        extensions.remove(TASKS_EXTENSION_ID);
+    }
+    info.capabilities.extensions = info.capabilities.extensions.filter(|it| !it.is_empty());
+    info
+}

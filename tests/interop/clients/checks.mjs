@@ -1,0 +1,176 @@
+// What the JavaScript drivers share: a server under the eyes of a witness, and the report of checks.
+//
+// usage of a driver: node DRIVER.mjs SERVER PYTHON WITNESS
+//
+// SERVER is the executable of the `outcomes` example, and PYTHON runs WITNESS, which is witness.py.
+// A driver prints one line per check.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+
+const [server, python, witnessScript] = process.argv.slice(2);
+
+const CHECK_MS = 30_000;
+const DRIVER_MS = 600_000;
+const CLOSE_MS = 10_000;
+export const PATIENCE_MS = 2_000;
+
+export const TOOLS = ['add', 'divide', 'panic_at_once', 'count', 'fail', 'panic_later', 'watch'];
+export const TOOLS_FOR_TICKETS = ['check_task', 'stop_task'];
+
+// Knows what passed between a client and its server, and how the server ended.
+class Witness {
+    constructor(directory) {
+        this.directory = directory;
+    }
+
+    get command() {
+        return { command: python, args: [witnessScript, this.directory, server] };
+    }
+
+    // The parameters of each notification that the client was sent.
+    heard(method) {
+        const lines = readFileSync(join(this.directory, 'transcript'), 'utf8').split('\n');
+        return lines
+            .filter((line) => line.startsWith('s>c '))
+            .map((line) => JSON.parse(line.slice(4)))
+            .filter((message) => message.method === method)
+            .map((message) => message.params);
+    }
+
+    exitStatus() {
+        return Number(readFileSync(join(this.directory, 'statuses'), 'utf8').trim().split('\n').at(-1));
+    }
+}
+
+class Failure extends Error {}
+
+export function expect(what, actual, wanted) {
+    if (!isDeepStrictEqual(actual, wanted)) {
+        throw new Failure(`${what}: got ${JSON.stringify(actual)}, wanted ${JSON.stringify(wanted)}`);
+    }
+}
+
+export function expectIn(what, wanted, text) {
+    if (!text?.includes(wanted)) {
+        throw new Failure(`${what}: got ${JSON.stringify(text)}, wanted ${JSON.stringify(wanted)} in it`);
+    }
+}
+
+export function expectSuccess(result, text) {
+    expect('isError and text', [result.isError ?? false, textOf(result)], [false, text]);
+}
+
+export function expectFailure(result, text) {
+    expect('isError', [result.isError ?? false, wholeTextOf(result)], [true, wholeTextOf(result)]);
+    // What came before the error may precede it.
+    expectIn('last text', text, result.content.at(-1).text);
+}
+
+export function expectCounted(result, to) {
+    expect('isError', [result.isError ?? false, textOf(result)], [false, textOf(result)]);
+    expect('structured content', result.structuredContent, { to });
+    expect('text', JSON.parse(textOf(result)), { to });
+}
+
+export function expectIncreasing(values) {
+    expect('strictly increasing', values, [...new Set(values)].sort((a, b) => a - b));
+}
+
+export async function expectRejection(promise, code) {
+    const outcome = await promise.then(
+        (value) => ({ value }),
+        (error) => ({ error }),
+    );
+    expect('code of the error', outcome.error?.code, code);
+}
+
+export function textOf(result) {
+    expect('kinds of content', result.content.map((content) => content.type), ['text']);
+    return result.content[0].text;
+}
+
+export function wholeTextOf(result) {
+    return result.content.map((content) => content.text).join('\n');
+}
+
+export function taskIdIn(ticket) {
+    expect('isError', ticket.isError ?? false, false);
+    expectIn('ticket', 'check_task', textOf(ticket));
+    const named = /"task_id": "([^"]+)"/.exec(textOf(ticket));
+    if (named === null) {
+        throw new Failure(`ticket: got ${JSON.stringify(textOf(ticket))}, wanted a task id in it`);
+    }
+    return named[1];
+}
+
+export function pause(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function nameOf(check) {
+    return check.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function within(milliseconds, promise) {
+    let timer;
+    const late = new Promise((_, reject) => {
+        const failure = new Failure(`not done within ${milliseconds} ms`);
+        timer = setTimeout(() => reject(failure), milliseconds);
+    });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function reason(error) {
+    const text = error instanceof Failure ? error.message : `${error?.stack ?? error}`;
+    return text.replace(/\s+/g, ' ');
+}
+
+// Runs a check in a session of its own, whose server has to end by itself when the client closes.
+async function inSession(connect, check) {
+    const witness = new Witness(mkdtempSync(join(tmpdir(), 'witness-')));
+    try {
+        const session = await within(CHECK_MS, connect(witness));
+        try {
+            await within(CHECK_MS, check(session));
+        } finally {
+            await within(CLOSE_MS, session.close());
+        }
+        session.afterwards?.();
+        if (check.name.startsWith('close')) {
+            expect('exit status', witness.exitStatus(), 0);
+        }
+    } finally {
+        rmSync(witness.directory, { recursive: true, force: true });
+    }
+}
+
+async function report(label, connect, check) {
+    try {
+        await inSession(connect, check);
+    } catch (error) {
+        console.log(`FAILED ${label}: ${reason(error)}`);
+        return false;
+    }
+    console.log(`ok ${label}`);
+    return true;
+}
+
+// Runs `suites`, each of them a label, a way to connect and a list of checks.
+export async function run(suites) {
+    const overdue = setTimeout(() => {
+        console.error(`not done within ${DRIVER_MS} ms`);
+        process.exit(2);
+    }, DRIVER_MS);
+    let passed = true;
+    for (const { label, connect, checks } of suites) {
+        for (const check of checks) {
+            passed = (await report(`${label}: ${nameOf(check)}`, connect, check)) && passed;
+        }
+    }
+    clearTimeout(overdue);
+    // A server that a check left behind must not keep the driver.
+    process.exit(passed ? 0 : 1);
+}

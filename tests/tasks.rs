@@ -1,0 +1,418 @@
+//! A client of the Tasks extension (SEP-2663, MCP 2026-07-28): it gets a task, and asks about it.
+
+mod support;
+
+use std::time::Duration;
+
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+use support::{Wire, texts};
+use tokio::time::sleep;
+
+const EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+/// Counts seconds, and says so.
+#[mcpc::background]
+async fn count(seconds: u64, updates: Sender) -> Result<Value, String> {
+    for second in 1..=seconds {
+        tokio::select! {
+            () = updates.stopped() => return Err(format!("stopped after {} s", second - 1)),
+            () = sleep(Duration::from_secs(1)) => {}
+        }
+        if second % 2 == 0 {
+            updates.progress(second, seconds, format!("{second} s"));
+        } else {
+            updates.send(format!("second {second}")).await;
+        }
+    }
+    match seconds {
+        13 => Err("thirteen is bad luck".to_owned()),
+        _ => Ok(json!({ "seconds": seconds })),
+    }
+}
+
+#[mcpc::background]
+async fn explode() -> String {
+    panic!("the fuse is gone")
+}
+
+/// Does not know how to stop.
+#[mcpc::background(timeout = "60s")]
+async fn sleep_forever() {
+    std::future::pending::<()>().await;
+}
+
+/// Ends well even if it is asked to stop.
+#[mcpc::background]
+async fn finish_anyway(updates: Sender) -> &'static str {
+    updates.stopped().await;
+    "half of it is done"
+}
+
+#[mcpc::background]
+async fn announce(updates: Sender) {
+    updates.emit("news", json!({"of": "today"})).await;
+}
+
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn server() -> Server {
+    Server::new("tasks")
+        .tools(tools![count, explode, sleep_forever, finish_anyway, announce, add])
+        .retention(Duration::from_secs(600))
+}
+
+/// What a request of the extension's clients says about itself.
+fn meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
+    })
+}
+
+/// A client that begins as MCP 2026-07-28 has it: with whatever it likes.
+struct Modern(Wire);
+
+impl Modern {
+    fn open() -> Self {
+        Self(Wire::open(server()))
+    }
+
+    async fn request(&mut self, method: &str, params: Value) -> Value {
+        self.request_with(meta(), method, params).await
+    }
+
+    async fn request_with(&mut self, meta: Value, method: &str, mut params: Value) -> Value {
+        params["_meta"] = meta;
+        let request = json!({"jsonrpc": "2.0", "id": method, "method": method, "params": params});
+        self.0.send(&request.to_string()).await;
+        let reply = self.0.value().await;
+        assert_eq!(reply["id"], method, "{reply}");
+        reply
+    }
+
+    async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        let reply = self.request("tools/call", json!({"name": tool, "arguments": arguments})).await;
+        reply["result"].clone()
+    }
+
+    /// Starts a task and returns its id.
+    async fn start(&mut self, tool: &str, arguments: Value) -> String {
+        let created = self.call(tool, arguments).await;
+        assert_eq!(
+            (&created["resultType"], &created["status"]),
+            (&json!("task"), &json!("working"))
+        );
+        created["taskId"].as_str().expect("an id").to_owned()
+    }
+
+    async fn get(&mut self, task_id: &str) -> Value {
+        self.request("tasks/get", json!({"taskId": task_id})).await["result"].clone()
+    }
+
+    async fn cancel(&mut self, task_id: &str) -> Value {
+        self.request("tasks/cancel", json!({"taskId": task_id})).await
+    }
+}
+
+fn status(task: &Value) -> (&str, &str) {
+    let text = |key: &str| task[key].as_str().unwrap_or_default();
+    (text("status"), text("statusMessage"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_starts_a_task_and_the_client_asks_about_it() {
+    let mut client = Modern::open();
+    let created = client.call("count", json!({"seconds": 4})).await;
+    let id = created["taskId"].as_str().expect("an id").to_owned();
+    let created_at = &created["createdAt"];
+    assert_eq!(
+        created,
+        json!({
+            "resultType": "task", "taskId": id, "status": "working", "createdAt": created_at,
+            "lastUpdatedAt": created_at, "ttlMs": null, "pollIntervalMs": 200,
+        })
+    );
+    assert_eq!(id.len(), 36);
+    assert_eq!(created_at.as_str().map(str::len), Some("2026-07-28T12:00:00.000Z".len()));
+    for (millis, message) in [(500, ""), (1000, "second 1"), (1000, "50 %: 2 s")] {
+        sleep(Duration::from_millis(millis)).await;
+        let task = client.get(&id).await;
+        assert_eq!(status(&task), ("working", message));
+        assert_eq!((&task["resultType"], &task["ttlMs"]), (&json!("complete"), &Value::Null));
+    }
+    sleep(Duration::from_millis(2000)).await;
+    let task = client.get(&id).await;
+    assert_eq!(status(&task), ("completed", "100 %: 4 s"));
+    // From its creation to the end of its retention.
+    assert_eq!(task["ttlMs"], 604_000);
+    assert_eq!(
+        task["result"],
+        json!({
+            "resultType": "complete",
+            "content": [
+                {"type": "text", "text": "Updates while it ran:\nsecond 1\nsecond 3"},
+                {"type": "text", "text": r#"{"seconds":4}"#},
+            ],
+            "structuredContent": {"seconds": 4},
+            "isError": false,
+        })
+    );
+    assert_eq!(client.get(&id).await, task, "and it can be asked about again");
+    sleep(Duration::from_secs(601)).await;
+    let reply = client.request("tasks/get", json!({"taskId": id})).await;
+    assert_eq!(reply["error"]["code"], -32602, "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_tools_own_is_a_result() {
+    let mut client = Modern::open();
+    for (tool, seconds, message) in [
+        ("count", 13, "thirteen is bad luck"),
+        ("explode", 0, "tool `explode` panicked: the fuse is gone"),
+        ("sleep_forever", 0, "timed out after 60s"),
+    ] {
+        let arguments = if tool == "count" { json!({"seconds": seconds}) } else { json!({}) };
+        let id = client.start(tool, arguments).await;
+        sleep(Duration::from_secs(66)).await;
+        let task = client.get(&id).await;
+        assert_eq!(status(&task), ("completed", message), "{task}");
+        assert_eq!(task["result"]["isError"], true, "{task}");
+        assert_eq!(texts(&task).pop().as_deref(), Some(message));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_can_be_cancelled() {
+    let mut client = Modern::open();
+    let id = client.start("count", json!({"seconds": 3600})).await;
+    sleep(Duration::from_millis(2500)).await;
+    let reply = client.cancel(&id).await;
+    assert_eq!(reply["result"], json!({"resultType": "complete"}), "{reply}");
+    let task = client.get(&id).await;
+    assert_eq!(status(&task), ("cancelled", "stopped after 2 s"));
+    assert!(task.get("result").is_none() && task.get("error").is_none(), "{task}");
+    // Once more changes nothing.
+    assert_eq!(client.cancel(&id).await["result"], json!({"resultType": "complete"}));
+    assert_eq!(client.get(&id).await, task);
+    // One that does not listen has the grace, one that finishes has its result.
+    let stubborn = client.start("sleep_forever", json!({})).await;
+    let finishing = client.start("finish_anyway", json!({})).await;
+    client.cancel(&stubborn).await;
+    client.cancel(&finishing).await;
+    assert_eq!(status(&client.get(&stubborn).await), ("working", ""));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(status(&client.get(&stubborn).await), ("cancelled", "stopped"));
+    let task = client.get(&finishing).await;
+    assert_eq!((status(&task).0, &task["result"]["isError"]), ("completed", &json!(false)));
+    assert_eq!(texts(&task), ["half of it is done"]);
+}
+
+/// The token of such a call is nobody's: the client would close the connection on it.
+#[tokio::test(start_paused = true)]
+async fn a_task_sends_no_progress() {
+    let mut client = Modern::open();
+    let mut with_token = meta();
+    with_token["progressToken"] = json!("token");
+    let params = json!({"name": "count", "arguments": {"seconds": 100}});
+    let reply = client.request_with(with_token, "tools/call", params).await;
+    assert_eq!(reply["result"]["resultType"], "task");
+    sleep(Duration::from_secs(200)).await;
+    assert_eq!(client.0.finish().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_that_no_task_asked_for_are_acknowledged() {
+    let mut client = Modern::open();
+    let id = client.start("count", json!({"seconds": 10})).await;
+    let params = json!({"taskId": id, "inputResponses": {"q": {"action": "accept"}}});
+    let reply = client.request("tasks/update", params).await;
+    assert_eq!(reply["result"], json!({"resultType": "complete"}), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_answered_with_an_error() {
+    let mut client = Modern::open();
+    let mut other = Modern::open();
+    let id = other.start("count", json!({"seconds": 3600})).await;
+    for method in ["tasks/get", "tasks/cancel", "tasks/update"] {
+        for id in [id.as_str(), "never"] {
+            let params = json!({"taskId": id, "inputResponses": {}});
+            let reply = client.request(method, params).await;
+            let message =
+                format!("no task `{id}` is known; an ended one is forgotten after a while");
+            assert_eq!(reply["error"], json!({"code": -32602, "message": message}), "{method}");
+        }
+        let reply = client.request(method, json!({})).await;
+        assert_eq!(reply["error"]["code"], -32602, "{method} without an id: {reply}");
+    }
+    // Bad arguments start nothing.
+    let reply = client.call("count", json!({"secs": 1})).await;
+    assert_eq!((&reply["resultType"], &reply["isError"]), (&json!("complete"), &json!(true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_tasks_are_refused() {
+    let mut client = Modern(Wire::open(server().max_tasks(1)));
+    client.start("count", json!({"seconds": 9})).await;
+    let reply = client.call("count", json!({"seconds": 9})).await;
+    assert_eq!(reply["isError"], true);
+    let text = "1 tasks are running, which is this server's limit; try again later";
+    assert_eq!(reply["content"][0]["text"], text);
+    sleep(Duration::from_secs(9)).await;
+    client.start("count", json!({"seconds": 1})).await;
+}
+
+#[tokio::test]
+async fn a_plain_tool_is_answered_at_once() {
+    let mut client = Modern::open();
+    let reply = client.call("add", json!({"a": 2, "b": 40})).await;
+    assert_eq!(
+        (&reply["resultType"], texts(&json!({"result": reply}))[0].as_str()),
+        (&json!("complete"), "42")
+    );
+}
+
+#[tokio::test]
+async fn the_server_declares_the_extension_and_lists_no_control_tools() {
+    let mut client = Modern::open();
+    let reply = client.request("server/discover", json!({})).await;
+    assert_eq!(
+        reply["result"]["capabilities"],
+        json!({"extensions": {EXTENSION: {}}, "logging": {}, "tools": {}})
+    );
+    let names = |reply: &Value| -> Vec<String> {
+        let tools = reply["result"]["tools"].as_array().expect("a list").iter();
+        tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let listed = names(&client.request("tools/list", json!({})).await);
+    assert_eq!(listed, ["count", "explode", "sleep_forever", "finish_anyway", "announce", "add"]);
+    let mut without = meta();
+    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let listed = names(&client.request_with(without, "tools/list", json!({})).await);
+    assert_eq!(listed[6..], ["check_task", "stop_task"]);
+}
+
+#[tokio::test]
+async fn a_server_without_tasks_knows_nothing_of_them() {
+    let mut client = Modern(Wire::open(Server::new("plain").tools(tools![add])));
+    let reply = client.request("server/discover", json!({})).await;
+    assert_eq!(reply["result"]["capabilities"], json!({"tools": {}}));
+    let reply = client.request("tasks/get", json!({"taskId": "t"})).await;
+    assert_eq!(reply["error"]["code"], -32601);
+}
+
+/// A client that declares the extension and then speaks a protocol that does not know it.
+#[tokio::test(start_paused = true)]
+async fn a_session_of_an_older_protocol_has_no_tasks() {
+    let mut wire = Wire::open(server());
+    wire.send(
+        &json!({"jsonrpc": "2.0", "id": "init", "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"},
+            "capabilities": {"extensions": {EXTENSION: {}}},
+        }})
+        .to_string(),
+    )
+    .await;
+    assert_eq!(wire.value().await["result"]["capabilities"], json!({"logging": {}, "tools": {}}));
+    wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+    let (text, is_error) = wire.ask("count", json!({"seconds": 2})).await;
+    assert_eq!((text.lines().last(), is_error), (Some(r#"{"seconds":2}"#), false));
+    assert_eq!(wire.list().await.len(), 8, "and its control tools");
+    let params = json!({"taskId": "t"});
+    let get = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params});
+    wire.send(&get.to_string()).await;
+    assert_eq!(wire.value().await["error"]["code"], -32601);
+}
+
+/// A client that did not declare the extension speaks the newest protocol, and is served as any other.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_did_not_declare_it_gets_no_task() {
+    let mut client = Modern::open();
+    let mut without = meta();
+    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let params = json!({"name": "count", "arguments": {"seconds": 1}});
+    let reply = client.request_with(without.clone(), "tools/call", params).await;
+    assert_eq!(reply["result"]["structuredContent"], json!({"seconds": 1}), "{reply}");
+    let reply = client.request_with(without, "tasks/get", json!({"taskId": "t"})).await;
+    assert_eq!(reply["error"]["code"], -32021, "{reply}");
+}
+
+/// A call that brings MCPC's metadata is MCPC, whatever else the client can do; and the task is one task.
+#[tokio::test(start_paused = true)]
+async fn mcpc_comes_first() {
+    let mut client = Modern::open();
+    let metadata = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+    let reply = client.call("count", json!({"seconds": 2, "_metadata": metadata})).await;
+    let created = support::parse(&texts(&json!({"result": reply}))[0]);
+    assert_eq!(created["event"], "created");
+    let events = client.0.task().await;
+    assert_eq!(events[2], ("complete".to_owned(), json!({"seconds": 2})));
+    let task = client.get("t").await;
+    assert_eq!(status(&task), ("completed", "100 %: 2 s"));
+}
+
+/// A cancellation that is read before the reply: the client will never know the task's id.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cancelled_at_once_leaves_no_task_behind() {
+    let mut client = Modern(Wire::open(server().max_tasks(1)));
+    client.request("server/discover", json!({})).await;
+    for id in 0..100 {
+        let params = json!({"name": "count", "arguments": {"seconds": 3600}, "_meta": meta()});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        let params = json!({"requestId": id, "_meta": meta()});
+        let method = "notifications/cancelled";
+        let cancel = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        client.0.send(&format!("{call}\n{cancel}")).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    client.start("count", json!({"seconds": 1})).await;
+}
+
+/// What the event of a session becomes where there are no callbacks: if, and only if, it is asked for.
+#[tokio::test(start_paused = true)]
+async fn a_server_event_is_a_log_message_to_whom_wants_it() {
+    let mut client = Modern::open();
+    for (level, heard) in [(None, false), (Some("info"), true), (Some("warning"), false)] {
+        let mut meta = meta();
+        if let Some(level) = level {
+            meta["io.modelcontextprotocol/logLevel"] = json!(level);
+        }
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let params = json!({"name": "announce", "arguments": {}, "_meta": meta});
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        client.0.send(&call.to_string()).await;
+        if heard {
+            let data = json!({"event": "news", "data": {"of": "today"}});
+            let params = json!({"level": "info", "logger": "announce", "data": data});
+            let method = "notifications/message";
+            let notification = json!({"jsonrpc": "2.0", "method": method, "params": params});
+            assert_eq!(client.0.value().await, notification);
+        }
+        assert_eq!(client.0.value().await["id"], 1, "{level:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_session_the_level_is_set_once() {
+    let mut wire = Wire::connect(server()).await;
+    let set = |level: &str| {
+        let params = json!({"level": level});
+        json!({"jsonrpc": "2.0", "id": "set", "method": "logging/setLevel", "params": params})
+    };
+    for (level, heard) in [(None, true), (Some("notice"), false), (Some("debug"), true)] {
+        if let Some(level) = level {
+            wire.send(&set(level).to_string()).await;
+            assert_eq!(wire.value().await["result"], json!({}));
+        }
+        wire.call(1, "announce", json!({})).await;
+        if heard {
+            assert_eq!(wire.value().await["method"], "notifications/message", "{level:?}");
+        }
+        assert_eq!(wire.value().await["id"], 1, "{level:?}");
+    }
+}
