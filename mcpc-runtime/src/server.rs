@@ -20,7 +20,7 @@ use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
-    AnyTransport, End, Erased, Flush, Lines, Reader, Wrapped, Writer, quit_on_signal, stdio,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Wrapped, Writer, quit_on_signal, stdio,
 };
 
 /// An MCP server made of tools.
@@ -48,6 +48,8 @@ struct Parts {
     heartbeat: Duration,
     control_tools: bool,
     max_tasks: usize,
+    bytes_per_task: usize,
+    bounds: Bounds,
     schemas: Schemas,
     inner: Option<Inner>,
 }
@@ -77,8 +79,6 @@ impl fmt::Debug for Server {
     }
 }
 
-/// How many bytes of a running task's results are kept, at least the latest one.
-const BYTES_PER_TASK: usize = 16 << 10;
 /// How many ended tasks are kept.
 const ENDED_TASKS: usize = 10_000;
 /// How many bytes of results all of them may have.
@@ -105,6 +105,8 @@ impl Server {
             heartbeat: Duration::from_secs(15),
             control_tools: true,
             max_tasks: 10_000,
+            bytes_per_task: 16 << 10,
+            bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
             schemas: Schemas::default(),
             inner: None,
         }))
@@ -200,6 +202,31 @@ impl Server {
         self
     }
 
+    /// How many bytes of what a task sent are kept for a client that asks for it (`check_task`), or that gets
+    /// it with the result; the oldest updates go first, the latest always stays. 16 KiB by default. An MCPC
+    /// client gets every update as it happens, whatever is kept.
+    #[must_use]
+    pub fn max_kept_bytes(mut self, max_kept_bytes: usize) -> Self {
+        self.0.parts().bytes_per_task = max_kept_bytes;
+        self
+    }
+
+    /// How many bytes a message of the client may have, over stdio and [`serve_io`](Self::serve_io); a longer
+    /// one is answered with an error. 16 MiB by default.
+    #[must_use]
+    pub fn max_message_bytes(mut self, max_message_bytes: usize) -> Self {
+        self.0.parts().bounds.message_bytes = max_message_bytes;
+        self
+    }
+
+    /// How many bytes of updates may wait for a client that reads slowly, before `Sender::send` waits, too;
+    /// a single update may be larger. 1 MiB per connection by default.
+    #[must_use]
+    pub fn max_queued_bytes(mut self, max_queued_bytes: usize) -> Self {
+        self.0.parts().bounds.queued_bytes = max_queued_bytes;
+        self
+    }
+
     /// How the schemas in `tools/list` are written: [`Schemas::Portable`], unless this says otherwise.
     #[must_use]
     pub fn schemas(mut self, schemas: Schemas) -> Self {
@@ -252,14 +279,14 @@ impl Server {
     }
 }
 
-fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
+fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let parts = *plan.into_parts();
     let Parts {
         mut config, mut tools, states, grace, retention, heartbeat, schemas, inner, ..
     } = parts;
     let log: Arc<dyn Front> = Arc::new(MemoryLog::new(Limits {
         tasks: parts.max_tasks,
-        bytes_per_task: BYTES_PER_TASK,
+        bytes_per_task: parts.bytes_per_task,
         ended_tasks: ENDED_TASKS,
         ended_bytes: ENDED_BYTES,
     }));
@@ -274,7 +301,8 @@ fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn();
     let times = ServerTimes { grace, patience, retention, heartbeat };
-    Ok(Arc::new(Shared { registry, states, log, config, times, inner }))
+    let shared = Shared { registry, states, log, config, times, inner };
+    Ok((Arc::new(shared), parts.bounds))
 }
 
 // These return boxes rather than being `async fn`s: the code of a future is compiled where it is first
@@ -282,24 +310,26 @@ fn build(plan: Box<dyn Plan>) -> Result<Arc<Shared>> {
 
 fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
-        let shared = build(plan)?;
+        let (shared, bounds) = build(plan)?;
         let (reader, writer) = stdio();
         let quit = CancellationToken::new();
         let _watch = quit_on_signal(quit.clone());
-        serve_lines(shared, reader, writer, quit).await
+        serve_lines(shared, reader, writer, bounds, quit).await
     })
 }
 
 fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
-    Box::pin(
-        async move { serve_lines(build(plan)?, reader, writer, CancellationToken::new()).await },
-    )
+    Box::pin(async move {
+        let (shared, bounds) = build(plan)?;
+        serve_lines(shared, reader, writer, bounds, CancellationToken::new()).await
+    })
 }
 
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
     Box::pin(async move {
-        let wrapped = |end| (AnyTransport::Wrapped(Wrapped::new(transport, end)), None);
-        serve(build(plan)?, wrapped).await
+        let (shared, bounds) = build(plan)?;
+        let wrapped = |end| (AnyTransport::Wrapped(Wrapped::new(transport, bounds, end)), None);
+        serve(shared, wrapped).await
     })
 }
 
@@ -307,10 +337,11 @@ async fn serve_lines(
     shared: Arc<Shared>,
     reader: Reader,
     writer: Writer,
+    bounds: Bounds,
     quit: CancellationToken,
 ) -> Result {
     let lines = |end| {
-        let (lines, flush) = Lines::new(reader, writer, end, quit);
+        let (lines, flush) = Lines::new(reader, writer, bounds, end, quit);
         (AnyTransport::Lines(lines), Some(flush))
     };
     serve(shared, lines).await

@@ -155,7 +155,11 @@ async fn lines_that_are_no_messages() {
         ("{not json", json!(null), -32700),
         ("[]", json!(null), -32600),
         (r#"{"jsonrpc":"2.0","id":7}"#, json!(7), -32600),
-        (r#"{"jsonrpc":"1.0","id":8,"method":"ping"}"#, json!(8), -32602),
+        (r#"{"jsonrpc":"1.0","id":8,"method":"ping"}"#, json!(8), -32600),
+        (r#"{"jsonrpc":"2.0","id":9,"method":9}"#, json!(9), -32600),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, json!(null), -32600),
+        (r#"{"jsonrpc":"2.0","id":{"no":"id"},"method":"ping"}"#, json!(null), -32600),
+        (r#"5"#, json!(null), -32600),
         (
             r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":5}}"#,
             json!("x"),
@@ -246,13 +250,39 @@ async fn an_id_that_is_unanswered_cannot_be_used_again() {
     assert_eq!(text(&wire.value().await), "first");
 }
 
+/// A call whose line has exactly so many bytes, with its id first or last.
+fn call_of(bytes: usize, id_is_last: bool) -> String {
+    let params =
+        r#""method":"tools/call","params":{"name":"wait","arguments":{"seconds":0,"label":""#;
+    let (start, end) = match id_is_last {
+        true => (format!("{{{params}"), r#""}},"jsonrpc":"2.0","id":"huge"}"#),
+        false => (format!(r#"{{"jsonrpc":"2.0","id":"huge",{params}"#), r#""}}}"#),
+    };
+    let label = "x".repeat(bytes - start.len() - end.len());
+    start + &label + end
+}
+
+/// The caller learns that its call was refused, wherever its id stands.
 #[tokio::test]
-async fn an_overlong_line_is_answered_and_skipped() {
-    let mut wire = Wire::connect(server()).await;
-    let (start, end) = (r#"{"jsonrpc":"2.0","id":1,"method":""#, r#""}"#);
-    wire.send(&format!("{start}{}{end}", "x".repeat(17 << 20))).await;
-    let reply = wire.value().await;
-    assert_eq!(reply["error"]["code"], -32600);
-    assert_eq!(reply["id"], Value::Null);
-    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+async fn a_line_has_as_many_bytes_as_it_may_and_none_more() {
+    for (server, most) in [(server(), 16 << 20), (server().max_message_bytes(1000), 1000)] {
+        let mut wire = Wire::connect(server).await;
+        for id_is_last in [true, false] {
+            wire.send(&call_of(most, id_is_last)).await;
+            let reply = wire.value().await;
+            assert_eq!(reply["id"], "huge");
+            assert!(text(&reply).starts_with("xxx"));
+            for too_many in [1, 100_000] {
+                wire.send(&call_of(most + too_many, id_is_last)).await;
+                let message = format!("a message must not be longer than {most} bytes");
+                let error = json!({"code": -32600, "message": message});
+                let reply = json!({"jsonrpc": "2.0", "id": "huge", "error": error});
+                assert_eq!(wire.value().await, reply);
+            }
+        }
+        assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+        // A line that only the end of the input ends.
+        wire.input.write_all(call_of(most + 1, true).as_bytes()).await.expect("it reads");
+        assert!(wire.finish().await[0].contains("must not be longer"));
+    }
 }

@@ -23,9 +23,6 @@ use tokio_util::sync::CancellationToken;
 use crate::message::push_callback_line;
 use crate::names::CALLBACK_ID;
 
-/// How many bytes of callbacks may wait, per connection.
-const CALLBACK_BUDGET: usize = 1 << 20;
-
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
 
@@ -36,6 +33,9 @@ pub(crate) struct Outbox(Arc<Shared>);
 struct Shared {
     form: Form,
     queue: Mutex<Queue>,
+    /// How many bytes of callbacks may wait.
+    budget: u32,
+    /// How much of the budget is free.
     room: Semaphore,
     /// Wakes the writer: something was pushed, or the outbox was closed.
     pushed: Notify,
@@ -226,13 +226,17 @@ impl fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// An outbox that collects messages in one form.
-    pub(crate) fn new(form: Form) -> Self {
+    /// An outbox that collects messages in one form, and holds up to `budget` bytes of callbacks.
+    pub(crate) fn new(form: Form, budget: usize) -> Self {
+        // From nothing there would be nothing to take, and more than this cannot be taken in one piece.
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        let budget = budget.clamp(1, most) as u32;
         let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
-            room: Semaphore::new(CALLBACK_BUDGET),
+            budget,
+            room: Semaphore::new(budget as usize),
             pushed: Notify::new(),
             written: Notify::new(),
             dead: CancellationToken::new(),
@@ -244,11 +248,17 @@ impl Outbox {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a callback of `bytes` bytes takes from the budget: one that is larger than the whole budget
+    /// waits until it can go alone.
+    fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.0.budget)
+    }
+
     /// Waits for room for a callback of about `bytes` bytes. First come, first served; on a dead
     /// connection there is always room. Cancel safe: dropping the future gives up the place in the
     /// line.
     pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
-        match self.0.room.acquire_many(permits(bytes)).await {
+        match self.0.room.acquire_many(self.permits(bytes)).await {
             Ok(permit) => Room(Some(permit)),
             Err(_) => {
                 // A closed semaphore never makes anyone wait, not even for others to have their turn.
@@ -261,7 +271,7 @@ impl Outbox {
     /// Room for a callback, if there is some right now.
     pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
         use tokio::sync::TryAcquireError;
-        match self.0.room.try_acquire_many(permits(bytes)) {
+        match self.0.room.try_acquire_many(self.permits(bytes)) {
             Ok(permit) => Some(Room(Some(permit))),
             Err(TryAcquireError::Closed) => Some(Room::NONE),
             Err(TryAcquireError::NoPermits) => None,
@@ -395,8 +405,36 @@ impl Outbox {
     }
 }
 
-/// What a callback of `bytes` bytes takes from the budget: one that is larger than the whole budget
-/// waits until it can go alone.
-fn permits(bytes: usize) -> u32 {
-    u32::try_from(bytes.min(CALLBACK_BUDGET)).expect("the budget fits in 32 bits")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_budget_goes_to_its_last_byte_and_no_further() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let most = outbox.try_room(99).expect("it is free");
+        let last = outbox.try_room(1).expect("one byte is");
+        assert!(outbox.try_room(1).is_none());
+        drop(last);
+        assert!(outbox.try_room(2).is_none());
+        drop(most);
+        // One that is larger than everything goes alone.
+        let large = outbox.try_room(101).expect("nothing else is there");
+        assert!(outbox.try_room(1).is_none());
+        drop(large);
+        let _one = outbox.try_room(1).expect("it is free");
+        assert!(outbox.try_room(101).is_none());
+    }
+
+    #[tokio::test]
+    async fn room_comes_back_when_what_it_was_for_is_written() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let callback = TextCallback("said".to_owned());
+        outbox.push(&callback, outbox.try_room(100).expect("it is free"));
+        let mut taken = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut taken).await);
+        assert!(outbox.try_room(1).is_none(), "taken is not written");
+        outbox.written(&taken);
+        assert!(outbox.try_room(100).is_some());
+    }
 }

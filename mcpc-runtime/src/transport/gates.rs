@@ -180,7 +180,7 @@ mod tests {
     /// sends and sends.
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
-        let outbox = Outbox::new(Form::Lines);
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
         let mut gates = Gates::new(outbox.clone());
         gates.begun = true;
         for round in 0..10 {

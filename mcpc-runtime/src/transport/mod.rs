@@ -26,6 +26,15 @@ use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
+/// How much a connection may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How many bytes a message that is read may have; for a transport of our own.
+    pub(crate) message_bytes: usize,
+    /// How many bytes of what tasks say may wait to be written.
+    pub(crate) queued_bytes: usize,
+}
+
 /// How long a client may take to read what is left when the connection ends.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 

@@ -8,7 +8,7 @@ use rmcp::transport::Transport;
 
 use super::erased::{AnyError, Erased};
 use super::gates::Gates;
-use super::{CLOSE_LIMIT, End};
+use super::{Bounds, CLOSE_LIMIT, End};
 use crate::log::Boxed;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
@@ -35,8 +35,8 @@ impl fmt::Debug for Wrapped {
 }
 
 impl Wrapped {
-    pub(crate) fn new(inner: Erased<RoleServer>, end: End) -> Self {
-        let outbox = Outbox::new(Form::Messages);
+    pub(crate) fn new(inner: Erased<RoleServer>, bounds: Bounds, end: End) -> Self {
+        let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         Self {
             inner,
             gates: Gates::new(outbox.clone()),

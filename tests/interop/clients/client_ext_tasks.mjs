@@ -12,9 +12,9 @@ import {
     TOOLS_FOR_TICKETS,
     expect,
     expectCounted,
+    expectCounting,
     expectFailure,
     expectIn,
-    expectIncreasing,
     expectRejection,
     expectSuccess,
     pause,
@@ -36,18 +36,21 @@ const SILENCE_MS = 1_200;
 const INVALID_PARAMS = -32602;
 
 class Session {
-    constructor(client, witness) {
-        this.client = client;
+    constructor(witness, protocol, capabilities) {
+        const mode = protocol === MODERN ? 'auto' : 'legacy';
         this.witness = witness;
+        this.protocol = protocol;
+        this.client = new Client(CLIENT_INFO, { capabilities, versionNegotiation: { mode } });
+        this.transport = new StdioClientTransport(witness.command);
     }
 
-    static async connect(witness, protocol, capabilities) {
-        const mode = protocol === MODERN ? 'auto' : 'legacy';
-        const client = new Client(CLIENT_INFO, { capabilities, versionNegotiation: { mode } });
-        const transport = new StdioClientTransport(witness.command);
-        await client.connect(transport);
-        expect('protocol', client.getNegotiatedProtocolVersion(), protocol);
-        return { client, transport };
+    async connect() {
+        await this.client.connect(this.transport);
+        expect('protocol', this.client.getNegotiatedProtocolVersion(), this.protocol);
+    }
+
+    call(tool, toolArguments = {}, options = {}) {
+        return this.client.callTool({ name: tool, arguments: toolArguments }, options);
     }
 
     heard() {
@@ -55,39 +58,26 @@ class Session {
     }
 
     close() {
-        return this.client.close();
-    }
-}
-
-class PlainSession extends Session {
-    static async connect(witness, protocol, capabilities) {
-        const { client } = await Session.connect(witness, protocol, capabilities);
-        return new PlainSession(client, witness);
-    }
-
-    call(tool, toolArguments = {}, options = {}) {
-        return this.client.callTool({ name: tool, arguments: toolArguments }, options);
+        return this.transport.close();
     }
 }
 
 class TaskSession extends Session {
-    static async connect(witness) {
-        const { client, transport } = await Session.connect(witness, MODERN, WITH_TASKS);
-        const tasks = createTaskSessionFromClient(client, {
+    constructor(witness) {
+        super(witness, MODERN, WITH_TASKS);
+    }
+
+    async connect() {
+        await super.connect();
+        this.tasks = createTaskSessionFromClient(this.client, {
             endpointId: 'outcomes',
-            rawDispatch: rawDispatchOver(transport),
+            rawDispatch: rawDispatchOver(this.transport),
             v2RequestFraming: {
                 protocolVersion: MODERN,
                 clientInfo: CLIENT_INFO,
                 clientCapabilities: WITH_TASKS,
             },
         });
-        return new TaskSession(client, witness, tasks);
-    }
-
-    constructor(client, witness, tasks) {
-        super(client, witness);
-        this.tasks = tasks;
     }
 
     // The result of a call, whether or not the server makes it a task.
@@ -116,7 +106,7 @@ class TaskSession extends Session {
     }
 
     async close() {
-        await this.tasks.close();
+        await this.tasks?.close();
         await super.close();
     }
 
@@ -145,7 +135,8 @@ function rawDispatchOver(transport) {
             requests += 1;
             const id = `raw-${requests}`;
             waiting.set(id, ({ result, error }) => {
-                resolve(error === undefined ? { kind: 'result', result } : { kind: 'error', error });
+                const kind = error === undefined ? 'result' : 'error';
+                resolve({ kind, result, error });
             });
             signal?.addEventListener('abort', () => {
                 if (waiting.delete(id)) {
@@ -286,12 +277,7 @@ async function backgroundCallWithProgress(session) {
     const values = [];
     const onprogress = ({ progress }) => values.push(progress);
     expectCounted(await session.call('count', {}, { onprogress }), 3);
-    expect('first message', session.heard()[0]?.message, '1 of 3');
-    // This client drops a progress notification that it reads together with the result, so the last
-    // one may have come to the client without coming to its callback.
-    expectIn('last message', '3 of 3', session.heard().at(-1)?.message);
-    expectIncreasing(values);
-    expect('first values', values.slice(0, 2), session.heard().slice(0, 2).map((sent) => sent.progress));
+    expectCounting(values, session.heard());
 }
 
 async function backgroundCallThatFails(session) {
@@ -316,7 +302,7 @@ async function closeWhileATaskRuns(session) {
 
 function endOf(snapshots) {
     const working = snapshots.slice(0, -1);
-    expect('working', [...new Set(working.map(({ status }) => status))], working.length === 0 ? [] : ['working']);
+    expect('others while working', working.filter(({ status }) => status !== 'working'), []);
     return [working, snapshots.at(-1)];
 }
 
@@ -348,7 +334,7 @@ const PLAIN_CHECKS = [
 await run([
     {
         label: `ext-tasks ${TASKS_VERSION}, ${MODERN}`,
-        connect: TaskSession.connect,
+        open: (witness) => new TaskSession(witness),
         checks: [
             announcement,
             toolList,
@@ -371,13 +357,13 @@ await run([
     },
     {
         label: `client ${VERSION}, ${MODERN}, without the extension`,
-        connect: (witness) => PlainSession.connect(witness, MODERN, {}),
+        open: (witness) => new Session(witness, MODERN, {}),
         checks: PLAIN_CHECKS,
     },
     {
         // This client declares its extensions to a server of the older protocol, too.
         label: `client ${VERSION}, ${LEGACY}, with the extension`,
-        connect: (witness) => PlainSession.connect(witness, LEGACY, WITH_TASKS),
+        open: (witness) => new Session(witness, LEGACY, WITH_TASKS),
         checks: PLAIN_CHECKS,
     },
 ]);

@@ -12,6 +12,7 @@ import {
     TOOLS_FOR_TICKETS,
     expect,
     expectCounted,
+    expectCounting,
     expectFailure,
     expectIn,
     expectIncreasing,
@@ -33,16 +34,14 @@ const SILENCE_MS = 1_200;
 const ABORTED = -32001;
 
 class Session {
-    static async connect(witness) {
-        const client = new Client({ name: 'sdk', version: VERSION });
-        const transport = new StdioClientTransport(witness.command);
-        await client.connect(transport);
-        return new Session(client, witness);
+    constructor(witness) {
+        this.witness = witness;
+        this.client = new Client({ name: 'sdk', version: VERSION });
+        this.transport = new StdioClientTransport(witness.command);
     }
 
-    constructor(client, witness) {
-        this.client = client;
-        this.witness = witness;
+    connect() {
+        return this.client.connect(this.transport);
     }
 
     call(tool, toolArguments = {}, options = {}) {
@@ -54,7 +53,7 @@ class Session {
     }
 
     close() {
-        return this.client.close();
+        return this.transport.close();
     }
 }
 
@@ -94,12 +93,7 @@ async function backgroundCallWithProgress(session) {
     const values = [];
     const onprogress = ({ progress }) => values.push(progress);
     expectCounted(await session.call('count', {}, { onprogress }), 3);
-    expect('first message', session.heard()[0]?.message, '1 of 3');
-    // This SDK drops a progress notification that it reads together with the result, so the last
-    // one may have come to the client without coming to its callback.
-    expectIn('last message', '3 of 3', session.heard().at(-1)?.message);
-    expectIncreasing(values);
-    expect('first values', values.slice(0, 2), session.heard().slice(0, 2).map((sent) => sent.progress));
+    expectCounting(values, session.heard());
 }
 
 async function backgroundCallWithProgressThatOutlastsThePatience(session) {
@@ -167,7 +161,7 @@ async function checkTask(session, taskId) {
 await run([
     {
         label: `sdk ${VERSION}, ${PROTOCOL}`,
-        connect: Session.connect,
+        open: (witness) => new Session(witness),
         checks: [
             toolList,
             plainCall,

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 TEE = str(Path(__file__).parent.with_name("tee.py"))
-PATIENCE_SECONDS = 1.0
+# A client that asks in vain for the end kills the witness, which then could no longer do it.
+PATIENCE_SECONDS = 0.5
 
 
 def main() -> None:
@@ -20,18 +21,16 @@ def main() -> None:
     with open(directory / "errors", "ab") as errors:
         command = [sys.executable, TEE, str(directory / "transcript"), server]
         process = subprocess.Popen(command, stderr=errors)
-    signal.signal(signal.SIGTERM, lambda *_: end(process))
+    signal.signal(signal.SIGTERM, lambda *_: ask_for_the_end(process))
     status = process.wait()
     with open(directory / "statuses", "a") as statuses:
         print(status, file=statuses)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def ask_for_the_end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    try:
-        process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    signal.signal(signal.SIGALRM, lambda *_: process.kill())
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
 
 
 main()

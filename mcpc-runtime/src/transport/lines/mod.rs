@@ -1,0 +1,180 @@
+//! Our own transport: one JSON document a line, over stdio or any other pair of byte streams.
+//!
+//! There is one queue and one writer, so lines never mix, and whatever has gathered while the writer
+//! was busy leaves in one write.
+
+pub(crate) mod decode;
+mod reader;
+
+use std::fmt;
+use std::io;
+
+use rmcp::model::ClientJsonRpcMessage;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::gates::Gates;
+use super::{Bounds, CLOSE_LIMIT, End};
+use crate::outbox::{Form, Items, Outbox, Pending};
+use decode::{Refusal, decode};
+use reader::{Line, LineReader};
+
+/// Where lines come from.
+pub(crate) type Reader = Box<dyn AsyncRead + Send + Unpin>;
+/// Where lines go to.
+pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// A server's end of a connection that speaks lines.
+pub(crate) struct Lines {
+    input: LineReader,
+    outbox: Outbox,
+    gates: Gates,
+    /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
+    /// something else to do.
+    end: End,
+    /// Cancelled when the input is to be taken for ended.
+    quit: CancellationToken,
+    /// How many bytes a message may have.
+    longest: usize,
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+impl Lines {
+    /// Starts the writer. `end` is waited for when the input has ended, or `quit` is cancelled.
+    pub(crate) fn new(
+        reader: Reader,
+        writer: Writer,
+        bounds: Bounds,
+        end: End,
+        quit: CancellationToken,
+    ) -> (Self, Flush) {
+        let Bounds { message_bytes: longest, queued_bytes } = bounds;
+        let outbox = Outbox::new(Form::Lines, queued_bytes);
+        let writer = tokio::spawn(write(writer, outbox.clone()));
+        let flush = Flush { outbox: outbox.clone(), writer: Some(writer) };
+        let gates = Gates::new(outbox.clone());
+        let input = LineReader::new(reader, longest);
+        (Self { input, gates, outbox, end, quit, longest }, flush)
+    }
+
+    /// The next message, or `None` at the end of the input.
+    async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            self.outbox.has_reply_room().await;
+            let message = match self.input.next().await {
+                Line::Whole(line) => match decode(line) {
+                    Ok(message) => message,
+                    Err(Some(answer)) => {
+                        self.outbox.push_line(answer.to_line().as_bytes());
+                        continue;
+                    }
+                    Err(None) => continue,
+                },
+                Line::TooLong(id) => {
+                    let refusal = Refusal::too_long(id, self.longest);
+                    self.outbox.push_line(refusal.to_line().as_bytes());
+                    continue;
+                }
+                Line::End => return None,
+            };
+            if let Some(message) = self.gates.read(message) {
+                return Some(message);
+            }
+        }
+    }
+}
+
+impl Lines {
+    pub(super) fn gates(&mut self) -> &mut Gates {
+        &mut self.gates
+    }
+
+    /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        if !self.input.is_ended() {
+            let (outbox, quit) = (self.outbox.clone(), self.quit.clone());
+            tokio::select! {
+                biased;
+                () = quit.cancelled() => self.input.end(),
+                message = self.next_message() => {
+                    if message.is_some() {
+                        return message;
+                    }
+                }
+                () = outbox.dead() => self.input.end(),
+            }
+        }
+        self.end.reached(self.gates.all_open()).await;
+        None
+    }
+
+    /// Lets the writer end; [`Flush`] waits for it.
+    pub(super) fn close(&mut self) {
+        self.outbox.close();
+    }
+}
+
+/// Waits for the writer. It outlives the transport, as rmcp drops that without a word when a connection
+/// does not come about, and by then the reply that says why may still be unwritten.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    outbox: Outbox,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Flush {
+    /// Writes what is left, for a while.
+    pub(crate) async fn finish(mut self) {
+        self.outbox.close();
+        if let Some(writer) = &mut self.writer
+            && tokio::time::timeout(CLOSE_LIMIT, writer).await.is_err()
+        {
+            tracing::warn!("the client does not read; what it has not taken is dropped");
+        }
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        self.outbox.die();
+        if let Some(writer) = &self.writer {
+            writer.abort();
+        }
+    }
+}
+
+/// Writes whatever waits in the outbox until it is closed and empty, or nobody reads any more.
+async fn write(mut writer: Writer, outbox: Outbox) {
+    // Whatever ends the writer, nobody must wait for it any more.
+    let outbox = DeadAtLast(outbox);
+    let outbox = &outbox.0;
+    let mut pending = Pending::new(Form::Lines);
+    while outbox.take(&mut pending).await {
+        if let Items::Lines(lines) = &pending.items
+            && let Err(error) = write_all(&mut writer, lines).await
+        {
+            tracing::debug!(%error, "the client left");
+            return;
+        }
+        outbox.written(&pending);
+    }
+}
+
+struct DeadAtLast(Outbox);
+
+impl Drop for DeadAtLast {
+    fn drop(&mut self) {
+        self.0.die();
+    }
+}
+
+async fn write_all(writer: &mut Writer, lines: &[u8]) -> io::Result<()> {
+    writer.write_all(lines).await?;
+    writer.flush().await
+}

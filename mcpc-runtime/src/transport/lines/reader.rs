@@ -1,0 +1,143 @@
+//! Splits a byte stream into lines.
+
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+use super::Reader;
+use super::decode::{last_id, legible_id};
+
+/// A line that was read.
+pub(super) enum Line<'a> {
+    Whole(&'a [u8]),
+    /// A line of more bytes than may be; the id of its message, as far as that can be told.
+    TooLong(Value),
+    End,
+}
+
+/// Every method is cancel safe: what was read stays here.
+pub(super) struct LineReader {
+    reader: Reader,
+    /// How many bytes a line may have, without its end.
+    longest: usize,
+    buffer: Vec<u8>,
+    /// Where the current line starts in the buffer.
+    start: usize,
+    /// Where to go on looking for its end.
+    searched: usize,
+    /// What is known of the current line, once that is too long.
+    skipped: Option<Skipped>,
+    ended: bool,
+}
+
+/// A line that is not kept.
+struct Skipped {
+    /// The id, if it stands in what was read before the line was too long.
+    id: Value,
+    /// The last bytes so far, as many clients write the id last.
+    tail: Vec<u8>,
+}
+
+/// How much of a line that is too long is kept of its end, which is more than an id has.
+const TAIL: usize = 1 << 10;
+
+impl Skipped {
+    fn new(start: &[u8]) -> Self {
+        let mut skipped = Self { id: legible_id(start), tail: Vec::new() };
+        skipped.push(start);
+        skipped
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+    }
+
+    fn id(self) -> Value {
+        if self.id.is_null() { last_id(&self.tail) } else { self.id }
+    }
+}
+
+impl LineReader {
+    pub(super) fn new(reader: Reader, longest: usize) -> Self {
+        let buffer = Vec::with_capacity(8 << 10);
+        Self { reader, longest, buffer, start: 0, searched: 0, skipped: None, ended: false }
+    }
+
+    /// Takes the input for ended.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) async fn next(&mut self) -> Line<'_> {
+        loop {
+            if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
+                let line = self.start..self.searched + at;
+                self.start = line.end + 1;
+                self.searched = self.start;
+                return self.line(line);
+            }
+            self.searched = self.buffer.len();
+            self.skip_if_too_long();
+            if self.ended || !self.fill().await {
+                self.ended = true;
+                let rest = self.start..self.buffer.len();
+                self.start = rest.end;
+                // A last line without its end is still a line.
+                return match rest.is_empty() && self.skipped.is_none() {
+                    true => Line::End,
+                    false => self.line(rest),
+                };
+            }
+        }
+    }
+
+    /// The line whose last bytes, or all of them, are at this place of the buffer.
+    fn line(&mut self, place: std::ops::Range<usize>) -> Line<'_> {
+        let line = &self.buffer[place];
+        match self.skipped.take() {
+            Some(mut skipped) => {
+                skipped.push(line);
+                Line::TooLong(skipped.id())
+            }
+            None if line.len() > self.longest => Line::TooLong(Skipped::new(line).id()),
+            None => Line::Whole(line),
+        }
+    }
+
+    /// Gives up what there is of the current line, if that is already too much.
+    fn skip_if_too_long(&mut self) {
+        let line = &self.buffer[self.start..];
+        match &mut self.skipped {
+            Some(skipped) => skipped.push(line),
+            None if line.len() > self.longest => self.skipped = Some(Skipped::new(line)),
+            None => return,
+        }
+        self.start = self.buffer.len();
+    }
+
+    /// Reads some more; `false` at the end of the input.
+    async fn fill(&mut self) -> bool {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        // A buffer that one huge line blew up is not kept.
+        if self.buffer.is_empty() {
+            self.buffer.shrink_to(64 << 10);
+        }
+        self.buffer.reserve(8 << 10);
+        match self.reader.read_buf(&mut self.buffer).await {
+            Ok(0) => false,
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(%error, "the input cannot be read");
+                false
+            }
+        }
+    }
+}
