@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::{BufRead as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -291,6 +293,49 @@ async fn a_sender_reports() {
     );
 }
 
+/// Whatever a task comes to, and however much is said around it: one end, and nothing behind it.
+#[tokio::test(start_paused = true)]
+async fn there_is_one_end_and_it_is_the_last() {
+    let (mut wire, _) = connect().await;
+    let calls = [
+        ("work", json!({"on_stop": "finish"})),
+        ("work", json!({"on_stop": "fail"})),
+        ("work", json!({"on_stop": "ignore"})),
+        ("deploy", json!({})),
+        ("explode", json!({"late": true})),
+        ("say_the_unspeakable", json!({})),
+        ("report", json!({})),
+        ("haunt", json!({})),
+    ];
+    for (number, (tool, arguments)) in calls.iter().enumerate() {
+        wire.start(&number.to_string(), tool, arguments.clone()).await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    // Stopping those that run, even twice, makes no second end.
+    for (id, number) in [0, 1, 2, 2, 3, 0].into_iter().enumerate() {
+        wire.call(id, "stop_task", json!({"task_id": number.to_string()})).await;
+    }
+    sleep(Duration::from_secs(20)).await;
+    let lines = wire.finish().await;
+    let mut events: Vec<Vec<String>> = vec![Vec::new(); calls.len()];
+    for message in lines.iter().map(|line| text(&support::parse(line))) {
+        let Some(message) = serde_json::from_str::<Value>(&message).ok().filter(Value::is_object)
+        else {
+            continue;
+        };
+        if let Some(task) = message["task_id"].as_str() {
+            let events = &mut events[task.parse::<usize>().expect("one of ours")];
+            events.push(message["event"].as_str().expect("an event").to_owned());
+        }
+    }
+    for (events, (tool, arguments)) in events.iter().zip(&calls) {
+        let ends = |event: &&String| *event == "complete" || *event == "failed";
+        assert_eq!(events.iter().filter(ends).count(), 1, "{tool} {arguments}: {events:?}");
+        assert!(events.first().is_some_and(|event| event == "created"), "{events:?}");
+        assert!(events.last().is_some_and(|event| ends(&event)), "{tool}: {events:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_outlives_its_task_says_nothing() {
     let (mut wire, _) = connect().await;
@@ -395,6 +440,74 @@ async fn calls_right_before_the_end_of_the_input_are_calls_like_any_other() {
         let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
         assert_eq!((count("created"), count(end)), (1, 1), "{lines:?}");
     }
+}
+
+/// Sends a thousand updates and waits to be stopped.
+#[mcpc::background]
+async fn tell_much(updates: Sender) -> &'static str {
+    for number in 0..1000 {
+        updates.send(number).await;
+    }
+    updates.stopped().await;
+    "told"
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_at_the_end_is_written() {
+    let mut wire = Wire::open_with_buffer(Server::new("much").tools(tools![tell_much]), 256);
+    wire.initialize().await;
+    wire.start("t", "tell_much", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    let rest = wire.finish().await;
+    assert_eq!(rest.len(), 1 + 1000 + 1, "created, every update, and the end");
+    assert!(rest[1001].contains("complete") && rest[1001].contains("told"), "{}", rest[1001]);
+}
+
+/// Watches for a month.
+#[mcpc::background]
+async fn watch() -> &'static str {
+    sleep(Duration::from_secs(30 * 24 * 3600)).await;
+    "a month is over"
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lives_is_killed_by_no_timer() {
+    let server = Server::new("watch").tools(tools![watch]).retention(Duration::from_secs(1));
+    let mut wire = Wire::connect(server.patience(Duration::from_secs(1))).await;
+    wire.start("t", "watch", json!({})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    sleep(Duration::from_secs(29 * 24 * 3600)).await;
+    let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
+    assert!(text.contains("is running"), "{text}");
+    sleep(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(wire.task().await, [event("complete", json!("a month is over"))]);
+}
+
+/// The runtime goes with everything in it: a client sees the end of the stream, and nothing hangs.
+#[test]
+fn a_runtime_that_is_shut_down_takes_its_server_along() {
+    let (gone, runtime) = (Gone::default(), tokio::runtime::Runtime::new().expect("a runtime"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+    client.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
+    let (server, _) = listener.accept().expect("it is called");
+    server.set_nonblocking(true).expect("a socket");
+    let plan = self::server(&gone);
+    runtime.spawn(async move {
+        let server = tokio::net::TcpStream::from_std(server).expect("a socket");
+        let (reader, writer) = server.into_split();
+        plan.serve_io(reader, writer).await
+    });
+    let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+    let call = support::call(1, "work", json!({"on_stop": "ignore", "_metadata": ids}));
+    let mut lines = std::io::BufReader::new(&client).lines();
+    (&client).write_all(format!("{}\n{call}\n", support::INITIALIZE).as_bytes()).expect("it reads");
+    assert!(lines.next().expect("a line").expect("UTF-8").contains("protocolVersion"));
+    assert!(lines.next().expect("a line").expect("UTF-8").contains("created"));
+    let before = gone.count();
+    drop(runtime);
+    assert!(gone.count() > before, "the body is gone");
+    assert!(lines.next().is_none());
 }
 
 #[tokio::test(start_paused = true)]

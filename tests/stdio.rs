@@ -174,7 +174,11 @@ async fn ends_in_order(signal: &str) {
     assert_eq!(process.value().await["id"], "print");
     let started = Instant::now();
     process.signal(signal);
-    let (mut rest, errors, status) = process.end().await;
+    // Its task has ended, so it knows by now, and takes no more calls.
+    let mut rest = vec![process.value().await];
+    process.call("late", "print", json!({"text": "too late"})).await;
+    let (more, errors, status) = process.end().await;
+    rest.extend(more);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!((errors.as_str(), status.code()), ("ready\n", Some(0)));
     rest.sort_by_key(|message| message["id"].to_string());
@@ -190,6 +194,40 @@ async fn ends_in_order(signal: &str) {
     assert!(said[0].1.contains(r#""event":"complete""#) && said[0].1.contains("stopped in time"));
     assert_eq!(said[1], ("plain", "the server ended before `sleep` did"));
     assert_eq!(said[2], ("waiting", "stopped in time"));
+}
+
+/// A client that reads no more, yet keeps the other pipe open.
+#[tokio::test]
+async fn a_closed_stdout_ends_it() {
+    let mut process = Process::start().await;
+    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    assert_eq!(process.value().await["id"], "task");
+    let Process { mut child, input, lines } = process;
+    drop(lines);
+    let mut process = Process { child, input, lines: BufReader::new(empty()).lines() };
+    // The reply to this cannot be written.
+    process.call("print", "print", json!({"text": "to whom?"})).await;
+    child = process.child;
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
+    assert_eq!(status.expect("it ends").expect("it ran").code(), Some(0));
+    drop(process.input);
+}
+
+fn empty() -> Box<dyn AsyncRead + Unpin> {
+    Box::new(tokio::io::empty())
+}
+
+/// A client that is killed: both pipes close at once.
+#[tokio::test]
+async fn a_killed_client_ends_it() {
+    let mut process = Process::start().await;
+    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    assert_eq!(process.value().await["id"], "task");
+    process.call("plain", "sleep", json!({"seconds": 600})).await;
+    let Process { mut child, input, lines } = process;
+    drop((input, lines));
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
+    assert_eq!(status.expect("it ends").expect("it ran").code(), Some(0));
 }
 
 #[tokio::test]
