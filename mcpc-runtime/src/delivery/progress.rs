@@ -20,6 +20,11 @@ use crate::outbox::Gate;
 /// At most ten notifications a second; what comes faster is overtaken by what comes next.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
+/// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,
+/// or an error of a token nobody knows.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// How a call hears of its task.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
@@ -69,6 +74,7 @@ impl<'a> Progress<'a> {
                     for event in &page.events {
                         if event.kind.is_terminal() {
                             self.say();
+                            self.settle().await;
                             return final_reply(reader).await;
                         }
                         self.hear(event);
@@ -80,6 +86,13 @@ impl<'a> Progress<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits until what was said last has been heard.
+    async fn settle(&self) {
+        if self.began {
+            sleep_until(self.said_at + SETTLE).await;
         }
     }
 
