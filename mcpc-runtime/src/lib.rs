@@ -21,6 +21,9 @@ pub mod tool;
 #[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(all(test, shuttle))]
+mod model;
+
 mod control;
 mod delivery;
 mod log;
@@ -28,5 +31,6 @@ mod metadata;
 mod outbox;
 mod registry;
 mod service;
+mod sync;
 mod transport;
 mod words;

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -17,6 +17,7 @@ use crate::message::{Json, ProgressUpdate};
 use crate::metadata::Ids;
 use crate::outbox::Room;
 use crate::output::{Body, Outcome};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
 struct Task {
@@ -236,8 +237,12 @@ impl NewTask {
 
     /// Runs the body as a task of its own.
     pub(crate) fn spawn(self, body: Body) {
-        let runner = Runner(self.task);
-        tokio::spawn(runner.run(body, self.times));
+        tokio::spawn(self.run(body));
+    }
+
+    /// Runs the body to the task's end. Dropped before, it ends the task as well.
+    pub(crate) fn run(self, body: Body) -> impl Future<Output = ()> + Send {
+        Runner(self.task).run(body, self.times)
     }
 
     /// Gives the id back without a word: the call was refused.

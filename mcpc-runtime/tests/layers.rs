@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 21] = [
+    "sync",
     "words",
     "names",
     "message",
@@ -24,6 +25,7 @@ const LAYERS: [&str; 19] = [
     "service",
     "server",
     "client",
+    "model",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

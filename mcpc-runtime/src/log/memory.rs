@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use super::{
     Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Standing, Stop,
     Worker,
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// Bounds of a [`MemoryLog`].
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,223 @@
+//! A model test of the task log and of a task's states: everything that may happen to a task races, and
+//! `shuttle` picks the order, again and again.
+//!
+//! `tests/model/run` runs it, as it is built with a flag of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::rand::{Rng as _, thread_rng};
+use shuttle::{future, thread};
+
+use crate::delivery::Delivery;
+use crate::log::{
+    CreateError, Cursor, Event, EventKind, Front, Kept, Key, Limits, MemoryLog, Owner, Reader, Stop,
+};
+use crate::message::{Json, ProgressUpdate};
+use crate::metadata::Ids;
+use crate::output::{Output as _, Success};
+use crate::task::{NewTask, Sender, Times};
+
+/// How many orders are tried.
+const ORDERS: usize = 5_000;
+
+const UPDATES: u32 = 4;
+
+fn log(bytes_per_task: usize) -> MemoryLog {
+    let limits = Limits { tasks: 2, bytes_per_task, ended_tasks: 10, ended_bytes: 1 << 20 };
+    MemoryLog::new(limits)
+}
+
+fn key() -> Key {
+    Key { owner: Owner(1), task_id: "t".into() }
+}
+
+/// A task that is forgotten as soon as it has ended, or is kept.
+fn kept(retention: Duration) -> Kept {
+    Kept { tool_name: "tool", retention }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn event(kind: EventKind, number: u64) -> Event {
+    let result = Json::new(&number).expect("a number is JSON");
+    Event { kind, result, content: None }
+}
+
+/// The number of an update.
+fn number(event: &Event) -> u64 {
+    event.result.as_str().parse().expect("a number")
+}
+
+fn progress(number: u32) -> Event {
+    let progress = ProgressUpdate { status: "".into(), progress: number.into() };
+    let result = Json::new(&progress).expect("it is JSON");
+    Event { kind: EventKind::Progress, result, content: None }
+}
+
+/// Reads to the end: every update is seen or reported as missed, in order, progress grows, and there is one
+/// end, the last. Returns the end, or nothing if the task was forgotten without one.
+async fn read(reader: &dyn Reader) -> Option<EventKind> {
+    let (mut seen, mut next, mut progress) = (Cursor::START, 1, 0.0);
+    loop {
+        let Some(page) = reader.after(seen).await else { return None };
+        assert!(page.missed > 0 || !page.events.is_empty(), "a page for nothing");
+        seen = page.next;
+        next += page.missed;
+        let last = page.events.len() - 1;
+        for (at, event) in page.events.iter().enumerate() {
+            match event.kind {
+                EventKind::Update => {
+                    assert_eq!(number(event), next, "a gap");
+                    next += 1;
+                }
+                EventKind::Progress => {
+                    let report = ProgressUpdate::read(&event.result).expect("a report");
+                    assert!(report.progress > progress, "progress went back");
+                    progress = report.progress;
+                }
+                end => {
+                    assert_eq!(at, last, "something behind the end");
+                    assert!(reader.after(seen).await.is_none(), "something behind the end");
+                    return Some(end);
+                }
+            }
+        }
+    }
+}
+
+/// Tries many orders, inside of a runtime, as timers want one.
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime");
+    let _inside = runtime.enter();
+    shuttle::check_random(model, ORDERS);
+}
+
+/// Appending, reading, stopping, ending, expiring and taking the id again.
+#[test]
+fn the_log() {
+    check(|| {
+        // Room for all of the updates, or for two.
+        let bytes = [1 << 20, 2 * size_of::<Event>() + 2][thread_rng().gen_range(0..2)];
+        let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
+        let log = Arc::new(log(bytes));
+        let worker = log.create(key(), kept(retention)).expect("there is room");
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let reader = log.reader(&key()).expect("it was created");
+                thread::spawn(move || future::block_on(async move { read(&*reader).await }))
+            })
+            .collect();
+        let idle = {
+            let log = Arc::clone(&log);
+            thread::spawn(move || future::block_on(log.idle(Owner(1))))
+        };
+        let stop = {
+            let log = Arc::clone(&log);
+            thread::spawn(move || (log.stop(&key()), log.stop(&key())))
+        };
+        let again = {
+            let log = Arc::clone(&log);
+            thread::spawn(move || match log.create(key(), kept(HOUR)) {
+                Ok(worker) => worker.finish(event(EventKind::Complete, 0)),
+                Err(error) => assert_eq!(error, CreateError::Running),
+            })
+        };
+        let late = {
+            let log = Arc::clone(&log);
+            thread::spawn(move || {
+                // Whoever still finds it, finds all of it.
+                let reader = log.reader(&key());
+                reader.and_then(|reader| future::block_on(async move { read(&*reader).await }))
+            })
+        };
+        let finishes = thread_rng().gen_range(0..4) > 0;
+        for number in 1..=UPDATES {
+            worker.append(progress(number));
+            worker.append(event(EventKind::Update, number.into()));
+        }
+        if finishes {
+            worker.finish(event(EventKind::Complete, 0));
+        }
+        drop(worker);
+        for reader in readers {
+            let end = reader.join().expect("no panic");
+            assert_eq!(end, finishes.then_some(EventKind::Complete));
+        }
+        let (first, second) = stop.join().expect("no panic");
+        assert!(!(first == Stop::Ended && second == Stop::Asked) || !finishes || retention == HOUR);
+        again.join().expect("no panic");
+        let _ = late.join().expect("no panic");
+        idle.join().expect("no panic");
+    });
+}
+
+/// Every way of ending a task at once.
+#[test]
+fn a_task() {
+    check(|| {
+        let log = Arc::new(log(1 << 20));
+        let worker = log.create(key(), kept(HOUR)).expect("there is room");
+        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+        let times = Times { grace: HOUR, timeout: None };
+        let task = NewTask::new("tool", ids, Delivery::Log(None), worker, times);
+        let (sender, body_sender) = (task.sender(), task.sender());
+        let reader = log.reader(&key()).expect("it was created");
+        let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));
+
+        let how = thread_rng().gen_range(0..4);
+        let body = Box::pin(async move { body(body_sender, how).await });
+        let runner = future::spawn(task.run(body));
+        let stop = {
+            let log = Arc::clone(&log);
+            thread::spawn(move || log.stop(&key()))
+        };
+        let clone = thread::spawn(move || {
+            // It may come too late, and then says nothing.
+            sender.progress(1, 2, "");
+            if how == 3 {
+                future::block_on(sender.send(Unwritable));
+            }
+            sender.is_stopped()
+        });
+        if thread_rng().gen_range(0..8) == 0 {
+            runner.abort();
+        }
+        let _ = future::block_on(runner);
+        let end = reader.join().expect("no panic").expect("every task has an end");
+        stop.join().expect("no panic");
+        clone.join().expect("no panic");
+        match how {
+            0 => assert!(matches!(end, EventKind::Complete | EventKind::Failed), "{end:?}"),
+            1 | 2 => assert!(matches!(end, EventKind::Stopped | EventKind::Failed), "{end:?}"),
+            _ => assert_eq!(end, EventKind::Failed),
+        }
+        assert_eq!(log.stop(&key()), Stop::Ended);
+        future::block_on(log.idle(Owner(1)));
+    });
+}
+
+/// A body that ends by itself, waits to be stopped, fails, or waits for ever.
+async fn body(updates: Sender, how: usize) -> Result<Success, String> {
+    updates.send(1).await;
+    match how {
+        0 => "done".into_success(),
+        1 => {
+            updates.stopped().await;
+            updates.send(2).await;
+            Err("stopped".to_owned())
+        }
+        2 => Err("failed".to_owned()),
+        _ => std::future::pending().await,
+    }
+}
+
+/// Nothing that JSON can say.
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it cannot be written"))
+    }
+}
