@@ -91,7 +91,11 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
     let _inside = runtime.enter();
-    shuttle::check_random(model, ORDERS);
+    let model = Arc::new(model);
+    let again = Arc::clone(&model);
+    shuttle::check_random(move || model(), ORDERS);
+    // Finds what needs one of them to rest for long.
+    shuttle::check_pct(move || again(), ORDERS, 3);
 }
 
 /// Appending, reading, stopping, ending, expiring and taking the id again.

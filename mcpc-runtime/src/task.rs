@@ -9,7 +9,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
 use crate::delivery::Delivery;
 use crate::log::{Event, EventKind, Worker};
@@ -17,7 +16,7 @@ use crate::message::{Json, ProgressUpdate};
 use crate::metadata::Ids;
 use crate::outbox::Room;
 use crate::output::{Body, Outcome};
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
 struct Task {

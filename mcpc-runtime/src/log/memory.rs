@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +14,7 @@ use super::{
     Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Standing, Stop,
     Worker,
 };
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// Bounds of a [`MemoryLog`].
 #[derive(Clone, Copy, Debug)]
