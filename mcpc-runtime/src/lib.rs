@@ -21,6 +21,8 @@ pub mod tool;
 #[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 

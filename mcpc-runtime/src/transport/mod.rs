@@ -19,6 +19,9 @@ pub(crate) use signals::quit_on_signal;
 pub(crate) use stdio::stdio;
 pub(crate) use wrapped::Wrapped;
 
+#[cfg(fuzzing)]
+pub(crate) use lines::fuzzing;
+
 use std::convert::Infallible;
 use std::time::Duration;
 

@@ -3,8 +3,15 @@
 //! There is one queue and one writer, so lines never mix, and whatever has gathered while the writer
 //! was busy leaves in one write.
 
-pub(crate) mod decode;
+mod decode;
 mod reader;
+
+/// What the fuzzer looks at.
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::decode::decode;
+    pub(crate) use super::reader::{Line, LineReader};
+}
 
 use std::fmt;
 use std::io;

@@ -7,7 +7,7 @@ use super::Reader;
 use super::decode::{last_id, legible_id};
 
 /// A line that was read.
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// A line of more bytes than may be; the id of its message, as far as that can be told.
     TooLong(Value),
@@ -15,7 +15,7 @@ pub(super) enum Line<'a> {
 }
 
 /// Every method is cancel safe: what was read stays here.
-pub(super) struct LineReader {
+pub(crate) struct LineReader {
     reader: Reader,
     /// How many bytes a line may have, without its end.
     longest: usize,
@@ -58,21 +58,21 @@ impl Skipped {
 }
 
 impl LineReader {
-    pub(super) fn new(reader: Reader, longest: usize) -> Self {
+    pub(crate) fn new(reader: Reader, longest: usize) -> Self {
         let buffer = Vec::with_capacity(8 << 10);
         Self { reader, longest, buffer, start: 0, searched: 0, skipped: None, ended: false }
     }
 
     /// Takes the input for ended.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    pub(super) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.ended
     }
 
-    pub(super) async fn next(&mut self) -> Line<'_> {
+    pub(crate) async fn next(&mut self) -> Line<'_> {
         loop {
             if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
                 let line = self.start..self.searched + at;
