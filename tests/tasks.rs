@@ -49,6 +49,15 @@ async fn finish_anyway(updates: Sender) -> &'static str {
     "half of it is done"
 }
 
+/// Says something a hundred times a second, for two.
+#[mcpc::background]
+async fn flood(updates: Sender) {
+    for number in 0..200 {
+        sleep(Duration::from_millis(10)).await;
+        updates.send(number).await;
+    }
+}
+
 #[mcpc::background]
 async fn announce(updates: Sender) {
     updates.emit("news", json!({"of": "today"})).await;
@@ -61,7 +70,7 @@ async fn add(a: i64, b: i64) -> i64 {
 
 fn server() -> Server {
     Server::new("tasks")
-        .tools(tools![count, explode, sleep_forever, finish_anyway, announce, add])
+        .tools(tools![count, explode, sleep_forever, finish_anyway, flood, announce, add])
         .retention(Duration::from_secs(600))
 }
 
@@ -290,11 +299,14 @@ async fn the_server_declares_the_extension_and_lists_no_control_tools() {
         tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     };
     let listed = names(&client.request("tools/list", json!({})).await);
-    assert_eq!(listed, ["count", "explode", "sleep_forever", "finish_anyway", "announce", "add"]);
+    assert_eq!(
+        listed,
+        ["count", "explode", "sleep_forever", "finish_anyway", "flood", "announce", "add"]
+    );
     let mut without = meta();
     without["io.modelcontextprotocol/clientCapabilities"] = json!({});
     let listed = names(&client.request_with(without, "tools/list", json!({})).await);
-    assert_eq!(listed[6..], ["check_task", "stop_task"]);
+    assert_eq!(listed[7..], ["check_task", "stop_task"]);
 }
 
 #[tokio::test]
@@ -322,7 +334,7 @@ async fn a_session_of_an_older_protocol_has_no_tasks() {
     wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
     let (text, is_error) = wire.ask("count", json!({"seconds": 2})).await;
     assert_eq!((text.lines().last(), is_error), (Some(r#"{"seconds":2}"#), false));
-    assert_eq!(wire.list().await.len(), 8, "and its control tools");
+    assert_eq!(wire.list().await.len(), 9, "and its control tools");
     let params = json!({"taskId": "t"});
     let get = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params});
     wire.send(&get.to_string()).await;
@@ -371,6 +383,89 @@ async fn a_call_that_is_cancelled_at_once_leaves_no_task_behind() {
     }
     sleep(Duration::from_secs(1)).await;
     client.start("count", json!({"seconds": 1})).await;
+}
+
+/// Asks to hear of tasks; what is acknowledged.
+async fn listen(client: &mut Modern, task_ids: Value, meta: Value) -> Value {
+    let params = json!({"notifications": {"taskIds": task_ids}, "_meta": meta});
+    let method = "subscriptions/listen";
+    let request = json!({"jsonrpc": "2.0", "id": "listen", "method": method, "params": params});
+    client.0.send(&request.to_string()).await;
+    client.0.value().await
+}
+
+/// The next thing that is heard of a task, without what tells whose subscription it is.
+async fn heard(client: &mut Modern) -> Value {
+    let mut notification = client.0.value().await;
+    assert_eq!(notification["method"], "notifications/tasks", "{notification}");
+    let params = notification["params"].as_object_mut().expect("an object");
+    let meta = params.remove("_meta").expect("whose it is");
+    assert_eq!(meta, json!({"io.modelcontextprotocol/subscriptionId": "listen"}));
+    notification["params"].take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_listens_is_told() {
+    let mut client = Modern::open();
+    let mut other = Modern::open();
+    let foreign = other.start("count", json!({"seconds": 3600})).await;
+    let counting = client.start("count", json!({"seconds": 3})).await;
+    let stubborn = client.start("sleep_forever", json!({})).await;
+    let ids = json!([counting, "never", foreign, counting, stubborn]);
+    let params = json!({
+        "_meta": {"io.modelcontextprotocol/subscriptionId": "listen"},
+        "notifications": {"taskIds": [counting, stubborn]},
+    });
+    let acknowledged = listen(&mut client, ids, meta()).await;
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(acknowledged["params"], params);
+    for message in ["second 1", "66.67 %: 2 s"] {
+        assert_eq!(status(&heard(&mut client).await), ("working", message));
+    }
+    let told = heard(&mut client).await;
+    let mut asked = client.get(&counting).await;
+    asked.as_object_mut().expect("an object").remove("resultType");
+    assert_eq!(told, asked, "the same as tasks/get tells");
+    // One that is stopped, by the end of the input at last.
+    let rest = client.0.finish().await;
+    let [told, reply] = &rest[..] else { panic!("{rest:?}") };
+    assert_eq!(status(&support::parse(told)["params"]), ("cancelled", "stopped"));
+    assert_eq!(support::parse(reply)["id"], "listen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_hears_ten_times_a_second_at_most() {
+    let mut client = Modern::open();
+    let id = client.start("flood", json!({})).await;
+    listen(&mut client, json!([id]), meta()).await;
+    let mut times = 0;
+    while status(&heard(&mut client).await).0 == "working" {
+        times += 1;
+    }
+    assert!((15..=21).contains(&times), "{times} times in two seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_cancelled_hears_nothing() {
+    let mut client = Modern::open();
+    let id = client.start("count", json!({"seconds": 3600})).await;
+    listen(&mut client, json!([id]), meta()).await;
+    assert_eq!(status(&heard(&mut client).await), ("working", "second 1"));
+    client.0.cancel("listen").await;
+    sleep(Duration::from_secs(60)).await;
+    client.cancel(&id).await;
+    assert_eq!(client.0.finish().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_listens_without_the_extension_is_told_what_is_missing() {
+    let mut client = Modern::open();
+    let mut without = meta();
+    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let reply = listen(&mut client, json!(["t"]), without).await;
+    let required = json!({"extensions": {EXTENSION: {}}});
+    assert_eq!(reply["error"]["code"], -32021);
+    assert_eq!(reply["error"]["data"], json!({"requiredCapabilities": required}));
 }
 
 /// What the event of a session becomes where there are no callbacks: if, and only if, it is asked for.

@@ -106,7 +106,7 @@ impl Server {
             control_tools: true,
             max_tasks: 10_000,
             bytes_per_task: 16 << 10,
-            bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
+            bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20, unanswered: 20_000 },
             schemas: Schemas::default(),
             inner: None,
         }))
@@ -216,6 +216,14 @@ impl Server {
     #[must_use]
     pub fn max_message_bytes(mut self, max_message_bytes: usize) -> Self {
         self.0.parts().bounds.message_bytes = max_message_bytes;
+        self
+    }
+
+    /// How many requests of one client may be unanswered at once, calls that wait for their tasks among them;
+    /// one beyond it is answered with an error. 20,000 by default.
+    #[must_use]
+    pub fn max_requests(mut self, max_requests: usize) -> Self {
+        self.0.parts().bounds.unanswered = max_requests;
         self
     }
 

@@ -148,6 +148,21 @@ async fn a_full_server_says_so() {
     refused(&mut wire, "wait", json!({"seconds": 0}), expected).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn too_many_unanswered_requests_are_refused() {
+    let mut wire = Wire::connect(server().max_requests(2)).await;
+    for id in [1, 2] {
+        wire.call(id, "wait", json!({"seconds": 3600})).await;
+    }
+    wire.call(3, "add", json!({"a": 1})).await;
+    let reply = wire.value().await;
+    let error = json!({"code": -32000, "message": "2 requests are unanswered; try again later"});
+    assert_eq!((&reply["id"], &reply["error"]), (&json!(3), &error));
+    // There is always a way out.
+    wire.cancel(1).await;
+    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+}
+
 #[tokio::test]
 async fn lines_that_are_no_messages() {
     let mut wire = Wire::connect(server()).await;

@@ -17,8 +17,7 @@ use rmcp::model::CallToolResult;
 
 use crate::log::{Event, Reader};
 use crate::message::Json;
-use crate::outbox::{Room, TextCallback};
-use notices::Notice;
+use crate::outbox::{JsonMessage, Room, TextCallback};
 
 /// What a call and its connection show about the client.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +106,7 @@ pub(crate) enum Delivery {
 /// An event of the session, ready to leave.
 pub(crate) enum ServerEvent<'a> {
     Callback(&'a Callbacks, TextCallback),
-    Notice(&'a Notices, Notice),
+    Notice(&'a Notices, JsonMessage),
 }
 
 impl ServerEvent<'_> {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rmcp::model::ServerJsonRpcMessage;
 #[expect(deprecated, reason = "as below")]
 use rmcp::model::{LoggingLevel, SetLevelRequest};
 use serde::Serialize;
 
 use crate::message::{Json, raw};
-use crate::outbox::{Outbox, Outgoing, Room};
+use crate::outbox::{JsonMessage, Outbox, Room};
 
 /// Where one task's server events go.
 #[derive(Debug)]
@@ -51,21 +50,21 @@ impl Notices {
     }
 
     /// The notification of an event, if the client wants it.
-    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<Notice> {
+    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<JsonMessage> {
         if !self.wanted.0.load(Ordering::Relaxed) {
             return None;
         }
         let data = Data { event, data: raw(data) };
         let params = Params { level: "info", logger: self.tool_name, data };
         let notice = Line { jsonrpc: "2.0", method: "notifications/message", params };
-        Some(Notice(serde_json::to_string(&notice).expect("it holds text and JSON only")))
+        Some(JsonMessage(serde_json::to_string(&notice).expect("it holds text and JSON only")))
     }
 
-    pub(super) async fn room(&self, notice: &Notice) -> Room<'_> {
+    pub(super) async fn room(&self, notice: &JsonMessage) -> Room<'_> {
         self.outbox.room(notice.0.len()).await
     }
 
-    pub(super) fn push(&self, notice: &Notice, room: Room<'_>) {
+    pub(super) fn push(&self, notice: &JsonMessage, room: Room<'_>) {
         self.outbox.push(notice, room);
     }
 }
@@ -88,18 +87,4 @@ struct Params<'a> {
 struct Data<'a> {
     event: &'a str,
     data: &'a serde_json::value::RawValue,
-}
-
-/// A logging notification, as JSON.
-pub(crate) struct Notice(String);
-
-impl Outgoing for Notice {
-    fn push_line(&self, lines: &mut Vec<u8>) {
-        lines.extend_from_slice(self.0.as_bytes());
-        lines.push(b'\n');
-    }
-
-    fn message(&self) -> ServerJsonRpcMessage {
-        serde_json::from_str(&self.0).expect("it was written as a notification of MCP's")
-    }
 }

@@ -219,6 +219,20 @@ impl Outgoing for TextCallback {
     }
 }
 
+/// Any message of MCP's, as JSON.
+pub(crate) struct JsonMessage(pub(crate) String);
+
+impl Outgoing for JsonMessage {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        lines.extend_from_slice(self.0.as_bytes());
+        lines.push(b'\n');
+    }
+
+    fn message(&self) -> ServerJsonRpcMessage {
+        serde_json::from_str(&self.0).expect("it was written as a message of MCP's")
+    }
+}
+
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox").field("room", &self.0.room).finish_non_exhaustive()

@@ -13,7 +13,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 
-use super::{ServerTimes, ToolService, has_tasks, knows_tasks};
+use super::{ServerTimes, ToolService, knows_tasks, takes_tasks};
 use crate::control::{ticket, unknown};
 use crate::delivery::{
     Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Wanted, Way, choose, tasks,
@@ -61,7 +61,7 @@ impl ToolService {
         let way = choose(Shown {
             metadata: metadata.present,
             handshake: gate.is_some_and(Gate::is_after_handshake),
-            tasks: has_tasks(context),
+            tasks: takes_tasks(context),
             token: token.is_some(),
         });
         let ids = metadata.ids();

@@ -2,6 +2,7 @@
 //! own handler.
 
 mod calls;
+mod subscriptions;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -29,6 +30,7 @@ use crate::names::Dialect;
 use crate::output::error_reply;
 use crate::parameter::States;
 use crate::registry::Registry;
+use crate::transport::Subscription;
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -118,6 +120,10 @@ impl Service<RoleServer> for Connection {
                 return Ok(ServerResult::empty(()));
             }
         }
+        let has_tasks = self.tools.shared.registry.has_tasks();
+        if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
+            return self.tools.listen(subscription, context).await;
+        }
         match self.inner() {
             Some(inner) if !self.is_ours(&request) => {
                 let answer = AssertUnwindSafe(inner.handle_request(request, context));
@@ -187,7 +193,7 @@ impl ServerHandler for ToolService {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let registry = &self.shared.registry;
-        let tools = match has_tasks(&context) {
+        let tools = match takes_tasks(&context) {
             true => registry.list_without_control(),
             false => registry.list(),
         };
@@ -275,7 +281,7 @@ impl ToolService {
 
 /// Whether a request may be answered with a task: it speaks a protocol that knows them as an extension, and
 /// the client declared it.
-fn has_tasks(context: &RequestContext<RoleServer>) -> bool {
+fn takes_tasks(context: &RequestContext<RoleServer>) -> bool {
     knows_tasks(context) && context.client_capabilities().is_some_and(|it| it.supports_tasks())
 }
 

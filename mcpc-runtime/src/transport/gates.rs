@@ -6,18 +6,24 @@ use std::collections::hash_map::Entry;
 use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
     CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
-    CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
-    JsonRpcMessage, RequestId, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
+    CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod,
+    GetTaskParams, JsonRpcMessage, RequestId, ServerJsonRpcMessage, UpdateTaskMethod,
+    UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
 
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 
+/// The code of an error that says nothing about the request. JSON-RPC leaves it to servers.
+const BUSY: ErrorCode = ErrorCode(-32000);
+
 /// One connection's unanswered requests.
 #[derive(Debug)]
 pub(crate) struct Gates {
     outbox: Outbox,
+    /// How many requests may be unanswered at once.
+    most: usize,
     /// By the id of the request; a call of a tool has a gate.
     unanswered: HashMap<RequestId, Option<Gate>>,
     /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
@@ -27,8 +33,8 @@ pub(crate) struct Gates {
 }
 
 impl Gates {
-    pub(super) fn new(outbox: Outbox) -> Self {
-        Self { outbox, unanswered: HashMap::new(), begun: false, handshake: false }
+    pub(super) fn new(outbox: Outbox, most: usize) -> Self {
+        Self { outbox, most, unanswered: HashMap::new(), begun: false, handshake: false }
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -76,10 +82,16 @@ impl Gates {
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
+        let is_full = self.unanswered.len() >= self.most;
         let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
             let problem = format!("a request with the id {id} is still unanswered");
             return Err(ErrorData::invalid_request(problem, None));
         };
+        // Reading no further would be no way out: nothing could be cancelled any more.
+        if is_full {
+            let problem = format!("{} requests are unanswered; try again later", self.most);
+            return Err(ErrorData::new(BUSY, problem, None));
+        }
         let gate = match request {
             ClientRequest::CallToolRequest(call) => {
                 self.handshake |= Dialect::of_handshake(&call.params.name).is_some();
@@ -181,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let mut gates = Gates::new(outbox.clone());
+        let mut gates = Gates::new(outbox.clone(), 1000);
         gates.begun = true;
         for round in 0..10 {
             let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();

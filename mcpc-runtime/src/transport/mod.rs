@@ -29,6 +29,8 @@ use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
+use crate::outbox::Outbox;
+
 /// How much a connection may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -36,6 +38,15 @@ pub(crate) struct Bounds {
     pub(crate) message_bytes: usize,
     /// How many bytes of what tasks say may wait to be written.
     pub(crate) queued_bytes: usize,
+    /// How many requests may be unanswered at once.
+    pub(crate) unanswered: usize,
+}
+
+/// What the transport knows of a request to hear about tasks; it is among the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) task_ids: Vec<String>,
+    pub(crate) outbox: Outbox,
 }
 
 /// How long a client may take to read what is left when the connection ends.

@@ -39,7 +39,7 @@ impl Wrapped {
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         Self {
             inner,
-            gates: Gates::new(outbox.clone()),
+            gates: Gates::new(outbox.clone(), bounds.unanswered),
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,

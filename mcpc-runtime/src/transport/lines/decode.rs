@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rmcp::model::ClientJsonRpcMessage;
+use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -40,6 +41,25 @@ pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal
     }
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))
+}
+
+/// The tasks that a `subscriptions/listen` asks about, if it asks about tasks.
+pub(super) fn subscribed_tasks(line: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Listen {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        notifications: Filter,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Filter {
+        task_ids: Vec<String>,
+    }
+    let listen: Listen = serde_json::from_slice(line).ok()?;
+    Some(listen.params.notifications.task_ids)
 }
 
 #[cold]

@@ -16,15 +16,15 @@ pub(crate) mod fuzzing {
 use std::fmt;
 use std::io;
 
-use rmcp::model::ClientJsonRpcMessage;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
-use super::{Bounds, CLOSE_LIMIT, End};
+use super::{Bounds, CLOSE_LIMIT, End, Subscription};
 use crate::outbox::{Form, Items, Outbox, Pending};
-use decode::{Refusal, decode};
+use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
 
 /// Where lines come from.
@@ -61,11 +61,11 @@ impl Lines {
         end: End,
         quit: CancellationToken,
     ) -> (Self, Flush) {
-        let Bounds { message_bytes: longest, queued_bytes } = bounds;
+        let Bounds { message_bytes: longest, queued_bytes, unanswered } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
         let writer = tokio::spawn(write(writer, outbox.clone()));
         let flush = Flush { outbox: outbox.clone(), writer: Some(writer) };
-        let gates = Gates::new(outbox.clone());
+        let gates = Gates::new(outbox.clone(), unanswered);
         let input = LineReader::new(reader, longest);
         (Self { input, gates, outbox, end, quit, longest }, flush)
     }
@@ -76,7 +76,10 @@ impl Lines {
             self.outbox.has_reply_room().await;
             let message = match self.input.next().await {
                 Line::Whole(line) => match decode(line) {
-                    Ok(message) => message,
+                    Ok(mut message) => {
+                        subscribe(&mut message, line, &self.outbox);
+                        message
+                    }
                     Err(Some(answer)) => {
                         self.outbox.push_line(answer.to_line().as_bytes());
                         continue;
@@ -94,6 +97,16 @@ impl Lines {
                 return Some(message);
             }
         }
+    }
+}
+
+/// Hands over what rmcp does not read of a request to hear about tasks.
+fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox: &Outbox) {
+    if let JsonRpcMessage::Request(request) = message
+        && let ClientRequest::SubscriptionsListenRequest(listen) = &mut request.request
+        && let Some(task_ids) = subscribed_tasks(line)
+    {
+        listen.extensions.insert(Subscription { task_ids, outbox: outbox.clone() });
     }
 }
 

@@ -1,0 +1,95 @@
+//! `subscriptions/listen` for tasks: what `tasks/get` would tell is told as it changes.
+//!
+//! rmcp's filter of a subscription does not know tasks, so the transport reads their ids and hands them over
+//! with the request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    ClientCapabilities, ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId,
+    ServerNotification, ServerResult, SubscriptionsListenRequestMethod, SubscriptionsListenResult,
+    TaskStatusNotification, TaskStatusNotificationParams,
+};
+use rmcp::service::RequestContext;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{ToolService, expect_tasks, takes_tasks};
+use crate::delivery::tasks;
+use crate::log::{Cursor, Reader};
+use crate::outbox::{JsonMessage, Outbox, Room};
+use crate::transport::Subscription;
+
+/// At most ten notifications a second and task; what changes faster is overtaken by what comes next.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+impl ToolService {
+    /// Tells how tasks are doing until the client cancels the request or the connection ends. Ids that nobody
+    /// knows are not in the acknowledgement.
+    pub(super) async fn listen(
+        &self,
+        subscription: Subscription,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        expect_tasks::<SubscriptionsListenRequestMethod>(&context)?;
+        if !takes_tasks(&context) {
+            let required = ClientCapabilities::builder().enable_tasks().build();
+            return Err(ErrorData::missing_required_client_capability(required));
+        }
+        let Subscription { task_ids, outbox } = subscription;
+        let mut watched: Vec<(Arc<str>, Box<dyn Reader>)> = Vec::new();
+        for task_id in task_ids {
+            let is_new = watched.iter().all(|(other, _)| **other != *task_id);
+            if let Some(reader) = self.shared.log.reader(&self.key(&task_id))
+                && is_new
+            {
+                watched.push((task_id.into(), reader));
+            }
+        }
+        let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
+        outbox.push(&acknowledgement(&context.id, &accepted), Room::NONE);
+        let mut watches = JoinSet::new();
+        for (task_id, reader) in watched {
+            watches.spawn(watch(task_id, reader, outbox.clone(), context.id.clone()));
+        }
+        tokio::select! {
+            // The reply is dropped with the request.
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+            () = self.ending.cancelled() => {}
+        }
+        // The tasks are being stopped, and how they end is news, too.
+        while watches.join_next().await.is_some() {}
+        Ok(ServerResult::SubscriptionsListenResult(SubscriptionsListenResult::complete(context.id)))
+    }
+}
+
+/// Tells how one task is doing, to its end.
+async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: RequestId) {
+    let mut meta = NotificationMetaObject::new();
+    meta.set_subscription_id(id);
+    let mut seen = Cursor::START;
+    while let Some(page) = reader.after(seen).await {
+        seen = page.next;
+        let task = tasks::detailed(&task_id, &*reader).await;
+        let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
+        let notification =
+            ServerNotification::TaskStatusNotification(TaskStatusNotification::new(params));
+        outbox.has_reply_room().await;
+        outbox.push_message(JsonRpcMessage::notification(notification));
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonMessage {
+    let message = json!({
+        "jsonrpc": "2.0",
+        "method": "notifications/subscriptions/acknowledged",
+        "params": {
+            "_meta": {"io.modelcontextprotocol/subscriptionId": id},
+            "notifications": {"taskIds": task_ids},
+        },
+    });
+    JsonMessage(message.to_string())
+}
