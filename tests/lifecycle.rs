@@ -558,6 +558,42 @@ async fn a_plain_call_that_outlasts_the_grace_is_answered_with_an_error() {
     assert_eq!(reply["result"]["isError"], true);
 }
 
+/// Never rests, and takes all the time there is.
+#[mcpc::tool]
+async fn spin() {
+    loop {
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// Minds being dropped.
+#[mcpc::tool]
+async fn fragile() {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("it broke");
+            }
+        }
+    }
+    let _fragile = Fragile;
+    std::future::pending().await
+}
+
+#[tokio::test]
+async fn whatever_a_plain_tool_does_its_call_is_answered_at_the_end() {
+    let server = Server::new("plain").tools(tools![spin, fragile]);
+    let mut wire = Wire::connect(server.grace(Duration::from_millis(200))).await;
+    for tool in ["spin", "fragile"] {
+        wire.call(tool, tool, json!({})).await;
+    }
+    let mut texts: Vec<String> =
+        wire.finish().await.iter().map(|line| text(&support::parse(line))).collect();
+    texts.sort();
+    assert_eq!(texts, ["fragile", "spin"].map(|it| format!("the server ended before `{it}` did")));
+}
+
 /// Has half a minute, and says so when it is over.
 #[mcpc::background(timeout = "30s")]
 async fn hurry(seconds: u64, on_stop: String, updates: Sender) -> String {

@@ -152,7 +152,68 @@ async fn such_a_call_stays_open_whatever_the_patience() {
     let mut wire = Wire::connect(server()).await;
     let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 100_000})).await;
     assert_eq!(text(&reply), "3");
-    assert_eq!(heard.iter().filter(|(params, _)| params["message"] != Value::Null).count(), 3 + 12);
+    let messages = heard.iter().map(|(params, _)| params["message"].as_str().expect("a message"));
+    let (still, steps): (Vec<&str>, Vec<&str>) = messages.partition(|it| *it == "still running");
+    // Between the steps, the last one is repeated.
+    assert_eq!((still.len(), steps.len()), (6, 3 + 12));
+}
+
+/// Clients that forget the token with the reply have a moment to hear what came last.
+#[tokio::test(start_paused = true)]
+async fn the_reply_follows_the_last_report_at_a_distance() {
+    let mut wire = Wire::connect(server()).await;
+    let started = Instant::now();
+    let (heard, _) = hear(&mut wire, "steps", json!({"steps": 2, "millis": 500})).await;
+    assert_eq!((heard[1].1, started.elapsed()), (SECOND, SECOND + Duration::from_millis(20)));
+    // What reports nothing is not held up.
+    let started = Instant::now();
+    hear(&mut wire, "steps", json!({"steps": 0, "millis": 0})).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Echoes, to fill what waits for the client.
+#[mcpc::tool]
+async fn echo(text: String) -> String {
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_for_a_while_hears_the_last_report_too() {
+    let mut wire = Wire::open_with_buffer(server().tools(tools![echo]), 1 << 10);
+    wire.initialize().await;
+    wire.send(&call("call", "steps", json!({"steps": 10, "millis": 500}), "token")).await;
+    // More than a mebibyte of replies, which nobody reads until the task is over.
+    for id in 0..2 {
+        wire.call(id, "echo", json!({"text": "x".repeat(600_000)})).await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    let mut last = Value::Null;
+    loop {
+        let mut message = wire.value().await;
+        if message["id"] == "call" {
+            break;
+        }
+        if message["method"] == "notifications/progress" {
+            last = message["params"]["message"].take();
+        }
+    }
+    assert_eq!(last, "step 10");
+}
+
+/// However long a time is, it is a time.
+#[tokio::test(start_paused = true)]
+async fn times_may_be_as_long_as_they_like() {
+    let server = server().heartbeat(Duration::MAX).retention(Duration::MAX).patience(Duration::MAX);
+    let mut wire = Wire::connect(server.grace(Duration::MAX)).await;
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 1, "millis": 50_000})).await;
+    assert_eq!((heard.len(), text(&reply).as_str()), (1, "1"));
+    wire.start("t", "steps", json!({"steps": 1, "millis": 1})).await;
+    wire.task().await;
+    sleep(Duration::from_secs(365 * 24 * 3600)).await;
+    assert!(wire.ask("check_task", json!({"task_id": "t"})).await.0.contains("is complete"));
+    assert_eq!(wire.finish().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

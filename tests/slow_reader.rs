@@ -145,6 +145,31 @@ async fn a_message_larger_than_the_budget_goes_alone() {
     }
 }
 
+/// It asks and asks, reads nothing, and has nothing more to ask: the server does not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_keeps_no_server_from_ending() {
+    for tool in ["echo", "chatter"] {
+        let sent = Sent::default();
+        let server = server(&sent).grace(Duration::from_secs(2));
+        let Wire { lines, mut input, server } = Wire::connect(server).await;
+        for id in 0..5 {
+            let arguments = match tool {
+                // The first two fill what may wait; the others are not even looked at.
+                "echo" => json!({"text": "x".repeat(if id < 2 { 600_000 } else { 10 })}),
+                _ => json!({"updates_to_send": 100_000, "_metadata": {}}),
+            };
+            input.write_all((call(id, tool, arguments) + "\n").as_bytes()).await.expect("it reads");
+        }
+        sleep(Duration::from_secs(10)).await;
+        let started = tokio::time::Instant::now();
+        input.shutdown().await.expect("it reads");
+        server.await.expect("no panic").expect("no error");
+        // The grace, and once more for the client to read.
+        assert!(started.elapsed() <= Duration::from_secs(7), "{tool}: {:?}", started.elapsed());
+        drop(lines);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_read_while_replies_pile_up() {
     let Wire { mut lines, mut input, server } = Wire::connect(server(&Sent::default())).await;

@@ -270,7 +270,7 @@ async fn too_many_tasks_are_refused() {
     client.start("count", json!({"seconds": 9})).await;
     let reply = client.call("count", json!({"seconds": 9})).await;
     assert_eq!(reply["isError"], true);
-    let text = "1 tasks are running, which is this server's limit; try again later";
+    let text = "as many tasks are running as this server takes: 1; try again later";
     assert_eq!(reply["content"][0]["text"], text);
     sleep(Duration::from_secs(9)).await;
     client.start("count", json!({"seconds": 1})).await;

@@ -87,18 +87,18 @@ async fn a_task_that_takes_longer_is_a_ticket() {
         text,
         format!(
             "Task `{id}` (`count`) is running. New since the last check:\n\
-             {{\"second\":20}}\n{{\"second\":40}}\n"
+             {{\"second\":20}}\n{{\"second\":40}}"
         )
     );
     assert_eq!(started.elapsed().as_secs(), 50);
     let (text, _) = check(&mut wire, &id, 50).await;
     let running = format!("Task `{id}` (`count`) is running.");
-    assert_eq!(text, format!("{running} New since the last check:\n{{\"second\":60}}\n"));
+    assert_eq!(text, format!("{running} New since the last check:\n{{\"second\":60}}"));
     assert_eq!(started.elapsed().as_secs(), 60);
     let (text, _) = check(&mut wire, &id, 0).await;
-    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+    assert_eq!(text, format!("{running} {NOTHING_NEW}"));
     let (text, _) = check(&mut wire, &id, 5).await;
-    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+    assert_eq!(text, format!("{running} {NOTHING_NEW}"));
     assert_eq!(started.elapsed().as_secs(), 65);
     check(&mut wire, &id, 50).await;
     wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 50})).await;
@@ -111,6 +111,73 @@ async fn a_task_that_takes_longer_is_a_ticket() {
     // Whoever asks again is told again.
     wire.call("again", "check_task", json!({"task_id": id})).await;
     assert_eq!(wire.value().await["result"]["content"], json!(content));
+}
+
+const NOTHING_NEW: &str = "There is nothing new since the last check; `wait_seconds` waits for it.";
+
+/// Reports how far it is four times a second, for a hundred seconds.
+#[mcpc::background(patience = "1s")]
+async fn crawl(updates: Sender) -> &'static str {
+    for step in 1..=400 {
+        sleep(Duration::from_millis(250)).await;
+        updates.progress(step, 400, "crawling");
+    }
+    "arrived"
+}
+
+/// A model that does as the ticket says is not kept busy by every little step.
+#[tokio::test(start_paused = true)]
+async fn a_check_waits_until_a_task_is_a_good_deal_further() {
+    let mut wire = Wire::connect(Server::new("crawl").tools(tools![crawl])).await;
+    let (_, id) = ticket(&mut wire, "crawl", json!({})).await;
+    let started = Instant::now();
+    let mut texts = Vec::new();
+    loop {
+        let (text, _) = check(&mut wire, &id, 50).await;
+        let is_over = !text.contains("is running");
+        texts.push((text, started.elapsed().as_secs()));
+        if is_over {
+            break;
+        }
+    }
+    let running = format!("Task `{id}` (`crawl`) is running");
+    assert_eq!(texts[0], (format!("{running}, 10 %: crawling."), 9), "{texts:?}");
+    assert_eq!(texts[1], (format!("{running}, 20 %: crawling."), 19), "{texts:?}");
+    assert_eq!(texts.len(), 10, "{texts:?}");
+    let (text, _) = texts.pop().expect("the last");
+    assert_eq!(text, format!("Task `{id}` (`crawl`) is complete. The result:\narrived"));
+    // Time is up before it is: then it is told how far it is all the same.
+    let (_, id) = ticket(&mut wire, "crawl", json!({})).await;
+    let (text, _) = check(&mut wire, &id, 2).await;
+    assert_eq!(text, format!("Task `{id}` (`crawl`) is running, 2.75 %: crawling."));
+}
+
+/// Nobody could come back with a ticket of a server that ends.
+#[tokio::test(start_paused = true)]
+async fn at_the_end_there_are_no_tickets() {
+    let server = server().grace(Duration::from_secs(3));
+    let mut wire = Wire::connect(server).await;
+    wire.call(1, "nap", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    let rest = wire.finish().await;
+    assert_eq!(rest.len(), 1);
+    let reply = support::parse(&rest[0]);
+    assert_eq!(
+        (support::text(&reply).as_str(), &reply["result"]["isError"]),
+        ("stopped", &json!(true))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_stop_is_dropped_and_that_is_said() {
+    let mut wire = Wire::connect(server()).await;
+    let (_, id) = ticket(&mut wire, "nap", json!({})).await;
+    wire.ask("stop_task", json!({"task_id": id})).await;
+    let started = Instant::now();
+    let (text, is_error) = check(&mut wire, &id, 50).await;
+    let late = "was stopped; it did not end by itself in time, and was dropped.";
+    assert_eq!((text, is_error), (format!("Task `{id}` (`nap`) {late}"), true));
+    assert_eq!(started.elapsed().as_secs(), 5);
 }
 
 /// Says how far it is, again and again, and now and then something of note.
@@ -131,10 +198,10 @@ async fn of_the_progress_the_latest_is_a_state_and_drives_no_update_out() {
     let (_, id) = ticket(&mut wire, "steps", json!({})).await;
     let running = format!("Task `{id}` (`steps`) is running, 100 %: step 400.");
     let (text, _) = check(&mut wire, &id, 0).await;
-    let news = "New since the last check:\n100 steps\n200 steps\n300 steps\n400 steps\n";
+    let news = "New since the last check:\n100 steps\n200 steps\n300 steps\n400 steps";
     assert_eq!(text, format!("{running} {news}"));
     let (text, _) = check(&mut wire, &id, 0).await;
-    assert_eq!(text, format!("{running} There is nothing new since the last check."));
+    assert_eq!(text, format!("{running} {NOTHING_NEW}"));
 }
 
 /// Sends updates of 1,000 characters.
@@ -202,9 +269,14 @@ async fn a_task_can_be_stopped() {
     let mut wire = Wire::connect(server()).await;
     let (_, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
     let (text, is_error) = wire.ask("stop_task", json!({"task_id": id})).await;
-    let expected = format!("Task `{id}` was asked to stop. `check_task` says how it ended.");
+    let expected = format!(
+        "Task `{id}` was asked to stop. Call `check_task` with {{\"task_id\": \"{id}\", \
+         \"wait_seconds\": 50}} to hear how it ends."
+    );
     assert_eq!((text, is_error), (expected, false));
-    check(&mut wire, &id, 0).await;
+    let (text, _) = check(&mut wire, &id, 0).await;
+    let stopping = format!("Task `{id}` (`count`) is running, and was asked to stop.");
+    assert!(text.starts_with(&stopping), "{text}");
     let (text, is_error) = check(&mut wire, &id, 50).await;
     let expected = format!("Task `{id}` (`count`) was stopped. The error:\nstopped at 51");
     assert_eq!((text, is_error), (expected, true));

@@ -5,25 +5,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use crate::delivery::{in_words, result, write_updates};
-use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Standing, Stop};
+use crate::delivery::{in_words, percent, result, write_updates};
+use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Shown, Standing, Stop};
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
 use crate::parameter::{Parameter, Range, Settings};
 use crate::tool::{About, Definition, Hints, Kind, Times};
 
 const ABOUT_CHECK: &str = "Says how a task is doing that another tool started: what is new since the last \
-check, and its result once it has ended. With `wait_seconds` it answers as soon as there is something new, \
-so there is no need to ask again and again.";
+check, and its result once it has ended. With `wait_seconds` it answers as soon as there is something new \
+(or the task is a good deal further), so there is no need to ask again and again.";
 
 const ABOUT_STOP: &str = "Asks a task that another tool started to stop. It answers at once; `check_task` \
 says how the task ended.";
 
+/// What a task says at its end, as JSON, that was dropped after it was asked to stop.
+const DROPPED: &str = "\"stopped\"";
+
 /// The control tools of a server whose tasks are in `log`. A check waits no longer than `patience`.
 pub(crate) fn tools(log: &Arc<dyn Front>, patience: Duration) -> Vec<Definition> {
-    vec![check_task(Arc::clone(log), patience), stop_task(Arc::clone(log))]
+    vec![check_task(Arc::clone(log), patience), stop_task(Arc::clone(log), patience)]
 }
 
 /// What a client is told that will not wait any longer for a task.
@@ -66,7 +70,8 @@ fn check_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
     )
 }
 
-fn stop_task(log: Arc<dyn Front>) -> Definition {
+fn stop_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
+    let longest = patience.as_secs();
     let task_id = String::slot("task_id", "The id of the task", Settings::new());
     let hints = Hints { destructive: Some(true), idempotent: Some(true), ..HINTS };
     Definition::new(
@@ -76,7 +81,7 @@ fn stop_task(log: Arc<dyn Front>) -> Definition {
         Box::new(move |inputs| {
             let owner = inputs.owner();
             let task_id = task_id.take(inputs);
-            Some(stop(Arc::clone(&log), owner, task_id?))
+            Some(stop(Arc::clone(&log), owner, task_id?, longest))
         }),
     )
 }
@@ -89,7 +94,7 @@ fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
     About { kind: Kind::Control, name, title: None, description, hints, times, place: "mcpc" }
 }
 
-fn check(log: Arc<dyn Front>, owner: Owner, task_id: String, wait: Duration) -> Body {
+pub(crate) fn check(log: Arc<dyn Front>, owner: Owner, task_id: String, wait: Duration) -> Body {
     Box::pin(async move {
         let key = Key { owner, task_id: task_id.as_str().into() };
         let reader = log.reader(&key).ok_or_else(|| unknown(&task_id))?;
@@ -98,13 +103,14 @@ fn check(log: Arc<dyn Front>, owner: Owner, task_id: String, wait: Duration) -> 
     })
 }
 
-fn stop(log: Arc<dyn Front>, owner: Owner, task_id: String) -> Body {
+pub(crate) fn stop(log: Arc<dyn Front>, owner: Owner, task_id: String, longest: u64) -> Body {
     Box::pin(async move {
         let key = Key { owner, task_id: task_id.as_str().into() };
         let text = match log.stop(&key) {
-            Stop::Asked => {
-                format!("Task `{task_id}` was asked to stop. `{CHECK_TASK}` says how it ended.")
-            }
+            Stop::Asked => format!(
+                "Task `{task_id}` was asked to stop. Call `{CHECK_TASK}` with {{\"task_id\": {task_id:?}, \
+                 \"wait_seconds\": {longest}}} to hear how it ends."
+            ),
             Stop::Ended => {
                 format!("Task `{task_id}` has ended already; `{CHECK_TASK}` says how.")
             }
@@ -129,35 +135,50 @@ struct News {
     progress: Option<Event>,
     /// Whether any of that is new.
     is_new: bool,
+    /// It was asked to stop.
+    is_stopping: bool,
     /// How the task ended, which is news whenever it is asked for.
     end: Option<Event>,
 }
 
 impl News {
-    /// Reads what was not shown yet, waits for something if there is nothing, and notes that it is shown.
-    /// Cancel safe.
+    /// Reads what was not shown yet, waits for something worth a look if there is nothing, and notes that it is
+    /// shown. Cancel safe.
     async fn read(reader: &dyn Reader, wait: Duration) -> Self {
-        let page = tokio::time::timeout(wait, reader.after(reader.shown())).await;
-        let Standing { progress, end, .. } = reader.standing().await;
-        match page {
-            Ok(Some(Page { mut events, missed, next })) => {
-                reader.show(next);
+        let shown = reader.shown();
+        // The body may report how far it is all the time; only now and then is that worth a reply.
+        let page = tokio::time::timeout(wait, worth_a_look(reader, shown)).await;
+        let Standing { progress, end, is_stopping, .. } = reader.standing().await;
+        let percent = progress.as_ref().and_then(percent).unwrap_or(shown.percent);
+        let page = match page {
+            Ok(page) => page,
+            // Time is over, but something of less weight may be there.
+            Err(_) => reader.after(shown.seen).now_or_never().flatten(),
+        };
+        let (updates, missed, is_new, end) = match page {
+            Some(Page { mut events, missed, next }) => {
+                reader.show(Shown { seen: next, percent });
                 let end = events.pop_if(|last| last.kind.is_terminal());
-                Self { updates: events, missed, progress, is_new: true, end }
+                (events, missed, true, end)
             }
-            Ok(None) => Self { updates: Vec::new(), missed: 0, progress, is_new: false, end },
-            Err(_) => Self { updates: Vec::new(), missed: 0, progress, is_new: false, end: None },
-        }
+            None => (Vec::new(), 0, false, end),
+        };
+        Self { updates, missed, progress, is_new, is_stopping, end }
     }
 
     fn reply(self, task_id: &str, tool_name: &str) -> CallToolResult {
         let mut text = format!("Task `{task_id}` (`{tool_name}`) ");
-        match self.end.as_ref().map(|end| end.kind) {
-            Some(EventKind::Complete) => text.push_str("is complete"),
-            Some(EventKind::Stopped) => text.push_str("was stopped"),
-            Some(_) => text.push_str("failed"),
-            None => text.push_str("is running"),
-        }
+        let stopped_late = self.end.as_ref().is_some_and(was_dropped);
+        text.push_str(match self.end.as_ref().map(|end| end.kind) {
+            Some(EventKind::Complete) => "is complete",
+            Some(EventKind::Stopped) if stopped_late => {
+                "was stopped; it did not end by itself in time, and was dropped"
+            }
+            Some(EventKind::Stopped) => "was stopped",
+            Some(_) => "failed",
+            None if self.is_stopping => "is running, and was asked to stop",
+            None => "is running",
+        });
         if let (None, Some(progress)) = (&self.end, &self.progress) {
             text.push_str(", ");
             text.push_str(&in_words(progress));
@@ -167,17 +188,51 @@ impl News {
             text.push_str(" New since the last check:\n");
             write_updates(&mut text, &self.updates, self.missed);
         } else if !self.is_new && self.end.is_none() {
-            text.push_str(" There is nothing new since the last check.");
+            text.push_str(
+                " There is nothing new since the last check; `wait_seconds` waits for it.",
+            );
         }
+        let text_only = |text: &str| vec![ContentBlock::text(text.trim_end())];
         let Some(end) = self.end else {
-            return CallToolResult::success(vec![ContentBlock::text(text)]);
+            return CallToolResult::success(text_only(&text));
         };
         let mut reply = result(end);
-        if !reply.content.is_empty() {
-            let failed = reply.is_error == Some(true);
-            text.push_str(if failed { " The error:" } else { " The result:" });
+        let has_more = !reply.content.is_empty() && !stopped_late;
+        if !has_more {
+            reply.content = text_only(&text);
+            return reply;
         }
+        if !text.ends_with('\n') {
+            text.push(' ');
+        }
+        let failed = reply.is_error == Some(true);
+        text.push_str(if failed { "The error:" } else { "The result:" });
         reply.content.insert(0, ContentBlock::text(text));
         reply
     }
+}
+
+/// Waits until there is more to say than how far a task is, or until that has changed by much; `None` if nothing
+/// will come. Cancel safe.
+async fn worth_a_look(reader: &dyn Reader, shown: Shown) -> Option<Page> {
+    /// In percent: at most so many replies are about nothing else.
+    const MUCH: f64 = 10.0;
+    let mut seen = shown.seen;
+    loop {
+        let page = reader.after(seen).await?;
+        let is_progress = |event: &Event| event.kind == EventKind::Progress;
+        let moved = page.events.last().and_then(percent).map(|percent| percent - shown.percent);
+        let is_little = moved.is_some_and(|moved| moved.abs() < MUCH);
+        if page.missed > 0 || !page.events.iter().all(is_progress) || !is_little {
+            // Everything since the last look, and not only what came last.
+            return reader.after(shown.seen).await;
+        }
+        seen = page.next;
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// Whether a task was asked to stop and did not end by itself.
+fn was_dropped(end: &Event) -> bool {
+    end.kind == EventKind::Stopped && end.result.as_str() == DROPPED
 }

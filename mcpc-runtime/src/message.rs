@@ -1,6 +1,7 @@
 //! The wire model: task messages, server events and protocol information.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -144,12 +145,12 @@ impl ProtocolInfo {
     }
 }
 
-/// A value as compact JSON text, serialized once and shared by everything that sends it.
+/// A value as compact JSON text, serialized once and shared by everything that sends it or keeps it.
 ///
 /// Text keeps what a tree of values would lose: `20.0` stays `20.0` and integers of any size are
 /// exact. A NaN or an infinity is `null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Json(Box<str>);
+pub(crate) struct Json(Arc<str>);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::fmt::{Display, Write as _};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
@@ -79,8 +80,8 @@ impl Success {
     }
 
     /// The value, and the reply where the tool wrote it itself.
-    pub(crate) fn into_parts(self) -> (Json, Option<Box<CallToolResult>>) {
-        (self.json, self.content.map(Box::new))
+    pub(crate) fn into_parts(self) -> (Json, Option<Arc<CallToolResult>>) {
+        (self.json, self.content.map(Arc::new))
     }
 
     /// The reply of a client that waited for it.

@@ -17,6 +17,7 @@ pub(crate) struct Registry {
     listed: Vec<rmcp::model::Tool>,
     /// How many of these are control tools.
     controls: usize,
+    has_tasks: bool,
 }
 
 impl Registry {
@@ -35,7 +36,8 @@ impl Registry {
         }
         let listed = tools.iter().map(|tool| tool.list(states, schemas)).collect::<Result<_>>()?;
         let controls = tools.iter().filter(|tool| tool.about.kind == Kind::Control).count();
-        Ok(Self { tools, by_name, listed, controls })
+        let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
+        Ok(Self { tools, by_name, listed, controls, has_tasks })
     }
 
     /// Logs what a model will miss.
@@ -78,6 +80,6 @@ impl Registry {
 
     /// Whether any tool runs as a task.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.tools.iter().any(|tool| tool.about.kind == Kind::Background)
+        self.has_tasks
     }
 }

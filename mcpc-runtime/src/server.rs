@@ -20,7 +20,8 @@ use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Wrapped, Writer, quit_on_signal, stdio,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Versions, Wrapped, Writer,
+    quit_on_signal, stdio,
 };
 
 /// An MCP server made of tools.
@@ -50,6 +51,7 @@ struct Parts {
     max_tasks: usize,
     bytes_per_task: usize,
     bounds: Bounds,
+    max_requests: usize,
     schemas: Schemas,
     inner: Option<Inner>,
 }
@@ -106,7 +108,8 @@ impl Server {
             control_tools: true,
             max_tasks: 10_000,
             bytes_per_task: 16 << 10,
-            bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20, unanswered: 20_000 },
+            bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
+            max_requests: 20_000,
             schemas: Schemas::default(),
             inner: None,
         }))
@@ -144,7 +147,7 @@ impl Server {
 
     /// Has `handler` answer every MCP method that is not about tools: prompts, resources, completion
     /// and so on. What its `get_info` says about those reaches the client; the name and version are
-    /// this server's.
+    /// this server's. A `subscriptions/listen` that names tasks is answered here, too.
     #[must_use]
     pub fn handler(mut self, handler: impl ServerHandler) -> Self {
         self.0.parts().inner = Some(Arc::from(handler.into_dyn()));
@@ -223,7 +226,7 @@ impl Server {
     /// one beyond it is answered with an error. 20,000 by default.
     #[must_use]
     pub fn max_requests(mut self, max_requests: usize) -> Self {
-        self.0.parts().bounds.unanswered = max_requests;
+        self.0.parts().max_requests = max_requests;
         self
     }
 
@@ -255,6 +258,12 @@ impl Server {
     /// When two tools have one name, when a tool takes a state the server was not given, when what
     /// `#[arg(..)]` asks of an argument cannot be asked of its type, or when the client leaves before the connection stands. What goes wrong inside a call is answered and is
     /// no error here.
+    ///
+    /// # Blocking threads
+    ///
+    /// tokio waits for the threads of `spawn_blocking` when its runtime is dropped, which is behind the end of
+    /// an async `main`. One that never asks [`Sender::is_stopped`](crate::task::Sender::is_stopped) keeps the
+    /// process alive until it is done; if it is not yours to change, end `main` with `std::process::exit`.
     pub async fn serve_stdio(self) -> Result {
         serve_stdio(self.0).await
     }
@@ -303,13 +312,14 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
         add_tasks(&mut config.capabilities);
     }
     let patience = (parts.control_tools && has_tasks).then_some(parts.patience);
-    if let Some(patience) = patience {
+    let times = ServerTimes { grace, patience, retention, heartbeat }.bounded();
+    if let Some(patience) = times.patience {
         tools.extend(control::tools(&log, patience));
     }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn();
-    let times = ServerTimes { grace, patience, retention, heartbeat };
-    let shared = Shared { registry, states, log, config, times, inner };
+    let max_requests = parts.max_requests;
+    let shared = Shared { registry, states, log, config, times, inner, max_requests };
     Ok((Arc::new(shared), parts.bounds))
 }
 
@@ -336,7 +346,9 @@ fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'stati
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
-        let wrapped = |end| (AnyTransport::Wrapped(Wrapped::new(transport, bounds, end)), None);
+        let wrapped = |end, versions| {
+            (AnyTransport::Wrapped(Wrapped::new(transport, bounds, versions, end)), None)
+        };
         serve(shared, wrapped).await
     })
 }
@@ -348,8 +360,8 @@ async fn serve_lines(
     bounds: Bounds,
     quit: CancellationToken,
 ) -> Result {
-    let lines = |end| {
-        let (lines, flush) = Lines::new(reader, writer, bounds, end, quit);
+    let lines = |end, versions| {
+        let (lines, flush) = Lines::new(reader, writer, bounds, versions, end, quit);
         (AnyTransport::Lines(lines), Some(flush))
     };
     serve(shared, lines).await
@@ -357,12 +369,13 @@ async fn serve_lines(
 
 async fn serve(
     shared: Arc<Shared>,
-    transport: impl FnOnce(End) -> (AnyTransport, Option<Flush>),
+    transport: impl FnOnce(End, Versions) -> (AnyTransport, Option<Flush>),
 ) -> Result {
     let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
     let connection = Connection::new(shared);
+    let versions = rmcp::Service::supported_protocol_versions(&connection);
     let end = End::new(log, connection.owner(), grace, connection.ending());
-    let (transport, flush) = transport(end);
+    let (transport, flush) = transport(end, versions);
     let served = serve_connection(connection, transport).await;
     if let Some(flush) = flush {
         flush.finish().await;

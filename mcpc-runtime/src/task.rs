@@ -83,13 +83,12 @@ impl Task {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
         if let Some(worker) = progression.worker.take() {
+            // A client that hears of the end may take the id again, or the room for another task.
+            worker.finish(event.clone());
             self.delivery.deliver(&event, room);
-            worker.finish(event);
             drop(progression);
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
-            // Dropping the worker forgets the task: only now may its id be taken again.
-            drop(worker);
         }
     }
 
@@ -270,7 +269,11 @@ impl Runner {
                 },
             }
         };
-        let room = task.delivery.room(&terminal).await;
+        // What was asked to stop has no more time to wait: its one last event may overdraw the budget.
+        let room = match task.stop.is_cancelled() {
+            true => task.delivery.try_room(&terminal).unwrap_or(Room::NONE),
+            false => task.delivery.room(&terminal).await,
+        };
         task.finish(terminal, room);
     }
 }

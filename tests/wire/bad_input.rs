@@ -144,7 +144,7 @@ async fn a_full_server_says_so() {
         wire.start(id, "wait", json!({"seconds": 10})).await;
         assert_eq!(wire.message().await["event"], "created");
     }
-    let expected = "2 tasks are running, which is this server's limit; try again later";
+    let expected = "as many tasks are running as this server takes: 2; try again later";
     refused(&mut wire, "wait", json!({"seconds": 0}), expected).await;
 }
 
@@ -226,6 +226,23 @@ async fn a_stray_line_before_the_handshake_is_no_reason_to_end() {
     assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
 }
 
+/// Early requests that rmcp refuses and goes on waiting after: the connection has not begun.
+#[tokio::test]
+async fn a_stray_line_after_a_refused_request_is_none_either() {
+    let version = "io.modelcontextprotocol/protocolVersion";
+    let capabilities = "io.modelcontextprotocol/clientCapabilities";
+    for meta in [json!({version: "2026-07-28"}), json!({version: "1999-01-01", capabilities: {}})] {
+        let mut wire = Wire::open(server());
+        let params = json!({"_meta": meta});
+        let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params});
+        wire.send(&list.to_string()).await;
+        assert!(wire.value().await["error"].is_object());
+        wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+        wire.initialize().await;
+        assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+    }
+}
+
 #[tokio::test]
 async fn a_stray_line_after_an_early_question_is_none_either() {
     let mut wire = Wire::open(server());
@@ -252,6 +269,54 @@ async fn no_request_of_any_kind_can_take_an_unanswered_id() {
     wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
     assert_eq!(wire.value().await["error"]["code"], -32600);
     assert_eq!(text(&wire.value().await), "first");
+}
+
+/// Its handler may still answer, and that would be taken for the answer of the next.
+#[tokio::test(start_paused = true)]
+async fn an_id_that_was_cancelled_cannot_be_used_again() {
+    let mut wire = Wire::connect(server()).await;
+    for id in 0..50 {
+        let call = crate::support::call(id, "add", json!({"a": 1}));
+        wire.call(id, "wait", json!({"seconds": 5})).await;
+        let method = "notifications/cancelled";
+        let params = json!({"requestId": id});
+        let cancel = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        wire.send(&format!("{cancel}\n{call}")).await;
+        let reply = wire.value().await;
+        assert_eq!(
+            (&reply["id"], &reply["error"]["code"]),
+            (&json!(id), &json!(-32600)),
+            "{reply}"
+        );
+    }
+    assert_eq!(wire.ask("add", json!({"a": 1})).await.0, "2");
+}
+
+/// Arguments are looked at before anything is given up for them.
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_leaves_the_result_of_an_earlier_task_alone() {
+    let mut wire = Wire::connect(server()).await;
+    wire.start("t", "wait", json!({"seconds": 1, "label": "kept"})).await;
+    wire.task().await;
+    wire.call(2, "wait", json!({"seconds": "soon", "_metadata": {"mcpc_task_id": "t"}})).await;
+    assert_eq!(wire.value().await["result"]["isError"], true);
+    let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
+    assert!(text.ends_with("kept"), "{text}");
+}
+
+/// A client that has heard of the end may go on at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ended_task_is_in_nobodys_way() {
+    let mut wire = Wire::connect(server().max_tasks(1)).await;
+    for round in 0..2000 {
+        let call = crate::support::call(
+            round,
+            "wait",
+            json!({"seconds": 0, "_metadata": {"mcpc_task_id": "t"}}),
+        );
+        wire.send(&call).await;
+        assert_eq!(wire.task().await.len(), 2, "created and complete");
+    }
 }
 
 #[tokio::test(start_paused = true)]

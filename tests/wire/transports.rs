@@ -1,14 +1,18 @@
 //! Other transports than our own, and other methods than ours.
 
+use std::time::Duration;
+
 use mcpc::{Sender, Server, tools};
 use rmcp::model::{
     GetPromptRequestParams, GetPromptResponse, GetPromptResult, ListPromptsResult,
-    PaginatedRequestParams, Prompt, PromptMessage, Role, ServerCapabilities, ServerConfig,
+    PaginatedRequestParams, Prompt, PromptMessage, ProtocolVersion, Role, ServerCapabilities,
+    ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::sleep;
 
 use crate::support::Wire;
 
@@ -89,7 +93,7 @@ async fn babble(updates: Sender) {
 /// On one thread, where a transport that spins would stand in everybody's way.
 #[tokio::test]
 async fn a_client_that_leaves_another_transport_is_let_go() {
-    let grace = std::time::Duration::from_millis(50);
+    let grace = Duration::from_millis(50);
     let babbling = Server::new("babbling").tools(tools![babble]).grace(grace);
     let mut wire = wrapped(babbling);
     wire.initialize().await;
@@ -99,7 +103,7 @@ async fn a_client_that_leaves_another_transport_is_let_go() {
     }
     let Wire { lines, input, server } = wire;
     drop((lines, input));
-    let served = tokio::time::timeout(std::time::Duration::from_secs(30), server).await;
+    let served = tokio::time::timeout(Duration::from_secs(30), server).await;
     served.expect("it ends").expect("no panic").expect("no error");
 }
 
@@ -121,6 +125,81 @@ async fn a_handler_that_panics_is_answered() {
     let mut wire = Wire::connect(server().handler(Panics)).await;
     wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
     assert_eq!(wire.value().await["error"]["code"], -32603);
+}
+
+/// A handler that never answers, and speaks one version only.
+struct Silent;
+
+impl ServerHandler for Silent {
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        std::future::pending().await
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_prompts().build())
+    }
+
+    fn supported_protocol_versions(&self) -> std::borrow::Cow<'static, [ProtocolVersion]> {
+        std::borrow::Cow::Borrowed(&[ProtocolVersion::V_2025_06_18])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_leaves_unanswered_is_answered_at_the_end() {
+    let mut wire = Wire::connect(server().handler(Silent)).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
+    sleep(Duration::from_secs(3600)).await;
+    let rest = wire.finish().await;
+    let error =
+        r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"the server has ended"}}"#;
+    assert_eq!(rest, [error]);
+}
+
+/// A request of MCP 2026-07-28.
+fn modern(id: i64, method: &str, mut params: Value) -> String {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities":
+            {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+    });
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+}
+
+#[tokio::test]
+async fn the_handlers_versions_are_those_of_the_tools() {
+    let mut wire = Wire::connect(server().handler(Silent)).await;
+    wire.send(&modern(1, "tools/call", json!({"name": "count", "arguments": {"to": 1}}))).await;
+    assert_eq!(wire.value().await["error"]["code"], -32022);
+}
+
+#[tokio::test]
+async fn an_inner_handler_answers_every_other_method_of_the_newest_protocol_too() {
+    let mut wire = Wire::open(server().handler(Prompts).instructions("Count."));
+    wire.send(&modern(1, "server/discover", json!({}))).await;
+    let info = wire.value().await["result"].clone();
+    let tasks = json!({"io.modelcontextprotocol/tasks": {}});
+    let capabilities = json!({"extensions": tasks, "logging": {}, "prompts": {}, "tools": {}});
+    assert_eq!((&info["capabilities"], &info["instructions"]), (&capabilities, &json!("Count.")));
+    wire.send(&modern(2, "prompts/list", json!({}))).await;
+    assert_eq!(wire.value().await["result"]["prompts"][0]["name"], "greet");
+    wire.send(&modern(3, "tools/call", json!({"name": "count", "arguments": {"to": 1}}))).await;
+    assert_eq!(wire.value().await["result"]["resultType"], "task");
+    // This protocol has no such method any more.
+    wire.send(&modern(4, "logging/setLevel", json!({"level": "info"}))).await;
+    assert_eq!(wire.value().await["error"]["code"], -32601);
+}
+
+#[tokio::test]
+async fn a_method_that_nobody_knows_is_named() {
+    let mut wire = Wire::connect(server()).await;
+    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#).await;
+    let error = json!({"code": -32601, "message": "unknown method `no/such`"});
+    assert_eq!(wire.value().await["error"], error);
 }
 
 /// Prompts, which are none of our business.

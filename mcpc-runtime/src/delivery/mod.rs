@@ -9,19 +9,19 @@ pub(crate) mod tasks;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{in_words, result, write_updates};
+pub(crate) use reply::{in_words, percent, result, write_updates};
 
 use std::time::Duration;
 
-use rmcp::model::CallToolResult;
+use rmcp::model::{CallToolResult, ProgressToken};
 
 use crate::log::{Event, Reader};
 use crate::message::Json;
-use crate::outbox::{JsonMessage, Room, TextCallback};
+use crate::outbox::{Gate, JsonMessage, Room, TextCallback};
 
 /// What a call and its connection show about the client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shown {
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
     /// The call carried MCPC metadata.
     pub(crate) metadata: bool,
     /// The connection saw an MCPC handshake.
@@ -29,33 +29,32 @@ pub(crate) struct Shown {
     /// The call speaks a protocol that has tasks as an extension, and the client declared it.
     pub(crate) tasks: bool,
     /// The call carries a progress token.
-    pub(crate) token: bool,
+    pub(crate) token: Option<ProgressToken>,
+    /// The call's gate. Without one, of a connection that is not ours, nothing can be sent around the reply.
+    pub(crate) gate: Option<&'a Gate>,
 }
 
-/// A way of reaching a client, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+/// A way of reaching a client, the best first, with what it needs.
+#[derive(Debug)]
+pub(crate) enum Way<'a> {
     /// `created` at once, callbacks while the task runs and at its end.
-    Callbacks,
+    Callbacks(&'a Gate),
     /// A task of MCP's own at once, and the client asks about it.
     Task,
     /// The call stays open until the task has ended, with progress notifications.
-    Progress,
+    Progress(&'a Gate, ProgressToken),
     /// The call stays open until the task has ended, or its patience has run out.
     Waiting,
 }
 
 /// The best way that the client has shown it understands.
-pub(crate) fn choose(shown: Shown) -> Way {
-    let Shown { metadata, handshake, tasks, token } = shown;
-    if metadata || handshake {
-        Way::Callbacks
-    } else if tasks {
-        Way::Task
-    } else if token {
-        Way::Progress
-    } else {
-        Way::Waiting
+pub(crate) fn choose(shown: Shown<'_>) -> Way<'_> {
+    let Shown { metadata, handshake, tasks, token, gate } = shown;
+    match (gate, token) {
+        (Some(gate), _) if metadata || handshake => Way::Callbacks(gate),
+        _ if tasks => Way::Task,
+        (Some(gate), Some(token)) => Way::Progress(gate, token),
+        _ => Way::Waiting,
     }
 }
 
@@ -78,6 +77,11 @@ pub(crate) enum Answer {
 }
 
 impl Open<'_> {
+    /// Waits for a task's end, in silence. Cancel safe.
+    pub(crate) async fn until_the_end(reader: &dyn Reader) -> CallToolResult {
+        reply::reply(reader).await
+    }
+
     /// Reads a task's log until the call can be answered. Cancel safe.
     pub(crate) async fn answer(self, reader: &dyn Reader) -> Answer {
         match self {
@@ -171,25 +175,31 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
+    use rmcp::model::NumberOrString;
+
     use super::*;
+    use crate::outbox::{Form, Outbox};
 
     #[test]
     fn every_combination_has_its_way() {
-        const BOTH: [bool; 2] = [false, true];
-        for (metadata, handshake) in [(true, true), (true, false), (false, true)] {
-            for (tasks, token) in BOTH.iter().flat_map(|tasks| BOTH.map(|token| (*tasks, token))) {
-                let shown = Shown { metadata, handshake, tasks, token };
-                assert_eq!(choose(shown), Way::Callbacks, "{shown:?}");
-            }
-        }
-        for (tasks, token, way) in [
-            (true, true, Way::Task),
-            (true, false, Way::Task),
-            (false, true, Way::Progress),
-            (false, false, Way::Waiting),
-        ] {
-            let shown = Shown { metadata: false, handshake: false, tasks, token };
-            assert_eq!(choose(shown), way, "{shown:?}");
+        let gate = Gate::new(Outbox::new(Form::Lines, 1), false);
+        for combination in 0..32 {
+            let shows = |bit: u32| combination & (1 << bit) != 0;
+            let shown = Shown {
+                metadata: shows(0),
+                handshake: shows(1),
+                tasks: shows(2),
+                token: shows(3).then_some(ProgressToken(NumberOrString::Number(1))),
+                gate: shows(4).then_some(&gate),
+            };
+            let is_mcpc = shows(0) || shows(1);
+            let is_right = match choose(shown) {
+                Way::Callbacks(_) => is_mcpc && shows(4),
+                Way::Task => shows(2) && !(is_mcpc && shows(4)),
+                Way::Progress(..) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
+                Way::Waiting => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
+            };
+            assert!(is_right, "{combination:05b}");
         }
     }
 }

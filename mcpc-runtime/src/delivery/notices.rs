@@ -8,7 +8,7 @@ use rmcp::model::{LoggingLevel, SetLevelRequest};
 use serde::Serialize;
 
 use crate::message::{Json, raw};
-use crate::outbox::{JsonMessage, Outbox, Room};
+use crate::outbox::{Gate, JsonMessage, Outbox, Room};
 
 /// Where one task's server events go.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Notices {
     outbox: Outbox,
     tool_name: &'static str,
     wanted: Wanted,
+    /// The gate of the call, if they are part of what it is answered with.
+    gate: Option<Gate>,
 }
 
 /// Whether a client takes messages of the level `info`; it may change its mind.
@@ -26,11 +28,6 @@ pub(crate) struct Wanted(Arc<AtomicBool>);
 impl Wanted {
     pub(crate) fn new(wanted: bool) -> Self {
         Self(Arc::new(AtomicBool::new(wanted)))
-    }
-
-    /// What a request wants that says so for itself.
-    pub(crate) fn of_level(level: Option<LoggingLevel>) -> Self {
-        Self::new(level.is_some_and(includes_info))
     }
 
     /// What a client wants from now on.
@@ -45,8 +42,20 @@ fn includes_info(level: LoggingLevel) -> bool {
 }
 
 impl Notices {
-    pub(crate) fn new(outbox: Outbox, tool_name: &'static str, wanted: Wanted) -> Self {
-        Self { outbox, tool_name, wanted }
+    /// For a client that says once what it wants, and hears it whenever it happens.
+    pub(crate) fn of_session(outbox: Outbox, tool_name: &'static str, wanted: Wanted) -> Self {
+        Self { outbox, tool_name, wanted, gate: None }
+    }
+
+    /// For a call that says what it wants, until its reply.
+    #[expect(deprecated, reason = "as above")]
+    pub(crate) fn of_call(
+        gate: Gate,
+        tool_name: &'static str,
+        level: Option<LoggingLevel>,
+    ) -> Self {
+        let wanted = Wanted::new(level.is_some_and(includes_info));
+        Self { outbox: gate.outbox().clone(), tool_name, wanted, gate: Some(gate) }
     }
 
     /// The notification of an event, if the client wants it.
@@ -65,7 +74,10 @@ impl Notices {
     }
 
     pub(super) fn push(&self, notice: &JsonMessage, room: Room<'_>) {
-        self.outbox.push(notice, room);
+        match &self.gate {
+            Some(gate) => gate.push_while_closed(notice, room),
+            None => self.outbox.push(notice, room),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::reply::{ended_without_a_result, final_reply, in_short, in_words, progress};
 use crate::log::{Cursor, Event, Reader};
 use crate::message::ProgressUpdate;
-use crate::outbox::Gate;
+use crate::outbox::{BeforeReply, Gate};
 
 /// At most ten notifications a second; what comes faster is overtaken by what comes next.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -63,9 +63,8 @@ impl<'a> Progress<'a> {
         loop {
             // A task that never rests must not keep this from resting.
             tokio::task::coop::consume_budget().await;
-            if self.due.is_some() && Instant::now() >= self.next() {
-                self.say();
-            }
+            let is_due = self.due.is_some() && Instant::now() >= self.next();
+            let is_blocked = is_due && !self.say();
             tokio::select! {
                 biased;
                 page = reader.after(seen) => {
@@ -73,24 +72,27 @@ impl<'a> Progress<'a> {
                     seen = page.next;
                     for event in &page.events {
                         if event.kind.is_terminal() {
-                            self.say();
-                            self.settle().await;
+                            self.say_the_last().await;
                             return final_reply(reader).await;
                         }
                         self.hear(event);
                     }
                 }
-                () = sleep_until(self.next()) => {
+                () = self.gate.outbox().has_reply_room(), if is_blocked => {}
+                () = sleep_until(self.next()), if !is_blocked => {
                     if self.due.is_none() {
-                        self.due = Some(self.said.next());
+                        self.due = Some(self.said.heartbeat());
                     }
                 }
             }
         }
     }
 
-    /// Waits until what was said last has been heard.
-    async fn settle(&self) {
+    /// Says what is left to be said, and waits until that has been heard.
+    async fn say_the_last(&mut self) {
+        while !self.say() {
+            self.gate.outbox().has_reply_room().await;
+        }
         if self.began {
             sleep_until(self.said_at + SETTLE).await;
         }
@@ -110,11 +112,17 @@ impl<'a> Progress<'a> {
         self.due = Some(latest.after(event));
     }
 
-    /// Says what is due, if the client is ready to hear it.
-    fn say(&mut self) {
-        let Some(due) = self.due.take() else { return };
-        self.gate.push_before_reply(notification(&self.token, &due));
-        (self.said, self.said_at, self.began) = (due, Instant::now(), true);
+    /// Says what is due; `false` if that has to wait until the client has read something.
+    fn say(&mut self) -> bool {
+        let Some(due) = self.due.take() else { return true };
+        match self.gate.push_before_reply(notification(&self.token, &due)) {
+            BeforeReply::Full => self.due = Some(due),
+            BeforeReply::TooLate => {}
+            BeforeReply::Pushed => {
+                (self.said, self.said_at, self.began) = (due, Instant::now(), true);
+            }
+        }
+        self.due.is_none()
     }
 }
 
@@ -122,6 +130,12 @@ impl Report {
     /// The report behind this one that says nothing new.
     fn next(&self) -> Self {
         Self { progress: cents(self.progress + 0.01), ..self.clone() }.within_total()
+    }
+
+    /// The report of a task that says nothing.
+    fn heartbeat(&self) -> Self {
+        let message = self.message.clone().or_else(|| Some("still running".to_owned()));
+        Self { message, ..self.next() }
     }
 
     /// The report behind this one that says what an update does.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 
@@ -18,6 +19,8 @@ pub(super) async fn reply(reader: &dyn Reader) -> CallToolResult {
             return final_reply(reader).await;
         }
         seen = page.next;
+        // A task that never rests must not keep this from resting.
+        tokio::task::coop::consume_budget().await;
     }
     ended_without_a_result()
 }
@@ -48,7 +51,7 @@ pub(super) async fn final_reply(reader: &dyn Reader) -> CallToolResult {
 pub(crate) fn result(end: Event) -> CallToolResult {
     let is_error = end.kind != EventKind::Complete;
     if let Some(content) = end.content {
-        return *content;
+        return Arc::unwrap_or_clone(content);
     }
     let mut reply = output::reply(end.result.as_str());
     if is_error {
@@ -88,6 +91,11 @@ pub(super) fn progress(event: &Event) -> Option<ProgressUpdate<'_>> {
         EventKind::Progress => ProgressUpdate::read(&event.result),
         _ => None,
     }
+}
+
+/// How far an event says the task is, in percent.
+pub(crate) fn percent(event: &Event) -> Option<f64> {
+    progress(event).map(|progress| progress.progress)
 }
 
 /// A text, no longer than a client should be asked to show in a line.

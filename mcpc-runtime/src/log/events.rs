@@ -15,6 +15,7 @@ pub(super) struct Events {
     dropped: u64,
     /// How far the task is.
     progress: Option<Progress>,
+    /// How many bytes `kept` has.
     bytes: usize,
     changed_at: Instant,
     closed: bool,
@@ -42,19 +43,17 @@ impl Events {
         Self { kept, dropped: 0, progress: None, bytes: 0, changed_at: now, closed: false }
     }
 
-    /// Adds an event; the oldest are dropped until all that are kept have at most `limit` bytes, but for
-    /// the newest.
+    /// Adds an event; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
+    /// for the newest. Progress takes the place of the one before, and counts for nothing.
     pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
         self.changed_at = now;
-        self.bytes += size(&event);
         if event.kind == EventKind::Progress {
             let (number, behind) = (self.seen().progress + 1, self.seen().events);
-            if let Some(before) = self.progress.replace(Progress { event, number, behind }) {
-                self.bytes -= size(&before.event);
-            }
-        } else {
-            self.kept.push_back(event);
+            self.progress = Some(Progress { event, number, behind });
+            return;
         }
+        self.bytes += size(&event);
+        self.kept.push_back(event);
         while self.bytes > limit && self.kept.len() > 1 {
             if let Some(oldest) = self.kept.pop_front() {
                 self.bytes -= size(&oldest);
@@ -112,8 +111,9 @@ impl Events {
         self.progress.as_ref().map(|progress| &progress.event)
     }
 
+    /// How many bytes all of it has.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.progress().map_or(0, size)
     }
 
     pub(super) fn changed_at(&self) -> Instant {
@@ -206,9 +206,12 @@ mod tests {
 
     #[test]
     fn progress_drives_no_update_out() {
+        let long = "p".repeat(1000);
         let mut script = vec!["u1"];
-        script.extend(["p"; 1000]);
+        script.extend([long.as_str(); 1000]);
+        script.push("u2");
         let events = events(&script, 2 * size_of::<Event>() + 8);
-        assert_eq!(texts(&events.after(Cursor::START).expect("said")), ["u1", "p"]);
+        let page = events.after(Cursor::START).expect("said");
+        assert_eq!((texts(&page), page.missed), (vec!["u1", &long, "u2"], 0));
     }
 }

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Standing, Stop,
-    Worker,
+    Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Shown, Standing,
+    Stop, Worker,
 };
 use crate::sync::{Mutex, MutexGuard, Notify};
 
@@ -59,7 +59,7 @@ struct Record {
     /// The same, on the clock that is never set.
     created: Instant,
     /// What somebody who asks for news was shown.
-    shown: Mutex<Cursor>,
+    shown: Mutex<Shown>,
     events: Mutex<Events>,
     /// Notified on every new event; readers register before they look.
     changed: Notify,
@@ -89,6 +89,7 @@ impl Record {
             latest: events.latest().cloned(),
             progress: events.progress().cloned(),
             end: events.end().cloned(),
+            is_stopping: self.stop.is_cancelled(),
             retention: self.kept.retention,
         }
     }
@@ -146,7 +147,6 @@ impl Front for MemoryLog {
                     record.stop.cancel();
                 }
                 vacant.insert(Arc::clone(&record));
-                tasks.ended.remove(&key);
                 Ok(Box::new(MemoryWorker { log: self.clone(), key, record }))
             }
         }
@@ -220,14 +220,12 @@ impl Reader for MemoryReader {
         self.0.kept.tool_name
     }
 
-    fn shown(&self) -> Cursor {
+    fn shown(&self) -> Shown {
         *lock(&self.0.shown)
     }
 
-    fn show(&self, seen: Cursor) {
-        let mut shown = lock(&self.0.shown);
-        shown.events = shown.events.max(seen.events);
-        shown.progress = shown.progress.max(seen.progress);
+    fn show(&self, shown: Shown) {
+        *lock(&self.0.shown) = shown;
     }
 }
 
@@ -244,8 +242,9 @@ impl Worker for MemoryWorker {
         self.record.changed.notify_waiters();
     }
 
-    fn finish(&self, event: Event) {
+    fn finish(self: Box<Self>, event: Event) {
         self.append(event);
+        // Dropping it does the rest.
     }
 
     fn stopped(&self) -> &CancellationToken {
@@ -300,7 +299,6 @@ mod tests {
         let (page, ()) = tokio::join!(reader.after(Cursor::START), later);
         let page = page.expect("open");
         assert_eq!(page.events, [end("end")]);
-        drop(worker);
         let again = reader.after(Cursor::START).await.expect("still readable");
         assert_eq!(again.events, page.events);
         assert!(reader.after(page.next).await.is_none(), "and nothing more will come");
@@ -312,7 +310,6 @@ mod tests {
         let key = key(1, "a");
         let worker = log.create(key.clone(), KEPT).expect("there is room");
         worker.finish(end("end"));
-        drop(worker);
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(log.stop(&key), Stop::Ended);
         assert_eq!(log.reader(&key).expect("readable").tool_name(), "tool");
@@ -332,12 +329,13 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3)).await;
         worker.append(Event::update(Json::text("said")));
         tokio::time::advance(Duration::from_secs(1)).await;
-        let Standing { created_at, changed_at, age, latest, progress, end, retention } =
-            reader.standing().await;
+        let standing = reader.standing().await;
+        let Standing { created_at, changed_at, age, latest, progress, end, .. } = standing;
         assert_eq!(age, Duration::from_secs(4));
         assert_eq!(changed_at, created_at + Duration::from_secs(3));
         assert_eq!(latest, Some(Event::update(Json::text("said"))));
-        assert_eq!((progress, end, retention), (None, None, KEPT.retention));
+        assert_eq!((progress, end, standing.is_stopping), (None, None, false));
+        assert!(log.stop(&key) == Stop::Asked && reader.standing().await.is_stopping);
     }
 
     #[test]

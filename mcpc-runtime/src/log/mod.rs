@@ -59,7 +59,7 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
     pub(crate) result: Json,
     /// The reply as the tool wrote it itself, where its result is one of rmcp's content types.
-    pub(crate) content: Option<Box<CallToolResult>>,
+    pub(crate) content: Option<Arc<CallToolResult>>,
 }
 
 impl Event {
@@ -106,7 +106,7 @@ impl EventKind {
 pub(crate) enum CreateError {
     #[error("a task of this id is already running")]
     Running,
-    #[error("{limit} tasks are running, which is this server's limit")]
+    #[error("as many tasks are running as this server takes: {limit}")]
     Full { limit: usize },
 }
 
@@ -122,6 +122,15 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// Before everything.
     pub(crate) const START: Self = Self { events: 0, progress: 0 };
+}
+
+/// What somebody who asks for news was shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Shown {
+    /// Everything up to here.
+    pub(crate) seen: Cursor,
+    /// How far the task was, in percent.
+    pub(crate) percent: f64,
 }
 
 /// What a reader finds after what it has seen.
@@ -156,6 +165,8 @@ pub(crate) struct Standing {
     pub(crate) progress: Option<Event>,
     /// Its terminal event.
     pub(crate) end: Option<Event>,
+    /// Whether it was asked to stop.
+    pub(crate) is_stopping: bool,
     /// How long after its end it stays readable.
     pub(crate) retention: Duration,
 }
@@ -195,20 +206,21 @@ pub(crate) trait Reader: Send + Sync {
     fn tool_name(&self) -> &str;
 
     /// What was shown to somebody who asks for news, and may ask again.
-    fn shown(&self) -> Cursor;
+    fn shown(&self) -> Shown;
 
-    /// Notes that everything up to here was shown.
-    fn show(&self, seen: Cursor);
+    /// Notes what was shown.
+    fn show(&self, shown: Shown);
 }
 
-/// The half that runs a task. Dropping it ends the task: one that finished is kept for its retention, any
-/// other is forgotten.
+/// The half that runs a task. A task that finished is kept for its retention; one whose worker is dropped
+/// before is forgotten.
 pub(crate) trait Worker: Send + Sync {
     /// Adds an update, or replaces the progress.
     fn append(&self, event: Event);
 
-    /// Adds the terminal event; nothing may follow.
-    fn finish(&self, event: Event);
+    /// Adds the terminal event; nothing can follow. From here on the task counts as ended, and its id may be
+    /// taken again.
+    fn finish(self: Box<Self>, event: Event);
 
     /// Cancelled when the task is asked to stop.
     fn stopped(&self) -> &CancellationToken;

@@ -35,6 +35,17 @@ enum GateState {
     Cancelled,
 }
 
+/// What became of a message that is to leave before the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum BeforeReply {
+    Pushed,
+    /// The client reads too slowly; see [`Outbox::has_reply_room`].
+    Full,
+    /// The reply is out, or the call was cancelled.
+    TooLate,
+}
+
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("open", &self.0.open).finish_non_exhaustive()
@@ -77,16 +88,26 @@ impl Gate {
         }
     }
 
-    /// Pushes a message that only makes sense before the reply, unless that is out, the call was
-    /// cancelled, or the client reads too slowly; whether it was pushed.
-    pub(crate) fn push_before_reply(&self, message: ServerJsonRpcMessage) -> bool {
+    /// Pushes something that only makes sense before the reply, if that is neither out nor cancelled.
+    pub(crate) fn push_while_closed(&self, outgoing: &impl Outgoing, room: Room<'_>) {
         // Held while pushing, so that the reply cannot get in between.
         let state = self.state();
-        let is_due = matches!(*state, GateState::Closed { .. }) && !self.0.outbox.is_full();
-        if is_due {
-            self.0.outbox.push_message(message);
+        if matches!(*state, GateState::Closed { .. }) {
+            self.0.outbox.push(outgoing, room);
         }
-        is_due
+    }
+
+    /// The same for a message that waits for no room of its own: not while the client reads too slowly.
+    pub(crate) fn push_before_reply(&self, message: ServerJsonRpcMessage) -> BeforeReply {
+        let state = self.state();
+        match *state {
+            GateState::Open | GateState::Cancelled => BeforeReply::TooLate,
+            GateState::Closed { .. } if self.0.outbox.is_full() => BeforeReply::Full,
+            GateState::Closed { .. } => {
+                self.0.outbox.push_message(message);
+                BeforeReply::Pushed
+            }
+        }
     }
 
     /// Pushes the reply, and behind it everything the gate held back.
@@ -129,6 +150,54 @@ impl Gate {
                 drop(state);
                 action();
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{CallToolResult, JsonRpcMessage, RequestId, ServerResult};
+
+    use super::*;
+    use crate::outbox::{Form, Items, JsonMessage};
+
+    /// Threads say what only makes sense before the reply while that is pushed, or the call cancelled.
+    #[tokio::test]
+    async fn nothing_of_a_call_follows_its_reply_or_its_cancellation() {
+        for round in 0..300 {
+            let outbox = Outbox::new(Form::Lines, 1 << 20);
+            let gate = Gate::new(outbox.clone(), false);
+            let pushers: Vec<_> = (0..3)
+                .map(|_| {
+                    let gate = gate.clone();
+                    std::thread::spawn(move || {
+                        let early = || JsonMessage(r#"{"early":true}"#.to_owned());
+                        let parsed = r#"{"jsonrpc":"2.0","method":"notifications/early"}"#;
+                        let parsed = || serde_json::from_str(parsed).expect("a notification");
+                        while gate.push_before_reply(parsed()) != BeforeReply::TooLate {
+                            gate.push_while_closed(&early(), Room::NONE);
+                        }
+                        gate.push_while_closed(&early(), Room::NONE);
+                    })
+                })
+                .collect();
+            std::thread::sleep(std::time::Duration::from_micros(50 * (round % 5)));
+            let fence = if round % 2 == 0 {
+                let result = ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
+                gate.open(JsonRpcMessage::response(result, RequestId::Number(1)));
+                r#""id":1"#
+            } else {
+                gate.cancel();
+                outbox.push_line(b"cancelled\n");
+                "cancelled"
+            };
+            pushers.into_iter().for_each(|pusher| pusher.join().expect("no panic"));
+            let mut pending = Pending::new(Form::Lines);
+            assert!(outbox.take(&mut pending).await);
+            let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+            let lines = String::from_utf8(lines.clone()).expect("UTF-8");
+            let last = lines.lines().last().expect("something was said");
+            assert!(last.contains(fence), "round {round}: {last}");
         }
     }
 }

@@ -7,10 +7,11 @@
 
 mod gate;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{BeforeReply, Gate};
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -137,9 +138,13 @@ impl Items {
                 lines.len() - before
             }
             Self::Messages(messages) => {
+                let mut bytes = Counted(0);
+                // The transport writes it in a form of its own, but hardly shorter than this.
+                if let Err(error) = serde_json::to_writer(&mut bytes, &message) {
+                    tracing::error!(%error, "a message cannot be written as JSON");
+                }
                 messages.push_back(message);
-                // Its size is not known before the transport writes it; count a small reply's.
-                256
+                bytes.0
             }
         }
     }
@@ -152,6 +157,20 @@ impl Items {
                 unreachable!("a connection has one form of message")
             }
         }
+    }
+}
+
+/// Counts what is written.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

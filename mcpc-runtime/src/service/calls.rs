@@ -1,22 +1,23 @@
 //! A call of a tool, from its arguments to its reply.
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateTaskResult,
     JsonObject,
 };
 use rmcp::service::RequestContext;
+use tokio::task::coop::unconstrained;
 
-use super::{ServerTimes, ToolService, knows_tasks, takes_tasks};
+use super::{ServerTimes, ToolService, bounded, knows_tasks, takes_tasks};
 use crate::control::{ticket, unknown};
 use crate::delivery::{
-    Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Wanted, Way, choose, tasks,
+    Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Way, choose, tasks,
 };
 use crate::log::{CreateError, Kept, Reader};
 use crate::message::{Address, created};
@@ -57,30 +58,27 @@ impl ToolService {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, String> {
         let gate = context.extensions.get::<Gate>();
-        let token = context.meta.get_progress_token();
         let way = choose(Shown {
             metadata: metadata.present,
             handshake: gate.is_some_and(Gate::is_after_handshake),
             tasks: takes_tasks(context),
-            token: token.is_some(),
+            token: context.meta.get_progress_token(),
+            gate,
         });
         let ids = metadata.ids();
-        match (way, gate, token) {
-            (Way::Callbacks, Some(gate), _) => {
-                self.start_mcpc(tool, arguments, ids, gate, context).map(Into::into)
+        let open = match way {
+            Way::Callbacks(gate) => {
+                return self.start_mcpc(tool, arguments, ids, gate, context).map(Into::into);
             }
-            (Way::Task, ..) => self.start_task(tool, arguments, ids, context).await.map(Into::into),
-            (Way::Progress, Some(gate), Some(token)) => {
-                let heartbeat = self.shared.times.heartbeat;
-                let open = Open::Progress(Progress::new(gate, token, heartbeat));
-                self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
+            Way::Task => {
+                return self.start_task(tool, arguments, ids, context).await.map(Into::into);
             }
-            // Without a gate of ours there is no way to send anything before or after the reply.
-            (Way::Callbacks | Way::Progress, ..) | (Way::Waiting, ..) => {
-                let open = Open::Waiting(self.patience(tool));
-                self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
+            Way::Progress(gate, token) => {
+                Open::Progress(Progress::new(gate, token, self.shared.times.heartbeat))
             }
-        }
+            Way::Waiting => Open::Waiting(self.patience(tool)),
+        };
+        self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -111,7 +109,8 @@ impl ToolService {
         context: &RequestContext<RoleServer>,
     ) -> Result<CreateTaskResult, String> {
         let task_id = ids.task_id.clone();
-        let task = self.create(tool, ids, Delivery::Log(self.notices(tool, context)))?;
+        // What such a client hears of a task, it asks for; notifications of a call end with its reply.
+        let task = self.create(tool, ids, Delivery::Log(None))?;
         let reader = self.reader(&task_id)?;
         self.launch(tool, arguments, task, context)?;
         if let Some(gate) = context.extensions.get::<Gate>() {
@@ -128,15 +127,15 @@ impl ToolService {
         });
     }
 
-    /// Where the server events of a task go, if its client has a place for them.
+    /// Where the server events of a task go whose call stays open, if its client has a place for them.
     fn notices(&self, tool: &Definition, context: &RequestContext<RoleServer>) -> Option<Notices> {
         let gate = context.extensions.get::<Gate>()?;
-        let wanted = match knows_tasks(context) {
-            // From this protocol on each request says for itself what it wants to hear of.
-            true => Wanted::of_level(context.meta.log_level()),
-            false => self.notices.clone(),
-        };
-        Some(Notices::new(gate.outbox().clone(), tool.about.name, wanted))
+        let name = tool.about.name;
+        Some(match knows_tasks(context) {
+            // From this protocol on each request says for itself what it wants to hear of, until its reply.
+            true => Notices::of_call(gate.clone(), name, context.meta.log_level()),
+            false => Notices::of_session(gate.outbox().clone(), name, self.notices.clone()),
+        })
     }
 
     /// A task that was just created.
@@ -147,7 +146,7 @@ impl ToolService {
     /// How long a call of a tool stays open, if not to its task's end.
     fn patience(&self, tool: &Definition) -> Option<Duration> {
         let default = self.shared.times.patience?;
-        Some(tool.about.times.patience.unwrap_or(default))
+        Some(tool.about.times.patience.map_or(default, bounded))
     }
 
     /// Runs a task for a client whose call stays open.
@@ -167,6 +166,10 @@ impl ToolService {
             biased;
             answer = open.answer(&*reader) => match answer {
                 Answer::Reply(reply) => Ok(reply),
+                // Nobody could come back with a ticket.
+                Answer::RanOut(_) if self.ending.is_cancelled() => {
+                    Ok(Open::until_the_end(&*reader).await)
+                }
                 Answer::RanOut(waited) => {
                     let longest = self.shared.times.patience.unwrap_or(waited);
                     Ok(ticket(tool.about.name, &key.task_id, waited, longest))
@@ -184,7 +187,7 @@ impl ToolService {
     fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
         let ServerTimes { grace, retention, .. } = self.shared.times;
         let tool::Times { retention: own, timeout, .. } = tool.about.times;
-        let kept = Kept { tool_name: tool.about.name, retention: own.unwrap_or(retention) };
+        let kept = Kept { tool_name: tool.about.name, retention: own.map_or(retention, bounded) };
         let worker =
             self.shared.log.create(self.key(&ids.task_id), kept).map_err(|error| match error {
                 CreateError::Running => {
@@ -229,7 +232,7 @@ impl ToolService {
     ) -> Result<Body, String> {
         let states = &self.shared.states;
         let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
-        let prepared = std::panic::catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
         prepared
             .map_err(|panic| panicked(tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
@@ -245,18 +248,70 @@ impl ToolService {
     ) -> Result<CallToolResult, String> {
         let outcome = tokio::select! {
             biased;
-            outcome = AssertUnwindSafe(body).catch_unwind() => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = context.ct.cancelled() => return Err("cancelled".to_owned()),
-            () = self.over() => return Err(format!("the server ended before `{name}` did")),
+            () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned()),
+            outcome = self.until_over(body) => outcome,
         };
-        let success = outcome.map_err(|panic: Box<dyn Any + Send>| panicked(name, &*panic))??;
-        Ok(success.into_reply())
+        match outcome {
+            Ok(Ok(success)) => Ok(success?.into_reply()),
+            Ok(Err(panic)) => Err(panicked(name, &*panic)),
+            Err(Over) => Err(format!("the server ended before `{name}` did")),
+        }
+    }
+
+    /// Runs what a user wrote, until the connection's grace is over. Cancel safe if that is.
+    pub(super) async fn until_over<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<std::thread::Result<T>, Over> {
+        let mut work = Guarded::new(work);
+        tokio::select! {
+            biased;
+            // Before the work and outside of its budget: what never rests would use that up and starve the
+            // timer that is to end it.
+            () = unconstrained(self.over()) => Err(Over),
+            outcome = &mut work => Ok(outcome),
+        }
     }
 
     /// Waits until the connection has begun to end and the grace is over.
     async fn over(&self) {
         self.ending.cancelled().await;
         tokio::time::sleep(self.shared.times.grace).await;
+    }
+}
+
+/// The connection ended before something did.
+pub(super) struct Over;
+
+/// A future that may panic when it is polled or dropped.
+pub(super) struct Guarded<F>(Option<Pin<Box<F>>>);
+
+impl<F: Future> Guarded<F> {
+    pub(super) fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = std::thread::Result<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let work = self.0.as_mut().expect("it is not polled again after its end");
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+impl<F> Drop for Guarded<F> {
+    fn drop(&mut self) {
+        let Some(work) = self.0.take() else { return };
+        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
+            tracing::error!("a tool panicked while it was dropped");
+        }
     }
 }

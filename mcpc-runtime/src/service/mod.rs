@@ -4,19 +4,19 @@
 mod calls;
 mod subscriptions;
 
+use calls::{Guarded, Over};
+
 use std::borrow::Cow;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskMethod, CancelTaskParams,
-    ClientNotification, ClientRequest, ConstString, ContentBlock, ErrorData, GetTaskMethod,
-    GetTaskParams, GetTaskResult, InitializeRequestParams, InitializeResult, JsonObject,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
-    ServerResult, TASKS_EXTENSION_ID, UpdateTaskMethod, UpdateTaskParams,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientNotification,
+    ClientRequest, ContentBlock, ErrorCode, ErrorData, GetTaskParams, GetTaskResult,
+    InitializeRequestParams, InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ServerCapabilities, ServerConfig, ServerResult, TASKS_EXTENSION_ID,
+    UpdateTaskParams,
 };
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+    /// How many requests of a connection may be handled at once.
+    pub(crate) max_requests: usize,
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -55,6 +57,26 @@ pub(crate) struct ServerTimes {
     pub(crate) heartbeat: Duration,
 }
 
+/// The longest that anything is waited for, so that sums of times are times. Nobody lives to see it.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// A duration that can be added to others.
+fn bounded(duration: Duration) -> Duration {
+    duration.min(LONGEST)
+}
+
+impl ServerTimes {
+    /// The same, each of them a time that can be waited for.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            grace: bounded(self.grace),
+            patience: self.patience.map(bounded),
+            retention: bounded(self.retention),
+            heartbeat: bounded(self.heartbeat),
+        }
+    }
+}
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared").field("registry", &self.registry).finish_non_exhaustive()
@@ -64,6 +86,8 @@ impl std::fmt::Debug for Shared {
 /// One connection's view of a server.
 pub(crate) struct Connection {
     tools: ToolService,
+    /// How many requests are being handled.
+    running: AtomicUsize,
 }
 
 impl Connection {
@@ -71,7 +95,8 @@ impl Connection {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
         let (ending, notices) = (CancellationToken::new(), Wanted::new(true));
-        Self { tools: ToolService { shared, owner, ending, notices } }
+        let tools = ToolService { shared, owner, ending, notices };
+        Self { tools, running: AtomicUsize::new(0) }
     }
 
     /// Cancelled when the connection begins to end.
@@ -83,23 +108,63 @@ impl Connection {
         self.tools.owner
     }
 
+    /// Counts a request until its handler is done, be it cancelled or not.
+    fn enter(&self) -> Result<Running<'_>, ErrorData> {
+        let most = self.tools.shared.max_requests;
+        let running = Running(&self.running);
+        // Reading no further would be no way out: nothing could be cancelled any more.
+        if self.running.fetch_add(1, Ordering::Relaxed) >= most {
+            let problem = format!("{most} requests are unanswered; try again later");
+            return Err(ErrorData::new(BUSY, problem, None));
+        }
+        Ok(running)
+    }
+
+    async fn answer(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let has_tasks = self.tools.shared.registry.has_tasks();
+        if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
+            return self.tools.listen(subscription, context).await;
+        }
+        match (&request, self.inner()) {
+            (ClientRequest::SetLevelRequest(level), inner) if !knows_tasks(&context) => {
+                self.tools.notices.set_level(level);
+                match inner.filter(|inner| inner.get_info().capabilities.logging.is_some()) {
+                    Some(inner) => inner.handle_request(request, context).await,
+                    None if has_tasks => Ok(ServerResult::empty(())),
+                    None => Err(unknown_method(request.method())),
+                }
+            }
+            // A protocol that has no tasks, or others.
+            (
+                ClientRequest::GetTaskRequest(_)
+                | ClientRequest::UpdateTaskRequest(_)
+                | ClientRequest::CancelTaskRequest(_),
+                None,
+            ) if !has_tasks || !knows_tasks(&context) => Err(unknown_method(request.method())),
+            (ClientRequest::CustomRequest(_), None) => Err(unknown_method(request.method())),
+            (_, Some(inner)) if !self.is_ours(&request, &context) => {
+                let answer = inner.handle_request(request, context).await;
+                answer.map(|result| self.tools.complete(result))
+            }
+            _ => Service::handle_request(&self.tools, request, context).await,
+        }
+    }
+
     /// Whether a request is answered here, although there is a handler of the user's.
-    fn is_ours(&self, request: &ClientRequest) -> bool {
+    fn is_ours(&self, request: &ClientRequest, context: &RequestContext<RoleServer>) -> bool {
         match request {
             ClientRequest::CallToolRequest(_) | ClientRequest::ListToolsRequest(_) => true,
             ClientRequest::GetTaskRequest(_)
             | ClientRequest::UpdateTaskRequest(_)
-            | ClientRequest::CancelTaskRequest(_) => self.tools.shared.registry.has_tasks(),
+            | ClientRequest::CancelTaskRequest(_) => {
+                self.tools.shared.registry.has_tasks() && knows_tasks(context)
+            }
             _ => false,
         }
-    }
-
-    /// Whether setting the level of log messages is about server events only, which tasks may send.
-    fn takes_level(&self) -> bool {
-        let logs = |inner: &Arc<dyn DynService<RoleServer>>| {
-            inner.get_info().capabilities.logging.is_some()
-        };
-        self.tools.shared.registry.has_tasks() && !self.inner().is_some_and(logs)
     }
 
     /// The user's handler, for what is not about tools.
@@ -114,26 +179,20 @@ impl Service<RoleServer> for Connection {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        if let ClientRequest::SetLevelRequest(request) = &request {
-            self.tools.notices.set_level(request);
-            if self.takes_level() {
-                return Ok(ServerResult::empty(()));
-            }
-        }
-        let has_tasks = self.tools.shared.registry.has_tasks();
-        if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
-            return self.tools.listen(subscription, context).await;
-        }
-        match self.inner() {
-            Some(inner) if !self.is_ours(&request) => {
-                let answer = AssertUnwindSafe(inner.handle_request(request, context));
-                // rmcp never answers a request whose handler panicked.
-                let answer = answer.catch_unwind().await.unwrap_or_else(|_| {
-                    Err(ErrorData::internal_error("the server's handler panicked", None))
-                });
-                answer.map(|result| self.tools.complete(result))
-            }
-            _ => Service::handle_request(&self.tools, request, context).await,
+        let _running = self.enter()?;
+        // These see to their end by themselves: they tell what became of the task or the tool.
+        let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
+            || context.extensions.get::<Subscription>().is_some();
+        let answer = self.answer(request, context);
+        let answer = match has_an_end {
+            true => Ok(Guarded::new(answer).await),
+            false => self.tools.until_over(answer).await,
+        };
+        // rmcp never answers a request whose handler panicked.
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ErrorData::internal_error("the server's handler panicked", None)),
+            Err(Over) => Err(ErrorData::internal_error("the server has ended", None)),
         }
     }
 
@@ -153,11 +212,24 @@ impl Service<RoleServer> for Connection {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        match self.inner() {
-            Some(inner) => inner.supported_protocol_versions(),
-            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
-        }
+        ServerHandler::supported_protocol_versions(&self.tools)
     }
+}
+
+/// The code of an error that says nothing about the request. JSON-RPC leaves it to servers.
+const BUSY: ErrorCode = ErrorCode(-32000);
+
+/// A request whose handler runs.
+struct Running<'a>(&'a AtomicUsize);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn unknown_method(method: &str) -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{method}`"), None)
 }
 
 /// Answers everything about tools.
@@ -185,6 +257,13 @@ impl ServerHandler for ToolService {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         Ok(without_tasks(self.negotiate_initialize(&request)?))
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match &self.shared.inner {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
     }
 
     async fn list_tools(
@@ -215,9 +294,8 @@ impl ServerHandler for ToolService {
     async fn get_task(
         &self,
         request: GetTaskParams,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        expect_tasks::<GetTaskMethod>(&context)?;
         let reader = self.task(&request.task_id)?;
         Ok(GetTaskResult::new(tasks::detailed(&request.task_id, &*reader).await))
     }
@@ -226,18 +304,16 @@ impl ServerHandler for ToolService {
     async fn update_task(
         &self,
         request: UpdateTaskParams,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        expect_tasks::<UpdateTaskMethod>(&context)?;
         self.task(&request.task_id).map(drop)
     }
 
     async fn cancel_task(
         &self,
         request: CancelTaskParams,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        expect_tasks::<CancelTaskMethod>(&context)?;
         match self.shared.log.stop(&self.key(&request.task_id)) {
             Stop::Asked | Stop::Ended => Ok(()),
             Stop::Unknown => Err(ErrorData::invalid_params(unknown(&request.task_id), None)),
@@ -262,6 +338,9 @@ impl ToolService {
             ServerResult::DiscoverResult(info) => {
                 merge_capabilities(&mut info.capabilities, &config.capabilities);
                 info.set_server_info(config.server_info.clone());
+                if config.instructions.is_some() {
+                    info.instructions = config.instructions.clone();
+                }
             }
             _ => {}
         }
@@ -290,10 +369,6 @@ fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
     // Versions are dates.
     let first = ProtocolVersion::V_2026_07_28;
     context.protocol_version().is_some_and(|version| version.as_str() >= first.as_str())
-}
-
-fn expect_tasks<M: ConstString>(context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
-    if knows_tasks(context) { Ok(()) } else { Err(ErrorData::method_not_found::<M>()) }
 }
 
 /// The user's handler says what its own methods can do; the name and the tools are ours.
@@ -329,4 +404,53 @@ fn without_tasks(mut info: InitializeResult) -> InitializeResult {
     }
     info.capabilities.extensions = info.capabilities.extensions.filter(|it| !it.is_empty());
     info
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{check, stop};
+    use crate::log::{Kept, Limits, MemoryLog};
+    use crate::schema::Schemas;
+
+    fn shared() -> Arc<Shared> {
+        let limits = Limits { tasks: 9, bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
+        let second = Duration::from_secs(1);
+        let (grace, retention, heartbeat) = (second, second, second);
+        Arc::new(Shared {
+            registry: Registry::new(Vec::new(), &States::default(), Schemas::default())
+                .expect("no tools go together"),
+            states: States::default(),
+            log: Arc::new(MemoryLog::new(limits)),
+            config: ServerConfig::default(),
+            times: ServerTimes { grace, patience: None, retention, heartbeat },
+            inner: None,
+            max_requests: 9,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_task_is_known_to_its_owner_alone() {
+        let shared = shared();
+        let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
+        let kept = Kept { tool_name: "tool", retention: Duration::from_secs(1) };
+        let worker = shared.log.create(owner.tools.key("t"), kept).expect("there is room");
+        assert!(owner.tools.task("t").is_ok());
+        for task_id in ["t", "never"] {
+            let error = other.tools.task(task_id).err().expect("it is none of theirs");
+            assert_eq!(error, ErrorData::invalid_params(unknown(task_id), None));
+            assert_eq!(shared.log.stop(&other.tools.key(task_id)), Stop::Unknown);
+            let (log, owner) = (Arc::clone(&shared.log), other.owner());
+            let checked = check(log.clone(), owner, task_id.to_owned(), Duration::ZERO).await;
+            let stopped = stop(log, owner, task_id.to_owned(), 1).await;
+            let unknown = unknown(task_id);
+            assert_eq!((checked.err(), stopped.err()), (Some(unknown.clone()), Some(unknown)));
+        }
+        // The end of one is not the end of the other, and its id is free to everyone else.
+        shared.log.stop_all(other.owner());
+        shared.log.idle(other.owner()).await;
+        assert!(!worker.stopped().is_cancelled());
+        assert!(shared.log.create(other.tools.key("t"), kept).is_ok());
+        assert_eq!(shared.log.stop(&owner.tools.key("t")), Stop::Asked);
+    }
 }

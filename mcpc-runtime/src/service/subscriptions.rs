@@ -3,6 +3,7 @@
 //! rmcp's filter of a subscription does not know tasks, so the transport reads their ids and hands them over
 //! with the request.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use rmcp::service::RequestContext;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{ToolService, expect_tasks, takes_tasks};
+use super::{ToolService, knows_tasks, takes_tasks};
 use crate::delivery::tasks;
 use crate::log::{Cursor, Reader};
 use crate::outbox::{JsonMessage, Outbox, Room};
@@ -33,21 +34,21 @@ impl ToolService {
         subscription: Subscription,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        expect_tasks::<SubscriptionsListenRequestMethod>(&context)?;
+        if !knows_tasks(&context) {
+            return Err(ErrorData::method_not_found::<SubscriptionsListenRequestMethod>());
+        }
         if !takes_tasks(&context) {
             let required = ClientCapabilities::builder().enable_tasks().build();
             return Err(ErrorData::missing_required_client_capability(required));
         }
         let Subscription { task_ids, outbox } = subscription;
-        let mut watched: Vec<(Arc<str>, Box<dyn Reader>)> = Vec::new();
-        for task_id in task_ids {
-            let is_new = watched.iter().all(|(other, _)| **other != *task_id);
-            if let Some(reader) = self.shared.log.reader(&self.key(&task_id))
-                && is_new
-            {
-                watched.push((task_id.into(), reader));
-            }
-        }
+        let mut seen = HashSet::new();
+        let known = task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone()));
+        let known = known.filter_map(|task_id| {
+            let reader = self.shared.log.reader(&self.key(&task_id))?;
+            Some((Arc::from(task_id), reader))
+        });
+        let watched: Vec<(Arc<str>, Box<dyn Reader>)> = known.collect();
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
         outbox.push(&acknowledgement(&context.id, &accepted), Room::NONE);
         let mut watches = JoinSet::new();
@@ -72,12 +73,17 @@ async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: R
     let mut seen = Cursor::START;
     while let Some(page) = reader.after(seen).await {
         seen = page.next;
+        // Told is what is true when it can be told.
+        outbox.has_reply_room().await;
         let task = tasks::detailed(&task_id, &*reader).await;
+        let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =
             ServerNotification::TaskStatusNotification(TaskStatusNotification::new(params));
-        outbox.has_reply_room().await;
         outbox.push_message(JsonRpcMessage::notification(notification));
+        if has_ended {
+            return;
+        }
         tokio::time::sleep(INTERVAL).await;
     }
 }

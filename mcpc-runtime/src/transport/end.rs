@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::log::{Front, Owner};
 
-/// How much longer than the grace the end may take, for a client that is slow to take the last messages.
-const SLACK: Duration = Duration::from_secs(5);
+/// How much longer than the grace the end may take, for what is to be said about it.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// Stops the tasks of a connection and waits for them. Dropping it stops them, too.
 pub(crate) struct End {
     log: Arc<dyn Front>,
     owner: Owner,
-    limit: Duration,
+    grace: Duration,
     /// Cancelled when the end begins, for calls that run no task.
     ending: CancellationToken,
     /// Set when the end was first waited for: then the tasks were asked to stop.
@@ -37,17 +37,22 @@ impl End {
         grace: Duration,
         ending: CancellationToken,
     ) -> Self {
-        Self { log, owner, limit: grace + SLACK, ending, deadline: None }
+        Self { log, owner, grace, ending, deadline: None }
+    }
+
+    /// How long a client may read nothing at the end: as long as its tasks may take, and a moment at least.
+    pub(super) fn limit(&self) -> Duration {
+        self.grace.max(SLACK)
     }
 
     /// Waits until every task has ended and every call is answered, but not for ever. Cancel safe. As a
     /// call that is yet unanswered may start another task, this is to be called again after its reply.
     pub(super) async fn reached(&mut self, answered: bool) {
-        let Self { log, owner, limit, ending, deadline } = self;
+        let Self { log, owner, grace, ending, deadline } = self;
         let deadline = deadline.get_or_insert_with(|| {
             log.stop_all(*owner);
             ending.cancel();
-            Box::pin(sleep(*limit))
+            Box::pin(sleep(*grace + SLACK))
         });
         let settled = async {
             log.idle(*owner).await;

@@ -1,29 +1,30 @@
 //! The calls that are yet to be answered, and their gates.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
     CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
-    CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod,
-    GetTaskParams, JsonRpcMessage, RequestId, ServerJsonRpcMessage, UpdateTaskMethod,
-    UpdateTaskParams,
+    CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
+    InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
 
+use super::Versions;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
-
-/// The code of an error that says nothing about the request. JSON-RPC leaves it to servers.
-const BUSY: ErrorCode = ErrorCode(-32000);
 
 /// One connection's unanswered requests.
 #[derive(Debug)]
 pub(crate) struct Gates {
     outbox: Outbox,
-    /// How many requests may be unanswered at once.
-    most: usize,
+    /// The ids of requests that were cancelled: rmcp would take the late answer of such a handler for that of
+    /// the next request of its id.
+    cancelled: CancelledIds,
+    /// The versions of the protocol that a connection may begin with.
+    versions: Versions,
     /// By the id of the request; a call of a tool has a gate.
     unanswered: HashMap<RequestId, Option<Gate>>,
     /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
@@ -33,17 +34,18 @@ pub(crate) struct Gates {
 }
 
 impl Gates {
-    pub(super) fn new(outbox: Outbox, most: usize) -> Self {
-        Self { outbox, most, unanswered: HashMap::new(), begun: false, handshake: false }
+    pub(super) fn new(outbox: Outbox, versions: Versions) -> Self {
+        let (unanswered, cancelled) = (HashMap::new(), CancelledIds::default());
+        Self { outbox, cancelled, versions, unanswered, begun: false, handshake: false }
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    /// Whether no call of a tool is yet to be answered.
-    pub(super) fn all_open(&self) -> bool {
-        self.unanswered.values().all(Option::is_none)
+    /// Whether no request is yet to be answered.
+    pub(super) fn all_answered(&self) -> bool {
+        self.unanswered.is_empty()
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
@@ -54,7 +56,7 @@ impl Gates {
     ) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                self.begun |= begins(&request.request);
+                self.begun = self.begun || begins(&request.request, &self.versions);
                 if let Err(error) = self.enter(&request.id, &mut request.request) {
                     self.outbox
                         .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
@@ -66,9 +68,12 @@ impl Gates {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
-                    && let Some(Some(gate)) = self.unanswered.remove(id)
+                    && let Some(gate) = self.unanswered.remove(id)
                 {
-                    gate.cancel();
+                    self.cancelled.add(id.clone());
+                    if let Some(gate) = gate {
+                        gate.cancel();
+                    }
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
@@ -82,16 +87,14 @@ impl Gates {
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
-        let is_full = self.unanswered.len() >= self.most;
+        if self.cancelled.known.contains(id) {
+            let problem = format!("the request with the id {id} was cancelled; ids are used once");
+            return Err(ErrorData::invalid_request(problem, None));
+        }
         let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
             let problem = format!("a request with the id {id} is still unanswered");
             return Err(ErrorData::invalid_request(problem, None));
         };
-        // Reading no further would be no way out: nothing could be cancelled any more.
-        if is_full {
-            let problem = format!("{} requests are unanswered; try again later", self.most);
-            return Err(ErrorData::new(BUSY, problem, None));
-        }
         let gate = match request {
             ClientRequest::CallToolRequest(call) => {
                 self.handshake |= Dialect::of_handshake(&call.params.name).is_some();
@@ -122,13 +125,40 @@ fn with_gate(call: &mut CallToolRequest, gate: Gate) -> Gate {
     gate
 }
 
-/// Whether a connection may begin with this request: with `initialize`, or as of 2026-07-28 with any
-/// request that brings its own protocol version, but for the two that only ask.
-fn begins(request: &ClientRequest) -> bool {
+/// The latest ids that were cancelled.
+#[derive(Debug, Default)]
+struct CancelledIds {
+    known: HashSet<RequestId>,
+    in_order: VecDeque<RequestId>,
+}
+
+impl CancelledIds {
+    /// More than any handler lets pass before it hears of its cancellation.
+    const MOST: usize = 10_000;
+
+    fn add(&mut self, id: RequestId) {
+        if self.in_order.len() == Self::MOST
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.known.insert(id.clone());
+        self.in_order.push_back(id);
+    }
+}
+
+/// Whether a connection begins with this request, as rmcp sees it: with `initialize`, or as of 2026-07-28 with
+/// any request that brings what is required of one, but for the two that only ask.
+fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-        other => other.get_meta().protocol_version().is_some(),
+        other => {
+            let meta = other.get_meta();
+            let version = meta.protocol_version();
+            version.is_some_and(|version| versions.contains(&version))
+                && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        }
     }
 }
 
@@ -145,6 +175,7 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
         GetTaskMethod::VALUE => check::<GetTaskParams>(custom),
         UpdateTaskMethod::VALUE => check::<UpdateTaskParams>(custom),
         CancelTaskMethod::VALUE => check::<CancelTaskParams>(custom),
+        InitializeResultMethod::VALUE => check::<InitializeRequestParams>(custom),
         _ => None,
     };
     problem.map(|problem| (custom.method.as_str(), problem))
@@ -152,6 +183,7 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::time::Duration;
 
     use rmcp::model::{CallToolResult, ServerResult};
@@ -193,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let mut gates = Gates::new(outbox.clone(), 1000);
+        let mut gates = Gates::new(outbox.clone(), Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS));
         gates.begun = true;
         for round in 0..10 {
             let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
@@ -220,7 +252,7 @@ mod tests {
                 thread.join().expect("no panic");
             }
         }
-        assert!(gates.all_open());
+        assert!(gates.all_answered());
 
         let mut pending = Pending::new(Form::Lines);
         assert!(outbox.take(&mut pending).await);

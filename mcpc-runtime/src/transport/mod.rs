@@ -22,11 +22,11 @@ pub(crate) use wrapped::Wrapped;
 #[cfg(fuzzing)]
 pub(crate) use lines::fuzzing;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
 use crate::outbox::Outbox;
@@ -38,9 +38,10 @@ pub(crate) struct Bounds {
     pub(crate) message_bytes: usize,
     /// How many bytes of what tasks say may wait to be written.
     pub(crate) queued_bytes: usize,
-    /// How many requests may be unanswered at once.
-    pub(crate) unanswered: usize,
 }
+
+/// The versions of the protocol that a server speaks.
+pub(crate) type Versions = Cow<'static, [ProtocolVersion]>;
 
 /// What the transport knows of a request to hear about tasks; it is among the request's extensions.
 #[derive(Clone, Debug)]
@@ -48,9 +49,6 @@ pub(crate) struct Subscription {
     pub(crate) task_ids: Vec<String>,
     pub(crate) outbox: Outbox,
 }
-
-/// How long a client may take to read what is left when the connection ends.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Any of the transports, as one type: rmcp's loop is compiled once per type of transport, and takes
 /// its time.

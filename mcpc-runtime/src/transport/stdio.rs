@@ -27,25 +27,19 @@ pub(crate) fn stdio() -> (Reader, Writer) {
 mod unix {
     use std::fs::File;
     use std::io;
-    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
     use std::os::unix::fs::FileTypeExt as _;
     use std::os::unix::net::UnixStream as Socket;
     use std::thread;
 
     use tokio::net::UnixStream;
+    use tokio::net::unix::pipe;
 
     use super::{Reader, Writer};
 
     pub(super) fn stdio() -> io::Result<(Reader, Writer)> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
-        let pair: (Reader, Writer) = match is_pipe(&input)? && is_pipe(&output)? {
-            // Opens descriptors of its own where it can, which do not block.
-            true if cfg!(target_os = "linux") => {
-                let (reader, writer) = rmcp::transport::stdio_pipes();
-                (Box::new(reader), Box::new(writer))
-            }
-            _ => (reader(input)?, writer(output)?),
-        };
+        let pair = (reader(input)?, writer(output)?);
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
         Ok(pair)
@@ -56,8 +50,12 @@ mod unix {
         stream.as_fd().try_clone_to_owned()
     }
 
-    fn is_pipe(descriptor: &OwnedFd) -> io::Result<bool> {
-        Ok(File::from(descriptor.try_clone()?).metadata()?.file_type().is_fifo())
+    /// Where a pipe can be opened anew, for a description of our own that does not block. `None` if this is
+    /// no pipe; opening it may fail, as for a process that runs as somebody else.
+    fn reopened(descriptor: &OwnedFd) -> io::Result<Option<String>> {
+        let is_pipe = File::from(descriptor.try_clone()?).metadata()?.file_type().is_fifo();
+        let path = || format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+        Ok((is_pipe && cfg!(target_os = "linux")).then(path))
     }
 
     /// A socket, which is what Node's clients start servers with, if this is one.
@@ -72,6 +70,11 @@ mod unix {
     }
 
     fn reader(descriptor: OwnedFd) -> io::Result<Reader> {
+        if let Some(path) = reopened(&descriptor)?
+            && let Ok(pipe) = pipe::OpenOptions::new().open_receiver(path)
+        {
+            return Ok(Box::new(pipe));
+        }
         if let Some(socket) = socket(&descriptor)? {
             return Ok(Box::new(socket));
         }
@@ -88,6 +91,11 @@ mod unix {
     }
 
     fn writer(descriptor: OwnedFd) -> io::Result<Writer> {
+        if let Some(path) = reopened(&descriptor)?
+            && let Ok(pipe) = pipe::OpenOptions::new().open_sender(path)
+        {
+            return Ok(Box::new(pipe));
+        }
         match socket(&descriptor)? {
             Some(socket) => Ok(Box::new(socket)),
             None => Ok(Box::new(tokio::fs::File::from_std(File::from(descriptor)))),

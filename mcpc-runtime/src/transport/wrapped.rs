@@ -8,7 +8,7 @@ use rmcp::transport::Transport;
 
 use super::erased::{AnyError, Erased};
 use super::gates::Gates;
-use super::{Bounds, CLOSE_LIMIT, End};
+use super::{Bounds, End, Versions};
 use crate::log::Boxed;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
@@ -35,11 +35,16 @@ impl fmt::Debug for Wrapped {
 }
 
 impl Wrapped {
-    pub(crate) fn new(inner: Erased<RoleServer>, bounds: Bounds, end: End) -> Self {
+    pub(crate) fn new(
+        inner: Erased<RoleServer>,
+        bounds: Bounds,
+        versions: Versions,
+        end: End,
+    ) -> Self {
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         Self {
             inner,
-            gates: Gates::new(outbox.clone(), bounds.unanswered),
+            gates: Gates::new(outbox.clone(), versions),
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,
@@ -82,7 +87,7 @@ impl Wrapped {
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let answered = self.gates.all_open();
+            let answered = self.gates.all_answered();
             let Self { inner, outbox, pending, sending, end, .. } = self;
             tokio::select! {
                 sent = advance(outbox, pending, sending), if !self.broken => {
@@ -105,7 +110,7 @@ impl Wrapped {
     /// Sends what is left, for a while.
     pub(super) async fn close(&mut self) {
         self.outbox.close();
-        if tokio::time::timeout(CLOSE_LIMIT, self.send_rest()).await.is_err() {
+        if tokio::time::timeout(self.end.limit(), self.send_rest()).await.is_err() {
             tracing::warn!("the client does not read; what it has not taken is dropped");
         }
     }

@@ -81,18 +81,23 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
     if method.is_none() && (value.get("result").is_some() || value.get("error").is_some()) {
         return None;
     }
-    let is_request = !id.is_null() && value["jsonrpc"] == "2.0";
-    let (code, what) = match method {
-        Some(Value::String(method)) if is_request => {
-            (-32602, format!("invalid parameters of `{method}`"))
+    let (code, message) = match method {
+        _ if !value.is_object() => (-32600, "this is no JSON-RPC 2.0 request".to_owned()),
+        _ if value["jsonrpc"] != "2.0" => (-32600, "`jsonrpc` must be \"2.0\"".to_owned()),
+        _ if id.is_null() => (-32600, "`id` must be a string or an integer of 64 bits".to_owned()),
+        Some(Value::String(method)) if value.get("params").is_some_and(|it| !it.is_object()) => {
+            (-32602, format!("the parameters of `{method}` must be an object"))
         }
-        _ => (-32600, "this is no JSON-RPC 2.0 request".to_owned()),
+        Some(Value::String(method)) => {
+            (-32602, format!("invalid parameters of `{method}`: {problem}"))
+        }
+        Some(_) | None => (-32600, "`method` must be a string".to_owned()),
     };
-    Some(Refusal { id, code, message: format!("{what}: {problem}") })
+    Some(Refusal { id, code, message })
 }
 
 fn is_id(value: &Value) -> bool {
-    value.is_string() || value.is_number()
+    value.is_string() || value.is_i64()
 }
 
 /// The id of a message that cannot be read as a whole: it is nested too deep, has text that is no Unicode,

@@ -15,14 +15,17 @@ pub(crate) mod fuzzing {
 
 use std::fmt;
 use std::io;
+use std::pin::Pin;
+use std::time::Duration;
 
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
+use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
-use super::{Bounds, CLOSE_LIMIT, End, Subscription};
+use super::{Bounds, End, Subscription, Versions};
 use crate::outbox::{Form, Items, Outbox, Pending};
 use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
@@ -44,6 +47,10 @@ pub(crate) struct Lines {
     quit: CancellationToken,
     /// How many bytes a message may have.
     longest: usize,
+    /// How long a client that has nothing more to ask may read nothing.
+    limit: Duration,
+    /// When that is over.
+    given_up: Option<Pin<Box<Sleep>>>,
 }
 
 impl fmt::Debug for Lines {
@@ -58,22 +65,27 @@ impl Lines {
         reader: Reader,
         writer: Writer,
         bounds: Bounds,
+        versions: Versions,
         end: End,
         quit: CancellationToken,
     ) -> (Self, Flush) {
-        let Bounds { message_bytes: longest, queued_bytes, unanswered } = bounds;
+        let Bounds { message_bytes: longest, queued_bytes } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
         let writer = tokio::spawn(write(writer, outbox.clone()));
-        let flush = Flush { outbox: outbox.clone(), writer: Some(writer) };
-        let gates = Gates::new(outbox.clone(), unanswered);
+        let flush = Flush { outbox: outbox.clone(), writer: Some(writer), limit: end.limit() };
+        let gates = Gates::new(outbox.clone(), versions);
         let input = LineReader::new(reader, longest);
-        (Self { input, gates, outbox, end, quit, longest }, flush)
+        let limit = end.limit();
+        let lines = Self { input, gates, outbox, end, quit, longest, limit, given_up: None };
+        (lines, flush)
     }
 
     /// The next message, or `None` at the end of the input.
     async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            self.outbox.has_reply_room().await;
+            if !self.has_reply_room().await {
+                return None;
+            }
             let message = match self.input.next().await {
                 Line::Whole(line) => match decode(line) {
                     Ok(mut message) => {
@@ -95,6 +107,32 @@ impl Lines {
             };
             if let Some(message) = self.gates.read(message) {
                 return Some(message);
+            }
+        }
+    }
+}
+
+impl Lines {
+    /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
+    /// more to ask, it has so long to do that; `false` if it does not. Cancel safe.
+    async fn has_reply_room(&mut self) -> bool {
+        if !self.outbox.is_full() {
+            self.given_up = None;
+            return true;
+        }
+        let Self { input, outbox, given_up, limit, .. } = self;
+        tokio::select! {
+            biased;
+            () = outbox.has_reply_room() => return true,
+            () = input.exhausted() => {}
+        }
+        let given_up = given_up.get_or_insert_with(|| Box::pin(sleep(*limit)));
+        tokio::select! {
+            biased;
+            () = outbox.has_reply_room() => true,
+            () = given_up => {
+                tracing::warn!("the client does not read its replies; what it still asked is not answered");
+                false
             }
         }
     }
@@ -126,11 +164,12 @@ impl Lines {
                     if message.is_some() {
                         return message;
                     }
+                    self.input.end();
                 }
                 () = outbox.dead() => self.input.end(),
             }
         }
-        self.end.reached(self.gates.all_open()).await;
+        self.end.reached(self.gates.all_answered()).await;
         None
     }
 
@@ -146,6 +185,8 @@ impl Lines {
 pub(crate) struct Flush {
     outbox: Outbox,
     writer: Option<JoinHandle<()>>,
+    /// How long the client may take to read what is left.
+    limit: Duration,
 }
 
 impl Flush {
@@ -153,7 +194,7 @@ impl Flush {
     pub(crate) async fn finish(mut self) {
         self.outbox.close();
         if let Some(writer) = &mut self.writer
-            && tokio::time::timeout(CLOSE_LIMIT, writer).await.is_err()
+            && tokio::time::timeout(self.limit, writer).await.is_err()
         {
             tracing::warn!("the client does not read; what it has not taken is dropped");
         }

@@ -26,8 +26,14 @@ pub(crate) struct LineReader {
     searched: usize,
     /// What is known of the current line, once that is too long.
     skipped: Option<Skipped>,
+    /// There is nothing more to read.
+    exhausted: bool,
+    /// What is left of the input is given up.
     ended: bool,
 }
+
+/// How far ahead of its lines the input is read, to see its end.
+const AHEAD: usize = 64 << 10;
 
 /// A line that is not kept.
 struct Skipped {
@@ -60,7 +66,16 @@ impl Skipped {
 impl LineReader {
     pub(crate) fn new(reader: Reader, longest: usize) -> Self {
         let buffer = Vec::with_capacity(8 << 10);
-        Self { reader, longest, buffer, start: 0, searched: 0, skipped: None, ended: false }
+        Self {
+            reader,
+            longest,
+            buffer,
+            start: 0,
+            searched: 0,
+            skipped: None,
+            exhausted: false,
+            ended: false,
+        }
     }
 
     /// Takes the input for ended.
@@ -70,6 +85,17 @@ impl LineReader {
 
     pub(crate) fn is_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Waits for the end of the input, without taking a line out of it; for as long as little is there, as
+    /// what is read has to be kept.
+    pub(crate) async fn exhausted(&mut self) {
+        while !self.exhausted {
+            if self.buffer.len() - self.start > AHEAD {
+                return std::future::pending().await;
+            }
+            self.fill().await;
+        }
     }
 
     pub(crate) async fn next(&mut self) -> Line<'_> {
@@ -82,7 +108,7 @@ impl LineReader {
             }
             self.searched = self.buffer.len();
             self.skip_if_too_long();
-            if self.ended || !self.fill().await {
+            if !self.fill().await {
                 self.ended = true;
                 let rest = self.start..self.buffer.len();
                 self.start = rest.end;
@@ -121,6 +147,9 @@ impl LineReader {
 
     /// Reads some more; `false` at the end of the input.
     async fn fill(&mut self) -> bool {
+        if self.exhausted {
+            return false;
+        }
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.searched -= self.start;
@@ -132,12 +161,13 @@ impl LineReader {
         }
         self.buffer.reserve(8 << 10);
         match self.reader.read_buf(&mut self.buffer).await {
-            Ok(0) => false,
-            Ok(_) => true,
+            Ok(0) => self.exhausted = true,
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "the input cannot be read");
-                false
+                self.exhausted = true;
             }
         }
+        !self.exhausted
     }
 }
