@@ -26,7 +26,10 @@ struct Process {
 impl Process {
     /// Over pipes, as most clients start a server.
     async fn start() -> Self {
-        let mut command = Command::new(example("noisy"));
+        Self::start_with(Command::new(example("noisy"))).await
+    }
+
+    async fn start_with(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child =
             command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
@@ -132,6 +135,25 @@ async fn over_sockets_too() {
 }
 
 /// Neither pipes nor sockets: a session in a file.
+/// A process that runs as somebody else cannot open its pipes anew.
+#[tokio::test]
+async fn over_pipes_of_somebody_elses_too() {
+    const NOBODY: u32 = 65534;
+    let id = std::process::Command::new("id").arg("-u").output().expect("id runs");
+    if id.stdout != b"0\n" {
+        eprintln!("skipped: only root can run a process as somebody else");
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("mcpc-nobody-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let program = folder.join("noisy");
+    std::fs::copy(example("noisy"), &program).expect("a copy that everyone may run");
+    let mut command = Command::new(&program);
+    command.uid(NOBODY);
+    prints_without_harm(Process::start_with(command).await).await;
+    std::fs::remove_dir_all(folder).expect("it was made here");
+}
+
 #[tokio::test]
 async fn from_a_file_to_a_file() {
     let folder = std::env::temp_dir().join(format!("mcpc-stdio-{}", std::process::id()));

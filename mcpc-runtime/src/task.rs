@@ -378,7 +378,8 @@ impl Sender {
     ///
     /// An MCPC client gets it as such. Any other gets a logging notification of level `info` whose `data`
     /// holds `event` and `data`, if it wants these: up to MCP 2025-11-25 unless it set a higher level, later
-    /// if the call asked for such a level.
+    /// if the call asked for such a level, and until its reply. A client of the Tasks extension hears of
+    /// none.
     ///
     /// # Cancel safety
     ///
