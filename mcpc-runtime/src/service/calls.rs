@@ -248,9 +248,9 @@ impl ToolService {
     ) -> Result<CallToolResult, String> {
         let outcome = tokio::select! {
             biased;
+            outcome = self.until_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
             () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned()),
-            outcome = self.until_over(body) => outcome,
         };
         match outcome {
             Ok(Ok(success)) => Ok(success?.into_reply()),
@@ -262,15 +262,15 @@ impl ToolService {
     /// Runs what a user wrote, until the connection's grace is over. Cancel safe if that is.
     pub(super) async fn until_over<T>(
         &self,
-        work: impl Future<Output = T>,
+        work: impl Future<Output = T> + Unpin,
     ) -> Result<std::thread::Result<T>, Over> {
-        let mut work = Guarded::new(work);
+        let mut work = Guarded(Some(work));
         tokio::select! {
             biased;
-            // Before the work and outside of its budget: what never rests would use that up and starve the
-            // timer that is to end it.
-            () = unconstrained(self.over()) => Err(Over),
             outcome = &mut work => Ok(outcome),
+            // Outside of the budget: work that never rests uses that up, and would starve the timer that is
+            // to end it.
+            () = unconstrained(self.over()) => Err(Over),
         }
     }
 
@@ -285,20 +285,14 @@ impl ToolService {
 pub(super) struct Over;
 
 /// A future that may panic when it is polled or dropped.
-pub(super) struct Guarded<F>(Option<Pin<Box<F>>>);
+struct Guarded<F>(Option<F>);
 
-impl<F: Future> Guarded<F> {
-    pub(super) fn new(future: F) -> Self {
-        Self(Some(Box::pin(future)))
-    }
-}
-
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future + Unpin> Future for Guarded<F> {
     type Output = std::thread::Result<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let work = self.0.as_mut().expect("it is not polled again after its end");
-        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(work).poll(context)));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

@@ -4,13 +4,13 @@
 mod calls;
 mod subscriptions;
 
-use calls::{Guarded, Over};
-
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientNotification,
     ClientRequest, ContentBlock, ErrorCode, ErrorData, GetTaskParams, GetTaskResult,
@@ -22,6 +22,7 @@ use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 use tokio_util::sync::CancellationToken;
 
+use self::calls::Over;
 use crate::control::unknown;
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Key, Owner, Reader, Stop};
@@ -185,8 +186,8 @@ impl Service<RoleServer> for Connection {
             || context.extensions.get::<Subscription>().is_some();
         let answer = self.answer(request, context);
         let answer = match has_an_end {
-            true => Ok(Guarded::new(answer).await),
-            false => self.tools.until_over(answer).await,
+            true => Ok(AssertUnwindSafe(answer).catch_unwind().await),
+            false => self.tools.until_over(Box::pin(answer)).await,
         };
         // rmcp never answers a request whose handler panicked.
         match answer {

@@ -6,13 +6,6 @@
 mod decode;
 mod reader;
 
-/// What the fuzzer looks at.
-#[cfg(fuzzing)]
-pub(crate) mod fuzzing {
-    pub(crate) use super::decode::decode;
-    pub(crate) use super::reader::{Line, LineReader};
-}
-
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -110,9 +103,7 @@ impl Lines {
             }
         }
     }
-}
 
-impl Lines {
     /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
     /// more to ask, it has so long to do that; `false` if it does not. Cancel safe.
     async fn has_reply_room(&mut self) -> bool {
@@ -238,4 +229,11 @@ impl Drop for DeadAtLast {
 async fn write_all(writer: &mut Writer, lines: &[u8]) -> io::Result<()> {
     writer.write_all(lines).await?;
     writer.flush().await
+}
+
+/// What the fuzzer looks at.
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::decode::decode;
+    pub(crate) use super::reader::{Line, LineReader};
 }
