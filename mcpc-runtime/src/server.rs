@@ -20,8 +20,8 @@ use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Versions, Wrapped, Writer,
-    quit_on_signal, stdio,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Stdio, Versions, Wrapped, Writer,
+    quit_on_signal,
 };
 
 /// An MCP server made of tools.
@@ -329,10 +329,17 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
 fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
-        let (reader, writer) = stdio();
+        let Stdio { reader, writer, closed } = Stdio::take();
         let quit = CancellationToken::new();
         let _watch = quit_on_signal(quit.clone());
-        serve_lines(shared, reader, writer, bounds, quit).await
+        let served = serve_lines(shared, reader, writer, bounds, quit.clone());
+        tokio::pin!(served);
+        tokio::select! {
+            served = &mut served => return served,
+            // Nobody hears of anything any more, whether or not there is anything to say.
+            () = closed => quit.cancel(),
+        }
+        served.await
     })
 }
 

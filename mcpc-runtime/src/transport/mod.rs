@@ -16,7 +16,7 @@ pub(crate) use end::End;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use signals::quit_on_signal;
-pub(crate) use stdio::stdio;
+pub(crate) use stdio::Stdio;
 pub(crate) use wrapped::Wrapped;
 
 #[cfg(fuzzing)]

@@ -5,44 +5,63 @@
 //! stream, and a child process can neither read nor write it. Elsewhere they stay where they are.
 
 use super::{Reader, Writer};
+use crate::log::Boxed;
 
-/// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
-#[cfg(not(unix))]
-pub(crate) fn stdio() -> (Reader, Writer) {
-    let (reader, writer) = rmcp::transport::stdio_pipes();
-    (Box::new(reader), Box::new(writer))
+/// The process's own streams.
+pub(crate) struct Stdio {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+    /// Done when nobody reads stdout any more, as far as that can be told without writing.
+    pub(crate) closed: Boxed<'static, ()>,
 }
 
-/// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
-#[cfg(unix)]
-pub(crate) fn stdio() -> (Reader, Writer) {
-    unix::stdio().unwrap_or_else(|error| {
-        tracing::warn!(%error, "stdout is not guarded: whatever else is written there breaks the stream");
+impl Stdio {
+    /// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
+    #[cfg(not(unix))]
+    pub(crate) fn take() -> Self {
+        Self::unguarded()
+    }
+
+    /// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
+    #[cfg(unix)]
+    pub(crate) fn take() -> Self {
+        unix::take().unwrap_or_else(|error| {
+            tracing::warn!(%error, "stdout is not guarded: whatever else is written there breaks the stream");
+            Self::unguarded()
+        })
+    }
+
+    fn unguarded() -> Self {
         let (reader, writer) = rmcp::transport::stdio_pipes();
-        (Box::new(reader), Box::new(writer))
-    })
+        let closed = Box::pin(std::future::pending());
+        Self { reader: Box::new(reader), writer: Box::new(writer), closed }
+    }
 }
 
 #[cfg(unix)]
 mod unix {
     use std::fs::File;
+    use std::future::pending;
     use std::io;
     use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
     use std::os::unix::fs::FileTypeExt as _;
     use std::os::unix::net::UnixStream as Socket;
     use std::thread;
 
+    use tokio::io::Interest;
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
 
-    use super::{Reader, Writer};
+    use super::{Reader, Stdio, Writer};
+    use crate::log::Boxed;
 
-    pub(super) fn stdio() -> io::Result<(Reader, Writer)> {
+    pub(super) fn take() -> io::Result<Stdio> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
-        let pair = (reader(input)?, writer(output)?);
+        let closed = closed(&output)?;
+        let stdio = Stdio { reader: reader(input)?, writer: writer(output)?, closed };
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(pair)
+        Ok(stdio)
     }
 
     /// Another descriptor of the same file, which is closed in child processes.
@@ -88,6 +107,20 @@ mod unix {
         };
         thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
         Ok(Box::new(UnixStream::from_std(ours)?))
+    }
+
+    /// Waits until nobody reads a pipe any more.
+    fn closed(descriptor: &OwnedFd) -> io::Result<Boxed<'static, ()>> {
+        let Some(path) = reopened(descriptor)? else { return Ok(Box::pin(pending())) };
+        let Ok(pipe) = pipe::OpenOptions::new().open_sender(path) else {
+            return Ok(Box::pin(pending()));
+        };
+        Ok(Box::pin(async move {
+            if let Err(error) = pipe.ready(Interest::ERROR).await {
+                tracing::debug!(%error, "stdout cannot be watched");
+                pending().await
+            }
+        }))
     }
 
     fn writer(descriptor: OwnedFd) -> io::Result<Writer> {
