@@ -145,6 +145,34 @@ async fn a_message_larger_than_the_budget_goes_alone() {
     }
 }
 
+/// Answers with a mebibyte.
+#[mcpc::tool]
+async fn tell(sent: State<Sent>) -> String {
+    sent.0.fetch_add(1, Ordering::SeqCst);
+    "x".repeat(1 << 20)
+}
+
+/// rmcp's own transport holds no more than ours does.
+#[tokio::test(start_paused = true)]
+async fn over_another_transport_replies_do_not_pile_up_either() {
+    let sent = Sent::default();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = Server::new("slow").state(sent.clone()).tools(tools![tell]);
+    let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
+    let (lines, mut input) = tokio::io::split(ours);
+    let begin = format!("{}\n", support::INITIALIZE);
+    input.write_all(begin.as_bytes()).await.expect("it reads");
+    for id in 0..100 {
+        let call = call(id, "tell", json!({})) + "\n";
+        input.write_all(call.as_bytes()).await.expect("a pipe holds this much");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let told = sent.0.load(Ordering::SeqCst);
+    assert!((1..10).contains(&told), "{told} mebibytes wait to be read");
+    server.abort();
+    drop(lines);
+}
+
 /// It asks and asks, reads nothing, and has nothing more to ask: the server does not wait for ever.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_keeps_no_server_from_ending() {

@@ -1,5 +1,5 @@
-// What the JavaScript drivers share: a server under the eyes of a witness, and the report of
-// checks.
+// What the JavaScript drivers share: a server under the eyes of a witness, checks that every client
+// is to pass, and the report of checks.
 //
 // usage of a driver: node DRIVER.mjs SERVER PYTHON WITNESS
 //
@@ -49,6 +49,23 @@ class Witness {
     }
 }
 
+// Each driver adds how its client connects and calls a tool.
+export class Session {
+    constructor(witness, client, transport) {
+        this.witness = witness;
+        this.client = client;
+        this.transport = transport;
+    }
+
+    heard() {
+        return this.witness.heard('notifications/progress');
+    }
+
+    close() {
+        return this.transport.close();
+    }
+}
+
 class Failure extends Error {}
 
 export function expect(what, actual, wanted) {
@@ -65,7 +82,7 @@ export function expectIn(what, wanted, text) {
     }
 }
 
-export function expectSuccess(result, text) {
+function expectSuccess(result, text) {
     expect('isError and text', [result.isError ?? false, textOf(result)], [false, text]);
 }
 
@@ -87,13 +104,19 @@ export function expectIncreasing(values) {
 
 // Checks what a callback heard against what its client was sent about counting to 3.
 //
-// These clients drop a progress notification that they read together with the result, so the last
-// one may have come to the client without coming to its callback.
-export function expectCounting(values, sent) {
+// These clients drop a progress notification that they read together with the result. The server
+// waits 20 ms between the two, so as a rule the callback hears the last one, too; but a client on a
+// loaded machine may still read both at once.
+function expectCounting(values, sent) {
     expect('messages', sent.map(({ message }) => message), ['1 of 3', '2 of 3', '3 of 3']);
     expectIncreasing(sent.map(({ progress }) => progress));
     expect('values', values, sent.slice(0, values.length).map(({ progress }) => progress));
     expect('all but the last', values.length >= sent.length - 1, true);
+}
+
+export async function expectTools(client, wanted) {
+    const names = (await client.listTools()).tools.map((tool) => tool.name);
+    expect('tools', names.sort(), [...wanted].sort());
 }
 
 export async function expectRejection(promise, code) {
@@ -125,6 +148,44 @@ export function taskIdIn(ticket) {
 
 export function pause(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+export async function plainCall(session) {
+    expectSuccess(await session.call('add', { a: 2, b: 40 }), '42');
+}
+
+async function plainCallThatFails(session) {
+    expectFailure(await session.call('divide', { a: 1, b: 0 }), 'nothing can be divided by zero');
+}
+
+async function plainCallThatPanics(session) {
+    const panicked = await session.call('panic_at_once');
+    expectFailure(panicked, 'tool `panic_at_once` panicked: as it was asked to');
+    await plainCall(session);
+}
+
+async function badArguments(session) {
+    expectFailure(await session.call('add', { a: 'two' }), '`b`');
+    expectFailure(await session.call('count', { to: 0 }), '`to`');
+    await plainCall(session);
+}
+
+export const CHECKS_OF_PLAIN_CALLS = [
+    plainCall,
+    plainCallThatFails,
+    plainCallThatPanics,
+    badArguments,
+];
+
+export async function backgroundCallWithProgress(session) {
+    const values = [];
+    const onprogress = ({ progress }) => values.push(progress);
+    expectCounted(await session.call('count', {}, { onprogress }), 3);
+    expectCounting(values, session.heard());
+}
+
+export async function close(session) {
+    await plainCall(session);
 }
 
 function nameOf(check) {

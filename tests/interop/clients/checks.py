@@ -1,4 +1,5 @@
-"""What the Python drivers share: a server under the eyes of a witness, and the report of checks.
+"""What the Python drivers share: a server under the eyes of a witness, checks of plain calls, and
+the report of checks.
 
 usage of a driver: DRIVER.py SERVER
 
@@ -12,6 +13,8 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,12 +25,21 @@ from mcp_types import CallToolResult
 SERVER = sys.argv[1]
 WITNESS = str(Path(__file__).with_name("witness.py"))
 
+# The modes of a client, and the protocol that the server then speaks with it.
+PROTOCOLS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
+
 CHECK_SECONDS = 30
 DRIVER_SECONDS = 600
 PATIENCE_SECONDS = 2.0
 
 TOOLS = ["add", "divide", "panic_at_once", "count", "fail", "panic_later", "watch"]
 TOOLS_FOR_TICKETS = ["check_task", "stop_task"]
+
+# Calls a tool with arguments.
+Call = Callable[[str, dict[str, Any]], Awaitable[CallToolResult]]
+Check = Callable[..., Awaitable[None]]
+# Runs a check in a session of its own, in a mode.
+InSession = Callable[[str, Check], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,29 @@ def task_id_in(ticket: CallToolResult) -> str:
     return named[1]
 
 
+async def plain_call(call: Call) -> None:
+    expect_success(await call("add", {"a": 2, "b": 40}), "42")
+
+
+async def plain_call_that_fails(call: Call) -> None:
+    expect_failure(await call("divide", {"a": 1, "b": 0}), "nothing can be divided by zero")
+
+
+async def plain_call_that_panics(call: Call) -> None:
+    panicked = await call("panic_at_once", {})
+    expect_failure(panicked, "tool `panic_at_once` panicked: as it was asked to")
+    await plain_call(call)
+
+
+async def bad_arguments(call: Call) -> None:
+    expect_failure(await call("add", {"a": "two"}), "`b`")
+    expect_failure(await call("count", {"to": 0}), "`to`")
+    await plain_call(call)
+
+
+CHECKS_OF_PLAIN_CALLS = [plain_call, plain_call_that_fails, plain_call_that_panics, bad_arguments]
+
+
 def reason(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -140,11 +175,25 @@ async def report(label: str, check: Callable[[], Awaitable[None]]) -> bool:
     return True
 
 
-def name_of(check: Callable[..., Any]) -> str:
+def name_of(check: Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def run(checks: Callable[[], Awaitable[list[bool]]]) -> None:
+async def report_all(
+    package: str, in_session: InSession, checks: dict[str, list[Check]]
+) -> list[bool]:
+    return [
+        await report(
+            f"{package} {version(package)}, {protocol}: {name_of(check)}",
+            partial(in_session, mode, check),
+        )
+        for mode, protocol in PROTOCOLS.items()
+        for check in checks[mode]
+    ]
+
+
+def run(package: str, in_session: InSession, checks: dict[str, list[Check]]) -> None:
+    """Runs the checks that are listed for each mode of the client in `package`."""
     # Should the driver itself hang, it says where, and ends.
     faulthandler.dump_traceback_later(DRIVER_SECONDS, exit=True)
-    sys.exit(0 if all(anyio.run(checks)) else 1)
+    sys.exit(0 if all(anyio.run(report_all, package, in_session, checks)) else 1)

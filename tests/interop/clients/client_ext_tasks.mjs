@@ -8,16 +8,20 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { createTaskSessionFromClient } from '@modelcontextprotocol/ext-tasks/client';
 
 import {
+    CHECKS_OF_PLAIN_CALLS,
+    Session,
     TOOLS,
     TOOLS_FOR_TICKETS,
+    backgroundCallWithProgress,
+    close,
     expect,
     expectCounted,
-    expectCounting,
     expectFailure,
     expectIn,
     expectRejection,
-    expectSuccess,
+    expectTools,
     pause,
+    plainCall,
     run,
 } from './checks.mjs';
 
@@ -35,13 +39,12 @@ const CANCEL_MS = 1_200;
 const SILENCE_MS = 1_200;
 const INVALID_PARAMS = -32602;
 
-class Session {
+class ClientSession extends Session {
     constructor(witness, protocol, capabilities) {
         const mode = protocol === MODERN ? 'auto' : 'legacy';
-        this.witness = witness;
+        const client = new Client(CLIENT_INFO, { capabilities, versionNegotiation: { mode } });
+        super(witness, client, new StdioClientTransport(witness.command));
         this.protocol = protocol;
-        this.client = new Client(CLIENT_INFO, { capabilities, versionNegotiation: { mode } });
-        this.transport = new StdioClientTransport(witness.command);
     }
 
     async connect() {
@@ -52,17 +55,9 @@ class Session {
     call(tool, toolArguments = {}, options = {}) {
         return this.client.callTool({ name: tool, arguments: toolArguments }, options);
     }
-
-    heard() {
-        return this.witness.heard('notifications/progress');
-    }
-
-    close() {
-        return this.transport.close();
-    }
 }
 
-class TaskSession extends Session {
+class TaskSession extends ClientSession {
     constructor(witness) {
         super(witness, MODERN, WITH_TASKS);
     }
@@ -157,33 +152,11 @@ async function announcement({ client, tasks }) {
 }
 
 async function toolList({ client }) {
-    const names = (await client.listTools()).tools.map((tool) => tool.name);
-    expect('tools', names.sort(), [...TOOLS].sort());
+    await expectTools(client, TOOLS);
 }
 
 async function toolListWithToolsForTickets({ client }) {
-    const names = (await client.listTools()).tools.map((tool) => tool.name);
-    expect('tools', names.sort(), [...TOOLS, ...TOOLS_FOR_TICKETS].sort());
-}
-
-async function plainCall(session) {
-    expectSuccess(await session.call('add', { a: 2, b: 40 }), '42');
-}
-
-async function plainCallThatFails(session) {
-    expectFailure(await session.call('divide', { a: 1, b: 0 }), 'nothing can be divided by zero');
-}
-
-async function plainCallThatPanics(session) {
-    const panicked = await session.call('panic_at_once');
-    expectFailure(panicked, 'tool `panic_at_once` panicked: as it was asked to');
-    await plainCall(session);
-}
-
-async function badArguments(session) {
-    expectFailure(await session.call('add', { a: 'two' }), '`b`');
-    expectFailure(await session.call('count', { to: 0 }), '`to`');
-    await plainCall(session);
+    await expectTools(client, [...TOOLS, ...TOOLS_FOR_TICKETS]);
 }
 
 async function taskToItsEnd(session) {
@@ -273,13 +246,6 @@ async function backgroundCallWithoutAToken(session) {
     expect('progress', session.heard(), []);
 }
 
-async function backgroundCallWithProgress(session) {
-    const values = [];
-    const onprogress = ({ progress }) => values.push(progress);
-    expectCounted(await session.call('count', {}, { onprogress }), 3);
-    expectCounting(values, session.heard());
-}
-
 async function backgroundCallThatFails(session) {
     expectFailure(await session.call('fail'), 'it was not to be');
 }
@@ -287,10 +253,6 @@ async function backgroundCallThatFails(session) {
 async function cancelledCall(session) {
     const signal = AbortSignal.timeout(CANCEL_MS);
     await expectRejection(session.call('watch', {}, { signal }), 'REQUEST_TIMEOUT');
-    await plainCall(session);
-}
-
-async function close(session) {
     await plainCall(session);
 }
 
@@ -320,10 +282,7 @@ async function resultOf(execution) {
 
 const PLAIN_CHECKS = [
     toolListWithToolsForTickets,
-    plainCall,
-    plainCallThatFails,
-    plainCallThatPanics,
-    badArguments,
+    ...CHECKS_OF_PLAIN_CALLS,
     backgroundCallWithoutAToken,
     backgroundCallWithProgress,
     backgroundCallThatFails,
@@ -338,10 +297,7 @@ await run([
         checks: [
             announcement,
             toolList,
-            plainCall,
-            plainCallThatFails,
-            plainCallThatPanics,
-            badArguments,
+            ...CHECKS_OF_PLAIN_CALLS,
             taskToItsEnd,
             taskThatTheClientWaitsFor,
             taskAskedForProgress,
@@ -357,13 +313,13 @@ await run([
     },
     {
         label: `client ${VERSION}, ${MODERN}, without the extension`,
-        open: (witness) => new Session(witness, MODERN, {}),
+        open: (witness) => new ClientSession(witness, MODERN, {}),
         checks: PLAIN_CHECKS,
     },
     {
         // This client declares its extensions to a server of the older protocol, too.
         label: `client ${VERSION}, ${LEGACY}, with the extension`,
-        open: (witness) => new Session(witness, LEGACY, WITH_TASKS),
+        open: (witness) => new ClientSession(witness, LEGACY, WITH_TASKS),
         checks: PLAIN_CHECKS,
     },
 ]);

@@ -4,9 +4,6 @@ usage: python_fastmcp.py SERVER
 """
 
 from datetime import datetime
-from functools import partial
-from importlib.metadata import version
-from typing import Any
 
 import anyio
 from fastmcp import Client
@@ -17,8 +14,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult
 
 from checks import (
+    CHECKS_OF_PLAIN_CALLS,
+    PROTOCOLS,
     TOOLS,
     TOOLS_FOR_TICKETS,
+    Check,
     Progress,
     Witness,
     expect,
@@ -26,14 +26,10 @@ from checks import (
     expect_counting,
     expect_failure,
     expect_in,
-    expect_success,
-    name_of,
-    report,
+    plain_call,
     run,
     witness,
 )
-
-PROTOCOLS = {"auto": "2026-07-28", "legacy": "2025-11-25"}
 
 TASKS = "io.modelcontextprotocol/tasks"
 POLL_SECONDS = 0.05
@@ -54,27 +50,6 @@ async def tool_list(client: Client, _: Witness) -> None:
 async def tool_list_with_tools_for_tickets(client: Client, _: Witness) -> None:
     names = [tool.name for tool in await client.list_tools()]
     expect("tools", sorted(names), sorted(TOOLS + TOOLS_FOR_TICKETS))
-
-
-async def plain_call(client: Client, _: Witness) -> None:
-    expect_success(await client.call_tool_mcp("add", {"a": 2, "b": 40}), "42")
-
-
-async def plain_call_that_fails(client: Client, _: Witness) -> None:
-    failed = await client.call_tool_mcp("divide", {"a": 1, "b": 0})
-    expect_failure(failed, "nothing can be divided by zero")
-
-
-async def plain_call_that_panics(client: Client, seen: Witness) -> None:
-    panicked = await client.call_tool_mcp("panic_at_once", {})
-    expect_failure(panicked, "tool `panic_at_once` panicked: as it was asked to")
-    await plain_call(client, seen)
-
-
-async def bad_arguments(client: Client, seen: Witness) -> None:
-    expect_failure(await client.call_tool_mcp("add", {"a": "two"}), "`b`")
-    expect_failure(await client.call_tool_mcp("count", {"to": 0}), "`to`")
-    await plain_call(client, seen)
 
 
 async def task_to_its_end(client: Client, _: Witness) -> None:
@@ -113,12 +88,12 @@ async def task_that_fails(client: Client, _: Witness) -> None:
     expect_failure(await client.call_tool_mcp("fail", {}), "it was not to be")
 
 
-async def task_that_panics(client: Client, seen: Witness) -> None:
+async def task_that_panics(client: Client, _: Witness) -> None:
     expect_failure(await client.call_tool_mcp("panic_later", {}), "panicked")
-    await plain_call(client, seen)
+    await plain_call(client.call_tool_mcp)
 
 
-async def cancelled_task(client: Client, seen: Witness) -> None:
+async def cancelled_task(client: Client, _: Witness) -> None:
     task = await call_tool_task(client, "watch", {})
     with anyio.fail_after(10):
         while (await task.status()).status_message is None:
@@ -127,7 +102,7 @@ async def cancelled_task(client: Client, seen: Witness) -> None:
     last = await task.wait(timeout=10)
     expect("last status", last.status, "cancelled")
     expect_in("message", "stopped after", last.status_message)
-    await plain_call(client, seen)
+    await plain_call(client.call_tool_mcp)
 
 
 async def cancellation_of_an_ended_task(client: Client, _: Witness) -> None:
@@ -137,7 +112,7 @@ async def cancellation_of_an_ended_task(client: Client, _: Witness) -> None:
     expect("status afterwards", await task.status(), ended)
 
 
-async def unknown_task(client: Client, seen: Witness) -> None:
+async def unknown_task(client: Client, _: Witness) -> None:
     task = await call_tool_task(client, "count", {"to": 1, "pause_ms": 1})
     strange = task.create_result.model_copy(update={"task_id": "no-such-task"})
     stranger = ToolTask(client, "count", strange)
@@ -148,7 +123,7 @@ async def unknown_task(client: Client, seen: Witness) -> None:
             expect("code", error.code, INVALID_PARAMS)
         else:
             raise AssertionError(f"{request.__name__}: got {answer!r}, wanted an error")
-    await plain_call(client, seen)
+    await plain_call(client.call_tool_mcp)
 
 
 async def background_call_with_progress(client: Client, _: Witness) -> None:
@@ -157,8 +132,8 @@ async def background_call_with_progress(client: Client, _: Witness) -> None:
     expect_counting(progress, 3)
 
 
-async def close(client: Client, seen: Witness) -> None:
-    await plain_call(client, seen)
+async def close(client: Client, _: Witness) -> None:
+    await plain_call(client.call_tool_mcp)
 
 
 async def close_while_a_task_runs(client: Client, _: Witness) -> None:
@@ -170,10 +145,7 @@ CHECKS = {
     "auto": [
         announcement,
         tool_list,
-        plain_call,
-        plain_call_that_fails,
-        plain_call_that_panics,
-        bad_arguments,
+        *CHECKS_OF_PLAIN_CALLS,
         task_to_its_end,
         task_that_the_client_waits_for,
         result_asked_for_twice,
@@ -186,10 +158,7 @@ CHECKS = {
     ],
     "legacy": [
         tool_list_with_tools_for_tickets,
-        plain_call,
-        plain_call_that_fails,
-        plain_call_that_panics,
-        bad_arguments,
+        *CHECKS_OF_PLAIN_CALLS,
         background_call_with_progress,
         close,
     ],
@@ -215,29 +184,21 @@ def expect_times(*texts: str) -> None:
     expect("order of the times", times, sorted(times))
 
 
-async def in_session(mode: str, check: Any) -> None:
+async def in_session(mode: str, check: Check) -> None:
     with witness() as seen:
         command, *arguments = seen.command
         # Kept alive, which is the default, the server would outlast the session.
         server = StdioTransport(command, arguments, keep_alive=False)
         async with Client(server, mode=mode) as client:
             expect("protocol", client.protocol_version, PROTOCOLS[mode])
-            await check(client, seen)
+            if check in CHECKS_OF_PLAIN_CALLS:
+                await check(client.call_tool_mcp)
+            else:
+                await check(client, seen)
         if mode == "auto":
             expect("progress", seen.heard("notifications/progress"), [])
         if check in CHECKS_OF_THE_END:
             expect("exit status", seen.exit_status(), 0)
 
 
-async def checks() -> list[bool]:
-    return [
-        await report(
-            f"fastmcp {version('fastmcp')}, {protocol}: {name_of(check)}",
-            partial(in_session, mode, check),
-        )
-        for mode, protocol in PROTOCOLS.items()
-        for check in CHECKS[mode]
-    ]
-
-
-run(checks)
+run("fastmcp", in_session, CHECKS)

@@ -7,18 +7,22 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
 import {
+    CHECKS_OF_PLAIN_CALLS,
     PATIENCE_MS,
+    Session,
     TOOLS,
     TOOLS_FOR_TICKETS,
+    backgroundCallWithProgress,
+    close,
     expect,
     expectCounted,
-    expectCounting,
     expectFailure,
     expectIn,
     expectIncreasing,
     expectRejection,
-    expectSuccess,
+    expectTools,
     pause,
+    plainCall,
     run,
     taskIdIn,
     textOf,
@@ -33,11 +37,10 @@ const SILENCE_MS = 1_200;
 // Of the SDK; what it calls its error for a request whose signal was aborted.
 const ABORTED = -32001;
 
-class Session {
+class SdkSession extends Session {
     constructor(witness) {
-        this.witness = witness;
-        this.client = new Client({ name: 'sdk', version: VERSION });
-        this.transport = new StdioClientTransport(witness.command);
+        const client = new Client({ name: 'sdk', version: VERSION });
+        super(witness, client, new StdioClientTransport(witness.command));
     }
 
     connect() {
@@ -47,39 +50,10 @@ class Session {
     call(tool, toolArguments = {}, options = {}) {
         return this.client.callTool({ name: tool, arguments: toolArguments }, undefined, options);
     }
-
-    heard() {
-        return this.witness.heard('notifications/progress');
-    }
-
-    close() {
-        return this.transport.close();
-    }
 }
 
 async function toolList({ client }) {
-    const names = (await client.listTools()).tools.map((tool) => tool.name);
-    expect('tools', names.sort(), [...TOOLS, ...TOOLS_FOR_TICKETS].sort());
-}
-
-async function plainCall(session) {
-    expectSuccess(await session.call('add', { a: 2, b: 40 }), '42');
-}
-
-async function plainCallThatFails(session) {
-    expectFailure(await session.call('divide', { a: 1, b: 0 }), 'nothing can be divided by zero');
-}
-
-async function plainCallThatPanics(session) {
-    const panicked = await session.call('panic_at_once');
-    expectFailure(panicked, 'tool `panic_at_once` panicked: as it was asked to');
-    await plainCall(session);
-}
-
-async function badArguments(session) {
-    expectFailure(await session.call('add', { a: 'two' }), '`b`');
-    expectFailure(await session.call('count', { to: 0 }), '`to`');
-    await plainCall(session);
+    await expectTools(client, [...TOOLS, ...TOOLS_FOR_TICKETS]);
 }
 
 async function backgroundCallWithoutAToken(session) {
@@ -87,13 +61,6 @@ async function backgroundCallWithoutAToken(session) {
     expectCounted(await session.call('count'), 3);
     expect('within the patience', performance.now() - sent < PATIENCE_MS, true);
     expect('progress', session.heard(), []);
-}
-
-async function backgroundCallWithProgress(session) {
-    const values = [];
-    const onprogress = ({ progress }) => values.push(progress);
-    expectCounted(await session.call('count', {}, { onprogress }), 3);
-    expectCounting(values, session.heard());
 }
 
 async function backgroundCallWithProgressThatOutlastsThePatience(session) {
@@ -146,10 +113,6 @@ async function cancelledCallWithProgress(session) {
     expect('heard after the cancellation', session.heard(), heard);
 }
 
-async function close(session) {
-    await plainCall(session);
-}
-
 async function closeWhileATaskRuns(session) {
     taskIdIn(await session.call('watch'));
 }
@@ -161,13 +124,10 @@ async function checkTask(session, taskId) {
 await run([
     {
         label: `sdk ${VERSION}, ${PROTOCOL}`,
-        open: (witness) => new Session(witness),
+        open: (witness) => new SdkSession(witness),
         checks: [
             toolList,
-            plainCall,
-            plainCallThatFails,
-            plainCallThatPanics,
-            badArguments,
+            ...CHECKS_OF_PLAIN_CALLS,
             backgroundCallWithoutAToken,
             backgroundCallWithProgress,
             backgroundCallWithProgressThatOutlastsThePatience,
