@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shuttle::rand::{Rng as _, thread_rng};
+use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{future, thread};
 
 use crate::delivery::Delivery;
@@ -106,7 +107,8 @@ fn the_log() {
         let bytes = [1 << 20, 2 * size_of::<Event>() + 2][thread_rng().gen_range(0..2)];
         let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
         let log = Arc::new(log(bytes));
-        let worker = log.create(key(), kept(retention)).expect("there is room");
+        let mut worker = log.create(key(), kept(retention)).expect("there is room");
+        let is_delivered = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..2)
             .map(|_| {
                 let reader = log.reader(&key()).expect("it was created");
@@ -114,8 +116,11 @@ fn the_log() {
             })
             .collect();
         let idle = {
-            let log = Arc::clone(&log);
-            thread::spawn(move || future::block_on(log.idle(Owner(1))))
+            let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
+            thread::spawn(move || {
+                future::block_on(log.idle(Owner(1)));
+                assert!(is_delivered.load(Ordering::SeqCst), "idle before the end was delivered");
+            })
         };
         let stop = {
             let log = Arc::clone(&log);
@@ -124,7 +129,7 @@ fn the_log() {
         let again = {
             let log = Arc::clone(&log);
             thread::spawn(move || match log.create(key(), kept(HOUR)) {
-                Ok(worker) => worker.finish(event(EventKind::Complete, 0)),
+                Ok(mut worker) => worker.finish(event(EventKind::Complete, 0)),
                 Err(error) => assert_eq!(error, CreateError::Running),
             })
         };
@@ -141,10 +146,11 @@ fn the_log() {
             worker.append(progress(number));
             worker.append(event(EventKind::Update, number.into()));
         }
-        match finishes {
-            true => worker.finish(event(EventKind::Complete, 0)),
-            false => drop(worker),
+        if finishes {
+            worker.finish(event(EventKind::Complete, 0));
         }
+        is_delivered.store(true, Ordering::SeqCst);
+        drop(worker);
         for reader in readers {
             let end = reader.join().expect("no panic");
             assert_eq!(end, finishes.then_some(EventKind::Complete));

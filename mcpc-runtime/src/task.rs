@@ -82,13 +82,15 @@ impl Task {
     fn finish(&self, event: Event, room: Room<'_>) {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        if let Some(worker) = progression.worker.take() {
+        if let Some(mut worker) = progression.worker.take() {
             // A client that hears of the end may take the id again, or the room for another task.
             worker.finish(event.clone());
             self.delivery.deliver(&event, room);
             drop(progression);
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
+            // Only now may the connection end: nothing is left to be delivered.
+            drop(worker);
         }
     }
 

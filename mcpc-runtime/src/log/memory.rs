@@ -45,10 +45,18 @@ struct Shared {
 #[derive(Debug)]
 struct Tasks {
     running: HashMap<Key, Arc<Record>>,
+    /// How many tasks of an owner have ended whose workers are still there.
+    finishing: HashMap<Owner, usize>,
     /// Those that have ended and are still readable.
     ended: Retained<Arc<Record>>,
     /// Owners whose tasks were all asked to stop; one that comes late is stopped at once.
     ending: HashSet<Owner>,
+}
+
+impl Tasks {
+    fn are_over(&self, owner: Owner) -> bool {
+        !self.finishing.contains_key(&owner) && !self.running.keys().any(|key| key.owner == owner)
+    }
 }
 
 /// One task.
@@ -98,7 +106,12 @@ impl Record {
 impl MemoryLog {
     pub(crate) fn new(limits: Limits) -> Self {
         let ended = Retained::new(limits.ended_tasks, limits.ended_bytes);
-        let tasks = Tasks { running: HashMap::new(), ended, ending: HashSet::new() };
+        let tasks = Tasks {
+            running: HashMap::new(),
+            finishing: HashMap::new(),
+            ended,
+            ending: HashSet::new(),
+        };
         Self(Arc::new(Shared { limits, tasks: Mutex::new(tasks), ended: Notify::new() }))
     }
 
@@ -110,11 +123,12 @@ impl MemoryLog {
 }
 
 impl Shared {
-    /// Takes a task from among the running ones, and keeps it for its retention if it finished.
-    fn retire(&self, key: &Key, record: &Arc<Record>, finished: bool, bytes: usize) {
+    /// Takes a task that finished from among the running ones, and keeps it for its retention.
+    fn finish(&self, key: &Key, record: &Arc<Record>, bytes: usize) {
         let mut tasks = self.tasks();
         tasks.running.remove(key);
-        if finished && !tasks.ending.contains(&key.owner) {
+        *tasks.finishing.entry(key.owner).or_default() += 1;
+        if !tasks.ending.contains(&key.owner) {
             let now = Instant::now();
             let until = now + record.kept.retention;
             tasks.ended.insert(key.clone(), Arc::clone(record), bytes, until, now);
@@ -147,7 +161,7 @@ impl Front for MemoryLog {
                     record.stop.cancel();
                 }
                 vacant.insert(Arc::clone(&record));
-                Ok(Box::new(MemoryWorker { log: self.clone(), key, record }))
+                Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
             }
         }
     }
@@ -184,7 +198,7 @@ impl Front for MemoryLog {
         Box::pin(async move {
             loop {
                 let ended = self.0.ended.notified();
-                if !self.0.tasks().running.keys().any(|key| key.owner == owner) {
+                if self.0.tasks().are_over(owner) {
                     return;
                 }
                 ended.await;
@@ -233,6 +247,7 @@ struct MemoryWorker {
     log: MemoryLog,
     key: Key,
     record: Arc<Record>,
+    has_finished: bool,
 }
 
 impl Worker for MemoryWorker {
@@ -242,9 +257,16 @@ impl Worker for MemoryWorker {
         self.record.changed.notify_waiters();
     }
 
-    fn finish(self: Box<Self>, event: Event) {
-        self.append(event);
-        // Dropping it does the rest.
+    fn finish(&mut self, event: Event) {
+        let bytes = {
+            let mut events = lock(&self.record.events);
+            events.push(event, self.log.0.limits.bytes_per_task, Instant::now());
+            events.close();
+            events.bytes()
+        };
+        self.has_finished = true;
+        self.log.0.finish(&self.key, &self.record, bytes);
+        self.record.changed.notify_waiters();
     }
 
     fn stopped(&self) -> &CancellationToken {
@@ -254,13 +276,19 @@ impl Worker for MemoryWorker {
 
 impl Drop for MemoryWorker {
     fn drop(&mut self) {
-        let (finished, bytes) = {
-            let mut events = lock(&self.record.events);
-            events.close();
-            (events.end().is_some(), events.bytes())
-        };
-        self.record.changed.notify_waiters();
-        self.log.0.retire(&self.key, &self.record, finished, bytes);
+        if self.has_finished {
+            let mut tasks = self.log.0.tasks();
+            if let Entry::Occupied(mut finishing) = tasks.finishing.entry(self.key.owner) {
+                *finishing.get_mut() -= 1;
+                if *finishing.get() == 0 {
+                    finishing.remove();
+                }
+            }
+        } else {
+            lock(&self.record.events).close();
+            self.log.0.tasks().running.remove(&self.key);
+            self.record.changed.notify_waiters();
+        }
         self.log.0.ended.notify_waiters();
     }
 }
@@ -290,7 +318,7 @@ mod tests {
     async fn a_reader_waits_for_the_next_event() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone(), KEPT).expect("there is room");
+        let mut worker = log.create(key.clone(), KEPT).expect("there is room");
         let later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             worker.finish(end("end"));
@@ -308,7 +336,7 @@ mod tests {
     async fn an_ended_task_is_readable_for_its_retention() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone(), KEPT).expect("there is room");
+        let mut worker = log.create(key.clone(), KEPT).expect("there is room");
         worker.finish(end("end"));
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(log.stop(&key), Stop::Ended);
@@ -338,6 +366,18 @@ mod tests {
         assert!(log.stop(&key) == Stop::Asked && reader.standing().await.is_stopping);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_owner_is_idle_when_what_its_tasks_said_is_delivered() {
+        let log = MemoryLog::new(LIMITS);
+        let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
+        worker.finish(end("end"));
+        assert!(log.create(key(1, "a"), KEPT).is_ok(), "its id is free");
+        let idle = tokio::time::timeout(Duration::from_secs(60), log.idle(Owner(1)));
+        assert!(idle.await.is_err(), "and yet its end is not delivered");
+        drop(worker);
+        log.idle(Owner(1)).await;
+    }
+
     #[test]
     fn a_task_without_an_end_is_forgotten_at_once() {
         let log = MemoryLog::new(LIMITS);
@@ -349,7 +389,7 @@ mod tests {
     fn an_owner_that_leaves_takes_its_tasks_along() {
         let log = MemoryLog::new(LIMITS);
         let (before, after) = (key(1, "before"), key(1, "after"));
-        let end_it = |worker: Box<dyn Worker>| worker.finish(end("end"));
+        let end_it = |mut worker: Box<dyn Worker>| worker.finish(end("end"));
         end_it(log.create(before.clone(), KEPT).expect("there is room"));
         let worker = log.create(after.clone(), KEPT).expect("there is room");
         log.stop_all(Owner(1));

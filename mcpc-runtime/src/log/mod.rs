@@ -189,7 +189,7 @@ pub(crate) trait Front: Send + Sync {
     /// kept beyond its end: nobody will ask for it.
     fn stop_all(&self, owner: Owner);
 
-    /// Waits until no task of `owner` is running.
+    /// Waits until no task of `owner` is running, and every worker of those that ended is dropped.
     fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
 }
 
@@ -218,9 +218,9 @@ pub(crate) trait Worker: Send + Sync {
     /// Adds an update, or replaces the progress.
     fn append(&self, event: Event);
 
-    /// Adds the terminal event; nothing can follow. From here on the task counts as ended, and its id may be
-    /// taken again.
-    fn finish(self: Box<Self>, event: Event);
+    /// Adds the terminal event; nothing may follow. From here on the task has ended, and its id may be taken
+    /// again; its owner is not idle before this is dropped, as the event may be yet to be delivered.
+    fn finish(&mut self, event: Event);
 
     /// Cancelled when the task is asked to stop.
     fn stopped(&self) -> &CancellationToken;

@@ -184,10 +184,11 @@ impl Service<RoleServer> for Connection {
         // These see to their end by themselves: they tell what became of the task or the tool.
         let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
             || context.extensions.get::<Subscription>().is_some();
-        let answer = self.answer(request, context);
+        // Boxed, as the futures of rmcp around this one hold it several times over.
+        let answer = Box::pin(self.answer(request, context));
         let answer = match has_an_end {
             true => Ok(AssertUnwindSafe(answer).catch_unwind().await),
-            false => self.tools.until_over(Box::pin(answer)).await,
+            false => self.tools.until_over(answer).await,
         };
         // rmcp never answers a request whose handler panicked.
         match answer {
