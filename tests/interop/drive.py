@@ -30,6 +30,7 @@ from client import DIALECT, MCPC_VERSION, Call, Client, connect, reference_line
 EXAMPLES = Path(sys.argv[1])
 QUICKSTART = str(EXAMPLES / "quickstart")
 INDEXER = str(EXAMPLES / "indexer")
+OUTCOMES = str(EXAMPLES / "outcomes")
 TEE = str(Path(__file__).with_name("tee.py"))
 
 CHECK_SECONDS = 30
@@ -95,6 +96,26 @@ async def failing_task() -> None:
         task = await start(client, "index", {"directory": directory}, "session-1")
         messages = await client.messages_until_end(task.task_id)
         expect_task(messages, task, [], "failed", f"`{directory}` is not a directory")
+
+
+async def panicking_tools() -> None:
+    async with greeted(OUTCOMES) as client:
+        plain = await client.call("panic_at_once", {})
+        panicked = "tool `panic_at_once` panicked: as it was asked to"
+        expect("plain reply", (plain.isError, text_of(plain)), (True, panicked))
+        task = await start(client, "panic_later", {}, "session-1")
+        messages = await client.messages_until_end(task.task_id)
+        panicked = "tool `panic_later` panicked: as it was asked to"
+        expect_task(messages, task, ["about to panic"], "failed", panicked)
+        expect("reply after it", text_of(await client.call("add", {"a": 1, "b": 2})), "3")
+
+
+async def stopped_task() -> None:
+    async with greeted(OUTCOMES) as client:
+        task = await start(client, "watch", {}, "session-1")
+        await client.call("stop_task", {"task_id": task.task_id})
+        messages = await client.messages_until_end(task.task_id)
+        expect_task(messages, task, [], "failed", "stopped after 0 rounds")
 
 
 async def bad_arguments_start_no_task() -> None:
@@ -203,6 +224,8 @@ CHECKS = [
     plain_call_without_metadata,
     task_to_its_end,
     failing_task,
+    panicking_tools,
+    stopped_task,
     bad_arguments_start_no_task,
     task_without_ids,
     client_without_handshake_hears_nothing,
