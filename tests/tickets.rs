@@ -180,6 +180,22 @@ async fn who_does_not_stop_is_dropped_and_that_is_said() {
     assert_eq!(started.elapsed().as_secs(), 5);
 }
 
+/// Stops when it is asked to, and says no more about it than the runtime would.
+#[mcpc::background(patience = "1s")]
+async fn terse(updates: Sender) -> Result<(), &'static str> {
+    updates.stopped().await;
+    Err("stopped")
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_by_itself_was_not_dropped() {
+    let mut wire = Wire::connect(Server::new("terse").tools(tools![terse])).await;
+    let (_, id) = ticket(&mut wire, "terse", json!({})).await;
+    wire.ask("stop_task", json!({"task_id": id})).await;
+    let (text, _) = check(&mut wire, &id, 50).await;
+    assert_eq!(text, format!("Task `{id}` (`terse`) was stopped. The error:\nstopped"));
+}
+
 /// Says how far it is, again and again, and now and then something of note.
 #[mcpc::background(patience = "1s")]
 async fn steps(updates: Sender) {

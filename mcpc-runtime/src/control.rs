@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use crate::delivery::{in_words, percent, result, write_updates};
+use crate::delivery::{in_words, percent, result, updates_in_words};
 use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Shown, Standing, Stop};
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
@@ -21,9 +21,6 @@ check, and its result once it has ended. With `wait_seconds` it answers as soon 
 
 const ABOUT_STOP: &str = "Asks a task that another tool started to stop. It answers at once; `check_task` \
 says how the task ended.";
-
-/// What a task says at its end, as JSON, that was dropped after it was asked to stop.
-const DROPPED: &str = "\"stopped\"";
 
 /// The control tools of a server whose tasks are in `log`. A check waits no longer than `patience`.
 pub(crate) fn tools(log: &Arc<dyn Front>, patience: Duration) -> Vec<Definition> {
@@ -168,13 +165,13 @@ impl News {
 
     fn reply(self, task_id: &str, tool_name: &str) -> CallToolResult {
         let mut text = format!("Task `{task_id}` (`{tool_name}`) ");
-        let stopped_late = self.end.as_ref().is_some_and(was_dropped);
-        text.push_str(match self.end.as_ref().map(|end| end.kind) {
+        let kind = self.end.as_ref().map(|end| end.kind);
+        text.push_str(match kind {
             Some(EventKind::Complete) => "is complete",
-            Some(EventKind::Stopped) if stopped_late => {
+            Some(EventKind::Stopped) => "was stopped",
+            Some(EventKind::Dropped) => {
                 "was stopped; it did not end by itself in time, and was dropped"
             }
-            Some(EventKind::Stopped) => "was stopped",
             Some(_) => "failed",
             None if self.is_stopping => "is running, and was asked to stop",
             None => "is running",
@@ -184,29 +181,28 @@ impl News {
             text.push_str(&in_words(progress));
         }
         text.push('.');
-        if self.missed > 0 || self.updates.iter().any(|event| event.kind == EventKind::Update) {
+        let updates = updates_in_words(&self.updates, self.missed);
+        if let Some(updates) = &updates {
             text.push_str(" New since the last check:\n");
-            write_updates(&mut text, &self.updates, self.missed);
+            text.push_str(updates);
         } else if !self.is_new && self.end.is_none() {
             text.push_str(
                 " There is nothing new since the last check; `wait_seconds` waits for it.",
             );
         }
-        let text_only = |text: &str| vec![ContentBlock::text(text.trim_end())];
         let Some(end) = self.end else {
-            return CallToolResult::success(text_only(&text));
+            return CallToolResult::success(vec![ContentBlock::text(text)]);
         };
         let mut reply = result(end);
-        let has_more = !reply.content.is_empty() && !stopped_late;
-        if !has_more {
-            reply.content = text_only(&text);
-            return reply;
+        if kind == Some(EventKind::Dropped) {
+            // It had no words of its own.
+            reply.content.clear();
         }
-        if !text.ends_with('\n') {
-            text.push(' ');
+        if !reply.content.is_empty() {
+            text.push(if updates.is_some() { '\n' } else { ' ' });
+            let failed = reply.is_error == Some(true);
+            text.push_str(if failed { "The error:" } else { "The result:" });
         }
-        let failed = reply.is_error == Some(true);
-        text.push_str(if failed { "The error:" } else { "The result:" });
         reply.content.insert(0, ContentBlock::text(text));
         reply
     }
@@ -230,9 +226,4 @@ async fn worth_a_look(reader: &dyn Reader, shown: Shown) -> Option<Page> {
         seen = page.next;
         tokio::task::coop::consume_budget().await;
     }
-}
-
-/// Whether a task was asked to stop and did not end by itself.
-fn was_dropped(end: &Event) -> bool {
-    end.kind == EventKind::Stopped && end.result.as_str() == DROPPED
 }

@@ -129,22 +129,23 @@ impl Task {
     /// is such a request, too.
     async fn overdue(&self, Times { grace, timeout }: Times) -> Event {
         let stopped = self.stop.cancelled();
-        let reason = match timeout {
+        let dropped = || Event { kind: EventKind::Dropped, ..failed("stopped") };
+        let end = match timeout {
             None => {
                 stopped.await;
-                "stopped".to_owned()
+                dropped()
             }
             Some(timeout) => match tokio::time::timeout(timeout, stopped).await {
-                Ok(()) => "stopped".to_owned(),
+                Ok(()) => dropped(),
                 Err(_) => {
                     self.progression().timed_out = true;
                     self.stop.cancel();
-                    format!("timed out after {timeout:?}")
+                    failed(&format!("timed out after {timeout:?}"))
                 }
             },
         };
         tokio::time::sleep(grace).await;
-        self.gave_up(&reason)
+        end
     }
 
     /// The terminal event of a body that returned.
@@ -154,15 +155,12 @@ impl Task {
                 let (result, content) = success.into_parts();
                 Event { kind: EventKind::Complete, result, content }
             }
-            Err(error) => self.gave_up(&error),
+            // Once it was asked to stop, that is what an error comes from.
+            Err(error) if self.stop.is_cancelled() && !self.progression().timed_out => {
+                Event { kind: EventKind::Stopped, ..failed(&error) }
+            }
+            Err(error) => failed(&error),
         }
-    }
-
-    /// The terminal event of a task that has no result, which is what stopping it comes to.
-    fn gave_up(&self, reason: &str) -> Event {
-        let was_stopped = self.stop.is_cancelled() && !self.progression().timed_out;
-        let kind = if was_stopped { EventKind::Stopped } else { EventKind::Failed };
-        Event { kind, ..failed(reason) }
     }
 
     /// Does what clones of the sender left to do; returns with the reason once one says that the task

@@ -9,7 +9,7 @@ pub(crate) mod tasks;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{in_words, percent, result, write_updates};
+pub(crate) use reply::{in_words, percent, result, updates_in_words};
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use rmcp::model::{CallToolResult, ProgressToken};
 use crate::log::{Event, Reader};
 use crate::message::Json;
 use crate::outbox::{Gate, JsonMessage, Room, TextCallback};
+
+/// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
+pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a call and its connection show about the client.
 #[derive(Debug)]

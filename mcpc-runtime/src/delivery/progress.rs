@@ -12,13 +12,11 @@ use rmcp::model::{
 };
 use tokio::time::{Instant, sleep_until};
 
+use super::NOTIFICATION_INTERVAL;
 use super::reply::{ended_without_a_result, final_reply, in_short, in_words, progress};
 use crate::log::{Cursor, Event, Reader};
 use crate::message::ProgressUpdate;
 use crate::outbox::{BeforeReply, Gate};
-
-/// At most ten notifications a second; what comes faster is overtaken by what comes next.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
 /// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,
@@ -101,7 +99,7 @@ impl<'a> Progress<'a> {
     /// When there will be something to say, if nothing happens before.
     fn next(&self) -> Instant {
         match (&self.due, self.began) {
-            (Some(_), true) => self.said_at + INTERVAL,
+            (Some(_), true) => self.said_at + NOTIFICATION_INTERVAL,
             (Some(_), false) => self.said_at,
             (None, _) => self.said_at + self.heartbeat,
         }

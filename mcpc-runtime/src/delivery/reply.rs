@@ -1,7 +1,6 @@
 //! What a task comes to in the reply of a call, and what it says in words.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -39,10 +38,8 @@ pub(super) async fn final_reply(reader: &dyn Reader) -> CallToolResult {
         return ended_without_a_result();
     };
     let mut reply = result(end);
-    if missed > 0 || events.iter().any(|event| event.kind == EventKind::Update) {
-        let mut text = "Updates while it ran:\n".to_owned();
-        write_updates(&mut text, &events, missed);
-        reply.content.insert(0, ContentBlock::text(text.trim_end()));
+    if let Some(updates) = updates_in_words(&events, missed) {
+        reply.content.insert(0, ContentBlock::text(format!("Updates while it ran:\n{updates}")));
     }
     reply
 }
@@ -60,16 +57,13 @@ pub(crate) fn result(end: Event) -> CallToolResult {
     reply
 }
 
-/// Writes updates, one a line, and how many are missing before them.
-pub(crate) fn write_updates(text: &mut String, events: &[Event], missed: u64) {
-    // Writing into a string cannot fail.
-    if missed > 0 {
-        let plural = if missed == 1 { "update is" } else { "updates are" };
-        let _ = writeln!(text, "({missed} older {plural} not kept any more)");
-    }
-    for update in events.iter().filter(|event| event.kind == EventKind::Update) {
-        let _ = writeln!(text, "{}", in_words(update));
-    }
+/// The updates among some events, one a line, and how many are missing before them; `None` if there are none.
+pub(crate) fn updates_in_words(events: &[Event], missed: u64) -> Option<String> {
+    let plural = if missed == 1 { "update is" } else { "updates are" };
+    let gap = (missed > 0).then(|| format!("({missed} older {plural} not kept any more)").into());
+    let updates = events.iter().filter(|event| event.kind == EventKind::Update).map(in_words);
+    let lines: Vec<Cow<'_, str>> = gap.into_iter().chain(updates).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// What an update or a progress says.

@@ -21,7 +21,7 @@ pub(crate) async fn detailed(task_id: &str, reader: &dyn Reader) -> DetailedTask
     let standing = reader.standing().await;
     let payload = match standing.end.as_ref().map(|end| end.kind) {
         None => TaskPayload::Working,
-        Some(EventKind::Stopped) => TaskPayload::Cancelled,
+        Some(EventKind::Stopped | EventKind::Dropped) => TaskPayload::Cancelled,
         // `failed` is for errors of the protocol; a tool's own is a result like any other.
         Some(_) => TaskPayload::Completed { result: object(&final_reply(reader).await) },
     };

@@ -78,8 +78,10 @@ pub(crate) enum EventKind {
     Complete,
     /// The end: the body failed, panicked or took too long.
     Failed,
-    /// The end: the body failed or was dropped after it was asked to stop.
+    /// The end: the body failed after it was asked to stop.
     Stopped,
+    /// The end: the body was asked to stop, did not end in time, and was dropped.
+    Dropped,
 }
 
 impl EventKind {
@@ -87,7 +89,7 @@ impl EventKind {
     pub(crate) const fn is_terminal(self) -> bool {
         match self {
             Self::Update | Self::Progress => false,
-            Self::Complete | Self::Failed | Self::Stopped => true,
+            Self::Complete | Self::Failed | Self::Stopped | Self::Dropped => true,
         }
     }
 
@@ -96,7 +98,7 @@ impl EventKind {
         match self {
             Self::Update | Self::Progress => TaskEvent::Update,
             Self::Complete => TaskEvent::Complete,
-            Self::Failed | Self::Stopped => TaskEvent::Failed,
+            Self::Failed | Self::Stopped | Self::Dropped => TaskEvent::Failed,
         }
     }
 }

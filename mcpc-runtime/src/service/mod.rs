@@ -338,11 +338,8 @@ impl ToolService {
                 *info = without_tasks(merge(info.clone(), config));
             }
             ServerResult::DiscoverResult(info) => {
-                merge_capabilities(&mut info.capabilities, &config.capabilities);
                 info.set_server_info(config.server_info.clone());
-                if config.instructions.is_some() {
-                    info.instructions = config.instructions.clone();
-                }
+                merge_into(&mut info.capabilities, &mut info.instructions, config);
             }
             _ => {}
         }
@@ -377,18 +374,22 @@ fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
 fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
     let mut merged = inner;
     merged.server_info = ours.server_info.clone();
-    merge_capabilities(&mut merged.capabilities, &ours.capabilities);
-    if ours.instructions.is_some() {
-        merged.instructions = ours.instructions.clone();
-    }
+    merge_into(&mut merged.capabilities, &mut merged.instructions, ours);
     merged
 }
 
-fn merge_capabilities(inner: &mut ServerCapabilities, ours: &ServerCapabilities) {
-    inner.tools = ours.tools.clone();
-    inner.logging = inner.logging.take().or_else(|| ours.logging.clone());
-    if let Some(ours) = &ours.extensions {
+fn merge_into(
+    inner: &mut ServerCapabilities,
+    instructions: &mut Option<String>,
+    ours: &ServerConfig,
+) {
+    inner.tools = ours.capabilities.tools.clone();
+    inner.logging = inner.logging.take().or_else(|| ours.capabilities.logging.clone());
+    if let Some(ours) = &ours.capabilities.extensions {
         inner.extensions.get_or_insert_default().extend(ours.clone());
+    }
+    if ours.instructions.is_some() {
+        instructions.clone_from(&ours.instructions);
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -18,13 +17,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{ToolService, knows_tasks, takes_tasks};
-use crate::delivery::tasks;
+use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
 use crate::log::{Cursor, Reader};
 use crate::outbox::{JsonMessage, Outbox, Room};
 use crate::transport::Subscription;
-
-/// At most ten notifications a second and task; what changes faster is overtaken by what comes next.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 impl ToolService {
     /// Tells how tasks are doing until the client cancels the request or the connection ends. Ids that nobody
@@ -84,7 +80,7 @@ async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: R
         if has_ended {
             return;
         }
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(NOTIFICATION_INTERVAL).await;
     }
 }
 
