@@ -1,0 +1,116 @@
+//! The server as users of mcpc write it.
+
+use std::time::Duration;
+
+use bench_servers::{TEXT, now};
+use mcpc::{Sender, Server, tools};
+use tokio::sync::Notify;
+
+/// An update.
+#[derive(serde::Serialize)]
+struct Said {
+    i: u64,
+    text: &'static str,
+}
+
+/// Adds two numbers.
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+/// Sends updates as fast as the client takes them.
+#[mcpc::background]
+async fn chatter(count: u64, updates: Sender) {
+    for i in 0..count {
+        updates.send(Said { i, text: TEXT }).await;
+    }
+}
+
+/// What the members of a chorus wait for.
+static CONDUCTOR: Notify = Notify::const_new();
+
+/// Sends updates as fast as the client takes them, once it is told to.
+#[mcpc::background]
+async fn chorus(count: u64, updates: Sender) {
+    CONDUCTOR.notified().await;
+    for i in 0..count {
+        updates.send(Said { i, text: TEXT }).await;
+    }
+}
+
+/// Tells the chorus to begin.
+#[mcpc::tool]
+async fn conduct() {
+    CONDUCTOR.notify_waiters();
+}
+
+/// Sends the time now and then.
+#[mcpc::background]
+async fn clock(count: u64, microseconds: u64, updates: Sender) {
+    for _ in 0..count {
+        tokio::time::sleep(Duration::from_micros(microseconds)).await;
+        updates.send(now()).await;
+    }
+}
+
+/// Says how far it is so many times, and then waits to be stopped.
+#[mcpc::background]
+async fn watch(reports: u32, updates: Sender) -> &'static str {
+    for report in 0..reports {
+        updates.progress(report, reports, TEXT);
+        tokio::task::yield_now().await;
+    }
+    updates.stopped().await;
+    "stopped"
+}
+
+/// Waits, whoever asks it to stop.
+#[mcpc::background]
+async fn insist() {
+    std::future::pending::<()>().await;
+}
+
+/// Sends updates until it is stopped.
+#[mcpc::background]
+async fn flood(updates: Sender) {
+    while !updates.is_stopped() {
+        updates.send(TEXT).await;
+    }
+}
+
+/// How many bytes the function `watch` takes while it waits, without anything of mcpc's.
+#[mcpc::tool]
+async fn size_of_watch() -> usize {
+    fn returned<F>(_: impl FnOnce(u32, Sender) -> F) -> usize {
+        size_of::<F>()
+    }
+    returned(watch)
+}
+
+/// Answers what it is told.
+#[mcpc::tool]
+async fn echo(text: String) -> String {
+    text
+}
+
+#[tokio::main]
+async fn main() -> mcpc::Result {
+    Server::new("with-mcpc")
+        .tools(tools![
+            add,
+            chatter,
+            chorus,
+            conduct,
+            clock,
+            watch,
+            size_of_watch,
+            insist,
+            flood,
+            echo
+        ])
+        .patience(Duration::from_secs(3600))
+        .max_tasks(200_000)
+        .serve_stdio()
+        .await
+}

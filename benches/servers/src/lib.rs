@@ -1,0 +1,9 @@
+//! What the servers have in common.
+
+mod clock;
+
+pub use clock::now;
+
+/// What an update says: about what a progress message with a path in it has.
+pub const TEXT: &str =
+    "target/release/deps/libmcpc_runtime-0123456789abcdef.rmeta, again and again";
