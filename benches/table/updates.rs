@@ -52,6 +52,8 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
 
 /// How the rate changes with the number of tasks that send.
 pub(crate) fn growth(servers: &Servers, report: &Report) {
+    // Enough for each of ten thousand to fill what is kept of it, which is memory that is touched first.
+    const UPDATES: usize = 4_000_000;
     let of = |tasks| move || chorus_rate(servers.with_mcpc(), tasks, UPDATES / tasks);
     let rates = in_turns([&mut of(1), &mut of(10), &mut of(100), &mut of(1_000), &mut of(10_000)]);
     for (tasks, rate, goal) in [

@@ -14,7 +14,7 @@ use crate::delivery::Delivery;
 use crate::log::{Event, EventKind, Worker};
 use crate::message::{Json, ProgressUpdate};
 use crate::metadata::Ids;
-use crate::outbox::Room;
+use crate::outbox::{InTurns, Room};
 use crate::output::{Body, Outcome};
 use crate::sync::{Mutex, MutexGuard, Notify};
 
@@ -256,7 +256,7 @@ impl Runner {
     async fn run(self, body: Body, times: Times) {
         let task = &self.0;
         let terminal = {
-            let body = AssertUnwindSafe(body).catch_unwind();
+            let body = AssertUnwindSafe(InTurns(body)).catch_unwind();
             tokio::select! {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up

@@ -6,9 +6,12 @@
 //! that announces the task has been pushed.
 
 mod gate;
+mod room;
 
 pub(crate) use gate::{BeforeReply, Gate};
+pub(crate) use room::{InTurns, Room};
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -18,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::model::{
     CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
 };
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
 use crate::message::push_callback_line;
@@ -26,6 +29,9 @@ use crate::names::CALLBACK_ID;
 
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
+
+/// Into how many parts the budget is divided for what is taken in advance: so many bodies find some at once.
+const ADVANCES: u32 = 128;
 
 /// One connection's queue of outgoing messages; a clone is another handle to it.
 #[derive(Clone)]
@@ -123,32 +129,6 @@ impl Items {
         }
     }
 
-    /// Adds one of rmcp's messages and returns about how many bytes it has.
-    fn push_message(&mut self, message: ServerJsonRpcMessage) -> usize {
-        match self {
-            Self::Lines(lines) => {
-                let before = lines.len();
-                // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
-                if let Err(error) = serde_json::to_writer(&mut *lines, &message) {
-                    tracing::error!(%error, "a message cannot be written as JSON");
-                    lines.truncate(before);
-                    return 0;
-                }
-                lines.push(b'\n');
-                lines.len() - before
-            }
-            Self::Messages(messages) => {
-                let mut bytes = Counted(0);
-                // The transport writes it in a form of its own, but hardly shorter than this.
-                if let Err(error) = serde_json::to_writer(&mut bytes, &message) {
-                    tracing::error!(%error, "a message cannot be written as JSON");
-                }
-                messages.push_back(message);
-                bytes.0
-            }
-        }
-    }
-
     fn append(&mut self, other: Self) {
         match (self, other) {
             (Self::Lines(lines), Self::Lines(mut more)) => lines.append(&mut more),
@@ -158,6 +138,22 @@ impl Items {
             }
         }
     }
+}
+
+/// Runs `write` with a buffer for one line, which is empty and belongs to this thread: what is written while the
+/// queue is locked holds up everyone else (of 100 tasks that send as fast as they can, a quarter of the time).
+fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    /// A buffer that one huge line blew up is not kept.
+    const KEPT: usize = 64 << 10;
+    thread_local! {
+        static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    LINE.with_borrow_mut(|line| {
+        let written = write(line);
+        line.clear();
+        line.shrink_to(KEPT);
+        written
+    })
 }
 
 /// Counts what is written.
@@ -196,24 +192,6 @@ impl Pending {
         self.items.append(other.items);
         self.room += other.room;
         self.reply_bytes += other.reply_bytes;
-    }
-}
-
-/// Room for a callback, taken from the budget. Given back when it is dropped unused.
-#[derive(Debug)]
-pub(crate) struct Room<'a>(Option<SemaphorePermit<'a>>);
-
-impl Room<'_> {
-    /// Room for a callback that needs none, because nothing of it will wait.
-    pub(crate) const NONE: Self = Self(None);
-
-    /// Uses the room: whoever writes the callback gives it back.
-    fn spend(self) -> usize {
-        self.0.map_or(0, |permit| {
-            let bytes = permit.num_permits();
-            permit.forget();
-            bytes
-        })
     }
 }
 
@@ -287,12 +265,33 @@ impl Outbox {
         u32::try_from(bytes).unwrap_or(u32::MAX).min(self.0.budget)
     }
 
+    /// Whether this is a handle to the same outbox.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Waits for room for a callback of about `bytes` bytes. First come, first served; on a dead
     /// connection there is always room. Cancel safe: dropping the future gives up the place in the
     /// line.
     pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
-        match self.0.room.acquire_many(self.permits(bytes)).await {
-            Ok(permit) => Room(Some(permit)),
+        let bytes = self.permits(bytes);
+        if room::take_ahead(self, bytes as usize) {
+            let room = Room::new(self, bytes as usize);
+            tokio::task::coop::consume_budget().await;
+            return room;
+        }
+        let wanted = match room::has_turn() {
+            true => bytes.max(self.0.budget / ADVANCES),
+            false => bytes,
+        };
+        match self.0.room.acquire_many(wanted).await {
+            Ok(permit) => {
+                permit.forget();
+                if wanted > bytes {
+                    room::keep_ahead(self, (wanted - bytes) as usize);
+                }
+                Room::new(self, bytes as usize)
+            }
             Err(_) => {
                 // A closed semaphore never makes anyone wait, not even for others to have their turn.
                 tokio::task::coop::consume_budget().await;
@@ -303,9 +302,15 @@ impl Outbox {
 
     /// Room for a callback, if there is some right now.
     pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
-        use tokio::sync::TryAcquireError;
-        match self.0.room.try_acquire_many(self.permits(bytes)) {
-            Ok(permit) => Some(Room(Some(permit))),
+        let bytes = self.permits(bytes);
+        if room::take_ahead(self, bytes as usize) {
+            return Some(Room::new(self, bytes as usize));
+        }
+        match self.0.room.try_acquire_many(bytes) {
+            Ok(permit) => {
+                permit.forget();
+                Some(Room::new(self, bytes as usize))
+            }
             Err(TryAcquireError::Closed) => Some(Room::NONE),
             Err(TryAcquireError::NoPermits) => None,
         }
@@ -318,44 +323,83 @@ impl Outbox {
 
     /// Pushes a message and, right behind it, what waited for it.
     fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
-        let mut queue = self.queue();
-        if queue.state == State::Dead {
-            return;
+        let push = |queue: &mut Queue, bytes| {
+            queue.pending.reply_bytes += bytes;
+            queue.reply_bytes += bytes;
+            if let Some(held) = held {
+                queue.pending.append(held);
+            }
+        };
+        match self.0.form {
+            Form::Lines => with_line(|line| {
+                // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
+                if let Err(error) = serde_json::to_writer(&mut *line, &message) {
+                    tracing::error!(%error, "a message cannot be written as JSON");
+                    line.clear();
+                } else {
+                    line.push(b'\n');
+                }
+                self.extend(line, |queue| push(queue, line.len()));
+            }),
+            Form::Messages => {
+                let mut bytes = Counted(0);
+                // The transport writes it in a form of its own, but hardly shorter than this.
+                if let Err(error) = serde_json::to_writer(&mut bytes, &message) {
+                    tracing::error!(%error, "a message cannot be written as JSON");
+                }
+                self.add(message, |queue| push(queue, bytes.0));
+            }
         }
-        let bytes = queue.pending.items.push_message(message);
-        queue.pending.reply_bytes += bytes;
-        queue.reply_bytes += bytes;
-        if let Some(held) = held {
-            queue.pending.append(held);
-        }
-        drop(queue);
-        self.0.pushed.notify_one();
     }
 
     /// Pushes bytes that answer a line which is no message.
     pub(crate) fn push_line(&self, line: &[u8]) {
-        let mut queue = self.queue();
-        if queue.state == State::Dead {
-            return;
-        }
-        match &mut queue.pending.items {
-            Items::Lines(lines) => lines.extend_from_slice(line),
-            Items::Messages(_) => return,
-        }
-        queue.pending.reply_bytes += line.len();
-        queue.reply_bytes += line.len();
-        drop(queue);
-        self.0.pushed.notify_one();
+        self.extend(line, |queue| {
+            queue.pending.reply_bytes += line.len();
+            queue.reply_bytes += line.len();
+        });
     }
 
     /// Pushes something about a task, for which there is `room`.
     pub(crate) fn push(&self, outgoing: &impl Outgoing, room: Room<'_>) {
+        match self.0.form {
+            Form::Lines => with_line(|line| {
+                outgoing.push_line(line);
+                self.extend(line, |queue| queue.pending.room += room.spend());
+            }),
+            Form::Messages => {
+                self.add(outgoing.message(), |queue| queue.pending.room += room.spend());
+            }
+        }
+    }
+
+    /// Adds a line to an open queue of lines, and does whatever else that takes.
+    fn extend(&self, line: &[u8], and: impl FnOnce(&mut Queue)) {
+        self.change(|queue| {
+            if let Items::Lines(lines) = &mut queue.pending.items {
+                lines.extend_from_slice(line);
+                and(queue);
+            }
+        });
+    }
+
+    /// Adds a message to an open queue of messages, and does whatever else that takes.
+    fn add(&self, message: ServerJsonRpcMessage, and: impl FnOnce(&mut Queue)) {
+        self.change(|queue| {
+            if let Items::Messages(messages) = &mut queue.pending.items {
+                messages.push_back(message);
+                and(queue);
+            }
+        });
+    }
+
+    /// Changes the queue, unless nobody reads it any more, and wakes the writer.
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.queue();
         if queue.state == State::Dead {
             return;
         }
-        queue.pending.items.push(outgoing);
-        queue.pending.room += room.spend();
+        change(&mut queue);
         drop(queue);
         self.0.pushed.notify_one();
     }
