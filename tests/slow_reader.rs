@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
 use support::{Wire, call, text};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::time::{sleep, timeout};
 
 const MIB: u64 = 1 << 20;
@@ -59,6 +59,28 @@ async fn settled(sent: &Sent) -> u64 {
         sleep(Duration::from_secs(1)).await;
         if sent.0.load(Ordering::SeqCst) == before && before > 0 {
             return before;
+        }
+    }
+}
+
+/// One call at a time, whose reply is written without waking the writer, as far as that goes.
+#[tokio::test(start_paused = true)]
+async fn a_lone_reply_arrives_whole_through_any_writer() {
+    for pipe in [7, 64, 1 << 20] {
+        for buffer in [None, Some(16), Some(1 << 20)] {
+            let server = server(&Sent::default());
+            let mut wire = match buffer {
+                None => Wire::open_with_buffer(server, pipe),
+                Some(bytes) => Wire::open_with_writer(server, pipe, |writer| {
+                    BufWriter::with_capacity(bytes, writer)
+                }),
+            };
+            wire.initialize().await;
+            for length in [1, 100, 5_000, 100_000] {
+                let text = "x".repeat(length);
+                assert_eq!(wire.ask("echo", json!({"text": text})).await, (text, false));
+            }
+            assert_eq!(wire.finish().await, [""; 0]);
         }
     }
 }

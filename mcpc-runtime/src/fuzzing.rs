@@ -5,12 +5,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rmcp::model::ClientJsonRpcMessage;
 use serde_json::Value;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::metadata::Metadata;
 use crate::names::MetadataKeys;
-use crate::transport::fuzzing::{Line, LineReader, decode};
+use crate::transport::fuzzing::{Line, LineReader, decode, decode_request};
 
 /// How many bytes a line may have here.
 const LONGEST: usize = 200;
@@ -47,6 +48,13 @@ pub fn lines(input: &[u8]) {
 
 /// A line is a message, or asks for no answer, or has one.
 fn message(line: &[u8]) {
+    // What is read on the short way is what rmcp reads, which gives up a little earlier what is nested deep.
+    if let Some(request) = decode_request(line)
+        && let Ok(same) = serde_json::from_slice::<ClientJsonRpcMessage>(line)
+    {
+        let json = |message| serde_json::to_value(message).expect("what was read can be written");
+        assert_eq!(json(request), json(same));
+    }
     match decode(line) {
         Ok(message) => {
             let written = serde_json::to_vec(&message).expect("what was read can be written");

@@ -7,7 +7,8 @@ use std::time::Duration;
 use mcpc::Server;
 use serde_json::{Value, json};
 use tokio::io::{
-    AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+    AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf,
+    WriteHalf,
 };
 use tokio::task::JoinHandle;
 
@@ -30,9 +31,18 @@ impl Wire {
 
     /// Connects over a pipe that holds `bytes` bytes.
     pub(crate) fn open_with_buffer(server: Server, bytes: usize) -> Self {
+        Self::open_with_writer(server, bytes, |writer| writer)
+    }
+
+    /// The same with a writer around the pipe.
+    pub(crate) fn open_with_writer<W: AsyncWrite + Send + Unpin + 'static>(
+        server: Server,
+        bytes: usize,
+        around: impl FnOnce(WriteHalf<DuplexStream>) -> W,
+    ) -> Self {
         let (ours, theirs) = tokio::io::duplex(bytes);
         let (reader, writer) = tokio::io::split(theirs);
-        let server = tokio::spawn(server.serve_io(reader, writer));
+        let server = tokio::spawn(server.serve_io(reader, around(writer)));
         let (reader, input) = tokio::io::split(ours);
         Self { lines: BufReader::new(reader).lines(), input, server }
     }

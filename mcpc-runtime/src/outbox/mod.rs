@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rmcp::model::{
     CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
@@ -40,6 +40,10 @@ pub(crate) struct Outbox(Arc<Shared>);
 struct Shared {
     form: Form,
     queue: Mutex<Queue>,
+    /// Writes without waiting, where that can be done.
+    shortcut: OnceLock<Shortcut>,
+    /// What the shortcut is writing; only its buffer is kept.
+    shortcut_taken: Mutex<Pending>,
     /// How many bytes of callbacks may wait.
     budget: u32,
     /// How much of the budget is free.
@@ -56,7 +60,23 @@ struct Queue {
     pending: Pending,
     /// How many bytes of replies are pending or being written.
     reply_bytes: usize,
+    /// Something was taken and is not written yet; nothing else may be written before it.
+    is_writing: bool,
+    /// Something was written that is yet to be flushed.
+    is_unflushed: bool,
     state: State,
+}
+
+/// Writes as much of some bytes as can be written without waiting.
+pub(crate) type Shortcut = Box<dyn Fn(&[u8]) -> Shortened + Send + Sync>;
+
+/// What became of bytes on a shortcut. Whatever goes wrong there, the writer finds out, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortened {
+    /// How many of the bytes were written.
+    pub(crate) written: usize,
+    /// Whether all of these were flushed.
+    pub(crate) flushed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,10 +262,18 @@ impl Outbox {
         // From nothing there would be nothing to take, and more than this cannot be taken in one piece.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         let budget = budget.clamp(1, most) as u32;
-        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
+        let queue = Queue {
+            pending: Pending::new(form),
+            reply_bytes: 0,
+            is_writing: false,
+            is_unflushed: false,
+            state: State::Open,
+        };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
+            shortcut: OnceLock::new(),
+            shortcut_taken: Mutex::new(Pending::new(form)),
             budget,
             room: Semaphore::new(budget as usize),
             pushed: Notify::new(),
@@ -319,9 +347,10 @@ impl Outbox {
     /// Pushes one of rmcp's messages, which never waits.
     pub(crate) fn push_message(&self, message: ServerJsonRpcMessage) {
         self.push_message_and(message, None);
+        self.wake();
     }
 
-    /// Pushes a message and, right behind it, what waited for it.
+    /// Pushes a message and, right behind it, what waited for it. The caller has it written.
     fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
         let push = |queue: &mut Queue, bytes| {
             queue.pending.reply_bytes += bytes;
@@ -358,6 +387,7 @@ impl Outbox {
             queue.pending.reply_bytes += line.len();
             queue.reply_bytes += line.len();
         });
+        self.wake();
     }
 
     /// Pushes something about a task, for which there is `room`.
@@ -371,6 +401,7 @@ impl Outbox {
                 self.add(outgoing.message(), |queue| queue.pending.room += room.spend());
             }
         }
+        self.wake();
     }
 
     /// Adds a line to an open queue of lines, and does whatever else that takes.
@@ -393,15 +424,12 @@ impl Outbox {
         });
     }
 
-    /// Changes the queue, unless nobody reads it any more, and wakes the writer.
+    /// Changes the queue, unless nobody reads it any more.
     fn change(&self, change: impl FnOnce(&mut Queue)) {
         let mut queue = self.queue();
-        if queue.state == State::Dead {
-            return;
+        if queue.state != State::Dead {
+            change(&mut queue);
         }
-        change(&mut queue);
-        drop(queue);
-        self.0.pushed.notify_one();
     }
 
     /// Swaps everything that waits into `taken`, as soon as something does; `false` when the outbox
@@ -412,16 +440,76 @@ impl Outbox {
             taken.clear();
             {
                 let mut queue = self.queue();
-                if !queue.pending.items.is_empty() {
-                    mem::swap(&mut queue.pending, taken);
-                    return true;
-                }
-                if queue.state != State::Open {
-                    return false;
+                // Whoever takes the shortcut says when it is over.
+                if !queue.is_writing {
+                    if !queue.pending.items.is_empty() || queue.is_unflushed {
+                        mem::swap(&mut queue.pending, taken);
+                        queue.is_writing = true;
+                        return true;
+                    }
+                    if queue.state != State::Open {
+                        return false;
+                    }
                 }
             }
             pushed.await;
         }
+    }
+
+    /// Lets replies be written by whoever pushes them, if nothing else is being written. A call that is alone
+    /// waits for no other task to be woken then (measured: 20,000 such calls a second instead of 17,000).
+    pub(crate) fn set_shortcut(&self, shortcut: Shortcut) {
+        let _is_first = self.0.shortcut.set(shortcut);
+    }
+
+    /// Has the writer look at the queue.
+    pub(crate) fn wake(&self) {
+        self.0.pushed.notify_one();
+    }
+
+    /// Writes what waits right here, as far as that needs no waiting; the rest is the writer's.
+    pub(crate) fn hurry(&self) {
+        if !self.write_now() {
+            self.wake();
+        }
+    }
+
+    /// Whether nothing is left to the writer.
+    fn write_now(&self) -> bool {
+        /// More is worth waking the writer for.
+        const MOST: usize = 16 << 10;
+        let Some(shortcut) = self.0.shortcut.get() else { return false };
+        let mut taken = self.0.shortcut_taken.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut queue = self.queue();
+            let is_short =
+                matches!(&queue.pending.items, Items::Lines(lines) if lines.len() <= MOST);
+            if !is_short || queue.is_writing || queue.is_unflushed || queue.state == State::Dead {
+                return false;
+            }
+            mem::swap(&mut queue.pending, &mut *taken);
+            queue.is_writing = true;
+        }
+        let Items::Lines(lines) = &mut taken.items else {
+            unreachable!("only lines are taken here")
+        };
+        // Not under the lock of the queue: it may be anybody's stream that is written to.
+        let Shortened { written, flushed } = shortcut(lines);
+        lines.drain(..written);
+        let is_over = lines.is_empty();
+        if is_over {
+            self.written(&taken);
+            taken.clear();
+        }
+        let mut queue = self.queue();
+        if !is_over && queue.state != State::Dead {
+            // What is left goes first.
+            let behind = mem::replace(&mut queue.pending, Pending::new(self.0.form));
+            taken.append(behind);
+            mem::swap(&mut queue.pending, &mut *taken);
+        }
+        (queue.is_writing, queue.is_unflushed) = (false, !flushed);
+        queue.pending.items.is_empty() && flushed && queue.state == State::Open
     }
 
     /// Gives back the room of what was taken and is now written.
@@ -429,6 +517,7 @@ impl Outbox {
         self.0.room.add_permits(pending.room);
         let below = {
             let mut queue = self.queue();
+            (queue.is_writing, queue.is_unflushed) = (false, false);
             queue.reply_bytes -= pending.reply_bytes;
             queue.reply_bytes <= REPLY_LIMIT
         };
@@ -461,7 +550,7 @@ impl Outbox {
             queue.state = State::Closing;
         }
         drop(queue);
-        self.0.pushed.notify_one();
+        self.wake();
     }
 
     /// Gives up: the other side is gone. What waits is dropped, and nobody waits for room any more.
@@ -472,7 +561,7 @@ impl Outbox {
         drop(queue);
         self.0.room.close();
         self.0.dead.cancel();
-        self.0.pushed.notify_one();
+        self.wake();
         self.0.written.notify_waiters();
     }
 
@@ -513,5 +602,63 @@ mod tests {
         assert!(outbox.try_room(1).is_none(), "taken is not written");
         outbox.written(&taken);
         assert!(outbox.try_room(100).is_some());
+    }
+
+    fn lines(pending: &Pending) -> &str {
+        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+        str::from_utf8(lines).expect("UTF-8")
+    }
+
+    #[tokio::test]
+    async fn what_a_shortcut_leaves_is_written_first() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let (seen, pushes) = (Arc::new(Mutex::new(Vec::new())), outbox.clone());
+        let written = Arc::clone(&seen);
+        outbox.set_shortcut(Box::new(move |bytes| {
+            // Somebody else has something to say meanwhile.
+            pushes.push(&TextCallback("later".to_owned()), Room::NONE);
+            written.lock().expect("whole").extend_from_slice(&bytes[..3]);
+            Shortened { written: 3, flushed: true }
+        }));
+        outbox.push(&JsonMessage("first".to_owned()), outbox.try_room(100).expect("it is free"));
+        outbox.hurry();
+        let mut taken = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut taken).await);
+        let (first, later) = lines(&taken).split_once('\n').expect("two lines");
+        let seen = String::from_utf8(seen.lock().expect("whole").clone()).expect("UTF-8");
+        assert_eq!((seen.as_str(), first), ("fir", "st"));
+        assert!(later.contains("later"), "{later}");
+        assert!(outbox.try_room(1).is_none(), "half a line is not written");
+        outbox.written(&taken);
+        assert!(outbox.try_room(100).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_a_shortcut_does_not_flush_is_flushed() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        outbox.set_shortcut(Box::new(|bytes| Shortened { written: bytes.len(), flushed: false }));
+        outbox.push(&JsonMessage("said".to_owned()), outbox.try_room(100).expect("it is free"));
+        outbox.hurry();
+        assert!(outbox.try_room(100).is_some());
+        let mut taken = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut taken).await, "the writer has something to do");
+        assert_eq!(lines(&taken), "");
+        outbox.written(&taken);
+        outbox.close();
+        assert!(!outbox.take(&mut taken).await, "and then no more");
+    }
+
+    #[tokio::test]
+    async fn there_is_no_shortcut_past_what_is_being_written() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        outbox.set_shortcut(Box::new(|_| panic!("something is being written")));
+        outbox.push(&JsonMessage("first".to_owned()), Room::NONE);
+        let mut taken = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut taken).await);
+        outbox.push(&JsonMessage("second".to_owned()), Room::NONE);
+        outbox.hurry();
+        outbox.written(&taken);
+        assert!(outbox.take(&mut taken).await);
+        assert_eq!(lines(&taken), "second\n");
     }
 }

@@ -113,8 +113,16 @@ impl Gates {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        match id.and_then(|id| self.unanswered.remove(id)).flatten() {
-            Some(gate) => gate.open(message),
+        let gate = id.and_then(|id| self.unanswered.remove(id)).flatten();
+        match gate {
+            Some(gate) => {
+                gate.open(message);
+                // While others are to be answered, their replies had better leave together.
+                match self.unanswered.is_empty() {
+                    true => self.outbox.hurry(),
+                    false => self.outbox.wake(),
+                }
+            }
             None => self.outbox.push_message(message),
         }
     }

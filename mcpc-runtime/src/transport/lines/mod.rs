@@ -7,19 +7,22 @@ mod decode;
 mod reader;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
 use super::{Bounds, End, Subscription, Versions};
-use crate::outbox::{Form, Items, Outbox, Pending};
+use crate::outbox::{Form, Items, Outbox, Pending, Shortcut, Shortened};
 use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
 
@@ -64,6 +67,8 @@ impl Lines {
     ) -> (Self, Flush) {
         let Bounds { message_bytes: longest, queued_bytes } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
+        let writer = SharedWriter::new(writer);
+        outbox.set_shortcut(writer.shortcut());
         let writer = tokio::spawn(write(writer, outbox.clone()));
         let flush = Flush { outbox: outbox.clone(), writer: Some(writer), limit: end.limit() };
         let gates = Gates::new(outbox.clone(), versions);
@@ -202,14 +207,14 @@ impl Drop for Flush {
 }
 
 /// Writes whatever waits in the outbox until it is closed and empty, or nobody reads any more.
-async fn write(mut writer: Writer, outbox: Outbox) {
-    // Whatever ends the writer, nobody must wait for it any more.
-    let outbox = DeadAtLast(outbox);
-    let outbox = &outbox.0;
+async fn write(writer: SharedWriter, outbox: Outbox) {
+    // Whatever ends this, nobody must wait for it any more, and the stream is to be closed.
+    let end = WriterEnd { writer, outbox };
+    let WriterEnd { writer, outbox } = &end;
     let mut pending = Pending::new(Form::Lines);
     while outbox.take(&mut pending).await {
         if let Items::Lines(lines) = &pending.items
-            && let Err(error) = write_all(&mut writer, lines).await
+            && let Err(error) = writer.write_all(lines).await
         {
             tracing::debug!(%error, "the client left");
             return;
@@ -218,22 +223,74 @@ async fn write(mut writer: Writer, outbox: Outbox) {
     }
 }
 
-struct DeadAtLast(Outbox);
+struct WriterEnd {
+    writer: SharedWriter,
+    outbox: Outbox,
+}
 
-impl Drop for DeadAtLast {
+impl Drop for WriterEnd {
     fn drop(&mut self) {
-        self.0.die();
+        self.outbox.die();
+        self.writer.close();
     }
 }
 
-async fn write_all(writer: &mut Writer, lines: &[u8]) -> io::Result<()> {
-    writer.write_all(lines).await?;
-    writer.flush().await
+/// Where lines go, until the writer has ended. The outbox sees to it that one writes at a time.
+#[derive(Clone)]
+struct SharedWriter(Arc<Mutex<Option<Writer>>>);
+
+impl SharedWriter {
+    fn new(writer: Writer) -> Self {
+        Self(Arc::new(Mutex::new(Some(writer))))
+    }
+
+    fn poll<T>(
+        &self,
+        poll: impl FnOnce(Pin<&mut Writer>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *writer {
+            Some(writer) => poll(Pin::new(writer)),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    async fn write_all(&self, mut lines: &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            let written =
+                poll_fn(|context| self.poll(|writer| writer.poll_write(context, lines))).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            lines = &lines[written..];
+        }
+        poll_fn(|context| self.poll(|writer| writer.poll_flush(context))).await
+    }
+
+    /// A way to write without being woken: whoever is told "later" leaves it to the writer, which asks again.
+    fn shortcut(&self) -> Shortcut {
+        let writer = self.clone();
+        Box::new(move |lines| {
+            let context = &mut Context::from_waker(Waker::noop());
+            let written = match writer.poll(|writer| writer.poll_write(context, lines)) {
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(_)) | Poll::Pending => 0,
+            };
+            let flush = |writer: Pin<&mut Writer>| writer.poll_flush(context);
+            let flushed = written == 0 || matches!(writer.poll(flush), Poll::Ready(Ok(())));
+            Shortened { written, flushed }
+        })
+    }
+
+    fn close(&self) {
+        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(writer);
+    }
 }
 
 /// What the fuzzer looks at.
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing {
-    pub(crate) use super::decode::decode;
+    pub(crate) use super::decode::{decode, decode_request};
     pub(crate) use super::reader::{Line, LineReader};
 }
