@@ -36,7 +36,7 @@ fn peaks(process: &Process, before: u64) -> (f64, f64) {
 }
 
 fn unread_updates(servers: &Servers) -> (f64, f64) {
-    let mut process = Process::start(&mut servers.with_mcpc());
+    let mut process = Process::start(&mut servers.under_load());
     let before = process.memory("VmHWM");
     for id in 0..100 {
         process.call(json!(id), "flood", json!({"_metadata": {}}), json!({}));
@@ -45,7 +45,7 @@ fn unread_updates(servers: &Servers) -> (f64, f64) {
 }
 
 fn unread_replies(servers: &Servers) -> (f64, f64) {
-    let mut process = Process::start(&mut servers.with_mcpc());
+    let mut process = Process::start(&mut servers.under_load());
     let before = process.memory("VmHWM");
     let mut input = process.take_input();
     let text = "x".repeat(10_000);
@@ -62,14 +62,12 @@ fn unread_replies(servers: &Servers) -> (f64, f64) {
 }
 
 fn end(servers: &Servers, tool: &str) -> Duration {
-    let mut process = Process::start(&mut servers.with_mcpc());
+    let mut process = Process::start(&mut servers.under_load());
     for number in 0..100 {
-        let arguments = json!({"reports": 0, "_metadata": {"mcpc_task_id": number.to_string()}});
-        let arguments = if tool == "watch" { arguments } else { json!({"_metadata": {}}) };
+        let arguments = json!({"_metadata": {"mcpc_task_id": number.to_string()}});
         process.call(json!(format!("task {number}")), tool, arguments, json!({}));
         // A call that waits for a task, as plain calls that sleep have the grace in any case.
-        let arguments = if tool == "watch" { json!({"reports": 0}) } else { json!({}) };
-        process.call(json!(format!("call {number}")), tool, arguments, json!({}));
+        process.call(json!(format!("call {number}")), tool, json!({}), json!({}));
     }
     process.call(json!("last"), "echo", json!({"text": "read"}), json!({}));
     process.read_until("\"last\"");

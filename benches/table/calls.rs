@@ -15,8 +15,8 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     ] {
         let [mcpc, pipes, stdio, bare] = in_turns([
             &mut || rate(servers.with_mcpc(), in_flight, calls),
-            &mut || rate(servers.on_rmcp("pipes"), in_flight, calls),
-            &mut || rate(servers.on_rmcp("stdio"), in_flight, calls / 5),
+            &mut || rate(servers.on_rmcp(), in_flight, calls),
+            &mut || rate(servers.on_rmcp_stdio(), in_flight, calls / 5),
             &mut || rate(servers.bare(&["answer"]), in_flight, 2 * calls),
         ]);
         let compare = |with, other: &[f64], goal| {

@@ -23,7 +23,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
         measure(&mut alone, mcpc.clone(), json!({}), &mut waits[0]);
         let mut crowd = Crowd::of_mcpc(servers, 10_000);
         measure(&mut crowd.process, mcpc.clone(), json!({}), &mut waits[1]);
-        let mut rmcp = Process::start(&mut servers.on_rmcp("pipes"));
+        let mut rmcp = Process::start(&mut servers.on_rmcp());
         rmcp.initialized();
         measure(&mut rmcp, json!({}), json!({"progressToken": 1}), &mut waits[2]);
     }

@@ -32,11 +32,19 @@ impl Servers {
         Command::new(self.path("with-mcpc"))
     }
 
-    /// The server by hand, over one of rmcp's two transports.
-    pub(crate) fn on_rmcp(&self, transport: &str) -> Command {
-        let mut command = Command::new(self.path("on-rmcp"));
-        command.arg(transport);
-        command
+    /// The one with tools that nothing stands beside.
+    pub(crate) fn under_load(&self) -> Command {
+        Command::new(self.path("under-load"))
+    }
+
+    /// The server by hand, over the fastest of rmcp's transports.
+    pub(crate) fn on_rmcp(&self) -> Command {
+        Command::new(self.path("on-rmcp"))
+    }
+
+    /// The same, over the one that rmcp's documentation shows.
+    pub(crate) fn on_rmcp_stdio(&self) -> Command {
+        Command::new(self.path("on-rmcp-stdio"))
     }
 
     pub(crate) fn bare(&self, arguments: &[&str]) -> Command {

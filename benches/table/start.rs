@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::process::Process;
+use serde_json::json;
+
+use crate::process::{Process, request};
 use crate::report::{Goal, Report, Unit, in_turns};
 use crate::servers::Servers;
 
@@ -15,7 +17,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     let what = "from the start to the reply to `initialize`";
     let [mcpc, rmcp, bare] = in_turns([
         &mut || time(servers.with_mcpc(), STARTS),
-        &mut || time(servers.on_rmcp("pipes"), STARTS),
+        &mut || time(servers.on_rmcp(), STARTS),
         &mut || time(servers.bare(&["answer"]), STARTS),
     ]);
     let unit = Unit::Milliseconds;
@@ -24,7 +26,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
 
     let memory_of = "memory of an idle server";
     let [mcpc, rmcp] =
-        in_turns([&mut || memory(servers.with_mcpc()), &mut || memory(servers.on_rmcp("pipes"))]);
+        in_turns([&mut || memory(servers.with_mcpc()), &mut || memory(servers.on_rmcp())]);
     report.compare(memory_of, Unit::Bytes, [("", &mcpc), (by_hand, &rmcp)], Goal::AtMost(1.1));
 
     for (version, reference) in servers.references() {
@@ -65,10 +67,12 @@ fn time(mut server: Command, starts: usize) -> f64 {
     all / starts as f64
 }
 
-/// Bytes that a server holds that was initialized and is left alone.
+/// Bytes that a server holds that was asked for its tools, as every client asks, and is left alone.
 fn memory(mut server: Command) -> f64 {
     let mut process = Process::start(&mut server);
     process.initialized();
+    process.write(&request(json!("list"), "tools/list", json!({})));
+    process.read_until("\"list\"");
     process.resting_memory() as f64 * 1024.0
 }
 

@@ -43,11 +43,10 @@ impl Crowd {
         };
         let before = process.resting_memory();
         let start = |task| {
-            let (mut arguments, meta) = match way {
+            let (arguments, meta) = match way {
                 Way::Mcpc => (ids(&server, task), json!({})),
                 Way::Extension => (json!({}), tasks_extension()),
             };
-            arguments["reports"] = json!(0);
             format!("{}\n", call(json!(task), "watch", arguments, meta))
         };
         let starts: Vec<String> = (0..tasks).map(start).collect();
@@ -85,7 +84,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     const TASKS: usize = 10_000;
     let mut all: [[Vec<f64>; 3]; 2] = Default::default();
     let gather = |way, of_rmcp| {
-        let server = if of_rmcp { servers.on_rmcp("pipes") } else { servers.with_mcpc() };
+        let server = if of_rmcp { servers.on_rmcp() } else { servers.with_mcpc() };
         Crowd::gather(server, way, TASKS)
     };
     for _ in 0..ROUNDS {
@@ -151,8 +150,8 @@ fn polls(servers: &Servers, report: &Report) {
     let mut crowds = [
         gather(servers.with_mcpc(), 100),
         gather(servers.with_mcpc(), 10_000),
-        gather(servers.on_rmcp("pipes"), 100),
-        gather(servers.on_rmcp("pipes"), 10_000),
+        gather(servers.on_rmcp(), 100),
+        gather(servers.on_rmcp(), 10_000),
     ];
     let mut rates: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
@@ -189,7 +188,7 @@ pub(crate) fn growth(servers: &Servers, report: &Report) {
 
 /// The size of the future that a user wrote.
 fn size_of_body(servers: &Servers) -> f64 {
-    let mut process = Process::start(&mut servers.with_mcpc());
+    let mut process = Process::start(&mut servers.under_load());
     process.call(json!("size"), "size_of_watch", json!({}), json!({}));
     let reply: Value = serde_json::from_str(&process.read_until("\"size\"")).expect("JSON");
     let text = reply["result"]["content"][0]["text"].as_str().expect("a text");

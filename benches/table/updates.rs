@@ -25,7 +25,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
             &mut || rate(servers.with_mcpc(), tasks, each),
             &mut || bare_rate(loops("serialize", 2 * UPDATES), 2 * UPDATES),
             &mut || bare_rate(loops("copy", 5 * UPDATES), 5 * UPDATES),
-            &mut || progress_rate(servers.on_rmcp("pipes"), tasks, each / 10),
+            &mut || progress_rate(servers.on_rmcp(), tasks, each / 10),
         ]);
         let compare = |with, other: &[f64], goal| {
             report.compare(what, Unit::PerSecond, [("", &mcpc), (with, other)], goal);
@@ -54,7 +54,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
 pub(crate) fn growth(servers: &Servers, report: &Report) {
     // Enough for each of ten thousand to fill what is kept of it, which is memory that is touched first.
     const UPDATES: usize = 4_000_000;
-    let of = |tasks| move || chorus_rate(servers.with_mcpc(), tasks, UPDATES / tasks);
+    let of = |tasks| move || chorus_rate(servers.under_load(), tasks, UPDATES / tasks);
     let rates = in_turns([&mut of(1), &mut of(10), &mut of(100), &mut of(1_000), &mut of(10_000)]);
     for (tasks, rate, goal) in [
         ("1 task", &rates[0], Goal::None),

@@ -271,7 +271,7 @@ pub(crate) fn push_callback_line(line: &mut Vec<u8>, text: &str) {
 #[derive(Debug)]
 pub(crate) struct TaskLine {
     /// From the end of the event's name to the start of the result.
-    addressee: Vec<u8>,
+    addressee: Box<[u8]>,
 }
 
 impl TaskLine {
@@ -282,7 +282,7 @@ impl TaskLine {
         let end = whole.len() - r#""","protocol":"mcpc"}"#.len();
         let mut addressee = Vec::new();
         push_escaped(&mut addressee, &whole[start..end]);
-        Self { addressee }
+        Self { addressee: addressee.into() }
     }
 
     /// Appends the callback line of one message about this task to `line`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::{JsonObject, ToolAnnotations};
 
 use crate::error::{Error, Result};
@@ -233,7 +234,8 @@ pub fn body<T: 'static>(
     run: impl Future<Output = T> + Send + 'static,
     returns: Returns<T>,
 ) -> Body {
-    Box::pin(async move { returns.success(run.await) })
+    // An async block would hold `run` twice, before and after it is first polled.
+    Box::pin(run.map(move |value| returns.success(value)))
 }
 
 /// The body of a tool that may fail.
@@ -247,7 +249,7 @@ where
     R::Success: 'static,
     R::Failure: 'static,
 {
-    Box::pin(async move { fails.outcome(returns, run.await.into_result()) })
+    Box::pin(run.map(move |result| fails.outcome(returns, result.into_result())))
 }
 
 /// The tools of a `tools![..]` list, for `Server::tools`.

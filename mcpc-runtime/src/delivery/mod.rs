@@ -17,7 +17,7 @@ use rmcp::model::{CallToolResult, ProgressToken};
 
 use crate::log::{Event, Reader};
 use crate::message::Json;
-use crate::outbox::{Gate, JsonMessage, Room, TextCallback};
+use crate::outbox::{Gate, JsonNotification, Room, TextCallback};
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
 pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
@@ -113,7 +113,7 @@ pub(crate) enum Delivery {
 /// An event of the session, ready to leave.
 pub(crate) enum ServerEvent<'a> {
     Callback(&'a Callbacks, TextCallback),
-    Notice(&'a Notices, JsonMessage),
+    Notice(&'a Notices, JsonNotification),
 }
 
 impl ServerEvent<'_> {

@@ -8,7 +8,7 @@ use rmcp::model::{LoggingLevel, SetLevelRequest};
 use serde::Serialize;
 
 use crate::message::{Json, raw};
-use crate::outbox::{Gate, JsonMessage, Outbox, Room};
+use crate::outbox::{Gate, JsonNotification, Outbox, Room};
 
 /// Where one task's server events go.
 #[derive(Debug)]
@@ -59,21 +59,21 @@ impl Notices {
     }
 
     /// The notification of an event, if the client wants it.
-    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<JsonMessage> {
+    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<JsonNotification> {
         if !self.wanted.0.load(Ordering::Relaxed) {
             return None;
         }
         let data = Data { event, data: raw(data) };
         let params = Params { level: "info", logger: self.tool_name, data };
         let notice = Line { jsonrpc: "2.0", method: "notifications/message", params };
-        Some(JsonMessage(serde_json::to_string(&notice).expect("it holds text and JSON only")))
+        Some(JsonNotification(serde_json::to_string(&notice).expect("it holds text and JSON only")))
     }
 
-    pub(super) async fn room(&self, notice: &JsonMessage) -> Room<'_> {
+    pub(super) async fn room(&self, notice: &JsonNotification) -> Room<'_> {
         self.outbox.room(notice.0.len()).await
     }
 
-    pub(super) fn push(&self, notice: &JsonMessage, room: Room<'_>) {
+    pub(super) fn push(&self, notice: &JsonNotification, room: Room<'_>) {
         match &self.gate {
             Some(gate) => gate.push_while_closed(notice, room),
             None => self.outbox.push(notice, room),

@@ -159,7 +159,7 @@ mod tests {
     use rmcp::model::{CallToolResult, JsonRpcMessage, RequestId, ServerResult};
 
     use super::*;
-    use crate::outbox::{Form, Items, JsonMessage};
+    use crate::outbox::{Form, Items, JsonNotification};
 
     /// Threads say what only makes sense before the reply while that is pushed, or the call cancelled.
     #[tokio::test]
@@ -171,7 +171,7 @@ mod tests {
                 .map(|_| {
                     let gate = gate.clone();
                     std::thread::spawn(move || {
-                        let early = || JsonMessage(r#"{"early":true}"#.to_owned());
+                        let early = || JsonNotification(r#"{"early":true}"#.to_owned());
                         let parsed = r#"{"jsonrpc":"2.0","method":"notifications/early"}"#;
                         let parsed = || serde_json::from_str(parsed).expect("a notification");
                         while gate.push_before_reply(parsed()) != BeforeReply::TooLate {

@@ -14,13 +14,15 @@ pub(crate) use room::{InTurns, Room};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rmcp::model::{
-    CallToolResult, ContentBlock, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
+    CallToolResult, ContentBlock, CustomNotification, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage, ServerNotification, ServerResult,
 };
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::{Notify, Semaphore, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
@@ -176,20 +178,6 @@ fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     })
 }
 
-/// Counts what is written.
-struct Counted(usize);
-
-impl io::Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The message that carries the text of a callback.
 pub(crate) fn callback_message(text: String) -> ServerJsonRpcMessage {
     let result = CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -236,17 +224,27 @@ impl Outgoing for TextCallback {
     }
 }
 
-/// Any message of MCP's, as JSON.
-pub(crate) struct JsonMessage(pub(crate) String);
+/// A notification of MCP's, as JSON.
+pub(crate) struct JsonNotification(pub(crate) String);
 
-impl Outgoing for JsonMessage {
+impl Outgoing for JsonNotification {
     fn push_line(&self, lines: &mut Vec<u8>) {
         lines.extend_from_slice(self.0.as_bytes());
         lines.push(b'\n');
     }
 
+    // As one that rmcp need not know: reading any message it knows would put into every server the code that
+    // reads all that servers say, a sixth of the whole program.
     fn message(&self) -> ServerJsonRpcMessage {
-        serde_json::from_str(&self.0).expect("it was written as a message of MCP's")
+        #[derive(Deserialize)]
+        struct Read {
+            method: String,
+            params: Option<Value>,
+        }
+        let Read { method, params } =
+            serde_json::from_str(&self.0).expect("it was written as a notification");
+        let notification = CustomNotification::new(method, params);
+        JsonRpcMessage::notification(ServerNotification::CustomNotification(notification))
     }
 }
 
@@ -359,26 +357,20 @@ impl Outbox {
                 queue.pending.append(held);
             }
         };
-        match self.0.form {
-            Form::Lines => with_line(|line| {
-                // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
-                if let Err(error) = serde_json::to_writer(&mut *line, &message) {
-                    tracing::error!(%error, "a message cannot be written as JSON");
-                    line.clear();
-                } else {
-                    line.push(b'\n');
-                }
-                self.extend(line, |queue| push(queue, line.len()));
-            }),
-            Form::Messages => {
-                let mut bytes = Counted(0);
-                // The transport writes it in a form of its own, but hardly shorter than this.
-                if let Err(error) = serde_json::to_writer(&mut bytes, &message) {
-                    tracing::error!(%error, "a message cannot be written as JSON");
-                }
-                self.add(message, |queue| push(queue, bytes.0));
+        with_line(|line| {
+            // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
+            if let Err(error) = serde_json::to_writer(&mut *line, &message) {
+                tracing::error!(%error, "a message cannot be written as JSON");
+                line.clear();
+            } else {
+                line.push(b'\n');
             }
-        }
+            match self.0.form {
+                Form::Lines => self.extend(line, |queue| push(queue, line.len())),
+                // The transport writes it in a form of its own, but hardly shorter than this.
+                Form::Messages => self.add(message, |queue| push(queue, line.len())),
+            }
+        });
     }
 
     /// Pushes bytes that answer a line which is no message.
@@ -620,7 +612,8 @@ mod tests {
             written.lock().expect("whole").extend_from_slice(&bytes[..3]);
             Shortened { written: 3, flushed: true }
         }));
-        outbox.push(&JsonMessage("first".to_owned()), outbox.try_room(100).expect("it is free"));
+        outbox
+            .push(&JsonNotification("first".to_owned()), outbox.try_room(100).expect("it is free"));
         outbox.hurry();
         let mut taken = Pending::new(Form::Lines);
         assert!(outbox.take(&mut taken).await);
@@ -637,7 +630,8 @@ mod tests {
     async fn what_a_shortcut_does_not_flush_is_flushed() {
         let outbox = Outbox::new(Form::Lines, 100);
         outbox.set_shortcut(Box::new(|bytes| Shortened { written: bytes.len(), flushed: false }));
-        outbox.push(&JsonMessage("said".to_owned()), outbox.try_room(100).expect("it is free"));
+        outbox
+            .push(&JsonNotification("said".to_owned()), outbox.try_room(100).expect("it is free"));
         outbox.hurry();
         assert!(outbox.try_room(100).is_some());
         let mut taken = Pending::new(Form::Lines);
@@ -652,10 +646,10 @@ mod tests {
     async fn there_is_no_shortcut_past_what_is_being_written() {
         let outbox = Outbox::new(Form::Lines, 100);
         outbox.set_shortcut(Box::new(|_| panic!("something is being written")));
-        outbox.push(&JsonMessage("first".to_owned()), Room::NONE);
+        outbox.push(&JsonNotification("first".to_owned()), Room::NONE);
         let mut taken = Pending::new(Form::Lines);
         assert!(outbox.take(&mut taken).await);
-        outbox.push(&JsonMessage("second".to_owned()), Room::NONE);
+        outbox.push(&JsonNotification("second".to_owned()), Room::NONE);
         outbox.hurry();
         outbox.written(&taken);
         assert!(outbox.take(&mut taken).await);

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::{ToolService, knows_tasks, takes_tasks};
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
 use crate::log::{Cursor, Reader};
-use crate::outbox::{JsonMessage, Outbox, Room};
+use crate::outbox::{JsonNotification, Outbox, Room};
 use crate::transport::Subscription;
 
 impl ToolService {
@@ -84,7 +84,7 @@ async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: R
     }
 }
 
-fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonMessage {
+fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonNotification {
     let message = json!({
         "jsonrpc": "2.0",
         "method": "notifications/subscriptions/acknowledged",
@@ -93,5 +93,5 @@ fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonMessage {
             "notifications": {"taskIds": task_ids},
         },
     });
-    JsonMessage(message.to_string())
+    JsonNotification(message.to_string())
 }

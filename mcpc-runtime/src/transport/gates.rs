@@ -7,10 +7,11 @@ use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
     CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
     CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
-    InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, RequestId,
-    ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
+    InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, Request,
+    RequestId, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::Versions;
 use crate::names::Dialect;
@@ -172,18 +173,27 @@ fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
 
 /// What is wrong with a request of ours that rmcp took for a method it does not know.
 fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
-    fn check<T: DeserializeOwned>(request: &CustomRequest) -> Option<serde_json::Error> {
-        serde_json::from_value::<T>(request.params.clone().unwrap_or_default()).err()
+    // As a whole request, for which rmcp has the code anyway.
+    fn check<M: DeserializeOwned, P: DeserializeOwned>(
+        request: &CustomRequest,
+    ) -> Option<serde_json::Error> {
+        let CustomRequest { method, params, .. } = request;
+        let request = json!({"method": method, "params": params.clone().unwrap_or_default()});
+        serde_json::from_value::<Request<M, P>>(request).err()
     }
     let ClientRequest::CustomRequest(custom) = request else {
         return None;
     };
     let problem = match custom.method.as_str() {
-        CallToolRequestMethod::VALUE => check::<CallToolRequestParams>(custom),
-        GetTaskMethod::VALUE => check::<GetTaskParams>(custom),
-        UpdateTaskMethod::VALUE => check::<UpdateTaskParams>(custom),
-        CancelTaskMethod::VALUE => check::<CancelTaskParams>(custom),
-        InitializeResultMethod::VALUE => check::<InitializeRequestParams>(custom),
+        CallToolRequestMethod::VALUE => {
+            check::<CallToolRequestMethod, CallToolRequestParams>(custom)
+        }
+        GetTaskMethod::VALUE => check::<GetTaskMethod, GetTaskParams>(custom),
+        UpdateTaskMethod::VALUE => check::<UpdateTaskMethod, UpdateTaskParams>(custom),
+        CancelTaskMethod::VALUE => check::<CancelTaskMethod, CancelTaskParams>(custom),
+        InitializeResultMethod::VALUE => {
+            check::<InitializeResultMethod, InitializeRequestParams>(custom)
+        }
         _ => None,
     };
     problem.map(|problem| (custom.method.as_str(), problem))
@@ -195,7 +205,7 @@ mod tests {
     use std::time::Duration;
 
     use rmcp::model::{CallToolResult, ServerResult};
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
     use crate::names::CALLBACK_ID;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bench_servers::{TEXT, now};
 use mcpc::{Sender, Server, tools};
-use tokio::sync::Notify;
 
 /// An update.
 #[derive(serde::Serialize)]
@@ -27,24 +26,6 @@ async fn chatter(count: u64, updates: Sender) {
     }
 }
 
-/// What the members of a chorus wait for.
-static CONDUCTOR: Notify = Notify::const_new();
-
-/// Sends updates as fast as the client takes them, once it is told to.
-#[mcpc::background]
-async fn chorus(count: u64, updates: Sender) {
-    CONDUCTOR.notified().await;
-    for i in 0..count {
-        updates.send(Said { i, text: TEXT }).await;
-    }
-}
-
-/// Tells the chorus to begin.
-#[mcpc::tool]
-async fn conduct() {
-    CONDUCTOR.notify_waiters();
-}
-
 /// Sends the time now and then.
 #[mcpc::background]
 async fn clock(count: u64, microseconds: u64, updates: Sender) {
@@ -54,62 +35,17 @@ async fn clock(count: u64, microseconds: u64, updates: Sender) {
     }
 }
 
-/// Says how far it is so many times, and then waits to be stopped.
+/// Waits to be stopped.
 #[mcpc::background]
-async fn watch(reports: u32, updates: Sender) -> &'static str {
-    for report in 0..reports {
-        updates.progress(report, reports, TEXT);
-        tokio::task::yield_now().await;
-    }
+async fn watch(updates: Sender) -> &'static str {
     updates.stopped().await;
     "stopped"
-}
-
-/// Waits, whoever asks it to stop.
-#[mcpc::background]
-async fn insist() {
-    std::future::pending::<()>().await;
-}
-
-/// Sends updates until it is stopped.
-#[mcpc::background]
-async fn flood(updates: Sender) {
-    while !updates.is_stopped() {
-        updates.send(TEXT).await;
-    }
-}
-
-/// How many bytes the function `watch` takes while it waits, without anything of mcpc's.
-#[mcpc::tool]
-async fn size_of_watch() -> usize {
-    fn returned<F>(_: impl FnOnce(u32, Sender) -> F) -> usize {
-        size_of::<F>()
-    }
-    returned(watch)
-}
-
-/// Answers what it is told.
-#[mcpc::tool]
-async fn echo(text: String) -> String {
-    text
 }
 
 #[tokio::main]
 async fn main() -> mcpc::Result {
     Server::new("with-mcpc")
-        .tools(tools![
-            add,
-            chatter,
-            chorus,
-            conduct,
-            clock,
-            watch,
-            size_of_watch,
-            insist,
-            flood,
-            echo
-        ])
-        .patience(Duration::from_secs(3600))
+        .tools(tools![add, chatter, clock, watch])
         .max_tasks(200_000)
         .serve_stdio()
         .await
