@@ -9,6 +9,7 @@ use syn::spanned::Spanned as _;
 use syn::token::Paren;
 use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Token};
 
+use crate::duration;
 use crate::errors::Errors;
 use crate::model::{Default, Hints, Kind, Range, Times};
 use crate::suggest::suggest;
@@ -131,13 +132,13 @@ impl Key {
     /// A string literal that says how long something takes.
     fn duration(&self, errors: &mut Errors) -> Option<Duration> {
         let text = self.text(errors)?;
-        match humantime::parse_duration(&text.value()) {
-            Ok(Duration::ZERO) if self.name == "timeout" => {
+        match duration::parse(&text.value()) {
+            Some(Duration::ZERO) if self.name == "timeout" => {
                 errors.on(&text, "`timeout` must not be zero");
                 None
             }
-            Ok(duration) => Some(duration),
-            Err(_) => {
+            Some(duration) => Some(duration),
+            None => {
                 let message = format!(
                     "`{}` is no duration; write it like `\"50s\"`, `\"10m\"` or `\"1h 30m\"`",
                     text.value()

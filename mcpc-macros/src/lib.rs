@@ -2,6 +2,7 @@
 
 mod attributes;
 mod checks;
+mod duration;
 mod entry;
 mod errors;
 mod expand;
