@@ -1,6 +1,6 @@
 //! How long an update takes from `send` to the client's read.
 
-use self::clock::now;
+use self::time::now;
 use serde_json::{Value, json};
 
 use crate::process::Process;
@@ -9,9 +9,9 @@ use crate::servers::Servers;
 use crate::tasks::Crowd;
 use crate::updates::{greeted, ids};
 
-#[path = "../servers/src/clock.rs"]
+#[path = "../servers/src/time.rs"]
 #[expect(unreachable_pub, reason = "it is public where it is at home")]
-mod clock;
+mod time;
 
 const UPDATES: usize = 2_000;
 

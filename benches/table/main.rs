@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod bounds;
+mod builds;
 mod calls;
 mod latency;
 mod process;
@@ -19,7 +20,7 @@ use servers::Servers;
 
 type Section = fn(&Servers, &Report);
 
-const SECTIONS: [(&str, Section); 8] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("start", start::run),
     ("calls", calls::run),
     ("updates", updates::run),
@@ -28,6 +29,8 @@ const SECTIONS: [(&str, Section); 8] = [
     ("tasks-growth", tasks::growth),
     ("latency", latency::run),
     ("bounds", bounds::run),
+    ("rebuild", builds::rebuild),
+    ("many-tools", builds::many_tools),
 ];
 
 fn main() {

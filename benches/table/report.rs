@@ -5,12 +5,14 @@ use std::cell::RefCell;
 /// How often everything is measured, in turns.
 pub(crate) const ROUNDS: usize = 5;
 
-/// What a ratio or a figure should be.
+/// What a ratio should be, or a figure that stands alone.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
     None,
     AtLeast(f64),
     AtMost(f64),
+    /// The figure of ours, whatever it stands beside.
+    OursAtMost(f64),
 }
 
 struct Row {
@@ -42,7 +44,10 @@ impl Report {
             ours: named(ours, &unit.show(median(mine))),
             other: named(other, &unit.show(median(theirs))),
             ratio: format!("{}×", digits(ratio)),
-            goal: goal.judge(ratio, |it| format!("{}×", digits(it))),
+            goal: match goal {
+                Goal::OursAtMost(_) => goal.judge(median(mine), |it| unit.show(it)),
+                _ => goal.judge(ratio, |it| format!("{}×", digits(it))),
+            },
         });
     }
 
@@ -95,7 +100,7 @@ impl Goal {
         let (bound, goal, is_met) = match self {
             Self::None => return String::new(),
             Self::AtLeast(least) => ("≥", least, figure >= least),
-            Self::AtMost(most) => ("≤", most, figure <= most),
+            Self::AtMost(most) | Self::OursAtMost(most) => ("≤", most, figure <= most),
         };
         let verdict = if is_met { "met" } else { "**missed**" };
         format!("{bound} {}: {verdict}", show(goal))
@@ -104,7 +109,9 @@ impl Goal {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
+    Count,
     PerSecond,
+    Seconds,
     Milliseconds,
     Microseconds,
     Bytes,
@@ -113,6 +120,8 @@ pub(crate) enum Unit {
 impl Unit {
     fn show(self, figure: f64) -> String {
         match self {
+            Self::Count => thousands(figure),
+            Self::Seconds => format!("{} s", digits(figure)),
             Self::PerSecond => format!("{}/s", thousands(figure)),
             Self::Milliseconds => format!("{} ms", digits(figure)),
             Self::Microseconds => format!("{} µs", digits(figure)),

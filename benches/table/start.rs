@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::builds::stripped_size;
 use crate::process::{Process, request};
 use crate::report::{Goal, Report, Unit, in_turns};
 use crate::servers::Servers;
@@ -46,7 +47,8 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
         report.compare(&memory_of, Unit::Bytes, [("", &mcpc), ("", &reference)], Goal::None);
     }
 
-    match (stripped(servers, "with-mcpc"), stripped(servers, "on-rmcp")) {
+    let stripped = |name| stripped_size(&servers.path(name));
+    match (stripped("with-mcpc"), stripped("on-rmcp")) {
         (Some(mcpc), Some(rmcp)) => {
             let what = "the stripped program";
             report.compare(what, Unit::Bytes, [("", &[mcpc]), (by_hand, &[rmcp])], Goal::None);
@@ -74,14 +76,4 @@ fn memory(mut server: Command) -> f64 {
     process.write(&request(json!("list"), "tools/list", json!({})));
     process.read_until("\"list\"");
     process.resting_memory() as f64 * 1024.0
-}
-
-/// How many bytes a program has without its debug information.
-fn stripped(servers: &Servers, name: &str) -> Option<f64> {
-    let copy = servers.path(&format!("{name}.stripped"));
-    let strip = Command::new("strip").arg("-o").arg(&copy).arg(servers.path(name)).status();
-    strip.is_ok_and(|status| status.success()).then_some(())?;
-    let size = std::fs::metadata(&copy).ok()?.len();
-    std::fs::remove_file(copy).ok()?;
-    Some(size as f64)
 }

@@ -1,6 +1,6 @@
 //! What a tool's function may return, and how it reaches a client.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
 use std::fmt::{Display, Write as _};
@@ -11,7 +11,7 @@ use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
     Resource, TextContent,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -113,25 +113,36 @@ pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + 'static> Output for T {
     fn schema(schemas: Schemas) -> Option<JsonObject> {
-        if is_content::<T>() {
-            return None;
-        }
-        let mut writer = Writer::new(schemas, Direction::Output);
-        let schema = T::json_schema(&mut writer.generator);
-        writer.structured(schema)
+        schema(schemas, TypeId::of::<T>(), T::json_schema)
     }
 
     fn into_success(self) -> Outcome {
-        let json = Json::new(&self)
-            .map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
-        Ok(Success { json, content: content(&self) })
+        success(Json::new(&self), &self)
     }
 }
 
-/// Whether `T` is one of rmcp's content types, whose schema says nothing about a tool.
-fn is_content<T: 'static>() -> bool {
-    use std::any::TypeId;
-    let id = TypeId::of::<T>();
+// What follows has no type of a user's in it, so it is compiled once, here.
+
+fn schema(
+    schemas: Schemas,
+    id: TypeId,
+    json_schema: fn(&mut SchemaGenerator) -> Schema,
+) -> Option<JsonObject> {
+    if is_content(id) {
+        return None;
+    }
+    let mut writer = Writer::new(schemas, Direction::Output);
+    let schema = json_schema(&mut writer.generator);
+    writer.structured(schema)
+}
+
+fn success(json: serde_json::Result<Json>, value: &dyn Any) -> Outcome {
+    let json = json.map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
+    Ok(Success { json, content: content(value) })
+}
+
+/// Whether a type is one of rmcp's content types, whose schema says nothing about a tool.
+fn is_content(id: TypeId) -> bool {
     id == TypeId::of::<CallToolResult>()
         || id == TypeId::of::<Vec<ContentBlock>>()
         || id == TypeId::of::<ContentBlock>()

@@ -3,10 +3,13 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::Serialize;
 use tokio::runtime::Handle;
 
@@ -108,9 +111,10 @@ impl Task {
 
     /// Sends an event of the session, in order with the task's own.
     async fn emit(&self, event: &str, data: &Json) {
+        // A body that only ever emits must let others have their turn.
+        tokio::task::coop::consume_budget().await;
         let Some(event) = self.delivery.server_event(event, data) else {
-            // A body that only ever emits must let others have their turn, here as there.
-            return tokio::task::coop::consume_budget().await;
+            return;
         };
         let room = event.room().await;
         let mut progression = self.progression();
@@ -338,13 +342,7 @@ impl Sender {
     ///
     /// The update is sent when the future completes, and not at all if it is dropped before.
     pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
-        let event = self.update(&value);
-        async move {
-            match event {
-                Ok(event) => self.task.send(event).await,
-                Err(reason) => self.break_off(reason).await,
-            }
-        }
+        self.sending(self.update(&value))
     }
 
     /// Like [`send`](Self::send), for code that is not async: `spawn_blocking`, rayon, plain threads.
@@ -353,10 +351,7 @@ impl Sender {
     ///
     /// When it is called from async code, as it would block the runtime.
     pub fn blocking_send<T: Serialize>(&self, value: T) {
-        match self.update(&value) {
-            Ok(event) => self.task.runtime.block_on(self.task.send(event)),
-            Err(reason) => self.task.break_off(reason),
-        }
+        self.block_on_update(self.update(&value));
     }
 
     /// Sends how far the task has come: an update `{"status": text, "progress": percent}`.
@@ -393,13 +388,7 @@ impl Sender {
         event: &str,
         data: T,
     ) -> impl Future<Output = ()> + Send + use<'_, T> {
-        let event = session_event(event, &data);
-        async move {
-            match event {
-                Ok((name, data)) => self.task.emit(&name, &data).await,
-                Err(reason) => self.break_off(reason).await,
-            }
-        }
+        self.emitting(session_event(event, &data))
     }
 
     /// Like [`emit`](Self::emit), for code that is not async.
@@ -408,10 +397,7 @@ impl Sender {
     ///
     /// When it is called from async code, as it would block the runtime.
     pub fn blocking_emit<T: Serialize>(&self, event: &str, data: T) {
-        match session_event(event, &data) {
-            Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
-            Err(reason) => self.task.break_off(reason),
-        }
+        self.block_on_event(session_event(event, &data));
     }
 
     /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
@@ -445,6 +431,36 @@ impl Sender {
         }
     }
 
+    // What follows has no type of a user's in it, so it is compiled once, here.
+
+    fn sending(&self, update: Result<Event, String>) -> Sending<'_> {
+        match update {
+            Ok(event) => Sending::New(&self.task, event),
+            Err(reason) => Sending::Waiting(Box::pin(self.break_off(reason))),
+        }
+    }
+
+    fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
+        Sending::Waiting(match event {
+            Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
+            Err(reason) => Box::pin(self.break_off(reason)),
+        })
+    }
+
+    fn block_on_update(&self, update: Result<Event, String>) {
+        match update {
+            Ok(event) => self.task.runtime.block_on(Sending::New(&self.task, event)),
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
+    fn block_on_event(&self, event: Result<(String, Json), String>) {
+        match event {
+            Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
     /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
     /// has ended.
     async fn break_off(&self, reason: String) {
@@ -452,6 +468,38 @@ impl Sender {
         self.task.stop.cancelled().await;
         // A task that was being stopped anyway gets this far: the runner is to have its turn first.
         tokio::task::yield_now().await;
+    }
+}
+
+/// What awaits that something is sent.
+///
+/// No `async fn`: the code of one is compiled again in each crate that awaits it (a third of what a server's
+/// crate took to build), and its state is part of every body that does.
+enum Sending<'a> {
+    New(&'a Task, Event),
+    Waiting(BoxFuture<'a, ()>),
+    Over,
+}
+
+impl Future for Sending<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Self::New(..) = *self {
+            // A body that only ever sends must let others have their turn.
+            ready!(pin!(tokio::task::coop::consume_budget()).poll(context));
+            if let Self::New(task, event) = std::mem::replace(&mut *self, Self::Over) {
+                match task.delivery.room_now(&event) {
+                    Some(room) => task.append(event, room),
+                    None => *self = Self::Waiting(Box::pin(task.send(event))),
+                }
+            }
+        }
+        if let Self::Waiting(future) = &mut *self {
+            ready!(future.as_mut().poll(context));
+            *self = Self::Over;
+        }
+        Poll::Ready(())
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the servers have in common.
 
-mod clock;
 mod on_rmcp;
+mod time;
 
-pub use clock::now;
 pub use on_rmcp::OnRmcp;
+pub use time::now;
 
 /// What an update says: about what a progress message with a path in it has.
 pub const TEXT: &str =

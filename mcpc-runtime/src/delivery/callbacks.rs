@@ -25,6 +25,10 @@ impl Callbacks {
         self.gate.outbox().room(self.line.len(&event.result)).await
     }
 
+    pub(crate) fn room_now(&self, event: &Event) -> Option<Room<'_>> {
+        self.gate.outbox().room_now(self.line.len(&event.result))
+    }
+
     pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
         self.gate.outbox().try_room(self.line.len(&event.result))
     }

@@ -138,15 +138,19 @@ impl Delivery {
     pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
         match self {
             Self::Callbacks(callbacks) => callbacks.room(event).await,
-            Self::Log(_) => {
-                // A body that only ever sends must let others have their turn, here as there.
-                tokio::task::coop::consume_budget().await;
-                Room::NONE
-            }
+            Self::Log(_) => Room::NONE,
         }
     }
 
-    /// Room for `event`, if there is some right now.
+    /// Room for `event` as [`room`](Self::room) gives it, if nothing has to be waited for.
+    pub(crate) fn room_now(&self, event: &Event) -> Option<Room<'_>> {
+        match self {
+            Self::Callbacks(callbacks) => callbacks.room_now(event),
+            Self::Log(_) => Some(Room::NONE),
+        }
+    }
+
+    /// Room for `event` alone, if there is some right now.
     pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
         match self {
             Self::Callbacks(callbacks) => callbacks.try_room(event),

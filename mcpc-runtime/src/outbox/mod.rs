@@ -23,7 +23,7 @@ use rmcp::model::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Notify, Semaphore, TryAcquireError};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
 
 use crate::message::push_callback_line;
@@ -296,47 +296,59 @@ impl Outbox {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// What is taken at once when a callback needs `bytes` bytes: a body that runs takes some in advance.
+    fn wanted(&self, bytes: u32) -> u32 {
+        match room::has_turn() {
+            true => bytes.max(self.0.budget / ADVANCES),
+            false => bytes,
+        }
+    }
+
+    /// Room for a callback, out of what was taken for it.
+    fn room_of(&self, permit: SemaphorePermit<'_>, bytes: u32, wanted: u32) -> Room<'_> {
+        permit.forget();
+        if wanted > bytes {
+            room::keep_ahead(self, (wanted - bytes) as usize);
+        }
+        Room::new(self, bytes as usize)
+    }
+
     /// Waits for room for a callback of about `bytes` bytes. First come, first served; on a dead
     /// connection there is always room. Cancel safe: dropping the future gives up the place in the
     /// line.
     pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
-        let bytes = self.permits(bytes);
-        if room::take_ahead(self, bytes as usize) {
-            let room = Room::new(self, bytes as usize);
-            tokio::task::coop::consume_budget().await;
+        if let Some(room) = self.room_now(bytes) {
             return room;
         }
-        let wanted = match room::has_turn() {
-            true => bytes.max(self.0.budget / ADVANCES),
-            false => bytes,
-        };
+        let bytes = self.permits(bytes);
+        let wanted = self.wanted(bytes);
         match self.0.room.acquire_many(wanted).await {
-            Ok(permit) => {
-                permit.forget();
-                if wanted > bytes {
-                    room::keep_ahead(self, (wanted - bytes) as usize);
-                }
-                Room::new(self, bytes as usize)
-            }
-            Err(_) => {
-                // A closed semaphore never makes anyone wait, not even for others to have their turn.
-                tokio::task::coop::consume_budget().await;
-                Room::NONE
-            }
+            Ok(permit) => self.room_of(permit, bytes, wanted),
+            Err(_) => Room::NONE,
         }
     }
 
-    /// Room for a callback, if there is some right now.
+    /// Room as [`room`](Self::room) gives it, if nothing has to be waited for.
+    pub(crate) fn room_now(&self, bytes: usize) -> Option<Room<'_>> {
+        let bytes = self.permits(bytes);
+        if room::take_ahead(self, bytes as usize) {
+            return Some(Room::new(self, bytes as usize));
+        }
+        self.try_take(bytes, self.wanted(bytes))
+    }
+
+    /// Room for a callback alone, if there is some right now.
     pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
         let bytes = self.permits(bytes);
         if room::take_ahead(self, bytes as usize) {
             return Some(Room::new(self, bytes as usize));
         }
-        match self.0.room.try_acquire_many(bytes) {
-            Ok(permit) => {
-                permit.forget();
-                Some(Room::new(self, bytes as usize))
-            }
+        self.try_take(bytes, bytes)
+    }
+
+    fn try_take(&self, bytes: u32, wanted: u32) -> Option<Room<'_>> {
+        match self.0.room.try_acquire_many(wanted) {
+            Ok(permit) => Some(self.room_of(permit, bytes, wanted)),
             Err(TryAcquireError::Closed) => Some(Room::NONE),
             Err(TryAcquireError::NoPermits) => None,
         }

@@ -112,24 +112,25 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         let Slot { name, settings, .. } = slot;
-        match (inputs.argument(name), settings.default) {
-            (None, Some(default)) => Some(default()),
-            (None, None) => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
-            // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
-            (Some(Value::Null), Some(default)) => {
-                Some(T::deserialize(Reader(&Value::Null)).unwrap_or_else(|_| default()))
+        let Some(value) = inputs.argument(name) else {
+            return match settings.default {
+                Some(default) => Some(default()),
+                None => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
+            };
+        };
+        // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
+        let left_out = settings.default.filter(|_| value.is_null());
+        match (T::deserialize(Reader(&value)), left_out) {
+            (read, Some(default)) => Some(read.unwrap_or_else(|_| default())),
+            (Ok(read), None) => {
+                let passed = inputs.passes(name, &settings.checks, &value);
+                let within = inputs.is_within(name, &slot.limits, Self::source, &value);
+                (passed && within).then_some(read)
             }
-            (Some(value), _) => match T::deserialize(Reader(&value)) {
-                Ok(read) => {
-                    let passed = inputs.passes(name, &settings.checks, &value);
-                    let within = inputs.is_within(name, &slot.limits, Self::source, &value);
-                    (passed && within).then_some(read)
-                }
-                Err(refusal) => {
-                    inputs.refused(name, &settings.checks, &value, refusal, Self::source);
-                    None
-                }
-            },
+            (Err(refusal), None) => {
+                inputs.refused(name, &settings.checks, &value, refusal, Self::source);
+                None
+            }
         }
     }
 }
