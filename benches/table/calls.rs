@@ -46,10 +46,17 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
 fn rate(mut server: Command, in_flight: usize, calls: usize) -> f64 {
     let mut process = Process::start(&mut server);
     process.initialized();
-    let request =
-        |id| format!("{}\n", call(json!(id), "add", json!({"a": id, "b": 40}), json!({})));
-    let requests: Vec<String> = (0..calls).map(request).collect();
+    let requests = requests(calls);
     let (warm_up, measured) = requests.split_at(calls / 10);
     process.converse(warm_up, in_flight);
     measured.len() as f64 / process.converse(measured, in_flight).as_secs_f64()
+}
+
+/// So many calls of the plain tool.
+pub(crate) fn requests(calls: usize) -> Vec<String> {
+    let request = |id| {
+        let call = call(json!(id), "add", json!({"a": id, "b": 40}), json!({}));
+        format!("{call}\n")
+    };
+    (0..calls).map(request).collect()
 }

@@ -7,6 +7,7 @@
 mod bounds;
 mod builds;
 mod calls;
+mod instructions;
 mod latency;
 mod process;
 mod report;
@@ -20,15 +21,17 @@ use servers::Servers;
 
 type Section = fn(&Servers, &Report);
 
-const SECTIONS: [(&str, Section); 10] = [
+const SECTIONS: [(&str, Section); 12] = [
     ("start", start::run),
     ("calls", calls::run),
     ("updates", updates::run),
     ("updates-growth", updates::growth),
     ("tasks", tasks::run),
+    ("polls", tasks::polls),
     ("tasks-growth", tasks::growth),
     ("latency", latency::run),
     ("bounds", bounds::run),
+    ("instructions", instructions::run),
     ("rebuild", builds::rebuild),
     ("many-tools", builds::many_tools),
 ];

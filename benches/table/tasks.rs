@@ -1,6 +1,7 @@
 //! Tasks that run and say nothing: how fast they start, what they hold, how fast they are asked about.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::updates::{greeted, ids};
 
 /// How a client takes tasks.
 #[derive(Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Mcpc,
     Extension,
 }
@@ -42,18 +43,10 @@ impl Crowd {
             }
         };
         let before = process.resting_memory();
-        let start = |task| {
-            let (arguments, meta) = match way {
-                Way::Mcpc => (ids(&server, task), json!({})),
-                Way::Extension => (json!({}), tasks_extension()),
-            };
-            format!("{}\n", call(json!(task), "watch", arguments, meta))
-        };
-        let starts: Vec<String> = (0..tasks).map(start).collect();
-        let (took, replies) = process.converse_and_keep(&starts, 64);
+        let (took, replies) = start(&mut process, &server, way, tasks);
         let task_ids = match way {
             Way::Mcpc => Vec::new(),
-            Way::Extension => replies.lines().map(task_id).collect(),
+            Way::Extension => task_ids(&replies),
         };
         let bytes = process.resting_memory().saturating_sub(before) as f64 * 1024.0 / tasks as f64;
         Self { process, created: tasks as f64 / took.as_secs_f64(), bytes, task_ids }
@@ -62,22 +55,46 @@ impl Crowd {
     /// How often a second it can be asked about its tasks, one after the other.
     fn polls(&mut self) -> f64 {
         const POLLS: usize = 50_000;
-        let tasks = self.task_ids.len();
-        let poll = |i: usize| {
-            // As if at random, yet each as often as any other.
-            let task_id = &self.task_ids[i * 7919 % tasks];
-            let params = json!({"taskId": task_id, "_meta": tasks_extension()});
-            format!("{}\n", request(json!(format!("p{i}")), "tasks/get", params))
-        };
-        let polls: Vec<String> = (0..POLLS).map(poll).collect();
+        let polls = polls_of(&self.task_ids, POLLS);
         POLLS as f64 / self.process.converse(&polls, 64).as_secs_f64()
     }
 }
 
-/// The id of the task that a reply tells of.
-fn task_id(line: &str) -> String {
-    let reply: Value = serde_json::from_str(line).expect("JSON");
-    reply["result"]["taskId"].as_str().expect("a task was started").to_owned()
+/// Starts tasks that wait, and returns what is replied.
+pub(crate) fn start(
+    process: &mut Process,
+    server: &Command,
+    way: Way,
+    tasks: usize,
+) -> (Duration, String) {
+    let start = |task| {
+        let (arguments, meta) = match way {
+            Way::Mcpc => (ids(server, task), json!({})),
+            Way::Extension => (json!({}), tasks_extension()),
+        };
+        format!("{}\n", call(json!(task), "watch", arguments, meta))
+    };
+    let starts: Vec<String> = (0..tasks).map(start).collect();
+    process.converse_and_keep(&starts, 64)
+}
+
+/// So many questions about tasks, as if at random, yet about each as often as about any other.
+pub(crate) fn polls_of(task_ids: &[String], polls: usize) -> Vec<String> {
+    let poll = |i: usize| {
+        let task_id = &task_ids[i * 7919 % task_ids.len()];
+        let params = json!({"taskId": task_id, "_meta": tasks_extension()});
+        format!("{}\n", request(json!(format!("p{i}")), "tasks/get", params))
+    };
+    (0..polls).map(poll).collect()
+}
+
+/// The ids of the tasks that replies tell of.
+pub(crate) fn task_ids(replies: &str) -> Vec<String> {
+    let task_id = |line| {
+        let reply: Value = serde_json::from_str(line).expect("JSON");
+        reply["result"]["taskId"].as_str().expect("a task was started").to_owned()
+    };
+    replies.lines().map(task_id).collect()
 }
 
 pub(crate) fn run(servers: &Servers, report: &Report) {
@@ -112,7 +129,6 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     let what = format!("the same over the task's own future, which has {body} B");
     report.figure(&what, Unit::Bytes, over, Goal::AtMost(2048.0));
     references(servers, report);
-    polls(servers, report);
 }
 
 /// The reference gets fewer tasks, as one version needs a thread for each.
@@ -145,7 +161,8 @@ fn references(servers: &Servers, report: &Report) {
     }
 }
 
-fn polls(servers: &Servers, report: &Report) {
+/// How fast tasks are asked about.
+pub(crate) fn polls(servers: &Servers, report: &Report) {
     let gather = |server, tasks| Crowd::gather(server, Way::Extension, tasks);
     let mut crowds = [
         gather(servers.with_mcpc(), 100),
