@@ -74,12 +74,13 @@ fn end(servers: &Servers, tool: &str) -> Duration {
     let started = Instant::now();
     let killed = Command::new("kill").arg("-TERM").arg(process.id().to_string()).status();
     assert!(killed.expect("kill runs").success());
-    assert_eq!(process.wait(), Some(0));
-    let elapsed = started.elapsed();
+    // Read at once, as a pipe that is full would be waited for.
     let mut ends = 0;
     while let Some(line) = process.line() {
         ends += usize::from(line.contains("\"call ") || line.contains("MCPC_CALLBACK"));
     }
+    assert_eq!(process.wait(), Some(0));
+    let elapsed = started.elapsed();
     assert_eq!(ends, 200, "everyone hears of the end");
     elapsed
 }
