@@ -34,7 +34,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     let get = |server| each(server, 2_000, |process, polls| get_tasks(server, process, polls));
     let update = || each(mcpc, 20_000, |process, count| chat(process, count, &metadata, 2));
     let notification = || each(rmcp, 2_000, |process, count| chat(process, count, &json!({}), 1));
-    let life = || each(mcpc, 1_000, |process, tasks| live(process, tasks, &metadata));
+    let life = || each(mcpc, 1_000, |process, tasks| live(process, mcpc, tasks));
     let rows: [Row<'_>; 4] = [
         ("a plain call, one at a time", by_hand, 54_000.0, &|| calls(mcpc, 1), &|| calls(rmcp, 1)),
         ("a plain call, 64 in flight", by_hand, 50_000.0, &|| calls(mcpc, 64), &|| calls(rmcp, 64)),
@@ -92,21 +92,17 @@ fn chat(process: &mut Process, count: usize, arguments: &Value, others: usize) {
 }
 
 /// Tasks that end at once, some at a time.
-fn live(process: &mut Process, tasks: usize, metadata: &Value) {
-    const TOGETHER: usize = 50;
-    let mut id = 0;
-    for _ in 0..tasks / TOGETHER {
-        let mut calls = String::new();
-        for _ in 0..TOGETHER {
-            let mut arguments = metadata.clone();
-            arguments["_metadata"]["mcpc_task_id"] = json!(format!("task-{id}"));
-            arguments["count"] = json!(0);
-            calls += &format!("{}\n", call(json!(id), "chatter", arguments, json!({})));
-            id += 1;
-        }
-        process.write_lines(&calls);
+fn live(process: &mut Process, server: &Command, tasks: usize) {
+    let call = |task| {
+        let mut arguments = ids(server, task);
+        arguments["count"] = json!(0);
+        format!("{}\n", call(json!(task), "chatter", arguments, json!({})))
+    };
+    let calls: Vec<String> = (0..tasks).map(call).collect();
+    for together in calls.chunks(50) {
+        process.write_lines(&together.concat());
         // `created` and `complete`.
-        process.skip_lines(2 * TOGETHER);
+        process.skip_lines(2 * together.len());
     }
 }
 
