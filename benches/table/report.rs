@@ -139,11 +139,12 @@ fn digits(figure: f64) -> String {
     match figure.abs() {
         100.0.. => format!("{figure:.0}"),
         10.0.. => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
+        0.1.. => format!("{figure:.2}"),
+        _ => format!("{figure:.4}"),
     }
 }
 
-fn thousands(figure: f64) -> String {
+pub(crate) fn thousands(figure: f64) -> String {
     let figure = format!("{figure:.0}");
     let mut shown = String::new();
     for (i, digit) in figure.chars().enumerate() {

@@ -26,9 +26,15 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     report.compare(what, unit, [("", &mcpc), ("a bare line server", &bare)], Goal::None);
 
     let memory_of = "memory of an idle server";
-    let [mcpc, rmcp] =
-        in_turns([&mut || memory(servers.with_mcpc()), &mut || memory(servers.on_rmcp())]);
-    report.compare(memory_of, Unit::Bytes, [("", &mcpc), (by_hand, &rmcp)], Goal::AtMost(1.1));
+    for (what, part, goal) in [
+        (memory_of, "VmRSS", Goal::AtMost(1.1)),
+        ("of that, not the program's file", "RssAnon", Goal::None),
+    ] {
+        let [mcpc, rmcp] = in_turns([&mut || memory(servers.with_mcpc(), part), &mut || {
+            memory(servers.on_rmcp(), part)
+        }]);
+        report.compare(what, Unit::Bytes, [("", &mcpc), (by_hand, &rmcp)], goal);
+    }
 
     for (version, reference) in servers.references() {
         let (start, memory_of) =
@@ -43,7 +49,9 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
             in_turns([&mut || time(servers.with_mcpc(), STARTS), &mut || time(theirs(), 1)]);
         report.compare(&start, unit, [("", &mcpc), ("", &reference)], Goal::None);
         let [mcpc, reference] =
-            in_turns([&mut || memory(servers.with_mcpc()), &mut || memory(theirs())]);
+            in_turns([&mut || memory(servers.with_mcpc(), "VmRSS"), &mut || {
+                memory(theirs(), "VmRSS")
+            }]);
         report.compare(&memory_of, Unit::Bytes, [("", &mcpc), ("", &reference)], Goal::None);
     }
 
@@ -69,11 +77,13 @@ fn time(mut server: Command, starts: usize) -> f64 {
     all / starts as f64
 }
 
-/// Bytes that a server holds that was asked for its tools, as every client asks, and is left alone.
-fn memory(mut server: Command) -> f64 {
+/// Bytes that a server holds that was asked for its tools, as every client asks, and is left alone: those that a
+/// line of its status counts.
+fn memory(mut server: Command, part: &str) -> f64 {
     let mut process = Process::start(&mut server);
     process.initialized();
     process.write(&request(json!("list"), "tools/list", json!({})));
     process.read_until("\"list\"");
-    process.resting_memory() as f64 * 1024.0
+    process.resting_memory();
+    process.memory(part) as f64 * 1024.0
 }

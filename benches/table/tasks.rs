@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::process::{Process, call, request, tasks_extension};
-use crate::report::{Goal, ROUNDS, Report, Unit, median};
+use crate::report::{Goal, ROUNDS, Report, Unit, median, thousands};
 use crate::servers::Servers;
 use crate::updates::{greeted, ids};
 
@@ -196,7 +196,8 @@ pub(crate) fn growth(servers: &Servers, report: &Report) {
         let totals_of_rounds: Vec<f64> =
             (0..ROUNDS).map(|_| Crowd::of_mcpc(servers, tasks).bytes * tasks as f64).collect();
         let total = median(&totals_of_rounds);
-        report.figure(&format!("memory of {tasks} idle tasks"), Unit::Bytes, total, goal);
+        let what = format!("memory of {} idle tasks", thousands(tasks as f64));
+        report.figure(&what, Unit::Bytes, total, goal);
         totals.push(total);
     }
     let slope = (totals[2] - totals[1]) / 90_000.0;

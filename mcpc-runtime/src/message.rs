@@ -1,6 +1,7 @@
 //! The wire model: task messages, server events and protocol information.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -154,7 +155,25 @@ pub(crate) struct Json(Arc<str>);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(|text| Self(text.into()))
+        /// A buffer that one huge value blew up is not kept.
+        const KEPT: usize = 64 << 10;
+        thread_local! {
+            static WRITTEN: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        }
+        // Taken, as what is serialized may do whatever it likes, this included.
+        let mut written = WRITTEN.take();
+        written.clear();
+        let result = serde_json::to_writer(&mut written, value);
+        let json = result
+            .map(|()| Self(str::from_utf8(&written).expect("serde_json writes UTF-8").into()));
+        written.shrink_to(KEPT);
+        WRITTEN.set(written);
+        json
+    }
+
+    /// What was written as JSON before.
+    pub(crate) fn written(json: String) -> Self {
+        Self(json.into())
     }
 
     pub(crate) fn null() -> Self {

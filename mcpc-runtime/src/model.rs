@@ -104,7 +104,7 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 fn the_log() {
     check(|| {
         // Room for all of the updates, or for two.
-        let bytes = [1 << 20, 2 * size_of::<Event>() + 2][thread_rng().gen_range(0..2)];
+        let bytes = [1 << 20, 2 * (size_of::<usize>() + 1)][thread_rng().gen_range(0..2)];
         let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
         let log = Arc::new(log(bytes));
         let mut worker = log.create(key(), kept(retention)).expect("there is room");

@@ -1,22 +1,21 @@
 //! What one task said, within a bound.
 
-use std::collections::VecDeque;
-
 use tokio::time::Instant;
 
+use super::texts::Texts;
 use super::{Cursor, Event, EventKind, Page};
+use crate::message::Json;
 
 /// The events of one task.
 #[derive(Debug)]
 pub(super) struct Events {
-    /// The latest updates, and the terminal event.
-    kept: VecDeque<Event>,
-    /// How many were dropped from the front of `kept`: the number of the first one there, less one.
+    /// The latest updates.
+    updates: Texts,
+    /// How many were dropped before these.
     dropped: u64,
     /// How far the task is.
     progress: Option<Progress>,
-    /// How many bytes `kept` has.
-    bytes: usize,
+    end: Option<Event>,
     changed_at: Instant,
     closed: bool,
 }
@@ -29,7 +28,7 @@ struct Progress {
     behind: u64,
 }
 
-/// About how many bytes an event takes.
+/// About how many bytes an event takes that is kept as it is.
 fn size(event: &Event) -> usize {
     let result = event.result.as_str().len();
     // The reply that a tool wrote itself holds what is in the result once more.
@@ -37,37 +36,47 @@ fn size(event: &Event) -> usize {
     size_of::<Event>() + result + content
 }
 
+fn update(text: String) -> Event {
+    Event::update(Json::written(text))
+}
+
 impl Events {
     pub(super) fn new(now: Instant) -> Self {
-        let kept = VecDeque::new();
-        Self { kept, dropped: 0, progress: None, bytes: 0, changed_at: now, closed: false }
+        let updates = Texts::default();
+        Self { updates, dropped: 0, progress: None, end: None, changed_at: now, closed: false }
     }
 
     /// Adds an event; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
     /// for the newest. Progress takes the place of the one before, and counts for nothing.
     pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
         self.changed_at = now;
-        if event.kind == EventKind::Progress {
-            let (number, behind) = (self.seen().progress + 1, self.seen().events);
-            self.progress = Some(Progress { event, number, behind });
-            return;
-        }
-        self.bytes += size(&event);
-        self.kept.push_back(event);
-        while self.bytes > limit && self.kept.len() > 1 {
-            if let Some(oldest) = self.kept.pop_front() {
-                self.bytes -= size(&oldest);
-                self.dropped += 1;
+        let dropped = match event.kind {
+            EventKind::Update => self.updates.push(event.result.as_str(), limit),
+            EventKind::Progress => {
+                let (number, behind) = (self.seen().progress + 1, self.seen().events);
+                self.progress = Some(Progress { event, number, behind });
+                0
             }
-        }
+            EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
+                let dropped = self.updates.make_room(size(&event), limit);
+                self.end = Some(event);
+                dropped
+            }
+        };
+        self.dropped += dropped as u64;
     }
 
     /// How much there is to see.
     fn seen(&self) -> Cursor {
         Cursor {
-            events: self.dropped + self.kept.len() as u64,
+            events: self.updated() + u64::from(self.end.is_some()),
             progress: self.progress.as_ref().map_or(0, |progress| progress.number),
         }
+    }
+
+    /// The number of the latest update.
+    fn updated(&self) -> u64 {
+        self.dropped + self.updates.count() as u64
     }
 
     /// What came after `seen`, if anything did.
@@ -78,7 +87,9 @@ impl Events {
         }
         let missed = self.dropped.saturating_sub(seen.events);
         let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let mut events: Vec<Event> = self.kept.iter().skip(known).cloned().collect();
+        let mut events: Vec<Event> = self.updates.skip(known).map(update).collect();
+        // The end is after every update.
+        events.extend(self.end.clone().filter(|_| seen.events < next.events));
         if let Some(Progress { event, number, behind }) = &self.progress
             && *number > seen.progress
         {
@@ -91,18 +102,14 @@ impl Events {
 
     /// The terminal event.
     pub(super) fn end(&self) -> Option<&Event> {
-        self.kept.back().filter(|event| event.kind.is_terminal())
+        self.end.as_ref()
     }
 
     /// The latest of what the body said, be it an update or how far it is.
-    pub(super) fn latest(&self) -> Option<&Event> {
-        let updates = self.kept.len() - usize::from(self.end().is_some());
-        let update = updates.checked_sub(1).and_then(|last| self.kept.get(last));
+    pub(super) fn latest(&self) -> Option<Event> {
         match &self.progress {
-            Some(progress) if progress.behind >= self.dropped + updates as u64 => {
-                Some(&progress.event)
-            }
-            _ => update,
+            Some(progress) if progress.behind >= self.updated() => Some(progress.event.clone()),
+            _ => self.updates.newest().map(update),
         }
     }
 
@@ -113,7 +120,8 @@ impl Events {
 
     /// How many bytes all of it has.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + self.progress().map_or(0, size)
+        let as_they_are = self.progress().into_iter().chain(self.end());
+        self.updates.bytes() + as_they_are.map(size).sum::<usize>()
     }
 
     pub(super) fn changed_at(&self) -> Instant {
@@ -157,6 +165,11 @@ mod tests {
         page.events.iter().map(|event| event.result.as_str().trim_matches('"')).collect()
     }
 
+    /// For two updates of two letters, with their quotes.
+    fn room_for_two() -> usize {
+        2 * Texts::taken_by(4)
+    }
+
     const ALL: usize = usize::MAX;
 
     #[test]
@@ -182,14 +195,15 @@ mod tests {
             (&[], None),
         ] {
             let events = events(script, ALL);
-            assert_eq!(events.latest().map(|event| event.result.as_str()), latest, "{script:?}");
+            let said = events.latest();
+            let said = said.as_ref().map(|event| event.result.as_str());
+            assert_eq!(said, latest, "{script:?}");
         }
     }
 
     #[test]
     fn what_does_not_fit_is_missed_and_the_newest_always_fits() {
-        // Each has two bytes more for its quotes.
-        let limit = 2 * size_of::<Event>() + 8;
+        let limit = room_for_two();
         let fits = events(&["u1", "u2"], limit);
         assert_eq!(fits.after(Cursor::START).map(|page| page.missed), Some(0));
         let full = events(&["u1", "u2", "u3"], limit);
@@ -201,7 +215,9 @@ mod tests {
         let tight = events(&["u1", "p1", "u-and-much-more", "p2"], 1);
         let page = tight.after(Cursor::START).expect("there is something");
         assert_eq!((texts(&page), page.missed), (vec!["u-and-much-more", "p2"], 1));
-        assert_eq!(tight.bytes(), page.events.iter().map(size).sum::<usize>());
+        let [update, progress] = page.events.as_slice() else { panic!("two events") };
+        let bytes = Texts::taken_by(update.result.as_str().len()) + size(progress);
+        assert_eq!(tight.bytes(), bytes);
     }
 
     #[test]
@@ -210,7 +226,7 @@ mod tests {
         let mut script = vec!["u1"];
         script.extend([long.as_str(); 1000]);
         script.push("u2");
-        let events = events(&script, 2 * size_of::<Event>() + 8);
+        let events = events(&script, room_for_two());
         let page = events.after(Cursor::START).expect("said");
         assert_eq!((texts(&page), page.missed), (vec!["u1", &long, "u2"], 0));
     }

@@ -94,7 +94,7 @@ impl Record {
             created_at: self.created_at,
             changed_at: self.created_at + (events.changed_at() - self.created),
             age: self.created.elapsed(),
-            latest: events.latest().cloned(),
+            latest: events.latest(),
             progress: events.progress().cloned(),
             end: events.end().cloned(),
             is_stopping: self.stop.is_cancelled(),

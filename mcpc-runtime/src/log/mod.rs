@@ -21,6 +21,7 @@ use crate::message::{Json, TaskEvent};
 mod events;
 mod memory;
 mod retained;
+mod texts;
 
 pub(crate) use memory::{Limits, MemoryLog};
 

@@ -6,34 +6,31 @@
 //! that announces the task has been pushed.
 
 mod gate;
+mod outgoing;
+mod pending;
 mod room;
 
 pub(crate) use gate::{BeforeReply, Gate};
+pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
+pub(crate) use pending::{Form, Items, Pending};
 pub(crate) use room::{InTurns, Room};
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rmcp::model::{
-    CallToolResult, ContentBlock, CustomNotification, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage, ServerNotification, ServerResult,
-};
-use serde::Deserialize;
-use serde_json::Value;
+use rmcp::model::ServerJsonRpcMessage;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio_util::sync::CancellationToken;
-
-use crate::message::push_callback_line;
-use crate::names::CALLBACK_ID;
 
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
 
-/// Into how many parts the budget is divided for what is taken in advance: so many bodies find some at once.
-const ADVANCES: u32 = 128;
+/// Into how many parts the budget is divided for what is taken in advance. So many bodies find some at once, even
+/// if they all compute without a rest; with fewer parts each turn is longer, and a task's memory is brought into
+/// the cache for more updates at once (measured with 10,000 tasks: 8 % more updates a second than with 128).
+const ADVANCES: u32 = 64;
 
 /// One connection's queue of outgoing messages; a clone is another handle to it.
 #[derive(Clone)]
@@ -90,78 +87,6 @@ enum State {
     Dead,
 }
 
-/// Messages in the order in which they leave.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) items: Items,
-    /// Room to give back once these are written.
-    room: usize,
-    /// How many of the bytes are replies.
-    reply_bytes: usize,
-}
-
-/// The form in which a connection takes its messages.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Form {
-    Lines,
-    Messages,
-}
-
-/// Messages, in their connection's form.
-#[derive(Debug)]
-pub(crate) enum Items {
-    /// Lines of JSON, for a transport of our own.
-    Lines(Vec<u8>),
-    /// rmcp's messages, for any other transport.
-    Messages(VecDeque<ServerJsonRpcMessage>),
-}
-
-impl Items {
-    fn new(form: Form) -> Self {
-        match form {
-            Form::Lines => Self::Lines(Vec::new()),
-            Form::Messages => Self::Messages(VecDeque::new()),
-        }
-    }
-
-    fn clear(&mut self) {
-        /// A buffer that one huge message blew up is not kept.
-        const KEPT: usize = 2 << 20;
-        match self {
-            Self::Lines(lines) => {
-                lines.clear();
-                lines.shrink_to(KEPT);
-            }
-            Self::Messages(messages) => messages.clear(),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Lines(lines) => lines.is_empty(),
-            Self::Messages(messages) => messages.is_empty(),
-        }
-    }
-
-    /// Adds something about a task.
-    fn push(&mut self, outgoing: &impl Outgoing) {
-        match self {
-            Self::Lines(lines) => outgoing.push_line(lines),
-            Self::Messages(messages) => messages.push_back(outgoing.message()),
-        }
-    }
-
-    fn append(&mut self, other: Self) {
-        match (self, other) {
-            (Self::Lines(lines), Self::Lines(mut more)) => lines.append(&mut more),
-            (Self::Messages(messages), Self::Messages(mut more)) => messages.append(&mut more),
-            (Self::Lines(_), Self::Messages(_)) | (Self::Messages(_), Self::Lines(_)) => {
-                unreachable!("a connection has one form of message")
-            }
-        }
-    }
-}
-
 /// Runs `write` with a buffer for one line, which is empty and belongs to this thread: what is written while the
 /// queue is locked holds up everyone else (of 100 tasks that send as fast as they can, a quarter of the time).
 fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
@@ -176,76 +101,6 @@ fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         line.shrink_to(KEPT);
         written
     })
-}
-
-/// The message that carries the text of a callback.
-pub(crate) fn callback_message(text: String) -> ServerJsonRpcMessage {
-    let result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    let mut result = ServerResult::CallToolResult(result);
-    result.strip_result_type_for_legacy_peer();
-    JsonRpcMessage::response(result, RequestId::String(CALLBACK_ID.into()))
-}
-
-impl Pending {
-    pub(crate) fn new(form: Form) -> Self {
-        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
-    }
-
-    fn clear(&mut self) {
-        self.items.clear();
-        (self.room, self.reply_bytes) = (0, 0);
-    }
-
-    fn append(&mut self, other: Self) {
-        self.items.append(other.items);
-        self.room += other.room;
-        self.reply_bytes += other.reply_bytes;
-    }
-}
-
-/// Something about a task that is about to be pushed, in whatever form the connection takes.
-pub(crate) trait Outgoing {
-    /// Appends its line.
-    fn push_line(&self, lines: &mut Vec<u8>);
-    /// The same as one of rmcp's messages.
-    fn message(&self) -> ServerJsonRpcMessage;
-}
-
-/// A callback of which only the message's text is known.
-pub(crate) struct TextCallback(pub(crate) String);
-
-impl Outgoing for TextCallback {
-    fn push_line(&self, lines: &mut Vec<u8>) {
-        push_callback_line(lines, &self.0);
-    }
-
-    fn message(&self) -> ServerJsonRpcMessage {
-        callback_message(self.0.clone())
-    }
-}
-
-/// A notification of MCP's, as JSON.
-pub(crate) struct JsonNotification(pub(crate) String);
-
-impl Outgoing for JsonNotification {
-    fn push_line(&self, lines: &mut Vec<u8>) {
-        lines.extend_from_slice(self.0.as_bytes());
-        lines.push(b'\n');
-    }
-
-    // As one that rmcp need not know: reading any message it knows would put into every server the code that
-    // reads all that servers say, a sixth of the whole program.
-    fn message(&self) -> ServerJsonRpcMessage {
-        #[derive(Deserialize)]
-        struct Read {
-            method: String,
-            params: Option<Value>,
-        }
-        let Read { method, params } =
-            serde_json::from_str(&self.0).expect("it was written as a notification");
-        let notification = CustomNotification::new(method, params);
-        JsonRpcMessage::notification(ServerNotification::CustomNotification(notification))
-    }
 }
 
 impl fmt::Debug for Outbox {

@@ -125,7 +125,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::outbox::Form;
+    use crate::outbox::{ADVANCES, Form};
 
     const BUDGET: usize = 1 << 20;
 
@@ -139,7 +139,7 @@ mod tests {
         let other = Outbox::new(Form::Lines, BUDGET);
         let mut body = Box::pin(InTurns(Box::pin(async {
             let rooms = (outbox.room(100).await, outbox.room(100).await);
-            let ahead = BUDGET / 128;
+            let ahead = BUDGET / ADVANCES as usize;
             assert_eq!(free(&outbox), BUDGET - ahead, "both come out of one piece");
             assert!(outbox.try_room(BUDGET - ahead + 1).is_none(), "which is nobody else's");
             let _of_another = other.room(100).await;

@@ -1,0 +1,64 @@
+//! What is said about a task: as a line for a transport of our own, as rmcp's message for any other.
+
+use rmcp::model::{
+    CallToolResult, ContentBlock, CustomNotification, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage, ServerNotification, ServerResult,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::message::push_callback_line;
+use crate::names::CALLBACK_ID;
+
+/// Something about a task that is about to be pushed, in whatever form the connection takes.
+pub(crate) trait Outgoing {
+    /// Appends its line.
+    fn push_line(&self, lines: &mut Vec<u8>);
+    /// The same as one of rmcp's messages.
+    fn message(&self) -> ServerJsonRpcMessage;
+}
+
+/// A callback of which only the message's text is known.
+pub(crate) struct TextCallback(pub(crate) String);
+
+impl Outgoing for TextCallback {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        push_callback_line(lines, &self.0);
+    }
+
+    fn message(&self) -> ServerJsonRpcMessage {
+        callback_message(self.0.clone())
+    }
+}
+
+/// A notification of MCP's, as JSON.
+pub(crate) struct JsonNotification(pub(crate) String);
+
+impl Outgoing for JsonNotification {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        lines.extend_from_slice(self.0.as_bytes());
+        lines.push(b'\n');
+    }
+
+    // As one that rmcp need not know: reading any message it knows would put into every server the code that
+    // reads all that servers say, a sixth of the whole program.
+    fn message(&self) -> ServerJsonRpcMessage {
+        #[derive(Deserialize)]
+        struct Read {
+            method: String,
+            params: Option<Value>,
+        }
+        let Read { method, params } =
+            serde_json::from_str(&self.0).expect("it was written as a notification");
+        let notification = CustomNotification::new(method, params);
+        JsonRpcMessage::notification(ServerNotification::CustomNotification(notification))
+    }
+}
+
+/// The message that carries the text of a callback.
+pub(crate) fn callback_message(text: String) -> ServerJsonRpcMessage {
+    let result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    let mut result = ServerResult::CallToolResult(result);
+    result.strip_result_type_for_legacy_peer();
+    JsonRpcMessage::response(result, RequestId::String(CALLBACK_ID.into()))
+}

@@ -1,0 +1,96 @@
+//! Messages that wait, in the form their connection takes.
+
+use std::collections::VecDeque;
+
+use rmcp::model::ServerJsonRpcMessage;
+
+use super::Outgoing;
+
+/// The form in which a connection takes its messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    Lines,
+    Messages,
+}
+
+/// Messages, in their connection's form.
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// Lines of JSON, for a transport of our own.
+    Lines(Vec<u8>),
+    /// rmcp's messages, for any other transport.
+    Messages(VecDeque<ServerJsonRpcMessage>),
+}
+
+impl Items {
+    fn new(form: Form) -> Self {
+        match form {
+            Form::Lines => Self::Lines(Vec::new()),
+            Form::Messages => Self::Messages(VecDeque::new()),
+        }
+    }
+
+    fn clear(&mut self) {
+        /// A buffer that one huge message blew up is not kept.
+        const KEPT: usize = 2 << 20;
+        match self {
+            Self::Lines(lines) => {
+                lines.clear();
+                lines.shrink_to(KEPT);
+            }
+            Self::Messages(messages) => messages.clear(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Lines(lines) => lines.is_empty(),
+            Self::Messages(messages) => messages.is_empty(),
+        }
+    }
+
+    /// Adds something about a task.
+    pub(super) fn push(&mut self, outgoing: &impl Outgoing) {
+        match self {
+            Self::Lines(lines) => outgoing.push_line(lines),
+            Self::Messages(messages) => messages.push_back(outgoing.message()),
+        }
+    }
+
+    fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Lines(lines), Self::Lines(mut more)) => lines.append(&mut more),
+            (Self::Messages(messages), Self::Messages(mut more)) => messages.append(&mut more),
+            (Self::Lines(_), Self::Messages(_)) | (Self::Messages(_), Self::Lines(_)) => {
+                unreachable!("a connection has one form of message")
+            }
+        }
+    }
+}
+
+/// Messages in the order in which they leave.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) items: Items,
+    /// Room to give back once these are written.
+    pub(super) room: usize,
+    /// How many of the bytes are replies.
+    pub(super) reply_bytes: usize,
+}
+
+impl Pending {
+    pub(crate) fn new(form: Form) -> Self {
+        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        (self.room, self.reply_bytes) = (0, 0);
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        self.items.append(other.items);
+        self.room += other.room;
+        self.reply_bytes += other.reply_bytes;
+    }
+}
