@@ -1,8 +1,6 @@
 //! The wire model: task messages, server events and protocol information.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -146,34 +144,21 @@ impl ProtocolInfo {
     }
 }
 
-/// A value as compact JSON text, serialized once and shared by everything that sends it or keeps it.
+/// A value as compact JSON text, serialized once for everything that sends it or keeps it.
 ///
 /// Text keeps what a tree of values would lose: `20.0` stays `20.0` and integers of any size are
 /// exact. A NaN or an infinity is `null`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Json(Arc<str>);
+pub(crate) struct Json(String);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        /// A buffer that one huge value blew up is not kept.
-        const KEPT: usize = 64 << 10;
-        thread_local! {
-            static WRITTEN: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-        }
-        // Taken, as what is serialized may do whatever it likes, this included.
-        let mut written = WRITTEN.take();
-        written.clear();
-        let result = serde_json::to_writer(&mut written, value);
-        let json = result
-            .map(|()| Self(str::from_utf8(&written).expect("serde_json writes UTF-8").into()));
-        written.shrink_to(KEPT);
-        WRITTEN.set(written);
-        json
+        serde_json::to_string(value).map(Self::written)
     }
 
     /// What was written as JSON before.
     pub(crate) fn written(json: String) -> Self {
-        Self(json.into())
+        Self(json)
     }
 
     pub(crate) fn null() -> Self {
@@ -181,7 +166,7 @@ impl Json {
     }
 
     pub(crate) fn text(text: &str) -> Self {
-        Self(Value::from(text).to_string().into())
+        Self(Value::from(text).to_string())
     }
 
     pub(crate) fn as_str(&self) -> &str {
