@@ -7,6 +7,8 @@ use super::{Cursor, Event, EventKind, Page};
 use crate::message::Json;
 
 /// The events of one task.
+///
+/// What many tasks never have is behind a pointer, as every idle task holds room for it.
 #[derive(Debug)]
 pub(super) struct Events {
     /// The latest updates.
@@ -14,8 +16,8 @@ pub(super) struct Events {
     /// How many were dropped before these.
     dropped: u64,
     /// How far the task is.
-    progress: Option<Progress>,
-    end: Option<Event>,
+    progress: Option<Box<Progress>>,
+    end: Option<Box<Event>>,
     changed_at: Instant,
     closed: bool,
 }
@@ -54,12 +56,16 @@ impl Events {
             EventKind::Update => self.updates.push(event.result.as_str(), limit),
             EventKind::Progress => {
                 let (number, behind) = (self.seen().progress + 1, self.seen().events);
-                self.progress = Some(Progress { event, number, behind });
+                let progress = Progress { event, number, behind };
+                match &mut self.progress {
+                    Some(before) => **before = progress,
+                    None => self.progress = Some(Box::new(progress)),
+                }
                 0
             }
             EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
                 let dropped = self.updates.make_room(size(&event), limit);
-                self.end = Some(event);
+                self.end = Some(Box::new(event));
                 dropped
             }
         };
@@ -89,20 +95,20 @@ impl Events {
         let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
         let mut events: Vec<Event> = self.updates.skip(known).map(update).collect();
         // The end is after every update.
-        events.extend(self.end.clone().filter(|_| seen.events < next.events));
-        if let Some(Progress { event, number, behind }) = &self.progress
-            && *number > seen.progress
+        events.extend(self.end().filter(|_| seen.events < next.events).cloned());
+        if let Some(progress) = &self.progress
+            && progress.number > seen.progress
         {
-            let behind = behind.saturating_sub(seen.events + missed);
+            let behind = progress.behind.saturating_sub(seen.events + missed);
             let at = usize::try_from(behind).unwrap_or(usize::MAX).min(events.len());
-            events.insert(at, event.clone());
+            events.insert(at, progress.event.clone());
         }
         Some(Page { events, missed, next })
     }
 
     /// The terminal event.
     pub(super) fn end(&self) -> Option<&Event> {
-        self.end.as_ref()
+        self.end.as_deref()
     }
 
     /// The latest of what the body said, be it an update or how far it is.
