@@ -134,9 +134,10 @@ impl Events {
         self.changed_at
     }
 
-    /// Nothing will be added any more.
+    /// Nothing will be added any more. What is kept takes no more memory than it has bytes.
     pub(super) fn close(&mut self) {
         self.closed = true;
+        self.updates.shrink();
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -69,6 +69,11 @@ impl Texts {
         }
     }
 
+    /// Gives back the memory that nothing is in.
+    pub(super) fn shrink(&mut self) {
+        self.ring.shrink_to_fit();
+    }
+
     /// The newest text.
     pub(super) fn newest(&self) -> Option<String> {
         (self.count > 0).then(|| self.text_at(self.ring.len() - self.newest, self.newest))
@@ -147,7 +152,10 @@ mod tests {
             prop_assert_eq!(texts.newest(), said.last().cloned());
             let rest: Vec<String> = texts.skip(skipped).collect();
             prop_assert_eq!(&rest[..], said[dropped..].get(skipped..).unwrap_or_default());
-            prop_assert!(texts.ring.capacity() <= limit.max(texts.bytes()).max(8));
+            prop_assert!(texts.ring.capacity() <= limit.max(texts.bytes()));
+            texts.shrink();
+            prop_assert_eq!(texts.ring.capacity(), texts.bytes());
+            prop_assert_eq!(&all(&texts), &said[dropped..]);
         }
     }
 }
