@@ -255,14 +255,21 @@ async fn sigint_ends_it_in_order() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn sighup_ends_it_in_order() {
+    ends_in_order("HUP").await;
+}
+
+#[tokio::test]
+async fn a_third_signal_ends_it_at_once() {
     let mut process = Process::start().await;
     process.call("plain", "sleep", json!({"seconds": 600})).await;
     process.call("print", "print", json!({"text": "ready"})).await;
     assert_eq!(process.value().await["id"], "print");
-    process.signal("TERM");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    process.signal("TERM");
+    for _ in 0..3 {
+        process.signal("TERM");
+        // Signals that come together are one.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let (_, _, status) = process.end().await;
     assert_eq!(status.code(), Some(128 + 15));
 }

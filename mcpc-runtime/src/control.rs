@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use crate::delivery::{in_words, percent, result, updates_in_words};
+use crate::delivery::{in_words, percent, result, updates_in_words, within};
 use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Shown, Standing, Stop};
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
@@ -78,7 +78,8 @@ fn stop_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
         Box::new(move |inputs| {
             let owner = inputs.owner();
             let task_id = task_id.take(inputs);
-            Some(stop(Arc::clone(&log), owner, task_id?, longest))
+            let stopped = inputs.call.context.extensions.get::<Stop>().copied();
+            Some(stop(Arc::clone(&log), owner, task_id?, longest, stopped))
         }),
     )
 }
@@ -100,10 +101,17 @@ pub(crate) fn check(log: Arc<dyn Front>, owner: Owner, task_id: String, wait: Du
     })
 }
 
-pub(crate) fn stop(log: Arc<dyn Front>, owner: Owner, task_id: String, longest: u64) -> Body {
+/// Asks a task to stop, unless that was done where the call was read, and says what came of it.
+pub(crate) fn stop(
+    log: Arc<dyn Front>,
+    owner: Owner,
+    task_id: String,
+    longest: u64,
+    stopped: Option<Stop>,
+) -> Body {
     Box::pin(async move {
         let key = Key { owner, task_id: task_id.as_str().into() };
-        let text = match log.stop(&key) {
+        let text = match stopped.unwrap_or_else(|| log.stop(&key)) {
             Stop::Asked => format!(
                 "Task `{task_id}` was asked to stop. Call `{CHECK_TASK}` with {{\"task_id\": {task_id:?}, \
                  \"wait_seconds\": {longest}}} to hear how it ends."
@@ -144,13 +152,13 @@ impl News {
     async fn read(reader: &dyn Reader, wait: Duration) -> Self {
         let shown = reader.shown();
         // The body may report how far it is all the time; only now and then is that worth a reply.
-        let page = tokio::time::timeout(wait, worth_a_look(reader, shown)).await;
+        let page = within(wait, worth_a_look(reader, shown)).await;
         let Standing { progress, end, is_stopping, .. } = reader.standing().await;
         let percent = progress.as_ref().and_then(percent).unwrap_or(shown.percent);
         let page = match page {
-            Ok(page) => page,
+            Some(page) => page,
             // Time is over, but something of less weight may be there.
-            Err(_) => reader.after(shown.seen).now_or_never().flatten(),
+            None => reader.after(shown.seen).now_or_never().flatten(),
         };
         let (updates, missed, is_new, end) = match page {
             Some(Page { mut events, missed, next }) => {

@@ -17,7 +17,7 @@ use crate::log::{
 use crate::message::{Json, ProgressUpdate};
 use crate::metadata::Ids;
 use crate::output::{Output as _, Success};
-use crate::task::{NewTask, Sender, Times};
+use crate::task::{Grace, NewTask, Sender, Times};
 
 /// How many orders are tried.
 const ORDERS: usize = 5_000;
@@ -127,9 +127,12 @@ fn the_log() {
             thread::spawn(move || log.stop(&key()))
         };
         let again = {
-            let log = Arc::clone(&log);
+            let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
             thread::spawn(move || match log.create(key(), kept(HOUR)) {
-                Ok(mut worker) => worker.finish(event(EventKind::Complete, 0)),
+                Ok(mut worker) => {
+                    assert!(is_delivered.load(Ordering::SeqCst), "the id is free too early");
+                    worker.finish(event(EventKind::Complete, 0));
+                }
                 Err(error) => assert_eq!(error, CreateError::Running),
             })
         };
@@ -169,7 +172,7 @@ fn a_task() {
         let log = Arc::new(log(1 << 20));
         let worker = log.create(key(), kept(HOUR)).expect("there is room");
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-        let times = Times { grace: HOUR, timeout: None };
+        let times = Times { grace: Grace::new(HOUR), timeout: None };
         let task = NewTask::new("tool", ids, Delivery::Log(None), worker, times);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = log.reader(&key()).expect("it was created");

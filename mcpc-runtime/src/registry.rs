@@ -53,19 +53,21 @@ impl Registry {
         }
     }
 
+    /// The tool called `name`, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Option<&Definition> {
+        self.by_name.get(name).map(|&index| &self.tools[index])
+    }
+
     /// The tool called `name`.
     ///
     /// # Errors
     ///
     /// A sentence for the client if there is none, with the nearest name there is.
     pub(crate) fn get(&self, name: &str) -> Result<&Definition, String> {
-        match self.by_name.get(name) {
-            Some(&index) => Ok(&self.tools[index]),
-            None => {
-                let known = self.tools.iter().map(|tool| tool.about.name);
-                Err(format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known)))
-            }
-        }
+        self.find(name).ok_or_else(|| {
+            let known = self.tools.iter().map(|tool| tool.about.name);
+            format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known))
+        })
     }
 
     /// Every tool, as a client sees it, in the order of registration.

@@ -20,8 +20,8 @@ use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Reader, Stdio, Versions, Wrapped, Writer,
-    quit_on_signal,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
+    Wrapped, Writer,
 };
 
 /// An MCP server made of tools.
@@ -52,6 +52,7 @@ struct Parts {
     bytes_per_task: usize,
     bounds: Bounds,
     max_requests: usize,
+    process: Process,
     schemas: Schemas,
     inner: Option<Inner>,
 }
@@ -110,6 +111,7 @@ impl Server {
             bytes_per_task: 16 << 10,
             bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
             max_requests: 20_000,
+            process: Process { signals: true, is_ours: true },
             schemas: Schemas::default(),
             inner: None,
         }))
@@ -238,6 +240,28 @@ impl Server {
         self
     }
 
+    /// Whether SIGTERM, SIGINT and SIGHUP (elsewhere, Ctrl-C) end a server that serves over stdio in order; they
+    /// do by default. Without, they are the application's, and what they do by default ends the process at once.
+    #[must_use]
+    pub fn signals(mut self, signals: bool) -> Self {
+        self.0.parts().process.signals = signals;
+        self
+    }
+
+    /// Whether the process ends with the server that serves over stdio; it does by default.
+    ///
+    /// A tool that blocks its thread and does not look at
+    /// [`Sender::is_stopped`](crate::task::Sender::is_stopped) would keep the process alive for as long as it
+    /// likes, in a worker of tokio's as well as in `spawn_blocking`. So the process ends with status 0, once
+    /// everything was said, half a second after the grace was over; and also half a second after the runtime was
+    /// dropped that served, which is behind the end of an async `main`. An application that goes on after it
+    /// dropped that runtime says `false` here.
+    #[must_use]
+    pub fn ends_process(mut self, ends_process: bool) -> Self {
+        self.0.parts().process.is_ours = ends_process;
+        self
+    }
+
     /// How the schemas in `tools/list` are written: [`Schemas::Portable`], unless this says otherwise.
     #[must_use]
     pub fn schemas(mut self, schemas: Schemas) -> Self {
@@ -326,13 +350,18 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
 // These return boxes rather than being `async fn`s: the code of a future is compiled where it is first
 // awaited, and rmcp's loop is to be compiled here, once, and not again in every user's crate.
 
-fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
+fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
+        let process = plan.parts().process;
         let (shared, bounds) = build(plan)?;
-        let Stdio { reader, writer, closed } = Stdio::take();
-        let quit = CancellationToken::new();
-        let _watch = quit_on_signal(quit.clone());
-        let served = serve_lines(shared, reader, writer, bounds, quit.clone());
+        let Stdio { reader, writer, closed, spare } = Stdio::take();
+        let (quit, mut watch) = (CancellationToken::new(), None);
+        let lines = |wiring| {
+            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
+            watch = Watch::start(process, lines.backup(), spare);
+            (AnyTransport::Lines(lines), Some(flush))
+        };
+        let served = serve(shared, bounds, lines);
         tokio::pin!(served);
         tokio::select! {
             served = &mut served => return served,
@@ -346,43 +375,32 @@ fn serve_stdio(plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
-        serve_lines(shared, reader, writer, bounds, CancellationToken::new()).await
+        let lines = |wiring| {
+            let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
+            (AnyTransport::Lines(lines), Some(flush))
+        };
+        serve(shared, bounds, lines).await
     })
 }
 
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
-        let wrapped = |end, versions| {
-            (AnyTransport::Wrapped(Wrapped::new(transport, bounds, versions, end)), None)
-        };
-        serve(shared, wrapped).await
+        let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
+        serve(shared, bounds, wrapped).await
     })
-}
-
-async fn serve_lines(
-    shared: Arc<Shared>,
-    reader: Reader,
-    writer: Writer,
-    bounds: Bounds,
-    quit: CancellationToken,
-) -> Result {
-    let lines = |end, versions| {
-        let (lines, flush) = Lines::new(reader, writer, bounds, versions, end, quit);
-        (AnyTransport::Lines(lines), Some(flush))
-    };
-    serve(shared, lines).await
 }
 
 async fn serve(
     shared: Arc<Shared>,
-    transport: impl FnOnce(End, Versions) -> (AnyTransport, Option<Flush>),
+    bounds: Bounds,
+    transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
 ) -> Result {
-    let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
     let connection = Connection::new(shared);
     let versions = rmcp::Service::supported_protocol_versions(&connection);
-    let end = End::new(log, connection.owner(), grace, connection.ending());
-    let (transport, flush) = transport(end, versions);
+    let end = End::new(connection.ending().clone());
+    let wiring = Wiring { bounds, versions, end, intake: connection.intake() };
+    let (transport, flush) = transport(wiring);
     let served = serve_connection(connection, transport).await;
     if let Some(flush) = flush {
         flush.finish().await;

@@ -3,14 +3,14 @@
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use {
-    std::sync::{Mutex, MutexGuard},
+    std::sync::{Condvar, Mutex, MutexGuard},
     tokio::sync::Notify,
 };
 
 #[cfg(all(test, shuttle))]
 pub(crate) use {
     modelled::Notify,
-    shuttle::sync::{Mutex, MutexGuard},
+    shuttle::sync::{Condvar, Mutex, MutexGuard},
 };
 
 #[cfg(all(test, shuttle))]

@@ -13,6 +13,7 @@ pub(crate) use reply::{in_words, percent, result, updates_in_words};
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::{CallToolResult, ProgressToken};
 
 use crate::log::{Event, Reader};
@@ -21,6 +22,15 @@ use crate::outbox::{Gate, JsonNotification, Room, TextCallback};
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
 pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What comes of something within a time. tokio's timer waits a millisecond also for no time at all, in which
+/// a busy client could ask twenty times.
+pub(crate) async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match time.is_zero() {
+        true => work.now_or_never(),
+        false => tokio::time::timeout(time, work).await.ok(),
+    }
+}
 
 /// What a call and its connection show about the client.
 #[derive(Debug)]
@@ -90,12 +100,10 @@ impl Open<'_> {
         match self {
             Self::Progress(progress) => Answer::Reply(progress.reply(reader).await),
             Self::Waiting(None) => Answer::Reply(reply::reply(reader).await),
-            Self::Waiting(Some(patience)) => {
-                match tokio::time::timeout(patience, reply::reply(reader)).await {
-                    Ok(reply) => Answer::Reply(reply),
-                    Err(_) => Answer::RanOut(patience),
-                }
-            }
+            Self::Waiting(Some(patience)) => match within(patience, reply::reply(reader)).await {
+                Some(reply) => Answer::Reply(reply),
+                None => Answer::RanOut(patience),
+            },
         }
     }
 }

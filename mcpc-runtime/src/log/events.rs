@@ -49,7 +49,7 @@ impl Events {
     }
 
     /// Adds an event; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
-    /// for the newest. Progress takes the place of the one before, and counts for nothing.
+    /// for the newest. Progress takes the place of the one before, and it and the end count for nothing.
     pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
         self.changed_at = now;
         let dropped = match event.kind {
@@ -64,9 +64,8 @@ impl Events {
                 0
             }
             EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
-                let dropped = self.updates.make_room(size(&event), limit);
                 self.end = Some(Box::new(event));
-                dropped
+                0
             }
         };
         self.dropped += dropped as u64;

@@ -2,7 +2,8 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -11,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Boxed, CreateError, Cursor, Event, Front, Kept, Key, Owner, Page, Reader, Shown, Standing,
-    Stop, Worker,
+    Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Owner, Page, Reader, Shown,
+    Standing, Stop, Worker,
 };
-use crate::sync::{Mutex, MutexGuard, Notify};
+use crate::sync::{Condvar, Mutex, MutexGuard, Notify};
 
 /// Bounds of a [`MemoryLog`].
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +39,20 @@ pub(crate) struct MemoryLog(Arc<Shared>);
 struct Shared {
     limits: Limits,
     tasks: Mutex<Tasks>,
-    /// Notified whenever a task ends.
-    ended: Notify,
+    /// Notified whenever the end of a task is delivered.
+    delivered: Condvar,
+    /// Notified whenever an owner has no task any more.
+    idle: Notify,
 }
 
 #[derive(Debug)]
 struct Tasks {
+    /// Those whose workers are not dropped.
     running: HashMap<Key, Arc<Record>>,
-    /// How many tasks of an owner have ended whose workers are still there.
-    finishing: HashMap<Owner, usize>,
+    /// How many of these have ended, and their ends are being delivered.
+    delivering: usize,
+    /// How many of these each owner has, if any.
+    of_owner: HashMap<Owner, usize>,
     /// Those that have ended and are still readable.
     ended: Retained<Arc<Record>>,
     /// Owners whose tasks were all asked to stop; one that comes late is stopped at once.
@@ -54,13 +60,30 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn are_over(&self, owner: Owner) -> bool {
-        !self.finishing.contains_key(&owner) && !self.running.keys().any(|key| key.owner == owner)
+    fn insert(&mut self, key: Key, record: Arc<Record>) {
+        *self.of_owner.entry(key.owner).or_default() += 1;
+        self.running.insert(key, record);
+    }
+
+    /// Takes a task out; returns whether its owner has no other.
+    fn remove(&mut self, key: &Key) -> bool {
+        self.running.remove(key);
+        let Entry::Occupied(mut count) = self.of_owner.entry(key.owner) else { return true };
+        *count.get_mut() -= 1;
+        let is_last = *count.get() == 0;
+        if is_last {
+            count.remove();
+        }
+        is_last
+    }
+
+    fn of(&self, owner: Owner) -> Vec<Arc<Record>> {
+        let tasks = self.running.iter().filter(|(key, _)| key.owner == owner);
+        tasks.map(|(_, record)| Arc::clone(record)).collect()
     }
 }
 
 /// One task.
-#[derive(Debug)]
 struct Record {
     kept: Kept,
     created_at: SystemTime,
@@ -72,6 +95,13 @@ struct Record {
     /// Notified on every new event; readers register before they look.
     changed: Notify,
     stop: CancellationToken,
+    ends: OnceLock<Weak<dyn Ends>>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("kept", &self.kept).finish_non_exhaustive()
+    }
 }
 
 impl Record {
@@ -85,7 +115,12 @@ impl Record {
             events: Mutex::new(Events::new(created)),
             changed: Notify::new(),
             stop: CancellationToken::new(),
+            ends: OnceLock::new(),
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        lock(&self.events).is_closed()
     }
 
     fn standing(&self) -> Standing {
@@ -108,11 +143,13 @@ impl MemoryLog {
         let ended = Retained::new(limits.ended_tasks, limits.ended_bytes);
         let tasks = Tasks {
             running: HashMap::new(),
-            finishing: HashMap::new(),
+            delivering: 0,
+            of_owner: HashMap::new(),
             ended,
             ending: HashSet::new(),
         };
-        Self(Arc::new(Shared { limits, tasks: Mutex::new(tasks), ended: Notify::new() }))
+        let (delivered, idle) = (Condvar::new(), Notify::new());
+        Self(Arc::new(Shared { limits, tasks: Mutex::new(tasks), delivered, idle }))
     }
 
     fn record(&self, key: &Key) -> Option<Arc<Record>> {
@@ -123,18 +160,6 @@ impl MemoryLog {
 }
 
 impl Shared {
-    /// Takes a task that finished from among the running ones, and keeps it for its retention.
-    fn finish(&self, key: &Key, record: &Arc<Record>, bytes: usize) {
-        let mut tasks = self.tasks();
-        tasks.running.remove(key);
-        *tasks.finishing.entry(key.owner).or_default() += 1;
-        if !tasks.ending.contains(&key.owner) {
-            let now = Instant::now();
-            let until = now + record.kept.retention;
-            tasks.ended.insert(key.clone(), Arc::clone(record), bytes, until, now);
-        }
-    }
-
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
         lock(&self.tasks)
     }
@@ -148,22 +173,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Front for MemoryLog {
     fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError> {
         let mut tasks = self.0.tasks();
-        let running = tasks.running.len();
-        let is_late = tasks.ending.contains(&key.owner);
-        match tasks.running.entry(key.clone()) {
-            Entry::Occupied(_) => Err(CreateError::Running),
-            Entry::Vacant(_) if running >= self.0.limits.tasks => {
-                Err(CreateError::Full { limit: self.0.limits.tasks })
+        while let Some(same) = tasks.running.get(&key) {
+            if !same.has_ended() {
+                return Err(CreateError::Running);
             }
-            Entry::Vacant(vacant) => {
-                let record = Arc::new(Record::new(kept));
-                if is_late {
-                    record.stop.cancel();
-                }
-                vacant.insert(Arc::clone(&record));
-                Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
-            }
+            // The client may have heard of that end, which is just being pushed.
+            tasks = self.0.delivered.wait(tasks).unwrap_or_else(PoisonError::into_inner);
         }
+        if tasks.running.len() - tasks.delivering >= self.0.limits.tasks {
+            return Err(CreateError::Full { limit: self.0.limits.tasks });
+        }
+        let record = Arc::new(Record::new(kept));
+        if tasks.ending.contains(&key.owner) {
+            record.stop.cancel();
+        }
+        tasks.insert(key.clone(), Arc::clone(&record));
+        Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
     }
 
     fn reader(&self, key: &Key) -> Option<Box<dyn Reader>> {
@@ -173,7 +198,7 @@ impl Front for MemoryLog {
     fn stop(&self, key: &Key) -> Stop {
         match self.record(key) {
             None => Stop::Unknown,
-            Some(record) if lock(&record.events).is_closed() => Stop::Ended,
+            Some(record) if record.has_ended() => Stop::Ended,
             Some(record) => {
                 record.stop.cancel();
                 Stop::Asked
@@ -186,22 +211,32 @@ impl Front for MemoryLog {
             let mut tasks = self.0.tasks();
             tasks.ending.insert(owner);
             tasks.ended.retain(|key| key.owner != owner);
-            let running = tasks.running.iter().filter(|(key, _)| key.owner == owner);
-            running.map(|(_, record)| record.clone()).collect()
+            tasks.of(owner)
         };
         for record in records {
             record.stop.cancel();
         }
     }
 
+    fn end_all(&self, owner: Owner) -> usize {
+        let records = self.0.tasks().of(owner);
+        let running = records.iter().filter(|record| !record.has_ended());
+        let ended = running.filter_map(|record| record.ends.get()?.upgrade());
+        ended.map(|task| task.end()).count()
+    }
+
+    fn running(&self, owner: Owner) -> usize {
+        self.0.tasks().of_owner.get(&owner).copied().unwrap_or_default()
+    }
+
     fn idle(&self, owner: Owner) -> Boxed<'_, ()> {
         Box::pin(async move {
             loop {
-                let ended = self.0.ended.notified();
-                if self.0.tasks().are_over(owner) {
+                let idle = self.0.idle.notified();
+                if self.running(owner) == 0 {
                     return;
                 }
-                ended.await;
+                idle.await;
             }
         })
     }
@@ -258,15 +293,19 @@ impl Worker for MemoryWorker {
     }
 
     fn finish(&mut self, event: Event) {
-        let bytes = {
+        {
+            let mut tasks = self.log.0.tasks();
             let mut events = lock(&self.record.events);
             events.push(event, self.log.0.limits.bytes_per_task, Instant::now());
             events.close();
-            events.bytes()
-        };
+            tasks.delivering += 1;
+        }
         self.has_finished = true;
-        self.log.0.finish(&self.key, &self.record, bytes);
         self.record.changed.notify_waiters();
+    }
+
+    fn ended_by(&self, task: Weak<dyn Ends>) {
+        let _is_first = self.record.ends.set(task);
     }
 
     fn stopped(&self) -> &CancellationToken {
@@ -276,20 +315,34 @@ impl Worker for MemoryWorker {
 
 impl Drop for MemoryWorker {
     fn drop(&mut self) {
-        if self.has_finished {
-            let mut tasks = self.log.0.tasks();
-            if let Entry::Occupied(mut finishing) = tasks.finishing.entry(self.key.owner) {
-                *finishing.get_mut() -= 1;
-                if *finishing.get() == 0 {
-                    finishing.remove();
-                }
-            }
-        } else {
+        let shared = &*self.log.0;
+        if !self.has_finished {
             lock(&self.record.events).close();
-            self.log.0.tasks().running.remove(&self.key);
             self.record.changed.notify_waiters();
         }
-        self.log.0.ended.notify_waiters();
+        let is_idle = {
+            let mut tasks = shared.tasks();
+            if self.has_finished {
+                tasks.delivering -= 1;
+                if !tasks.ending.contains(&self.key.owner) {
+                    let bytes = lock(&self.record.events).bytes();
+                    let now = Instant::now();
+                    let until = now + self.record.kept.retention;
+                    tasks.ended.insert(
+                        self.key.clone(),
+                        Arc::clone(&self.record),
+                        bytes,
+                        until,
+                        now,
+                    );
+                }
+            }
+            tasks.remove(&self.key)
+        };
+        shared.delivered.notify_all();
+        if is_idle {
+            shared.idle.notify_waiters();
+        }
     }
 }
 
@@ -338,6 +391,7 @@ mod tests {
         let key = key(1, "a");
         let mut worker = log.create(key.clone(), KEPT).expect("there is room");
         worker.finish(end("end"));
+        drop(worker);
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(log.stop(&key), Stop::Ended);
         assert_eq!(log.reader(&key).expect("readable").tool_name(), "tool");
@@ -371,7 +425,7 @@ mod tests {
         let log = MemoryLog::new(LIMITS);
         let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
         worker.finish(end("end"));
-        assert!(log.create(key(1, "a"), KEPT).is_ok(), "its id is free");
+        assert!(log.create(key(1, "b"), KEPT).is_ok(), "it counts no more");
         let idle = tokio::time::timeout(Duration::from_secs(60), log.idle(Owner(1)));
         assert!(idle.await.is_err(), "and yet its end is not delivered");
         drop(worker);

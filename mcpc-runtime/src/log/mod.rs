@@ -10,7 +10,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use rmcp::model::CallToolResult;
@@ -179,7 +179,8 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The half that talks to clients.
 pub(crate) trait Front: Send + Sync {
-    /// Makes room for a task and returns the half that runs it.
+    /// Makes room for a task and returns the half that runs it. Where the end of a task of the same id is just
+    /// being delivered, this waits for that.
     fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError>;
 
     /// A reader of a task's events; `None` if no such task is known.
@@ -192,8 +193,20 @@ pub(crate) trait Front: Send + Sync {
     /// kept beyond its end: nobody will ask for it.
     fn stop_all(&self, owner: Owner);
 
+    /// Ends every task of `owner` that has not ended, in place of its worker; returns how many.
+    fn end_all(&self, owner: Owner) -> usize;
+
+    /// How many tasks of `owner` there are whose workers are not dropped.
+    fn running(&self, owner: Owner) -> usize;
+
     /// Waits until no task of `owner` is running, and every worker of those that ended is dropped.
     fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
+}
+
+/// What can end a task from outside of its body.
+pub(crate) trait Ends: Send + Sync {
+    /// Says that it has ended, unless that was said.
+    fn end(&self);
 }
 
 /// Reads one task's events, even after the log forgot the task.
@@ -221,9 +234,13 @@ pub(crate) trait Worker: Send + Sync {
     /// Adds an update, or replaces the progress.
     fn append(&self, event: Event);
 
-    /// Adds the terminal event; nothing may follow. From here on the task has ended, and its id may be taken
-    /// again; its owner is not idle before this is dropped, as the event may be yet to be delivered.
+    /// Adds the terminal event; nothing may follow. From here on the task has ended and counts no more among
+    /// those that run. Its id is not free, and its owner not idle, before this is dropped, as the event may be
+    /// yet to be delivered; so no time may pass until then.
     fn finish(&mut self, event: Event);
+
+    /// Notes who can end the task if the worker is held up. Once.
+    fn ended_by(&self, task: Weak<dyn Ends>);
 
     /// Cancelled when the task is asked to stop.
     fn stopped(&self) -> &CancellationToken;

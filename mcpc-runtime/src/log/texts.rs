@@ -48,7 +48,7 @@ impl Texts {
     }
 
     /// Drops the oldest until `bytes` more are within `limit`, or none is left; returns how many that were.
-    pub(super) fn make_room(&mut self, bytes: usize, limit: usize) -> usize {
+    fn make_room(&mut self, bytes: usize, limit: usize) -> usize {
         let before = self.count;
         while self.count > 0 && self.ring.len().saturating_add(bytes) > limit {
             let oldest = Self::taken_by(self.length_at(0));

@@ -110,7 +110,7 @@ impl Gate {
         }
     }
 
-    /// Pushes the reply, and behind it everything the gate held back. The caller has it written.
+    /// Pushes the reply, and after it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
         let mut state = self.state();
         let held = match mem::replace(&mut *state, GateState::Open) {

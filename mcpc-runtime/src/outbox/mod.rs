@@ -8,21 +8,31 @@
 mod gate;
 mod outgoing;
 mod pending;
+mod prefetch;
 mod room;
 
 pub(crate) use gate::{BeforeReply, Gate};
 pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
 pub(crate) use pending::{Form, Items, Pending};
-pub(crate) use room::{InTurns, Room};
+pub(crate) use prefetch::InTurns;
+pub(crate) use room::Room;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rmcp::model::ServerJsonRpcMessage;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use prefetch::Prefetched;
 
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
@@ -39,14 +49,16 @@ pub(crate) struct Outbox(Arc<Shared>);
 struct Shared {
     form: Form,
     queue: Mutex<Queue>,
-    /// Writes without waiting, where that can be done.
-    shortcut: OnceLock<Shortcut>,
-    /// What the shortcut is writing; only its buffer is kept.
-    shortcut_taken: Mutex<Pending>,
     /// How many bytes of callbacks may wait.
     budget: u32,
     /// How much of the budget is free.
     room: Semaphore,
+    /// How much of it threads hold in advance.
+    prefetched: Prefetched,
+    /// How many wait for some.
+    waiting: AtomicUsize,
+    /// How many bytes, or messages, the other side has taken.
+    progress: AtomicU64,
     /// Wakes the writer: something was pushed, or the outbox was closed.
     pushed: Notify,
     /// Wakes the reader of calls: replies were written.
@@ -59,23 +71,32 @@ struct Queue {
     pending: Pending,
     /// How many bytes of replies are pending or being written.
     reply_bytes: usize,
-    /// Something was taken and is not written yet; nothing else may be written before it.
-    is_writing: bool,
-    /// Something was written that is yet to be flushed.
-    is_unflushed: bool,
     state: State,
 }
 
-/// Writes as much of some bytes as can be written without waiting.
-pub(crate) type Shortcut = Box<dyn Fn(&[u8]) -> Shortened + Send + Sync>;
-
-/// What became of bytes on a shortcut. Whatever goes wrong there, the writer finds out, too.
+/// What there was to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shortened {
-    /// How many of the bytes were written.
-    pub(crate) written: usize,
-    /// Whether all of these were flushed.
-    pub(crate) flushed: bool,
+pub(crate) enum Taken {
+    Something,
+    Nothing,
+    /// Nothing, and nothing will come.
+    Closed,
+}
+
+/// One that waits for room, counted.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,14 +114,15 @@ fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     /// A buffer that one huge line blew up is not kept.
     const KEPT: usize = 64 << 10;
     thread_local! {
-        static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
-    LINE.with_borrow_mut(|line| {
-        let written = write(line);
-        line.clear();
-        line.shrink_to(KEPT);
-        written
-    })
+    // A thread that ends may still have something to say, and no buffer any more.
+    let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+    let written = write(&mut line);
+    line.clear();
+    line.shrink_to(KEPT);
+    let _is_kept = LINE.try_with(|kept| kept.set(line));
+    written
 }
 
 impl fmt::Debug for Outbox {
@@ -115,20 +137,15 @@ impl Outbox {
         // From nothing there would be nothing to take, and more than this cannot be taken in one piece.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         let budget = budget.clamp(1, most) as u32;
-        let queue = Queue {
-            pending: Pending::new(form),
-            reply_bytes: 0,
-            is_writing: false,
-            is_unflushed: false,
-            state: State::Open,
-        };
+        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
-            shortcut: OnceLock::new(),
-            shortcut_taken: Mutex::new(Pending::new(form)),
             budget,
             room: Semaphore::new(budget as usize),
+            prefetched: Prefetched::default(),
+            waiting: AtomicUsize::new(0),
+            progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
             dead: CancellationToken::new(),
@@ -146,14 +163,9 @@ impl Outbox {
         u32::try_from(bytes).unwrap_or(u32::MAX).min(self.0.budget)
     }
 
-    /// Whether this is a handle to the same outbox.
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     /// What is taken at once when a callback needs `bytes` bytes: a body that runs takes some in advance.
     fn wanted(&self, bytes: u32) -> u32 {
-        match room::has_turn() {
+        match prefetch::has_turn() {
             true => bytes.max(self.0.budget / ADVANCES),
             false => bytes,
         }
@@ -163,7 +175,7 @@ impl Outbox {
     fn room_of(&self, permit: SemaphorePermit<'_>, bytes: u32, wanted: u32) -> Room<'_> {
         permit.forget();
         if wanted > bytes {
-            room::keep_ahead(self, (wanted - bytes) as usize);
+            prefetch::keep_ahead(self, (wanted - bytes) as usize);
         }
         Room::new(self, bytes as usize)
     }
@@ -177,7 +189,17 @@ impl Outbox {
         }
         let bytes = self.permits(bytes);
         let wanted = self.wanted(bytes);
-        match self.0.room.acquire_many(wanted).await {
+        let _waiting = Waiting::new(&self.0.waiting);
+        let mut acquired = pin!(self.0.room.acquire_many(wanted));
+        let acquired = poll_fn(|context| {
+            let acquired = acquired.as_mut().poll(context);
+            if acquired.is_pending() {
+                // If it has nothing to write, what is waited for is held in advance.
+                self.wake();
+            }
+            acquired
+        });
+        match acquired.await {
             Ok(permit) => self.room_of(permit, bytes, wanted),
             Err(_) => Room::NONE,
         }
@@ -186,7 +208,7 @@ impl Outbox {
     /// Room as [`room`](Self::room) gives it, if nothing has to be waited for.
     pub(crate) fn room_now(&self, bytes: usize) -> Option<Room<'_>> {
         let bytes = self.permits(bytes);
-        if room::take_ahead(self, bytes as usize) {
+        if prefetch::take_ahead(self, bytes as usize) {
             return Some(Room::new(self, bytes as usize));
         }
         self.try_take(bytes, self.wanted(bytes))
@@ -195,7 +217,7 @@ impl Outbox {
     /// Room for a callback alone, if there is some right now.
     pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
         let bytes = self.permits(bytes);
-        if room::take_ahead(self, bytes as usize) {
+        if prefetch::take_ahead(self, bytes as usize) {
             return Some(Room::new(self, bytes as usize));
         }
         self.try_take(bytes, bytes)
@@ -212,10 +234,9 @@ impl Outbox {
     /// Pushes one of rmcp's messages, which never waits.
     pub(crate) fn push_message(&self, message: ServerJsonRpcMessage) {
         self.push_message_and(message, None);
-        self.wake();
     }
 
-    /// Pushes a message and, right behind it, what waited for it. The caller has it written.
+    /// Pushes a message and, right after it, what waited for it.
     fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
         let push = |queue: &mut Queue, bytes| {
             queue.pending.reply_bytes += bytes;
@@ -238,6 +259,7 @@ impl Outbox {
                 Form::Messages => self.add(message, |queue| push(queue, line.len())),
             }
         });
+        self.wake();
     }
 
     /// Pushes bytes that answer a line which is no message.
@@ -291,34 +313,42 @@ impl Outbox {
         }
     }
 
+    /// Swaps everything that waits into `taken`.
+    pub(crate) fn take_now(&self, taken: &mut Pending) -> Taken {
+        taken.clear();
+        {
+            let mut queue = self.queue();
+            if !queue.pending.items.is_empty() {
+                mem::swap(&mut queue.pending, taken);
+                return Taken::Something;
+            }
+            if queue.state != State::Open {
+                return Taken::Closed;
+            }
+        }
+        if self.0.waiting.load(Ordering::SeqCst) > 0 {
+            // Nothing will give back what they wait for: threads hold it in advance.
+            self.0.room.add_permits(self.0.prefetched.reclaim());
+        }
+        Taken::Nothing
+    }
+
     /// Swaps everything that waits into `taken`, as soon as something does; `false` when the outbox
     /// is closed and empty. Cancel safe.
     pub(crate) async fn take(&self, taken: &mut Pending) -> bool {
         loop {
-            let pushed = self.0.pushed.notified();
-            taken.clear();
-            {
-                let mut queue = self.queue();
-                // Whoever takes the shortcut says when it is over.
-                if !queue.is_writing {
-                    if !queue.pending.items.is_empty() || queue.is_unflushed {
-                        mem::swap(&mut queue.pending, taken);
-                        queue.is_writing = true;
-                        return true;
-                    }
-                    if queue.state != State::Open {
-                        return false;
-                    }
-                }
+            let pushed = self.pushed();
+            match self.take_now(taken) {
+                Taken::Something => return true,
+                Taken::Nothing => pushed.await,
+                Taken::Closed => return false,
             }
-            pushed.await;
         }
     }
 
-    /// Lets replies be written by whoever pushes them, if nothing else is being written. A call that is alone
-    /// waits for no other task to be woken then (measured: 20,000 such calls a second instead of 17,000).
-    pub(crate) fn set_shortcut(&self, shortcut: Shortcut) {
-        let _is_first = self.0.shortcut.set(shortcut);
+    /// Waits until there is something to look at again; begins when it is made.
+    pub(crate) fn pushed(&self) -> Notified<'_> {
+        self.0.pushed.notified()
     }
 
     /// Has the writer look at the queue.
@@ -326,49 +356,27 @@ impl Outbox {
         self.0.pushed.notify_one();
     }
 
-    /// Writes what waits right here, as far as that needs no waiting; the rest is the writer's.
-    pub(crate) fn hurry(&self) {
-        if !self.write_now() {
-            self.wake();
-        }
+    /// Notes that so many bytes of what was taken were written, or one message.
+    pub(crate) fn progressed(&self, bytes: usize) {
+        self.0.progress.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Whether nothing is left to the writer.
-    fn write_now(&self) -> bool {
-        /// More is worth waking the writer for.
-        const MOST: usize = 16 << 10;
-        let Some(shortcut) = self.0.shortcut.get() else { return false };
-        let mut taken = self.0.shortcut_taken.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let mut queue = self.queue();
-            let is_short =
-                matches!(&queue.pending.items, Items::Lines(lines) if lines.len() <= MOST);
-            if !is_short || queue.is_writing || queue.is_unflushed || queue.state == State::Dead {
-                return false;
+    /// Grows whenever the other side reads something.
+    pub(crate) fn progress(&self) -> u64 {
+        self.0.progress.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the other side has read nothing for so long. Cancel safe.
+    pub(crate) async fn stuck(&self, limit: Duration) {
+        let mut before = None;
+        loop {
+            let progress = self.progress();
+            if before == Some(progress) {
+                return;
             }
-            mem::swap(&mut queue.pending, &mut *taken);
-            queue.is_writing = true;
+            before = Some(progress);
+            sleep(limit).await;
         }
-        let Items::Lines(lines) = &mut taken.items else {
-            unreachable!("only lines are taken here")
-        };
-        // Not under the lock of the queue: it may be anybody's stream that is written to.
-        let Shortened { written, flushed } = shortcut(lines);
-        lines.drain(..written);
-        let is_over = lines.is_empty();
-        if is_over {
-            self.written(&taken);
-            taken.clear();
-        }
-        let mut queue = self.queue();
-        if !is_over && queue.state != State::Dead {
-            // What is left goes first.
-            let behind = mem::replace(&mut queue.pending, Pending::new(self.0.form));
-            taken.append(behind);
-            mem::swap(&mut queue.pending, &mut *taken);
-        }
-        (queue.is_writing, queue.is_unflushed) = (false, !flushed);
-        queue.pending.items.is_empty() && flushed && queue.state == State::Open
     }
 
     /// Gives back the room of what was taken and is now written.
@@ -376,7 +384,6 @@ impl Outbox {
         self.0.room.add_permits(pending.room);
         let below = {
             let mut queue = self.queue();
-            (queue.is_writing, queue.is_unflushed) = (false, false);
             queue.reply_bytes -= pending.reply_bytes;
             queue.reply_bytes <= REPLY_LIMIT
         };
@@ -461,65 +468,5 @@ mod tests {
         assert!(outbox.try_room(1).is_none(), "taken is not written");
         outbox.written(&taken);
         assert!(outbox.try_room(100).is_some());
-    }
-
-    fn lines(pending: &Pending) -> &str {
-        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
-        str::from_utf8(lines).expect("UTF-8")
-    }
-
-    #[tokio::test]
-    async fn what_a_shortcut_leaves_is_written_first() {
-        let outbox = Outbox::new(Form::Lines, 100);
-        let (seen, pushes) = (Arc::new(Mutex::new(Vec::new())), outbox.clone());
-        let written = Arc::clone(&seen);
-        outbox.set_shortcut(Box::new(move |bytes| {
-            // Somebody else has something to say meanwhile.
-            pushes.push(&TextCallback("later".to_owned()), Room::NONE);
-            written.lock().expect("whole").extend_from_slice(&bytes[..3]);
-            Shortened { written: 3, flushed: true }
-        }));
-        outbox
-            .push(&JsonNotification("first".to_owned()), outbox.try_room(100).expect("it is free"));
-        outbox.hurry();
-        let mut taken = Pending::new(Form::Lines);
-        assert!(outbox.take(&mut taken).await);
-        let (first, later) = lines(&taken).split_once('\n').expect("two lines");
-        let seen = String::from_utf8(seen.lock().expect("whole").clone()).expect("UTF-8");
-        assert_eq!((seen.as_str(), first), ("fir", "st"));
-        assert!(later.contains("later"), "{later}");
-        assert!(outbox.try_room(1).is_none(), "half a line is not written");
-        outbox.written(&taken);
-        assert!(outbox.try_room(100).is_some());
-    }
-
-    #[tokio::test]
-    async fn what_a_shortcut_does_not_flush_is_flushed() {
-        let outbox = Outbox::new(Form::Lines, 100);
-        outbox.set_shortcut(Box::new(|bytes| Shortened { written: bytes.len(), flushed: false }));
-        outbox
-            .push(&JsonNotification("said".to_owned()), outbox.try_room(100).expect("it is free"));
-        outbox.hurry();
-        assert!(outbox.try_room(100).is_some());
-        let mut taken = Pending::new(Form::Lines);
-        assert!(outbox.take(&mut taken).await, "the writer has something to do");
-        assert_eq!(lines(&taken), "");
-        outbox.written(&taken);
-        outbox.close();
-        assert!(!outbox.take(&mut taken).await, "and then no more");
-    }
-
-    #[tokio::test]
-    async fn there_is_no_shortcut_past_what_is_being_written() {
-        let outbox = Outbox::new(Form::Lines, 100);
-        outbox.set_shortcut(Box::new(|_| panic!("something is being written")));
-        outbox.push(&JsonNotification("first".to_owned()), Room::NONE);
-        let mut taken = Pending::new(Form::Lines);
-        assert!(outbox.take(&mut taken).await);
-        outbox.push(&JsonNotification("second".to_owned()), Room::NONE);
-        outbox.hurry();
-        outbox.written(&taken);
-        assert!(outbox.take(&mut taken).await);
-        assert_eq!(lines(&taken), "second\n");
     }
 }

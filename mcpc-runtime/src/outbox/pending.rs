@@ -83,7 +83,7 @@ impl Pending {
         Self { items: Items::new(form), room: 0, reply_bytes: 0 }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.items.clear();
         (self.room, self.reply_bytes) = (0, 0);
     }

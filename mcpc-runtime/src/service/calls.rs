@@ -14,19 +14,21 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
-use super::{ServerTimes, ToolService, bounded, knows_tasks, takes_tasks};
+use super::intake::{Accepted, Parcel};
+use super::{ToolService, bounded, knows_tasks, takes_tasks};
 use crate::control::{ticket, unknown};
 use crate::delivery::{
     Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Way, choose, tasks,
 };
-use crate::log::{CreateError, Kept, Reader};
+use crate::log::Reader;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::Body;
 use crate::parameter::{CallParts, Inputs};
 use crate::task::{NewTask, Sender, Times, panicked};
-use crate::tool::{self, Definition, Kind};
+use crate::tool::{Definition, Kind};
+use crate::transport::ended_before;
 
 impl ToolService {
     /// Answers a call; an error is for the client, and the model behind it, to read.
@@ -35,17 +37,22 @@ impl ToolService {
         call: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, String> {
-        let tool = self.shared.registry.get(&call.name)?;
+        let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.unwrap_or_default();
-        let metadata = Metadata::take(&mut arguments)?;
         match tool.about.kind {
             Kind::Plain | Kind::Control => {
+                let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-                let call = CallParts { session_id, task_id, owner: self.owner, context };
+                let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
                 let body = self.prepare(tool, arguments, None, call)?;
                 self.run(tool.about.name, body, context).await.map(Into::into)
             }
-            Kind::Background => self.call_background(tool, arguments, metadata, context).await,
+            Kind::Background => {
+                let parcel = context.extensions.get::<Parcel>().and_then(Parcel::take);
+                let accepted =
+                    parcel.unwrap_or_else(|| self.requests.accept(tool, &mut arguments))?;
+                self.call_background(tool, arguments, accepted, context).await
+            }
         }
     }
 
@@ -54,31 +61,30 @@ impl ToolService {
         &self,
         tool: &Definition,
         arguments: JsonObject,
-        metadata: Metadata,
+        accepted: Accepted,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, String> {
         let gate = context.extensions.get::<Gate>();
         let way = choose(Shown {
-            metadata: metadata.present,
+            metadata: accepted.has_metadata,
             handshake: gate.is_some_and(Gate::is_after_handshake),
             tasks: takes_tasks(context),
             token: context.meta.get_progress_token(),
             gate,
         });
-        let ids = metadata.ids();
         let open = match way {
             Way::Callbacks(gate) => {
-                return self.start_mcpc(tool, arguments, ids, gate, context).map(Into::into);
+                return self.start_mcpc(tool, arguments, accepted, gate, context).map(Into::into);
             }
             Way::Task => {
-                return self.start_task(tool, arguments, ids, context).await.map(Into::into);
+                return self.start_task(tool, arguments, accepted, context).await.map(Into::into);
             }
             Way::Progress(gate, token) => {
-                Open::Progress(Progress::new(gate, token, self.shared.times.heartbeat))
+                Open::Progress(Progress::new(gate, token, self.shared().times.heartbeat))
             }
             Way::Waiting => Open::Waiting(self.patience(tool)),
         };
-        self.run_to_end(tool, arguments, ids, context, open).await.map(Into::into)
+        self.run_to_end(tool, arguments, accepted, context, open).await.map(Into::into)
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -86,13 +92,14 @@ impl ToolService {
         &self,
         tool: &Definition,
         arguments: JsonObject,
-        ids: Ids,
+        accepted: Accepted,
         gate: &Gate,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult, String> {
         let name = tool.about.name;
+        let ids = accepted.ids.clone();
         let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
-        let task = self.create(tool, ids.clone(), delivery)?;
+        let task = self.create(tool, accepted, delivery);
         self.launch(tool, arguments, task, context)?;
         self.stop_if_cancelled(&ids.task_id, gate);
         let Ids { session_id, task_id } = &ids;
@@ -105,12 +112,12 @@ impl ToolService {
         &self,
         tool: &Definition,
         arguments: JsonObject,
-        ids: Ids,
+        accepted: Accepted,
         context: &RequestContext<RoleServer>,
     ) -> Result<CreateTaskResult, String> {
-        let task_id = ids.task_id.clone();
+        let task_id = accepted.ids.task_id.clone();
         // What such a client hears of a task, it asks for; notifications of a call end with its reply.
-        let task = self.create(tool, ids, Delivery::Log(None))?;
+        let task = self.create(tool, accepted, Delivery::Log(None));
         let reader = self.reader(&task_id)?;
         self.launch(tool, arguments, task, context)?;
         if let Some(gate) = context.extensions.get::<Gate>() {
@@ -121,7 +128,7 @@ impl ToolService {
 
     /// Has a task stopped whose client never hears of it.
     fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
-        let (log, key) = (Arc::clone(&self.shared.log), self.key(task_id));
+        let (log, key) = (Arc::clone(&self.shared().log), self.requests.key(task_id));
         gate.on_cancel(move || {
             log.stop(&key);
         });
@@ -140,12 +147,12 @@ impl ToolService {
 
     /// A task that was just created.
     fn reader(&self, task_id: &str) -> Result<Box<dyn Reader>, String> {
-        self.shared.log.reader(&self.key(task_id)).ok_or_else(|| unknown(task_id))
+        self.shared().log.reader(&self.requests.key(task_id)).ok_or_else(|| unknown(task_id))
     }
 
     /// How long a call of a tool stays open, if not to its task's end.
     fn patience(&self, tool: &Definition) -> Option<Duration> {
-        let default = self.shared.times.patience?;
+        let default = self.shared().times.patience?;
         Some(tool.about.times.patience.map_or(default, bounded))
     }
 
@@ -154,12 +161,12 @@ impl ToolService {
         &self,
         tool: &Definition,
         arguments: JsonObject,
-        ids: Ids,
+        accepted: Accepted,
         context: &RequestContext<RoleServer>,
         open: Open<'_>,
     ) -> Result<CallToolResult, String> {
-        let key = self.key(&ids.task_id);
-        let task = self.create(tool, ids, Delivery::Log(self.notices(tool, context)))?;
+        let key = self.requests.key(&accepted.ids.task_id);
+        let task = self.create(tool, accepted, Delivery::Log(self.notices(tool, context)));
         let reader = self.reader(&key.task_id)?;
         self.launch(tool, arguments, task, context)?;
         tokio::select! {
@@ -167,35 +174,26 @@ impl ToolService {
             answer = open.answer(&*reader) => match answer {
                 Answer::Reply(reply) => Ok(reply),
                 // Nobody could come back with a ticket.
-                Answer::RanOut(_) if self.ending.is_cancelled() => {
+                Answer::RanOut(_) if self.ending.has_begun() => {
                     Ok(Open::until_the_end(&*reader).await)
                 }
                 Answer::RanOut(waited) => {
-                    let longest = self.shared.times.patience.unwrap_or(waited);
+                    let longest = self.shared().times.patience.unwrap_or(waited);
                     Ok(ticket(tool.about.name, &key.task_id, waited, longest))
                 }
             },
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
-                self.shared.log.stop(&key);
+                self.shared().log.stop(&key);
                 Err("cancelled".to_owned())
             }
         }
     }
 
-    /// Takes the task's id and its place among the running tasks.
-    fn create(&self, tool: &Definition, ids: Ids, delivery: Delivery) -> Result<NewTask, String> {
-        let ServerTimes { grace, retention, .. } = self.shared.times;
-        let tool::Times { retention: own, timeout, .. } = tool.about.times;
-        let kept = Kept { tool_name: tool.about.name, retention: own.map_or(retention, bounded) };
-        let worker =
-            self.shared.log.create(self.key(&ids.task_id), kept).map_err(|error| match error {
-                CreateError::Running => {
-                    format!("the task id `{}` belongs to a task that is still running", ids.task_id)
-                }
-                CreateError::Full { .. } => format!("{error}; try again later"),
-            })?;
-        Ok(NewTask::new(tool.about.name, ids, delivery, worker, Times { grace, timeout }))
+    fn create(&self, tool: &Definition, accepted: Accepted, delivery: Delivery) -> NewTask {
+        let times = Times { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
+        let Accepted { ids, worker, .. } = accepted;
+        NewTask::new(tool.about.name, ids, delivery, worker, times)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -208,7 +206,7 @@ impl ToolService {
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
-        let call = CallParts { session_id, task_id, owner: self.owner, context };
+        let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
                 task.spawn(body);
@@ -230,7 +228,7 @@ impl ToolService {
         sender: Option<&Sender>,
         call: CallParts<'_>,
     ) -> Result<Body, String> {
-        let states = &self.shared.states;
+        let states = &self.shared().states;
         let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
         let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
         prepared
@@ -255,7 +253,7 @@ impl ToolService {
         match outcome {
             Ok(Ok(success)) => Ok(success?.into_reply()),
             Ok(Err(panic)) => Err(panicked(name, &*panic)),
-            Err(Over) => Err(format!("the server ended before `{name}` did")),
+            Err(Over) => Err(ended_before(name)),
         }
     }
 
@@ -270,14 +268,8 @@ impl ToolService {
             outcome = &mut work => Ok(outcome),
             // Outside of the budget: work that never rests uses that up, and would starve the timer that is
             // to end it.
-            () = unconstrained(self.over()) => Err(Over),
+            () = unconstrained(self.ending.grace_over()) => Err(Over),
         }
-    }
-
-    /// Waits until the connection has begun to end and the grace is over.
-    async fn over(&self) {
-        self.ending.cancelled().await;
-        tokio::time::sleep(self.shared.times.grace).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! own handler.
 
 mod calls;
+mod intake;
 mod subscriptions;
 
 use std::borrow::Cow;
@@ -20,18 +21,18 @@ use rmcp::model::{
 };
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
-use tokio_util::sync::CancellationToken;
 
 use self::calls::Over;
+use self::intake::Requests;
 use crate::control::unknown;
 use crate::delivery::{Wanted, tasks};
-use crate::log::{Front, Key, Owner, Reader, Stop};
+use crate::log::{Front, Owner, Reader, Stop};
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
 use crate::output::error_reply;
 use crate::parameter::States;
 use crate::registry::Registry;
-use crate::transport::Subscription;
+use crate::transport::{Ending, Intake, Subscription};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -95,23 +96,26 @@ impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (ending, notices) = (CancellationToken::new(), Wanted::new(true));
-        let tools = ToolService { shared, owner, ending, notices };
+        let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
+        let (ending, notices) = (Ending::new(log, owner, grace), Wanted::new(true));
+        let requests = Arc::new(Requests { shared, owner });
+        let tools = ToolService { requests, ending, notices };
         Self { tools, running: AtomicUsize::new(0) }
     }
 
-    /// Cancelled when the connection begins to end.
-    pub(crate) fn ending(&self) -> CancellationToken {
-        self.tools.ending.clone()
+    /// How the connection ends.
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.tools.ending
     }
 
-    pub(crate) fn owner(&self) -> Owner {
-        self.tools.owner
+    /// What is done about its requests where they are read.
+    pub(crate) fn intake(&self) -> Arc<dyn Intake> {
+        self.tools.requests.clone()
     }
 
     /// Counts a request until its handler is done, be it cancelled or not.
     fn enter(&self) -> Result<Running<'_>, ErrorData> {
-        let most = self.tools.shared.max_requests;
+        let most = self.tools.shared().max_requests;
         let running = Running(&self.running);
         // Reading no further would be no way out: nothing could be cancelled any more.
         if self.running.fetch_add(1, Ordering::Relaxed) >= most {
@@ -126,7 +130,7 @@ impl Connection {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        let has_tasks = self.tools.shared.registry.has_tasks();
+        let has_tasks = self.tools.shared().registry.has_tasks();
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context).await;
         }
@@ -162,7 +166,7 @@ impl Connection {
             ClientRequest::GetTaskRequest(_)
             | ClientRequest::UpdateTaskRequest(_)
             | ClientRequest::CancelTaskRequest(_) => {
-                self.tools.shared.registry.has_tasks() && knows_tasks(context)
+                self.tools.shared().registry.has_tasks() && knows_tasks(context)
             }
             _ => false,
         }
@@ -170,7 +174,7 @@ impl Connection {
 
     /// The user's handler, for what is not about tools.
     fn inner(&self) -> Option<&Arc<dyn DynService<RoleServer>>> {
-        self.tools.shared.inner.as_ref()
+        self.tools.shared().inner.as_ref()
     }
 }
 
@@ -236,17 +240,16 @@ fn unknown_method(method: &str) -> ErrorData {
 
 /// Answers everything about tools.
 struct ToolService {
-    shared: Arc<Shared>,
-    owner: Owner,
-    ending: CancellationToken,
+    requests: Arc<Requests>,
+    ending: Ending,
     /// Whether the client takes logging notifications of the level that server events have.
     notices: Wanted,
 }
 
 impl ServerHandler for ToolService {
     fn get_info(&self) -> ServerConfig {
-        let config = &self.shared.config;
-        match &self.shared.inner {
+        let config = &self.shared().config;
+        match &self.shared().inner {
             Some(inner) => merge(inner.get_info(), config),
             None => config.clone(),
         }
@@ -262,7 +265,7 @@ impl ServerHandler for ToolService {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        match &self.shared.inner {
+        match &self.shared().inner {
             Some(inner) => inner.supported_protocol_versions(),
             None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
         }
@@ -273,7 +276,7 @@ impl ServerHandler for ToolService {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let registry = &self.shared.registry;
+        let registry = &self.shared().registry;
         let tools = match takes_tasks(&context) {
             true => registry.list_without_control(),
             false => registry.list(),
@@ -314,9 +317,11 @@ impl ServerHandler for ToolService {
     async fn cancel_task(
         &self,
         request: CancelTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        match self.shared.log.stop(&self.key(&request.task_id)) {
+        let stopped = context.extensions.get::<Stop>().copied();
+        let stop = || self.shared().log.stop(&self.requests.key(&request.task_id));
+        match stopped.unwrap_or_else(stop) {
             Stop::Asked | Stop::Ended => Ok(()),
             Stop::Unknown => Err(ErrorData::invalid_params(unknown(&request.task_id), None)),
         }
@@ -324,15 +329,19 @@ impl ServerHandler for ToolService {
 }
 
 impl ToolService {
+    fn shared(&self) -> &Shared {
+        &self.requests.shared
+    }
+
     fn greet(&self, dialect: Dialect) -> CallToolResult {
-        let info = ProtocolInfo::new(dialect, &self.shared.config.server_info.name);
+        let info = ProtocolInfo::new(dialect, &self.shared().config.server_info.name);
         let text = serde_json::to_string(&info).expect("protocol information is text and flags");
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
     /// Adds what we know to what the user's handler said about the server.
     fn complete(&self, mut result: ServerResult) -> ServerResult {
-        let config = &self.shared.config;
+        let config = &self.shared().config;
         match &mut result {
             ServerResult::InitializeResult(info) => {
                 *info = without_tasks(merge(info.clone(), config));
@@ -348,12 +357,8 @@ impl ToolService {
 
     /// A task of this connection's.
     fn task(&self, task_id: &str) -> Result<Box<dyn Reader>, ErrorData> {
-        let reader = self.shared.log.reader(&self.key(task_id));
+        let reader = self.shared().log.reader(&self.requests.key(task_id));
         reader.ok_or_else(|| ErrorData::invalid_params(unknown(task_id), None))
-    }
-
-    fn key(&self, task_id: &str) -> Key {
-        Key { owner: self.owner, task_id: task_id.into() }
     }
 }
 
@@ -437,23 +442,23 @@ mod tests {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
         let kept = Kept { tool_name: "tool", retention: Duration::from_secs(1) };
-        let worker = shared.log.create(owner.tools.key("t"), kept).expect("there is room");
+        let worker = shared.log.create(owner.tools.requests.key("t"), kept).expect("there is room");
         assert!(owner.tools.task("t").is_ok());
         for task_id in ["t", "never"] {
             let error = other.tools.task(task_id).err().expect("it is none of theirs");
             assert_eq!(error, ErrorData::invalid_params(unknown(task_id), None));
-            assert_eq!(shared.log.stop(&other.tools.key(task_id)), Stop::Unknown);
-            let (log, owner) = (Arc::clone(&shared.log), other.owner());
+            assert_eq!(shared.log.stop(&other.tools.requests.key(task_id)), Stop::Unknown);
+            let (log, owner) = (Arc::clone(&shared.log), other.tools.requests.owner);
             let checked = check(log.clone(), owner, task_id.to_owned(), Duration::ZERO).await;
-            let stopped = stop(log, owner, task_id.to_owned(), 1).await;
+            let stopped = stop(log, owner, task_id.to_owned(), 1, None).await;
             let unknown = unknown(task_id);
             assert_eq!((checked.err(), stopped.err()), (Some(unknown.clone()), Some(unknown)));
         }
         // The end of one is not the end of the other, and its id is free to everyone else.
-        shared.log.stop_all(other.owner());
-        shared.log.idle(other.owner()).await;
+        shared.log.stop_all(other.tools.requests.owner);
+        shared.log.idle(other.tools.requests.owner).await;
         assert!(!worker.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.key("t"), kept).is_ok());
-        assert_eq!(shared.log.stop(&owner.tools.key("t")), Stop::Asked);
+        assert!(shared.log.create(other.tools.requests.key("t"), kept).is_ok());
+        assert_eq!(shared.log.stop(&owner.tools.requests.key("t")), Stop::Asked);
     }
 }

@@ -41,7 +41,7 @@ impl ToolService {
         let mut seen = HashSet::new();
         let known = task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone()));
         let known = known.filter_map(|task_id| {
-            let reader = self.shared.log.reader(&self.key(&task_id))?;
+            let reader = self.shared().log.reader(&self.requests.key(&task_id))?;
             Some((Arc::from(task_id), reader))
         });
         let watched: Vec<(Arc<str>, Box<dyn Reader>)> = known.collect();
@@ -54,7 +54,7 @@ impl ToolService {
         tokio::select! {
             // The reply is dropped with the request.
             () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
-            () = self.ending.cancelled() => {}
+            () = self.ending.begun() => {}
         }
         // The tasks are being stopped, and how they end is news, too.
         while watches.join_next().await.is_some() {}

@@ -1,75 +1,185 @@
 //! What happens when a connection brings no more calls.
 
 use std::fmt;
-use std::pin::Pin;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::log::{Front, Owner};
+use super::gates::Gates;
+use crate::log::{Boxed, Front, Owner};
+use crate::task::Grace;
 
-/// How much longer than the grace the end may take, for what is to be said about it.
-const SLACK: Duration = Duration::from_secs(1);
+/// For how long nothing may have moved before what is held up is finished here.
+const STALLED: Duration = Duration::from_millis(500);
 
-/// Stops the tasks of a connection and waits for them. Dropping it stops them, too.
-pub(crate) struct End {
+/// The same once the process was asked to end again: the one that asks is about to kill it.
+const STALLED_IN_A_HURRY: Duration = Duration::from_millis(100);
+
+/// The end of a connection; a clone is another handle to it.
+///
+/// Once it begins, no more calls are read, and every task is asked to stop and has its grace. The grace is for
+/// bodies, not for saying what is known: as long as tasks end and calls are answered, however many, the end
+/// waits for them. What no longer moves is finished from here.
+#[derive(Clone)]
+pub(crate) struct Ending(Arc<Shared>);
+
+struct Shared {
     log: Arc<dyn Front>,
     owner: Owner,
-    grace: Duration,
-    /// Cancelled when the end begins, for calls that run no task.
-    ending: CancellationToken,
-    /// Set when the end was first waited for: then the tasks were asked to stop.
-    deadline: Option<Pin<Box<Sleep>>>,
+    begun: CancellationToken,
+    grace: Grace,
 }
 
-impl fmt::Debug for End {
+impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("End").field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Ending").field("owner", &self.0.owner).finish_non_exhaustive()
+    }
+}
+
+impl Ending {
+    pub(crate) fn new(log: Arc<dyn Front>, owner: Owner, grace: Duration) -> Self {
+        let (begun, grace) = (CancellationToken::new(), Grace::new(grace));
+        Self(Arc::new(Shared { log, owner, begun, grace }))
+    }
+
+    /// Begins it.
+    pub(crate) fn begin(&self) {
+        if !self.has_begun() {
+            self.0.log.stop_all(self.0.owner);
+            self.0.begun.cancel();
+        }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.begun.is_cancelled()
+    }
+
+    /// Waits until it begins. Cancel safe.
+    pub(crate) async fn begun(&self) {
+        self.0.begun.cancelled().await;
+    }
+
+    /// Ends the grace of whatever was asked to stop.
+    pub(super) fn hurry(&self) {
+        self.0.grace.end();
+    }
+
+    /// What bodies have that are asked to stop.
+    pub(crate) fn grace(&self) -> &Grace {
+        &self.0.grace
+    }
+
+    /// Waits until it has begun and the grace is over. Cancel safe.
+    pub(crate) async fn grace_over(&self) {
+        self.begun().await;
+        self.0.grace.over().await;
+    }
+
+    /// How long a client may read nothing at the end: as long as its tasks may take, and a moment at least.
+    pub(super) fn patience_with_readers(&self) -> Duration {
+        match self.0.grace.has_ended() {
+            true => STALLED_IN_A_HURRY,
+            false => self.0.grace.length().max(Duration::from_secs(1)),
+        }
+    }
+
+    /// How long something has for a thing that takes no time.
+    pub(super) fn moment(&self) -> Duration {
+        match self.0.grace.has_ended() {
+            true => STALLED_IN_A_HURRY,
+            false => STALLED,
+        }
+    }
+
+    /// Waits until every task has ended and every call is answered. Cancel safe.
+    async fn settled(&self, gates: &Gates) {
+        self.0.log.idle(self.0.owner).await;
+        if gates.unanswered() > 0 {
+            pending::<()>().await;
+        }
+    }
+
+    /// After the grace, and when nothing moves any more, ends tasks and answers calls in place of those
+    /// that are held up. Each step may have been done from elsewhere.
+    pub(super) async fn force(&self, gates: &Gates) {
+        self.grace_over().await;
+        self.stalled(gates).await;
+        let cut_off = self.0.log.end_all(self.0.owner);
+        if cut_off > 0 {
+            tracing::warn!(tasks = cut_off, "tasks were cut off: their bodies do not give way");
+            // Calls that wait for them are answered by those that wait.
+            self.stalled(gates).await;
+        }
+        gates.answer_the_rest();
+    }
+
+    /// Waits until no task has ended, no call was answered and nothing was read for a while.
+    async fn stalled(&self, gates: &Gates) {
+        let left = || {
+            let tasks = self.0.log.running(self.0.owner);
+            (tasks, gates.unanswered(), gates.outbox().progress())
+        };
+        let mut before = left();
+        loop {
+            tokio::select! {
+                () = sleep(STALLED) => {}
+                () = self.0.grace.ended() => sleep(STALLED_IN_A_HURRY).await,
+            }
+            let now = left();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+}
+
+/// Sees to the end of a connection from within its transport. Dropping it begins the end, too.
+#[derive(Debug)]
+pub(crate) struct End {
+    ending: Ending,
+    forced: Option<Forced>,
+}
+
+struct Forced(Boxed<'static, ()>);
+
+impl fmt::Debug for Forced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Forced")
     }
 }
 
 impl End {
-    pub(crate) fn new(
-        log: Arc<dyn Front>,
-        owner: Owner,
-        grace: Duration,
-        ending: CancellationToken,
-    ) -> Self {
-        Self { log, owner, grace, ending, deadline: None }
+    pub(crate) fn new(ending: Ending) -> Self {
+        Self { ending, forced: None }
     }
 
-    /// How long a client may read nothing at the end: as long as its tasks may take, and a moment at least.
-    pub(super) fn limit(&self) -> Duration {
-        self.grace.max(SLACK)
+    pub(super) fn ending(&self) -> &Ending {
+        &self.ending
     }
 
-    /// Waits until every task has ended and every call is answered, but not for ever. Cancel safe. As a
-    /// call that is yet unanswered may start another task, this is to be called again after its reply.
-    pub(super) async fn reached(&mut self, answered: bool) {
-        let Self { log, owner, grace, ending, deadline } = self;
-        let deadline = deadline.get_or_insert_with(|| {
-            log.stop_all(*owner);
-            ending.cancel();
-            Box::pin(sleep(*grace + SLACK))
+    /// Waits until every task has ended and every call is answered. Cancel safe. As a reply that is sent
+    /// meanwhile may be the last, this is to be called again after each.
+    pub(super) async fn reached(&mut self, gates: &Gates) {
+        let Self { ending, forced } = self;
+        ending.begin();
+        let forced = forced.get_or_insert_with(|| {
+            let (ending, gates) = (ending.clone(), gates.clone());
+            Forced(Box::pin(async move { ending.force(&gates).await }))
         });
-        let settled = async {
-            log.idle(*owner).await;
-            if !answered {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
             biased;
-            () = settled => {}
-            () = deadline => tracing::warn!("tasks were cut off at the end of the connection"),
+            () = ending.settled(gates) => {}
+            () = &mut forced.0 => {}
         }
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.log.stop_all(self.owner);
+        self.ending.begin();
     }
 }

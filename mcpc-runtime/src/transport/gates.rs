@@ -1,14 +1,18 @@
 //! The calls that are yet to be answered, and their gates.
 
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
-    CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
-    CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
-    InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, Request,
-    RequestId, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
+    CancelTaskParams, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
+    ConstString as _, CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod,
+    GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
+    ProtocolVersion, Request, RequestId, ServerJsonRpcMessage, ServerResult, UpdateTaskMethod,
+    UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -16,63 +20,100 @@ use serde_json::json;
 use super::Versions;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
+use crate::output::error_reply;
 
-/// One connection's unanswered requests.
-#[derive(Debug)]
-pub(crate) struct Gates {
+/// What is done about a request where it is read, so that nothing that is read after it overtakes it.
+pub(crate) trait Intake: Send + Sync {
+    /// Looks at a call of a tool; returns the tool's name, if there is such a tool.
+    fn call(&self, call: &mut CallToolRequest) -> Option<&'static str>;
+
+    /// Looks at a request to cancel a task.
+    fn cancel_task(&self, request: &mut CancelTaskRequest);
+}
+
+/// One connection's unanswered requests; a clone is another handle to them.
+#[derive(Clone)]
+pub(crate) struct Gates(Arc<Shared>);
+
+struct Shared {
     outbox: Outbox,
+    intake: Arc<dyn Intake>,
+    /// The versions of the protocol that a connection may begin with.
+    versions: Versions,
+    requests: Mutex<Requests>,
+}
+
+#[derive(Default)]
+struct Requests {
     /// The ids of requests that were cancelled: rmcp would take the late answer of such a handler for that of
     /// the next request of its id.
     cancelled: CancelledIds,
-    /// The versions of the protocol that a connection may begin with.
-    versions: Versions,
-    /// By the id of the request; a call of a tool has a gate.
-    unanswered: HashMap<RequestId, Option<Gate>>,
+    unanswered: HashMap<RequestId, Unanswered>,
     /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
     begun: bool,
     /// Whether an MCPC handshake was read. Known here, as the call right behind it may be handled first.
     handshake: bool,
+    /// Whether everything was answered that will be.
+    closed: bool,
+}
+
+/// A request that is yet to be answered.
+#[derive(Default)]
+struct Unanswered {
+    /// That of a call of a tool.
+    gate: Option<Gate>,
+    tool_name: Option<&'static str>,
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gates").field("unanswered", &self.unanswered()).finish_non_exhaustive()
+    }
 }
 
 impl Gates {
-    pub(super) fn new(outbox: Outbox, versions: Versions) -> Self {
-        let (unanswered, cancelled) = (HashMap::new(), CancelledIds::default());
-        Self { outbox, cancelled, versions, unanswered, begun: false, handshake: false }
+    pub(super) fn new(outbox: Outbox, versions: Versions, intake: Arc<dyn Intake>) -> Self {
+        let requests = Mutex::default();
+        Self(Arc::new(Shared { outbox, intake, versions, requests }))
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.0.outbox
     }
 
-    /// Whether no request is yet to be answered.
-    pub(super) fn all_answered(&self) -> bool {
-        self.unanswered.is_empty()
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests are yet to be answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.requests().unanswered.len()
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
     /// is cancelled. `None` if the message was answered here, or is to be ignored.
-    pub(super) fn read(
-        &mut self,
-        mut message: ClientJsonRpcMessage,
-    ) -> Option<ClientJsonRpcMessage> {
+    pub(super) fn read(&self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        let mut requests = self.requests();
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                self.begun = self.begun || begins(&request.request, &self.versions);
-                if let Err(error) = self.enter(&request.id, &mut request.request) {
-                    self.outbox
+                requests.begun = requests.begun || begins(&request.request, &self.0.versions);
+                if let Err(error) = self.enter(&mut requests, &request.id, &mut request.request) {
+                    drop(requests);
+                    self.outbox()
                         .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
                     return None;
                 }
             }
-            _ if !self.begun => return None,
+            _ if !requests.begun => return None,
             JsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
-                    && let Some(gate) = self.unanswered.remove(id)
+                    && let Some(request) = requests.unanswered.remove(id)
                 {
-                    self.cancelled.add(id.clone());
-                    if let Some(gate) = gate {
+                    requests.cancelled.add(id);
+                    drop(requests);
+                    if let Some(gate) = request.gate {
                         gate.cancel();
                     }
                 }
@@ -83,76 +124,123 @@ impl Gates {
     }
 
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
-    fn enter(&mut self, id: &RequestId, request: &mut ClientRequest) -> Result<(), ErrorData> {
+    fn enter(
+        &self,
+        requests: &mut Requests,
+        id: &RequestId,
+        request: &mut ClientRequest,
+    ) -> Result<(), ErrorData> {
         if let Some((method, problem)) = malformed(request) {
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
-        if self.cancelled.known.contains(id) {
+        if requests.cancelled.contains(id) {
             let problem = format!("the request with the id {id} was cancelled; ids are used once");
             return Err(ErrorData::invalid_request(problem, None));
         }
-        let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
+        let Entry::Vacant(vacant) = requests.unanswered.entry(id.clone()) else {
             let problem = format!("a request with the id {id} is still unanswered");
             return Err(ErrorData::invalid_request(problem, None));
         };
-        let gate = match request {
+        let mut unanswered = Unanswered::default();
+        match request {
             ClientRequest::CallToolRequest(call) => {
-                self.handshake |= Dialect::of_handshake(&call.params.name).is_some();
-                Some(with_gate(call, Gate::new(self.outbox.clone(), self.handshake)))
+                requests.handshake |= Dialect::of_handshake(&call.params.name).is_some();
+                let gate = Gate::new(self.outbox().clone(), requests.handshake);
+                call.extensions_mut().insert(gate.clone());
+                unanswered.gate = Some(gate);
+                unanswered.tool_name = self.0.intake.call(call);
             }
-            _ => None,
-        };
-        vacant.insert(gate);
+            ClientRequest::CancelTaskRequest(cancel) => self.0.intake.cancel_task(cancel),
+            _ => {}
+        }
+        vacant.insert(unanswered);
         Ok(())
     }
 
     /// Pushes a message of the server's; a reply opens the gate of its call.
-    pub(super) fn send(&mut self, message: ServerJsonRpcMessage) {
+    pub(super) fn send(&self, message: ServerJsonRpcMessage) {
         let id = match &message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        let gate = id.and_then(|id| self.unanswered.remove(id)).flatten();
-        match gate {
-            Some(gate) => {
-                gate.open(message);
-                // While others are to be answered, their replies had better leave together.
-                match self.unanswered.is_empty() {
-                    true => self.outbox.hurry(),
-                    false => self.outbox.wake(),
+        let mut requests = self.requests();
+        let answered = id.and_then(|id| requests.unanswered.remove(id));
+        if id.is_some() && answered.is_none() && requests.closed {
+            // It was answered without its handler.
+            return;
+        }
+        drop(requests);
+        match answered.and_then(|request| request.gate) {
+            Some(gate) => gate.open(message),
+            None => self.outbox().push_message(message),
+        }
+    }
+
+    /// Answers whatever is yet unanswered: what should have done so is held up, and the connection ends.
+    pub(super) fn answer_the_rest(&self) {
+        let unanswered = {
+            let mut requests = self.requests();
+            requests.closed = true;
+            std::mem::take(&mut requests.unanswered)
+        };
+        for (id, Unanswered { gate, tool_name }) in unanswered {
+            let ended = "the server ended before it answered";
+            match (gate, tool_name) {
+                (Some(gate), Some(tool_name)) => {
+                    let reply = ServerResult::CallToolResult(error_reply(ended_before(tool_name)));
+                    gate.open(JsonRpcMessage::response(reply, id));
+                }
+                (Some(gate), None) => {
+                    gate.open(JsonRpcMessage::error(
+                        ErrorData::internal_error(ended, None),
+                        Some(id),
+                    ));
+                }
+                (None, _) => {
+                    let error = ErrorData::internal_error(ended, None);
+                    self.outbox().push_message(JsonRpcMessage::error(error, Some(id)));
                 }
             }
-            None => self.outbox.push_message(message),
         }
     }
 }
 
-fn with_gate(call: &mut CallToolRequest, gate: Gate) -> Gate {
-    call.extensions_mut().insert(gate.clone());
-    gate
+/// What the call of a tool is answered with that is not over when the server ends.
+pub(crate) fn ended_before(tool_name: &str) -> String {
+    format!("the server ended before `{tool_name}` did")
 }
 
 /// The latest ids that were cancelled.
+///
+/// Their hashes, as an id may be of any length: with ten thousand of them, one in 10¹⁵ requests is taken for
+/// one that was cancelled.
 #[derive(Debug, Default)]
 struct CancelledIds {
-    known: HashSet<RequestId>,
-    in_order: VecDeque<RequestId>,
+    hasher: RandomState,
+    known: HashSet<u64>,
+    in_order: VecDeque<u64>,
 }
 
 impl CancelledIds {
     /// More than any handler lets pass before it hears of its cancellation.
     const MOST: usize = 10_000;
 
-    fn add(&mut self, id: RequestId) {
+    fn add(&mut self, id: &RequestId) {
         if self.in_order.len() == Self::MOST
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.known.remove(&oldest);
         }
-        self.known.insert(id.clone());
-        self.in_order.push_back(id);
+        let id = self.hasher.hash_one(id);
+        if self.known.insert(id) {
+            self.in_order.push_back(id);
+        }
+    }
+
+    fn contains(&self, id: &RequestId) -> bool {
+        !self.known.is_empty() && self.known.contains(&self.hasher.hash_one(id))
     }
 }
 
@@ -204,7 +292,7 @@ mod tests {
     use std::borrow::Cow;
     use std::time::Duration;
 
-    use rmcp::model::{CallToolResult, ServerResult};
+    use rmcp::model::CallToolResult;
     use serde_json::Value;
 
     use super::*;
@@ -212,6 +300,16 @@ mod tests {
     use crate::outbox::{Form, Items, Pending, Room, TextCallback};
 
     const CALLBACKS: usize = 50;
+
+    struct NoIntake;
+
+    impl Intake for NoIntake {
+        fn call(&self, _: &mut CallToolRequest) -> Option<&'static str> {
+            None
+        }
+
+        fn cancel_task(&self, _: &mut CancelTaskRequest) {}
+    }
 
     fn call(id: i64) -> ClientJsonRpcMessage {
         let params = json!({"name": "tool", "arguments": {}});
@@ -231,7 +329,7 @@ mod tests {
     }
 
     /// The gate that a call brings to its handler.
-    fn gate(gates: &mut Gates, id: i64) -> Gate {
+    fn gate(gates: &Gates, id: i64) -> Gate {
         let Some(JsonRpcMessage::Request(request)) = gates.read(call(id)) else {
             panic!("a call is let through")
         };
@@ -243,13 +341,14 @@ mod tests {
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let mut gates = Gates::new(outbox.clone(), Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS));
-        gates.begun = true;
+        let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
+        let gates = Gates::new(outbox.clone(), versions, Arc::new(NoIntake));
+        gates.requests().begun = true;
         for round in 0..10 {
             let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
             let threads: Vec<_> = ids
                 .iter()
-                .map(|&id| (id, gate(&mut gates, id)))
+                .map(|&id| (id, gate(&gates, id)))
                 .map(|(id, gate)| {
                     std::thread::spawn(move || {
                         for i in 0..CALLBACKS {
@@ -270,7 +369,7 @@ mod tests {
                 thread.join().expect("no panic");
             }
         }
-        assert!(gates.all_answered());
+        assert_eq!(gates.unanswered(), 0);
 
         let mut pending = Pending::new(Form::Lines);
         assert!(outbox.take(&mut pending).await);

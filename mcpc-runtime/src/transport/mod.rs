@@ -8,14 +8,16 @@ mod end;
 mod erased;
 mod gates;
 mod lines;
+mod process;
 mod signals;
 mod stdio;
 mod wrapped;
 
-pub(crate) use end::End;
+pub(crate) use end::{End, Ending};
 pub(crate) use erased::Erased;
+pub(crate) use gates::{Intake, ended_before};
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
-pub(crate) use signals::quit_on_signal;
+pub(crate) use process::{Process, Watch};
 pub(crate) use stdio::Stdio;
 pub(crate) use wrapped::Wrapped;
 
@@ -24,6 +26,7 @@ pub(crate) use lines::fuzzing;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage};
@@ -42,6 +45,14 @@ pub(crate) struct Bounds {
 
 /// The versions of the protocol that a server speaks.
 pub(crate) type Versions = Cow<'static, [ProtocolVersion]>;
+
+/// What a transport needs of its connection.
+pub(crate) struct Wiring {
+    pub(crate) bounds: Bounds,
+    pub(crate) versions: Versions,
+    pub(crate) end: End,
+    pub(crate) intake: Arc<dyn Intake>,
+}
 
 /// What the transport knows of a request to hear about tasks; it is among the request's extensions.
 #[derive(Clone, Debug)]

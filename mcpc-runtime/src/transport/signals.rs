@@ -1,53 +1,75 @@
 //! The signals that ask a process to end.
 
-use tokio_util::sync::{CancellationToken, DropGuard};
+use std::future::pending;
 
-/// Has `quit` cancelled when the process is asked to end (SIGTERM, SIGINT, Ctrl-C). Who asks once more wants
-/// it to end at once, and so does who asks after the guard was dropped.
-pub(crate) fn quit_on_signal(quit: CancellationToken) -> DropGuard {
-    let served = CancellationToken::new();
-    let guard = served.clone().drop_guard();
-    tokio::spawn(async move {
-        let mut number = signal().await;
-        if !served.is_cancelled() {
-            tracing::info!(
-                signal = number,
-                "asked to end: no more calls are taken, and tasks are stopped"
-            );
-            quit.cancel();
-            number = signal().await;
-            tracing::warn!(signal = number, "asked once more: not waiting for anything");
-        }
-        std::process::exit(128 + number);
-    });
-    guard
+/// Hears of the signals that ask the process to end: SIGTERM, SIGINT and SIGHUP; elsewhere, Ctrl-C.
+pub(super) struct Signals {
+    #[cfg(unix)]
+    each: Vec<(i32, tokio::signal::unix::Signal)>,
+    #[cfg(not(unix))]
+    is_heard: bool,
 }
 
-/// The number of the next signal.
 #[cfg(unix)]
-async fn signal() -> i32 {
-    use tokio::signal::unix::{SignalKind, signal};
+impl Signals {
+    /// From here on, a signal no longer ends the process by itself. Must be called inside of a tokio runtime
+    /// with IO enabled.
+    pub(super) fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let listen = |kind: SignalKind| match signal(kind) {
+            Ok(signal) => Some((kind.as_raw_value(), signal)),
+            Err(error) => {
+                let signal = kind.as_raw_value();
+                tracing::warn!(%error, signal, "this signal ends the process at once");
+                None
+            }
+        };
+        Self { each: kinds.into_iter().filter_map(listen).collect() }
+    }
 
-    let listen = |kind: SignalKind| signal(kind).map(|signal| (kind.as_raw_value(), signal));
-    match (listen(SignalKind::terminate()), listen(SignalKind::interrupt())) {
-        (Ok((terminate, mut terminated)), Ok((interrupt, mut interrupted))) => tokio::select! {
-            _ = terminated.recv() => terminate,
-            _ = interrupted.recv() => interrupt,
-        },
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "signals end the process at once");
-            std::future::pending().await
+    pub(super) fn none() -> Self {
+        Self { each: Vec::new() }
+    }
+
+    /// The number of the next signal. Cancel safe.
+    pub(super) async fn next(&mut self) -> i32 {
+        if self.each.is_empty() {
+            return pending().await;
         }
+        let each = self.each.iter_mut();
+        let next = each.map(|(number, signal)| {
+            Box::pin(async {
+                match signal.recv().await {
+                    Some(()) => *number,
+                    None => pending().await,
+                }
+            })
+        });
+        futures::future::select_all(next).await.0
     }
 }
 
-/// The number of the next signal.
 #[cfg(not(unix))]
-async fn signal() -> i32 {
-    const INTERRUPT: i32 = 2;
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "Ctrl-C ends the process at once");
-        std::future::pending().await
+impl Signals {
+    pub(super) fn listen() -> Self {
+        Self { is_heard: true }
     }
-    INTERRUPT
+
+    pub(super) fn none() -> Self {
+        Self { is_heard: false }
+    }
+
+    /// The number of the next signal. Cancel safe.
+    pub(super) async fn next(&mut self) -> i32 {
+        const INTERRUPT: i32 = 2;
+        if !self.is_heard {
+            return pending().await;
+        }
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "Ctrl-C ends the process at once");
+            return pending().await;
+        }
+        INTERRUPT
+    }
 }

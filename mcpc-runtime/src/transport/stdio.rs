@@ -13,6 +13,24 @@ pub(crate) struct Stdio {
     pub(crate) writer: Writer,
     /// Done when nobody reads stdout any more, as far as that can be told without writing.
     pub(crate) closed: Boxed<'static, ()>,
+    pub(crate) spare: Spare,
+}
+
+/// Another way to stdout, where there can be one, for when the runtime that writes is held up.
+pub(crate) struct Spare {
+    #[cfg(unix)]
+    descriptor: Option<std::os::fd::OwnedFd>,
+}
+
+impl Spare {
+    /// Must be called inside of a tokio runtime with IO enabled, which then does the writing.
+    pub(super) fn open(&self) -> Option<Writer> {
+        #[cfg(unix)]
+        let writer = self.descriptor.as_ref().and_then(unix::non_blocking);
+        #[cfg(not(unix))]
+        let writer = None;
+        writer
+    }
 }
 
 impl Stdio {
@@ -34,7 +52,11 @@ impl Stdio {
     fn unguarded() -> Self {
         let (reader, writer) = rmcp::transport::stdio_pipes();
         let closed = Box::pin(std::future::pending());
-        Self { reader: Box::new(reader), writer: Box::new(writer), closed }
+        let spare = Spare {
+            #[cfg(unix)]
+            descriptor: None,
+        };
+        Self { reader: Box::new(reader), writer: Box::new(writer), closed, spare }
     }
 }
 
@@ -52,13 +74,14 @@ mod unix {
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
 
-    use super::{Reader, Stdio, Writer};
+    use super::{Reader, Spare, Stdio, Writer};
     use crate::log::Boxed;
 
     pub(super) fn take() -> io::Result<Stdio> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
         let closed = closed(&output)?;
-        let stdio = Stdio { reader: reader(input)?, writer: writer(output)?, closed };
+        let spare = Spare { descriptor: output.try_clone().ok() };
+        let stdio = Stdio { reader: reader(input)?, writer: writer(output)?, closed, spare };
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
         Ok(stdio)
@@ -124,14 +147,25 @@ mod unix {
     }
 
     fn writer(descriptor: OwnedFd) -> io::Result<Writer> {
-        if let Some(path) = reopened(&descriptor)?
+        match non_blocking(&descriptor) {
+            Some(writer) => Ok(writer),
+            None => Ok(Box::new(tokio::fs::File::from_std(File::from(descriptor)))),
+        }
+    }
+
+    /// A way to write that needs no thread, if there is one.
+    pub(super) fn non_blocking(descriptor: &OwnedFd) -> Option<Writer> {
+        if let Ok(Some(path)) = reopened(descriptor)
             && let Ok(pipe) = pipe::OpenOptions::new().open_sender(path)
         {
-            return Ok(Box::new(pipe));
+            return Some(Box::new(pipe));
         }
-        match socket(&descriptor)? {
-            Some(socket) => Ok(Box::new(socket)),
-            None => Ok(Box::new(tokio::fs::File::from_std(File::from(descriptor)))),
+        match socket(descriptor) {
+            Ok(socket) => socket.map(|socket| Box::new(socket) as Writer),
+            Err(error) => {
+                tracing::debug!(%error, "stdout is written to by a thread");
+                None
+            }
         }
     }
 }

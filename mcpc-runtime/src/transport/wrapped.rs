@@ -8,7 +8,7 @@ use rmcp::transport::Transport;
 
 use super::erased::{AnyError, Erased};
 use super::gates::Gates;
-use super::{Bounds, End, Versions};
+use super::{End, Wiring};
 use crate::log::Boxed;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
@@ -35,16 +35,12 @@ impl fmt::Debug for Wrapped {
 }
 
 impl Wrapped {
-    pub(crate) fn new(
-        inner: Erased<RoleServer>,
-        bounds: Bounds,
-        versions: Versions,
-        end: End,
-    ) -> Self {
+    pub(crate) fn new(inner: Erased<RoleServer>, wiring: Wiring) -> Self {
+        let Wiring { bounds, versions, end, intake } = wiring;
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         Self {
             inner,
-            gates: Gates::new(outbox.clone(), versions),
+            gates: Gates::new(outbox.clone(), versions, intake),
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,
@@ -78,8 +74,8 @@ impl Wrapped {
 }
 
 impl Wrapped {
-    pub(super) fn gates(&mut self) -> &mut Gates {
-        &mut self.gates
+    pub(super) fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended; sends what is
@@ -87,8 +83,7 @@ impl Wrapped {
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let answered = self.gates.all_answered();
-            let Self { inner, outbox, pending, sending, end, .. } = self;
+            let Self { inner, outbox, pending, sending, gates, end, .. } = self;
             tokio::select! {
                 sent = advance(outbox, pending, sending), if !self.broken => {
                     self.broken = !sent;
@@ -97,12 +92,12 @@ impl Wrapped {
                 message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
                     None => self.ended = true,
                     Some(message) => {
-                        if let Some(message) = self.gates.read(message) {
+                        if let Some(message) = gates.read(message) {
                             return Some(message);
                         }
                     }
                 },
-                () = end.reached(answered), if self.ended => return None,
+                () = end.reached(gates), if self.ended => return None,
             }
         }
     }
@@ -110,8 +105,12 @@ impl Wrapped {
     /// Sends what is left, for a while.
     pub(super) async fn close(&mut self) {
         self.outbox.close();
-        if tokio::time::timeout(self.end.limit(), self.send_rest()).await.is_err() {
-            tracing::warn!("the client does not read; what it has not taken is dropped");
+        let (outbox, limit) = (self.outbox.clone(), self.end.ending().patience_with_readers());
+        tokio::select! {
+            () = self.send_rest() => {}
+            () = outbox.stuck(limit) => {
+                tracing::warn!("the client does not read; what it has not taken is dropped");
+            }
         }
     }
 
@@ -146,6 +145,7 @@ async fn advance(
     };
     let sent = message.await;
     *sending = None;
+    outbox.progressed(1);
     if let Err(error) = &sent {
         tracing::debug!(%error, "the client left");
         outbox.die();

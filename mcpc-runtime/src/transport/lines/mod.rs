@@ -5,26 +5,22 @@
 
 mod decode;
 mod reader;
+mod writer;
 
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
-use super::{Bounds, End, Subscription, Versions};
-use crate::outbox::{Form, Items, Outbox, Pending, Shortcut, Shortened};
+use super::{Bounds, End, Ending, Subscription, Wiring};
+use crate::log::Boxed;
+use crate::outbox::{Form, Outbox};
 use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
+pub(crate) use writer::LineWriter;
 
 /// Where lines come from.
 pub(crate) type Reader = Box<dyn AsyncRead + Send + Unpin>;
@@ -35,6 +31,7 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 pub(crate) struct Lines {
     input: LineReader,
     outbox: Outbox,
+    writer: LineWriter,
     gates: Gates,
     /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
     /// something else to do.
@@ -43,10 +40,8 @@ pub(crate) struct Lines {
     quit: CancellationToken,
     /// How many bytes a message may have.
     longest: usize,
-    /// How long a client that has nothing more to ask may read nothing.
-    limit: Duration,
-    /// When that is over.
-    given_up: Option<Pin<Box<Sleep>>>,
+    /// Ends once a client that has nothing more to ask has read nothing for too long.
+    given_up: Option<Boxed<'static, ()>>,
 }
 
 impl fmt::Debug for Lines {
@@ -55,27 +50,46 @@ impl fmt::Debug for Lines {
     }
 }
 
+/// What it takes to end a connection from another thread, when those that should do it are held up.
+#[derive(Clone)]
+pub(crate) struct Backup {
+    pub(super) quit: CancellationToken,
+    pub(super) ending: Ending,
+    pub(super) gates: Gates,
+    pub(super) outbox: Outbox,
+    pub(super) writer: LineWriter,
+}
+
 impl Lines {
     /// Starts the writer. `end` is waited for when the input has ended, or `quit` is cancelled.
     pub(crate) fn new(
         reader: Reader,
         writer: Writer,
-        bounds: Bounds,
-        versions: Versions,
-        end: End,
+        wiring: Wiring,
         quit: CancellationToken,
     ) -> (Self, Flush) {
+        let Wiring { bounds, versions, end, intake } = wiring;
         let Bounds { message_bytes: longest, queued_bytes } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
-        let writer = SharedWriter::new(writer);
-        outbox.set_shortcut(writer.shortcut());
-        let writer = tokio::spawn(write(writer, outbox.clone()));
-        let flush = Flush { outbox: outbox.clone(), writer: Some(writer), limit: end.limit() };
-        let gates = Gates::new(outbox.clone(), versions);
+        let writer = LineWriter::new(outbox.clone(), writer);
+        let task = tokio::spawn(writer.clone().run());
+        let ending = end.ending().clone();
+        let flush = Flush { outbox: outbox.clone(), writer: Some(task), ending };
+        let gates = Gates::new(outbox.clone(), versions, intake);
         let input = LineReader::new(reader, longest);
-        let limit = end.limit();
-        let lines = Self { input, gates, outbox, end, quit, longest, limit, given_up: None };
+        let lines = Self { input, outbox, writer, gates, end, quit, longest, given_up: None };
         (lines, flush)
+    }
+
+    /// A way to end this from another thread.
+    pub(crate) fn backup(&self) -> Backup {
+        Backup {
+            quit: self.quit.clone(),
+            ending: self.end.ending().clone(),
+            gates: self.gates.clone(),
+            outbox: self.outbox.clone(),
+            writer: self.writer.clone(),
+        }
     }
 
     /// The next message, or `None` at the end of the input.
@@ -110,19 +124,22 @@ impl Lines {
     }
 
     /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
-    /// more to ask, it has so long to do that; `false` if it does not. Cancel safe.
+    /// more to ask, it must go on reading; `false` if it does not. Cancel safe.
     async fn has_reply_room(&mut self) -> bool {
         if !self.outbox.is_full() {
             self.given_up = None;
             return true;
         }
-        let Self { input, outbox, given_up, limit, .. } = self;
+        let Self { input, outbox, given_up, end, .. } = self;
         tokio::select! {
             biased;
             () = outbox.has_reply_room() => return true,
             () = input.exhausted() => {}
         }
-        let given_up = given_up.get_or_insert_with(|| Box::pin(sleep(*limit)));
+        let given_up = given_up.get_or_insert_with(|| {
+            let (outbox, limit) = (outbox.clone(), end.ending().patience_with_readers());
+            Box::pin(async move { outbox.stuck(limit).await })
+        });
         tokio::select! {
             biased;
             () = outbox.has_reply_room() => true,
@@ -145,8 +162,8 @@ fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox: &Outbox) {
 }
 
 impl Lines {
-    pub(super) fn gates(&mut self) -> &mut Gates {
-        &mut self.gates
+    pub(super) fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
@@ -165,7 +182,7 @@ impl Lines {
                 () = outbox.dead() => self.input.end(),
             }
         }
-        self.end.reached(self.gates.all_answered()).await;
+        self.end.reached(&self.gates).await;
         None
     }
 
@@ -181,18 +198,19 @@ impl Lines {
 pub(crate) struct Flush {
     outbox: Outbox,
     writer: Option<JoinHandle<()>>,
-    /// How long the client may take to read what is left.
-    limit: Duration,
+    ending: Ending,
 }
 
 impl Flush {
-    /// Writes what is left, for a while.
+    /// Writes what is left, as long as the client reads.
     pub(crate) async fn finish(mut self) {
         self.outbox.close();
-        if let Some(writer) = &mut self.writer
-            && tokio::time::timeout(self.limit, writer).await.is_err()
-        {
-            tracing::warn!("the client does not read; what it has not taken is dropped");
+        let Some(writer) = &mut self.writer else { return };
+        tokio::select! {
+            _ = writer => {}
+            () = self.outbox.stuck(self.ending.patience_with_readers()) => {
+                tracing::warn!("the client does not read; what it has not taken is dropped");
+            }
         }
     }
 }
@@ -203,88 +221,6 @@ impl Drop for Flush {
         if let Some(writer) = &self.writer {
             writer.abort();
         }
-    }
-}
-
-/// Writes whatever waits in the outbox until it is closed and empty, or nobody reads any more.
-async fn write(writer: SharedWriter, outbox: Outbox) {
-    // Whatever ends this, nobody must wait for it any more, and the stream is to be closed.
-    let end = WriterEnd { writer, outbox };
-    let WriterEnd { writer, outbox } = &end;
-    let mut pending = Pending::new(Form::Lines);
-    while outbox.take(&mut pending).await {
-        if let Items::Lines(lines) = &pending.items
-            && let Err(error) = writer.write_all(lines).await
-        {
-            tracing::debug!(%error, "the client left");
-            return;
-        }
-        outbox.written(&pending);
-    }
-}
-
-struct WriterEnd {
-    writer: SharedWriter,
-    outbox: Outbox,
-}
-
-impl Drop for WriterEnd {
-    fn drop(&mut self) {
-        self.outbox.die();
-        self.writer.close();
-    }
-}
-
-/// Where lines go, until the writer has ended. The outbox sees to it that one writes at a time.
-#[derive(Clone)]
-struct SharedWriter(Arc<Mutex<Option<Writer>>>);
-
-impl SharedWriter {
-    fn new(writer: Writer) -> Self {
-        Self(Arc::new(Mutex::new(Some(writer))))
-    }
-
-    fn poll<T>(
-        &self,
-        poll: impl FnOnce(Pin<&mut Writer>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *writer {
-            Some(writer) => poll(Pin::new(writer)),
-            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        }
-    }
-
-    async fn write_all(&self, mut lines: &[u8]) -> io::Result<()> {
-        while !lines.is_empty() {
-            let written =
-                poll_fn(|context| self.poll(|writer| writer.poll_write(context, lines))).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            lines = &lines[written..];
-        }
-        poll_fn(|context| self.poll(|writer| writer.poll_flush(context))).await
-    }
-
-    /// A way to write without being woken: whoever is told "later" leaves it to the writer, which asks again.
-    fn shortcut(&self) -> Shortcut {
-        let writer = self.clone();
-        Box::new(move |lines| {
-            let context = &mut Context::from_waker(Waker::noop());
-            let written = match writer.poll(|writer| writer.poll_write(context, lines)) {
-                Poll::Ready(Ok(written)) => written,
-                Poll::Ready(Err(_)) | Poll::Pending => 0,
-            };
-            let flush = |writer: Pin<&mut Writer>| writer.poll_flush(context);
-            let flushed = written == 0 || matches!(writer.poll(flush), Poll::Ready(Ok(())));
-            Shortened { written, flushed }
-        })
-    }
-
-    fn close(&self) {
-        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(writer);
     }
 }
 

@@ -1,0 +1,81 @@
+//! Who waits to send something about a task, in the order in which they came.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, MutexGuard, Notify};
+
+use super::Task;
+use crate::outbox::Room;
+
+/// A task's line of those that wait.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Held by the first of them, which waits for room. Fair.
+    turn: Mutex<()>,
+    /// How many there are.
+    count: AtomicUsize,
+    /// Notified when the task has ended.
+    over: Notify,
+}
+
+impl Task {
+    /// Whether somebody waits to send something, which must not be overtaken.
+    pub(super) fn has_line(&self) -> bool {
+        self.line.get().is_some_and(|line| line.count.load(Ordering::SeqCst) > 0)
+    }
+
+    /// Waits for the turn of this call, and then for its room. The next one has its turn once this one's is
+    /// dropped. `None` if the task has ended. Cancel safe.
+    pub(super) async fn in_line<'a>(
+        &'a self,
+        room: impl Future<Output = Room<'a>>,
+    ) -> Option<(Room<'a>, Turn<'a>)> {
+        let line = self.line.get_or_init(Box::default);
+        let place = Place::take(line);
+        let mut over = pin!(line.over.notified());
+        over.as_mut().enable();
+        if self.is_over() {
+            return None;
+        }
+        let turn = async {
+            let turn = line.turn.lock().await;
+            (room.await, Turn { _turn: turn, _place: place })
+        };
+        tokio::select! {
+            biased;
+            turn = turn => Some(turn),
+            () = over => None,
+        }
+    }
+
+    /// Tells everyone who waits that the task has ended.
+    pub(super) fn disperse(&self) {
+        if let Some(line) = self.line.get() {
+            line.over.notify_waiters();
+        }
+    }
+}
+
+/// The right to send before everyone else in the line.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    _turn: MutexGuard<'a, ()>,
+    _place: Place<'a>,
+}
+
+#[derive(Debug)]
+struct Place<'a>(&'a Line);
+
+impl<'a> Place<'a> {
+    fn take(line: &'a Line) -> Self {
+        line.count.fetch_add(1, Ordering::SeqCst);
+        Self(line)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}

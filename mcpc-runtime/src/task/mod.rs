@@ -1,0 +1,184 @@
+//! One task's life: `created`, any number of updates, and exactly one terminal event, always last.
+
+mod line;
+mod quantity;
+mod runner;
+mod sender;
+
+pub(crate) use runner::{Grace, NewTask, Times, panicked};
+pub use sender::Sender;
+
+pub use quantity::Quantity;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use self::line::Line;
+use crate::delivery::Delivery;
+use crate::log::{Ends, Event, EventKind, Worker};
+use crate::message::Json;
+use crate::metadata::Ids;
+use crate::outbox::Room;
+use crate::sync::{Mutex, MutexGuard, Notify};
+
+/// A running task, shared by the runner and every clone of its [`Sender`].
+struct Task {
+    tool_name: &'static str,
+    ids: Ids,
+    delivery: Delivery,
+    times: Times,
+    /// Logging and sending are one step under this lock, so that both have one order.
+    progression: Mutex<Progression>,
+    stop: CancellationToken,
+    /// Notified when there is something in [`Progression`] for the runner to do.
+    attention: Notify,
+    /// Who waits to send; most tasks have nobody.
+    line: OnceLock<Box<Line>>,
+    /// The terminal event was said.
+    is_over: AtomicBool,
+    /// It was told that something came after that.
+    is_late_told: AtomicBool,
+    /// Where blocking calls from other threads wait.
+    runtime: Handle,
+}
+
+struct Progression {
+    /// `None` once the task has ended: nothing is logged or sent any more.
+    worker: Option<Box<dyn Worker>>,
+    /// The latest progress that found no room; sent as soon as there is some, unless it is overtaken.
+    deferred: Option<Event>,
+    /// Why the runner has to end the task, if a clone of the sender found a reason.
+    broken: Option<String>,
+    /// The task was asked to stop because it took too long.
+    timed_out: bool,
+}
+
+impl Task {
+    fn progression(&self) -> MutexGuard<'_, Progression> {
+        // Nothing under this lock calls code of a user's, so it cannot be left half-changed.
+        self.progression.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing is said any more; if so, that is logged, once for each task.
+    fn is_over(&self) -> bool {
+        let is_over = self.is_over.load(Ordering::SeqCst);
+        if is_over && !self.is_late_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                tool = self.tool_name,
+                task_id = &*self.ids.task_id,
+                "a `Sender` outlived its task: what it sends is dropped"
+            );
+        }
+        is_over
+    }
+
+    /// Logs and sends `event`, after a deferred progress.
+    fn append(&self, event: Event, room: Room<'_>) {
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        self.log(&progression, event, room);
+    }
+
+    /// Appends `event` in its turn, as soon as the client has taken enough. Cancel safe.
+    async fn send(&self, event: Event) {
+        if let Some((room, _turn)) = self.in_line(self.delivery.room(&event)).await {
+            self.append(event, room);
+        }
+    }
+
+    /// Room for `event`, if neither it nor an earlier call has to be waited for.
+    fn room_now(&self, event: &Event) -> Option<Room<'_>> {
+        if self.has_line() { None } else { self.delivery.room_now(event) }
+    }
+
+    /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
+    /// for more room here would let a later event overtake it.
+    fn log_deferred(&self, progression: &mut Progression) {
+        if let Some(deferred) = progression.deferred.take() {
+            self.log(progression, deferred, Room::NONE);
+        }
+    }
+
+    fn log(&self, progression: &Progression, event: Event, room: Room<'_>) {
+        let Some(worker) = &progression.worker else {
+            return;
+        };
+        self.delivery.deliver(&event, room);
+        worker.append(event);
+    }
+
+    /// Logs and sends the terminal event; nothing can follow.
+    fn finish(&self, event: Event, room: Room<'_>) {
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        if let Some(mut worker) = progression.worker.take() {
+            self.is_over.store(true, Ordering::SeqCst);
+            worker.finish(event.clone());
+            self.delivery.deliver(&event, room);
+            drop(progression);
+            // Only now is the id free and may the connection end: nothing is left to be delivered.
+            drop(worker);
+            // Threads and clones that outlive the task learn that it is over.
+            self.stop.cancel();
+            self.disperse();
+        }
+    }
+
+    /// Sends `event` now, or keeps it as the latest when the client is slow.
+    fn append_latest(&self, event: Event) {
+        if self.is_over() {
+            return;
+        }
+        let room = if self.has_line() { None } else { self.delivery.try_room(&event) };
+        match room {
+            Some(room) => self.append(event, room),
+            None => {
+                self.progression().deferred = Some(event);
+                self.attention.notify_one();
+            }
+        }
+    }
+
+    /// Sends an event of the session, in order with the task's own.
+    async fn emit(&self, event: &str, data: &Json) {
+        // A body that only ever emits must let others have their turn.
+        tokio::task::coop::consume_budget().await;
+        if self.is_over() {
+            return;
+        }
+        let Some(event) = self.delivery.server_event(event, data) else {
+            return;
+        };
+        if let Some((room, _turn)) = self.in_line(event.room()).await {
+            let mut progression = self.progression();
+            self.log_deferred(&mut progression);
+            if progression.worker.is_some() {
+                event.push(room);
+            }
+        }
+    }
+
+    /// Makes the runner end the task.
+    fn break_off(&self, reason: String) {
+        self.progression().broken.get_or_insert(reason);
+        self.attention.notify_one();
+    }
+}
+
+impl Ends for Task {
+    fn end(&self) {
+        self.finish(dropped(), Room::NONE);
+    }
+}
+
+fn failed(reason: &str) -> Event {
+    Event { kind: EventKind::Failed, result: Json::text(reason), content: None }
+}
+
+/// The end of a task whose body did not end by itself.
+fn dropped() -> Event {
+    Event { kind: EventKind::Dropped, ..failed("stopped") }
+}

@@ -1,0 +1,253 @@
+//! Runs the body of a task.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Progression, Sender, Task, dropped, failed};
+use crate::delivery::Delivery;
+use crate::log::{Ends, Event, EventKind, Worker};
+use crate::metadata::Ids;
+use crate::outbox::{InTurns, Room};
+use crate::output::{Body, Outcome};
+use crate::sync::{Mutex, Notify};
+
+/// How long what was asked to stop may go on: for so long, or until all of a connection's time is up. A clone
+/// is another handle to the same grace.
+#[derive(Clone, Debug)]
+pub(crate) struct Grace {
+    length: Duration,
+    ended: CancellationToken,
+}
+
+impl Grace {
+    pub(crate) fn new(length: Duration) -> Self {
+        Self { length, ended: CancellationToken::new() }
+    }
+
+    pub(crate) fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// Ends it for all that have it.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Whether it was ended for all that have it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    /// Waits until it is ended for all that have it. Cancel safe.
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Waits until it is over that begins now.
+    pub(crate) async fn over(&self) {
+        tokio::select! {
+            biased;
+            () = self.ended() => {}
+            () = tokio::time::sleep(self.length) => {}
+        }
+    }
+}
+
+/// How long a task may go on.
+#[derive(Clone, Debug)]
+pub(crate) struct Times {
+    /// After it was asked to stop.
+    pub(crate) grace: Grace,
+    /// Until it is asked to stop, if its tool says so.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A task that was accepted and whose body is yet to be started.
+pub(crate) struct NewTask {
+    task: Arc<Task>,
+}
+
+impl NewTask {
+    /// Must be called inside a tokio runtime.
+    pub(crate) fn new(
+        tool_name: &'static str,
+        ids: Ids,
+        delivery: Delivery,
+        worker: Box<dyn Worker>,
+        times: Times,
+    ) -> Self {
+        let stop = worker.stopped().clone();
+        let worker = Some(worker);
+        let progression = Progression { worker, deferred: None, broken: None, timed_out: false };
+        let task = Arc::new(Task {
+            tool_name,
+            ids,
+            delivery,
+            times,
+            progression: Mutex::new(progression),
+            stop,
+            attention: Notify::new(),
+            line: OnceLock::new(),
+            is_over: AtomicBool::new(false),
+            is_late_told: AtomicBool::new(false),
+            runtime: Handle::current(),
+        });
+        if let Some(worker) = &task.progression().worker {
+            let task = Arc::downgrade(&task);
+            worker.ended_by(task as Weak<dyn Ends>);
+        }
+        Self { task }
+    }
+
+    /// The sender that the body is given.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender { task: Arc::clone(&self.task) }
+    }
+
+    /// Runs the body as a task of its own.
+    pub(crate) fn spawn(self, body: Body) {
+        tokio::spawn(self.run(body));
+    }
+
+    /// Runs the body to the task's end. Dropped before, it ends the task as well.
+    pub(crate) fn run(self, body: Body) -> impl Future<Output = ()> + Send {
+        Runner(self.task).run(body)
+    }
+
+    /// Gives the id back without a word: the call was refused.
+    pub(crate) fn refuse(self) {
+        self.task.progression().worker = None;
+    }
+}
+
+/// Ends its task on every path: a runner that is dropped (the runtime is shutting down) still says so.
+struct Runner(Arc<Task>);
+
+impl Runner {
+    async fn run(self, body: Body) {
+        let task = &self.0;
+        let terminal = {
+            let body = AssertUnwindSafe(InTurns(body)).catch_unwind();
+            tokio::select! {
+                biased;
+                // Before the body and outside of its budget: one that never rests would use that up
+                // and starve the timer that is to stop it.
+                end = tokio::task::coop::unconstrained(task.overdue()) => end,
+                reason = task.attend() => failed(&reason),
+                ended = body => match ended {
+                    Ok(outcome) => task.terminal(outcome),
+                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),
+                },
+            }
+        };
+        // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
+        let room = match task.delivery.try_room(&terminal) {
+            Some(room) => room,
+            None => Box::pin(task.room_for_the_end(&terminal)).await,
+        };
+        task.finish(terminal, room);
+    }
+}
+
+impl Task {
+    // Every task holds what these hold, for as long as it runs. So what few tasks ever wait for is on the
+    // heap, which makes a task a third smaller.
+
+    /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
+    /// is such a request, too.
+    async fn overdue(&self) -> Event {
+        let stopped = self.stop.cancelled();
+        let end = match self.times.timeout {
+            None => {
+                stopped.await;
+                dropped()
+            }
+            Some(timeout) => match Box::pin(tokio::time::timeout(timeout, stopped)).await {
+                Ok(()) => dropped(),
+                Err(_) => {
+                    self.progression().timed_out = true;
+                    self.stop.cancel();
+                    failed(&format!("timed out after {timeout:?}"))
+                }
+            },
+        };
+        Box::pin(self.times.grace.over()).await;
+        end
+    }
+
+    /// Waits for room for the terminal event, but no longer than the task may go on.
+    async fn room_for_the_end(&self, terminal: &Event) -> Room<'_> {
+        tokio::select! {
+            biased;
+            room = self.delivery.room(terminal) => room,
+            () = self.stop.cancelled() => Room::NONE,
+        }
+    }
+
+    /// The terminal event of a body that returned.
+    fn terminal(&self, outcome: Outcome) -> Event {
+        match outcome {
+            Ok(success) => {
+                let (result, content) = success.into_parts();
+                Event { kind: EventKind::Complete, result, content }
+            }
+            // Once it was asked to stop, that is what an error comes from.
+            Err(error) if self.stop.is_cancelled() && !self.progression().timed_out => {
+                Event { kind: EventKind::Stopped, ..failed(&error) }
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Does what clones of the sender left to do; returns with the reason once one says that the task
+    /// cannot go on. Cancel safe.
+    async fn attend(&self) -> String {
+        loop {
+            let attention = self.attention.notified();
+            let deferred = {
+                let mut progression = self.progression();
+                if let Some(reason) = progression.broken.take() {
+                    return reason;
+                }
+                progression.deferred.clone()
+            };
+            match deferred {
+                None => attention.await,
+                Some(deferred) => {
+                    let room = Box::pin(self.delivery.room(&deferred)).await;
+                    let mut progression = self.progression();
+                    if let Some(latest) = progression.deferred.take() {
+                        self.log(&progression, latest, room);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let reason = match std::thread::panicking() {
+            true => "stopped, and panicked while it was dropped",
+            false => "the server shut down",
+        };
+        self.0.finish(failed(reason), Room::NONE);
+    }
+}
+
+/// What to say about a tool that panicked.
+pub(crate) fn panicked(tool_name: &str, panic: &(dyn Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no message");
+    format!("tool `{tool_name}` panicked: {message}")
+}

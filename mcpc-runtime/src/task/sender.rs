@@ -1,0 +1,224 @@
+//! What a body talks to its client with.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+
+use super::Task;
+use super::quantity::{Quantity, percent};
+use crate::log::{Event, EventKind};
+use crate::message::{Json, ProgressUpdate};
+
+/// Talks to the client about a running task.
+///
+/// A background tool takes one as a parameter. No method fails: the runtime ends a task whose client left or
+/// that was told to stop. A clone is another handle to the same task; one that outlives its task sends nothing
+/// any more and waits for nobody, which is logged once for each task.
+///
+/// What is sent and emitted leaves in the order in which the calls are first polled, also where several of them
+/// are joined; of calls that are not async, in the order of the calls. To send from several threads at once,
+/// clone.
+#[derive(Clone)]
+pub struct Sender {
+    pub(super) task: Arc<Task>,
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("tool", &self.task.tool_name)
+            .field("task_id", &self.task.ids.task_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sender {
+    /// Sends an update that holds `value`. Updates are never dropped and never reordered; while the
+    /// client is slow, this waits.
+    ///
+    /// `value` is serialized before this returns, so it may borrow what it likes. A value that
+    /// cannot be written as JSON ends the task as `failed`; the body is dropped where it awaits this.
+    ///
+    /// # Cancel safety
+    ///
+    /// The update is sent when the future completes, and not at all if it is dropped before.
+    pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
+        self.sending(self.update(&value))
+    }
+
+    /// Like [`send`](Self::send), for code that is not async: `spawn_blocking`, rayon, plain threads.
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_send<T: Serialize>(&self, value: T) {
+        self.block_on_update(self.update(&value));
+    }
+
+    /// Sends how far the task has come: an update `{"status": text, "progress": percent}`.
+    ///
+    /// Never waits, and may be called from anywhere. While the client is slow the latest progress
+    /// replaces the one before, so a client may miss some but always sees the last. Nothing that is sent
+    /// after it overtakes it; it may itself overtake a [`send`](Self::send) that still waits.
+    ///
+    /// `percent` is `done` of `total` in percent, from 0 to 100, to two decimals; of a `total` of 0,
+    /// everything is done.
+    pub fn progress(&self, done: impl Quantity, total: impl Quantity, text: impl AsRef<str>) {
+        let percent = percent(done.to_f64(), total.to_f64());
+        let progress = ProgressUpdate { status: text.as_ref().into(), progress: percent };
+        match self.update(&progress) {
+            Ok(event) => {
+                self.task.append_latest(Event { kind: EventKind::Progress, ..event });
+            }
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
+    /// Sends a server event, which belongs to the session rather than to this task: `event` is its
+    /// name, `data` what it carries. Waits while the client is slow.
+    ///
+    /// An MCPC client gets it as such. Any other gets a logging notification of level `info` whose `data`
+    /// holds `event` and `data`, if it wants these: up to MCP 2025-11-25 unless it set a higher level, later
+    /// if the call asked for such a level, and until its reply. A client of the Tasks extension hears of
+    /// none.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when the future completes, and not at all if it is dropped before.
+    pub fn emit<T: Serialize>(
+        &self,
+        event: &str,
+        data: T,
+    ) -> impl Future<Output = ()> + Send + use<'_, T> {
+        self.emitting(session_event(event, &data))
+    }
+
+    /// Like [`emit`](Self::emit), for code that is not async.
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_emit<T: Serialize>(&self, event: &str, data: T) {
+        self.block_on_event(session_event(event, &data));
+    }
+
+    /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
+    /// before it is dropped at its next await. Cancel safe.
+    pub async fn stopped(&self) {
+        self.task.stop.cancelled().await;
+    }
+
+    /// Whether the task was asked to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.task.stop.is_cancelled()
+    }
+
+    /// The task's id: the client's own, or one made for it.
+    #[must_use]
+    pub fn task_id(&self) -> &str {
+        &self.task.ids.task_id
+    }
+
+    /// The session the task belongs to, as the client named it; `default` where it named none.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        &self.task.ids.session_id
+    }
+
+    fn update<T: Serialize>(&self, value: &T) -> Result<Event, String> {
+        match Json::new(value) {
+            Ok(result) => Ok(Event::update(result)),
+            Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
+        }
+    }
+
+    // What follows has no type of a user's in it, so it is compiled once, here.
+
+    fn sending(&self, update: Result<Event, String>) -> Sending<'_> {
+        match update {
+            Ok(event) => Sending::New(&self.task, event),
+            Err(reason) => Sending::Waiting(Box::pin(self.break_off(reason))),
+        }
+    }
+
+    fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
+        Sending::Waiting(match event {
+            Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
+            Err(reason) => Box::pin(self.break_off(reason)),
+        })
+    }
+
+    fn block_on_update(&self, update: Result<Event, String>) {
+        match update {
+            Ok(event) => self.task.runtime.block_on(Sending::New(&self.task, event)),
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
+    fn block_on_event(&self, event: Result<(String, Json), String>) {
+        match event {
+            Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
+
+    /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
+    /// has ended.
+    async fn break_off(&self, reason: String) {
+        self.task.break_off(reason);
+        self.task.stop.cancelled().await;
+        // A task that was being stopped anyway gets this far: the runner is to have its turn first.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What awaits that something is sent.
+///
+/// No `async fn`: the code of one is compiled again in each crate that awaits it (a third of what a server's
+/// crate took to build), and its state is part of every body that does.
+enum Sending<'a> {
+    New(&'a Task, Event),
+    Waiting(BoxFuture<'a, ()>),
+    Over,
+}
+
+impl Future for Sending<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Self::New(..) = *self {
+            // A body that only ever sends must let others have their turn.
+            ready!(pin!(tokio::task::coop::consume_budget()).poll(context));
+            if let Self::New(task, event) = std::mem::replace(&mut *self, Self::Over) {
+                if task.is_over() {
+                    return Poll::Ready(());
+                }
+                match task.room_now(&event) {
+                    Some(room) => task.append(event, room),
+                    None => *self = Self::Waiting(Box::pin(task.send(event))),
+                }
+            }
+        }
+        if let Self::Waiting(future) = &mut *self {
+            ready!(future.as_mut().poll(context));
+            *self = Self::Over;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// A server event's name and data.
+fn session_event<T: Serialize>(event: &str, data: &T) -> Result<(String, Json), String> {
+    if event.is_empty() {
+        return Err("a server event needs a name".to_owned());
+    }
+    match Json::new(data) {
+        Ok(data) => Ok((event.to_owned(), data)),
+        Err(error) => Err(format!("the event `{event}` cannot be written as JSON: {error}")),
+    }
+}
