@@ -631,3 +631,92 @@ async fn a_timeout_asks_the_task_to_stop_and_then_ends_it() {
     assert_eq!(events[1], ("complete".to_owned(), json!("half done")));
     assert_eq!(took.as_secs(), 30);
 }
+
+#[derive(Clone, Default)]
+struct Kept(Arc<std::sync::OnceLock<Sender>>);
+
+/// Leaves its sender to somebody else.
+#[mcpc::background]
+async fn leaves_its_sender(kept: State<Kept>, updates: Sender) {
+    let _is_first = kept.0.set(updates);
+}
+
+/// Sends for ever.
+#[mcpc::background]
+async fn fills(updates: Sender) {
+    loop {
+        updates.send("x".repeat(1_000)).await;
+    }
+}
+
+/// A sender whose task is over, of a client that reads nothing.
+async fn late_sender() -> (Sender, Wire) {
+    let kept = Kept::default();
+    let server = Server::new("late").max_queued_bytes(10_000).state(kept.clone());
+    let server = server.tools(tools![leaves_its_sender, fills]);
+    let mut wire = Wire::open_with_buffer(server, 4_096);
+    wire.initialize().await;
+    wire.start("t", "leaves_its_sender", json!({})).await;
+    assert_eq!(wire.task().await.len(), 2);
+    wire.start("f", "fills", json!({})).await;
+    sleep(Duration::from_secs(1)).await;
+    (kept.0.get().expect("it was left").clone(), wire)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_outlives_its_task_waits_for_nobody() {
+    let (sender, mut wire) = late_sender().await;
+    let started = Instant::now();
+    sender.send("late").await;
+    sender.emit("late", ()).await;
+    sender.progress(1, 2, "late");
+    let blocking = sender.clone();
+    let blocking = tokio::task::spawn_blocking(move || {
+        blocking.blocking_send("late");
+        blocking.blocking_emit("late", ());
+    });
+    blocking.await.expect("no panic");
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    for _ in 0..100 {
+        let line = wire.line().await;
+        assert!(!line.contains("late"), "{line}");
+    }
+}
+
+/// Returns while clones of its sender wait for a client that reads nothing.
+#[mcpc::background]
+async fn leaves_others_waiting(updates: Sender) {
+    for _ in 0..3 {
+        let updates = updates.clone();
+        tokio::spawn(async move { updates.send("x".repeat(100_000)).await });
+    }
+    sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_to_be_sent_when_a_task_ends_is_given_up() {
+    let server = Server::new("late").max_queued_bytes(10_000);
+    let server = server.tools(tools![leaves_others_waiting, fills]);
+    let mut wire = Wire::open_with_buffer(server, 4_096);
+    wire.initialize().await;
+    wire.start("f", "fills", json!({})).await;
+    wire.start("t", "leaves_others_waiting", json!({})).await;
+    sleep(Duration::from_secs(2)).await;
+    wire.call("stop", "stop_task", json!({"task_id": "t"})).await;
+    wire.call("stop f", "stop_task", json!({"task_id": "f"})).await;
+    let mut of_t = Vec::new();
+    loop {
+        let message = wire.value().await;
+        if !message["id"].is_string() || message["id"].as_str().is_some_and(|id| id.starts_with("stop")) {
+            continue;
+        }
+        let message = support::parse(&text(&message));
+        if message["task_id"] == "t" {
+            of_t.push(message["event"].as_str().expect("an event").to_owned());
+        }
+        if message["event"] == "complete" {
+            break;
+        }
+    }
+    assert_eq!(of_t, ["created", "complete"]);
+}

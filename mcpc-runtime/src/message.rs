@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::names::{CALLBACK_ID, Dialect, PROTOCOL};
 
@@ -153,7 +152,13 @@ pub(crate) struct Json(String);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        serde_json::to_string(value).map(Self::written)
+        serde_json::to_string(value).map(in_one_line).map(Self::written)
+    }
+
+    /// Whether it is nested deeper than a client may read, as most JSON readers give up at some depth;
+    /// `serde_json`, and with it rmcp, at 128. What it is part of adds some levels.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        depth(&self.0) > DEEPEST
     }
 
     /// What was written as JSON before.
@@ -172,6 +177,47 @@ impl Json {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// How many levels of arrays and objects a value may have that is part of a message.
+pub(crate) const DEEPEST: usize = 120;
+
+/// How deep JSON is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in outside_of_strings(json) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// JSON as one line: what a user wrote by hand (`RawValue`) may have line breaks between its tokens.
+fn in_one_line(json: String) -> String {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return json;
+    }
+    // There is none within a string, where JSON has escapes for them.
+    json.replace(['\n', '\r'], " ")
+}
+
+/// The bytes of JSON that are not within a string.
+fn outside_of_strings(json: &str) -> impl Iterator<Item = u8> {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    json.bytes().filter(move |&byte| {
+        let was_inside = is_inside;
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_inside => is_escaped = true,
+            b'"' => is_inside = !is_inside,
+            _ => {}
+        }
+        !was_inside && !is_inside
+    })
 }
 
 /// What `Sender::progress` sends: how far a task is.
@@ -199,29 +245,6 @@ pub(crate) struct Address<'a> {
     pub(crate) tool_name: &'a str,
 }
 
-/// The text of a reply or callback: a message with its keys in the protocol's order.
-#[derive(Serialize)]
-struct Envelope<'a> {
-    r#type: MessageType,
-    event: &'a str,
-    session_id: &'a str,
-    task_id: Option<&'a str>,
-    tool_name: Option<&'a str>,
-    result: &'a RawValue,
-    protocol: &'a str,
-}
-
-impl Envelope<'_> {
-    fn encode(&self) -> String {
-        serde_json::to_string(self).expect("an envelope holds text and JSON only")
-    }
-}
-
-/// `json` as a value that is written as it stands.
-pub(crate) fn raw(json: &Json) -> &RawValue {
-    serde_json::from_str(json.as_str()).expect("what serde_json wrote is JSON")
-}
-
 /// The `created` message, which travels as the text of the ordinary reply.
 pub(crate) fn created(address: Address<'_>) -> String {
     let started = Json::text(&format!("Started {}", address.tool_name));
@@ -230,30 +253,33 @@ pub(crate) fn created(address: Address<'_>) -> String {
 
 /// One message about a task.
 pub(crate) fn task_message(address: Address<'_>, event: TaskEvent, result: &Json) -> String {
-    Envelope {
-        r#type: MessageType::Task,
-        event: event.as_str(),
-        session_id: address.session_id,
-        task_id: Some(address.task_id),
-        tool_name: Some(address.tool_name),
-        result: raw(result),
-        protocol: PROTOCOL,
-    }
-    .encode()
+    let Address { session_id, task_id, tool_name } = address;
+    message("task", event.as_str(), session_id, Some((task_id, tool_name)), result)
 }
 
 /// One message about a session.
 pub(crate) fn server_event(session_id: &str, event: &str, result: &Json) -> String {
-    Envelope {
-        r#type: MessageType::ServerEvent,
-        event,
-        session_id,
-        task_id: None,
-        tool_name: None,
-        result: raw(result),
-        protocol: PROTOCOL,
-    }
-    .encode()
+    message("server_event", event, session_id, None, result)
+}
+
+/// The text of a reply or callback: a message with its keys in the protocol's order.
+fn message(
+    message_type: &str,
+    event: &str,
+    session_id: &str,
+    task: Option<(&str, &str)>,
+    result: &Json,
+) -> String {
+    let string = |text: &str| Json::text(text).0;
+    let null = || "null".to_owned();
+    let (task_id, tool_name) = match task {
+        Some((task_id, tool_name)) => (string(task_id), string(tool_name)),
+        None => (null(), null()),
+    };
+    let (event, session_id, result) = (string(event), string(session_id), result.as_str());
+    format!(
+        r#"{{"type":"{message_type}","event":{event},"session_id":{session_id},"task_id":{task_id},"tool_name":{tool_name},"result":{result},"protocol":"{PROTOCOL}"}}"#
+    )
 }
 
 const LINE_START: &str =
@@ -408,6 +434,19 @@ mod tests {
         let value: Value = serde_json::from_slice(&line).expect("a line is one JSON document");
         assert_eq!(value["result"]["content"][0]["text"], Value::from(text));
         assert_eq!(value["id"], CALLBACK_ID);
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        for (json, levels) in [
+            ("1", 0),
+            (r#""[[""#, 0),
+            (r#"{"a":[]}"#, 2),
+            (r#"["\"[","[[",[[]]]"#, 3),
+            (r#"[[],{"\\":{}},[]]"#, 3),
+        ] {
+            assert_eq!(depth(json), levels, "{json}");
+        }
     }
 
     #[test]

@@ -41,8 +41,33 @@ async fn double(n: u64) -> u64 {
     n * 2
 }
 
+/// Sends what has no room yet and what has, at once.
+#[mcpc::background]
+async fn joined(large: usize, updates: Sender) {
+    let text = "x".repeat(large);
+    updates.send("0").await;
+    tokio::join!(
+        updates.send(json!(["1", text])),
+        updates.send(json!(["2", text])),
+        updates.send("3"),
+        updates.emit("4", "an event"),
+        updates.send("5"),
+    );
+}
+
+/// Returns at once.
+#[mcpc::background]
+async fn done() {}
+
+/// Waits until it is asked to stop.
+#[mcpc::background]
+async fn waits(updates: Sender) -> &'static str {
+    updates.stopped().await;
+    "stopped"
+}
+
 fn server() -> Server {
-    Server::new("order").tools(tools![count, count_on_threads, double])
+    Server::new("order").tools(tools![count, count_on_threads, double, joined, done, waits])
 }
 
 fn start(task: u64, tool: &str, to: u64) -> String {
@@ -186,4 +211,85 @@ async fn cancelled_calls() {
         assert_eq!(*events, counted(to));
     }
     assert!(tasks.0.len() < TASKS as usize, "some calls were cancelled before their reply");
+}
+
+#[tokio::test]
+async fn what_is_sent_at_once_leaves_in_the_order_of_the_calls() {
+    const BUDGET: usize = 64 << 10;
+    for large in [10, BUDGET / 2, 2 * BUDGET] {
+        let mut wire = Wire::connect(server().max_queued_bytes(BUDGET)).await;
+        wire.start("t", "joined", json!({ "large": large })).await;
+        let mut order = Vec::new();
+        loop {
+            let message = wire.message().await;
+            match message["event"].as_str() {
+                Some("created") => {}
+                Some("complete") => break,
+                Some("update") => {
+                    let result = &message["result"];
+                    order.push(result.as_str().or(result[0].as_str()).expect("ours").to_owned());
+                }
+                Some(event) => order.push(event.to_owned()),
+                None => panic!("{message}"),
+            }
+        }
+        assert_eq!(order, ["0", "1", "2", "3", "4", "5"], "{large} bytes");
+    }
+}
+
+/// A client that takes an id again and again, also while the end of the task before is on its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_is_free_when_the_end_of_its_task_was_delivered_and_not_before() {
+    const ROUNDS: usize = 20_000;
+    const AT_ONCE: usize = 16;
+    let mut wire = Wire::connect(server()).await;
+    let call = |round: usize| {
+        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+        call(round as u64, "done", json!({"_metadata": ids})) + "\n"
+    };
+    for round in 0..AT_ONCE {
+        wire.input.write_all(call(round).as_bytes()).await.expect("it reads");
+    }
+    let (mut answered, mut runs) = (0, false);
+    while answered < ROUNDS {
+        let line = wire.value().await;
+        let text = text(&line);
+        if line["id"].is_u64() {
+            answered += 1;
+            wire.input.write_all(call(answered + AT_ONCE).as_bytes()).await.expect("it reads");
+        }
+        if text.contains("still running") {
+            continue;
+        }
+        match parse(&text)["event"].as_str() {
+            Some("created") => assert!(!std::mem::replace(&mut runs, true), "before the end"),
+            Some("complete") => assert!(std::mem::replace(&mut runs, false), "an end of nothing"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The calls of a client that does not wait for replies are handled in any order, but not these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_about_a_task_right_after_the_call_finds_it() {
+    let mut wire = Wire::connect(server()).await;
+    for round in 0..500 {
+        let task = format!("t{round}");
+        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": task});
+        let lines = [
+            call("start", "waits", json!({"_metadata": ids})),
+            call("check", "check_task", json!({"task_id": task})),
+            call("stop", "stop_task", json!({"task_id": task})),
+        ];
+        wire.input.write_all((lines.join("\n") + "\n").as_bytes()).await.expect("it reads");
+        let mut seen = HashMap::new();
+        while seen.len() < 4 {
+            let line = wire.value().await;
+            seen.insert(line["id"].as_str().expect("a text").to_owned(), text(&line));
+        }
+        assert!(seen["start"].contains("created"), "{seen:?}");
+        assert!(seen["check"].starts_with(&format!("Task `{task}`")), "{seen:?}");
+        assert!(seen["stop"].contains("was asked to stop"), "{seen:?}");
+        assert!(seen[CALLBACK].contains("complete"), "{seen:?}");
+    }
 }

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 #[expect(deprecated, reason = "as below")]
 use rmcp::model::{LoggingLevel, SetLevelRequest};
-use serde::Serialize;
 
-use crate::message::{Json, raw};
+use crate::message::Json;
 use crate::outbox::{Gate, JsonNotification, Outbox, Room};
 
 /// Where one task's server events go.
@@ -63,10 +62,14 @@ impl Notices {
         if !self.wanted.0.load(Ordering::Relaxed) {
             return None;
         }
-        let data = Data { event, data: raw(data) };
-        let params = Params { level: "info", logger: self.tool_name, data };
-        let notice = Line { jsonrpc: "2.0", method: "notifications/message", params };
-        Some(JsonNotification(serde_json::to_string(&notice).expect("it holds text and JSON only")))
+        let (logger, event) = (Json::text(self.tool_name), Json::text(event));
+        let (logger, event) = (logger.as_str(), event.as_str());
+        // What a client could not read as JSON is still a text that holds it.
+        let text = data.is_too_deep().then(|| Json::text(data.as_str()));
+        let data = text.as_ref().unwrap_or(data).as_str();
+        Some(JsonNotification(format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"info","logger":{logger},"data":{{"event":{event},"data":{data}}}}}}}"#
+        )))
     }
 
     pub(super) async fn room(&self, notice: &JsonNotification) -> Room<'_> {
@@ -79,24 +82,4 @@ impl Notices {
             None => self.outbox.push(notice, room),
         }
     }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    jsonrpc: &'a str,
-    method: &'a str,
-    params: Params<'a>,
-}
-
-#[derive(Serialize)]
-struct Params<'a> {
-    level: &'a str,
-    logger: &'a str,
-    data: Data<'a>,
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    event: &'a str,
-    data: &'a serde_json::value::RawValue,
 }
