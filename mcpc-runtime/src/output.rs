@@ -16,7 +16,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::message::Json;
+use crate::numbers::Inexact;
 use crate::schema::{Direction, Schemas, Writer};
+use crate::words::place;
 
 /// The content types that are passed on as they are, and what they are made of.
 pub mod content {
@@ -84,21 +86,50 @@ impl Success {
         (self.json, self.content.map(Arc::new))
     }
 
-    /// The reply of a client that waited for it.
-    pub(crate) fn into_reply(self) -> CallToolResult {
-        self.content.unwrap_or_else(|| reply(self.json.as_str()))
+    /// The reply to the call of a plain tool, whose client may have been promised structured content.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the client if that cannot hold a number of the result.
+    pub(crate) fn into_reply(self) -> Result<CallToolResult, String> {
+        if let Some(reply) = self.content {
+            return Ok(reply);
+        }
+        let json = self.json.as_str();
+        let reply = reply(json);
+        match reply.structured_content {
+            None if json.starts_with('{') => match serde_json::from_str(json) {
+                Ok(object) => {
+                    Inexact::first(&object, json).map_or(Ok(reply), |it| Err(inexact(&it)))
+                }
+                // It is nested too deep to be anything but a text.
+                Err(_) => Ok(reply),
+            },
+            _ => Ok(reply),
+        }
     }
 }
 
+#[cold]
+fn inexact(number: &Inexact) -> String {
+    let Inexact { path, written } = number;
+    format!(
+        "the result's `{}` is {written}, which structured content cannot hold exactly; the tool has to return \
+         it as a string",
+        place("", path)
+    )
+}
+
 /// The reply that carries a JSON value: a string as it is, nothing for `null`, an object as text and
-/// as structured content, anything else as text.
+/// as structured content, if that can hold its numbers, anything else as text.
 pub(crate) fn reply(json: &str) -> CallToolResult {
     match serde_json::from_str::<Value>(json) {
         Ok(Value::Null) => CallToolResult::success(Vec::new()),
         Ok(Value::String(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
         Ok(structured @ Value::Object(_)) => {
             let mut reply = CallToolResult::success(vec![ContentBlock::text(json)]);
-            reply.structured_content = Some(structured);
+            let is_exact = Inexact::first(&structured, json).is_none();
+            reply.structured_content = is_exact.then_some(structured);
             reply
         }
         _ => CallToolResult::success(vec![ContentBlock::text(json)]),
