@@ -265,3 +265,110 @@ async fn what_only_a_text_can_hold_of_a_task_is_only_there() {
     let line = wire.line().await;
     assert!(line.contains(&sums.replace('"', r#"\""#)), "{line}");
 }
+
+#[derive(Serialize, JsonSchema)]
+struct Average {
+    count: Option<u8>,
+    mean: f64,
+    shares: BTreeMap<u8, Vec<Option<f32>>>,
+    kind: Kind,
+    #[serde(flatten)]
+    more: BTreeMap<String, f64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+enum Kind {
+    Plain,
+    Of(f64, f64),
+    With { weight: f64 },
+    Only(f64),
+}
+
+fn average_of(what: &str) -> Average {
+    let mut average = Average {
+        count: None,
+        mean: 1.0,
+        shares: BTreeMap::from([(1, vec![None, Some(0.5)])]),
+        kind: Kind::Plain,
+        more: BTreeMap::from([("a b".to_owned(), 1.0)]),
+    };
+    match what {
+        "mean" => average.mean = f64::NAN,
+        "shares" => average.shares = BTreeMap::from([(7, vec![None, Some(f32::INFINITY)])]),
+        "of" => average.kind = Kind::Of(1.0, f64::NEG_INFINITY),
+        "with" => average.kind = Kind::With { weight: f64::NAN },
+        "only" => average.kind = Kind::Only(f64::NAN),
+        "more" => drop(average.more.insert("a b".to_owned(), f64::NAN)),
+        _ => {}
+    }
+    average
+}
+
+/// The average of nothing.
+#[mcpc::tool]
+async fn average(what: String) -> Average {
+    average_of(&what)
+}
+
+/// The same as a task.
+#[mcpc::background]
+async fn average_later(what: String) -> Average {
+    average_of(&what)
+}
+
+#[mcpc::tool]
+async fn float(bits: u64) -> f64 {
+    f64::from_bits(bits)
+}
+
+#[mcpc::background]
+async fn float_later(bits: u64) -> Option<f64> {
+    Some(f64::from_bits(bits))
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_a_number_is_named() {
+    let mut wire = Wire::connect(Server::new("numbers").tools(tools![average])).await;
+    for (what, problem) in [
+        ("mean", "`mean` is NaN"),
+        ("shares", "`shares.7[1]` is infinity"),
+        ("of", "`kind.Of[1]` is -infinity"),
+        ("with", "`kind.With.weight` is NaN"),
+        ("only", "`kind.Only` is NaN"),
+        ("more", "`[\"a b\"]` is NaN"),
+    ] {
+        let expected = format!(
+            "the result's {problem}, for which JSON has no number; the tool has to return `null` or a string \
+             there, and say so in its type"
+        );
+        assert_eq!(wire.ask("average", json!({"what": what})).await, (expected, true));
+    }
+    wire.call("ask", "average", json!({"what": "all is well"})).await;
+    let reply = wire.value().await;
+    let expected = json!({
+        "count": null, "mean": 1.0, "shares": {"1": [null, 0.5]}, "kind": "Plain", "a b": 1.0,
+    });
+    assert_eq!(reply["result"]["structuredContent"], expected);
+}
+
+#[tokio::test]
+async fn a_float_alone_that_is_not_a_number_is_a_text() {
+    let tools = tools![float, float_later, average_later];
+    let mut wire = Wire::connect(Server::new("numbers").tools(tools)).await;
+    for (float, text) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "infinity"),
+        (f64::NEG_INFINITY, "-infinity"),
+        (1.5, "1.5"),
+    ] {
+        for tool in ["float", "float_later"] {
+            let answer = wire.ask(tool, json!({"bits": float.to_bits()})).await;
+            assert_eq!(answer, (text.to_owned(), false), "{tool}");
+        }
+    }
+    // To an MCPC client both are `null`, as the reference writes them.
+    wire.start("t", "float_later", json!({"bits": f64::NAN.to_bits()})).await;
+    assert_eq!(wire.task().await[1], ("complete".to_owned(), Value::Null));
+    wire.start("t", "average_later", json!({"what": "mean"})).await;
+    assert_eq!(wire.task().await[1].1["mean"], Value::Null);
+}

@@ -1,5 +1,7 @@
 //! What a tool's function may return, and how it reaches a client.
 
+mod floats;
+
 use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
@@ -7,6 +9,7 @@ use std::fmt::{Display, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use memchr::memmem;
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
     Resource, TextContent,
@@ -15,6 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
+use self::floats::NoNumber;
 use crate::message::Json;
 use crate::numbers::Inexact;
 use crate::schema::{Direction, Schemas, Writer};
@@ -71,14 +75,16 @@ pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 #[doc(hidden)]
 pub struct Success {
     pub(crate) json: Json,
-    /// The reply as the tool wrote it itself.
+    /// The reply where JSON does not say what it is to be, as the tool wrote it itself.
     content: Option<CallToolResult>,
+    /// What is wrong with the value as structured content.
+    problem: Option<String>,
 }
 
 impl Success {
     /// A reply of our own.
     pub(crate) fn of(reply: CallToolResult) -> Self {
-        Self { json: Json::null(), content: Some(reply) }
+        Self { json: Json::null(), content: Some(reply), problem: None }
     }
 
     /// The value, and the reply where the tool wrote it itself.
@@ -96,6 +102,9 @@ impl Success {
             return Ok(reply);
         }
         let json = self.json.as_str();
+        if let Some(problem) = self.problem.filter(|_| json.starts_with('{')) {
+            return Err(problem);
+        }
         let reply = reply(json);
         match reply.structured_content {
             None if json.starts_with('{') => match serde_json::from_str(json) {
@@ -148,7 +157,7 @@ impl<T: Serialize + JsonSchema + 'static> Output for T {
     }
 
     fn into_success(self) -> Outcome {
-        success(Json::new(&self), &self)
+        success(Json::new(&self), &self, &|| NoNumber::first(&self))
     }
 }
 
@@ -167,9 +176,34 @@ fn schema(
     writer.structured(schema)
 }
 
-fn success(json: serde_json::Result<Json>, value: &dyn Any) -> Outcome {
+/// `no_number` looks for a float that is `null` in the JSON; only if there is any `null`, as it takes its time.
+fn success(
+    json: serde_json::Result<Json>,
+    value: &dyn Any,
+    no_number: &dyn Fn() -> Option<NoNumber>,
+) -> Outcome {
     let json = json.map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
-    Ok(Success { json, content: content(value) })
+    let content = content(value);
+    let may_be_lost =
+        content.is_none() && memmem::find(json.as_str().as_bytes(), b"null").is_some();
+    match may_be_lost.then(no_number).flatten() {
+        None => Ok(Success { json, content, problem: None }),
+        Some(alone) if json.as_str() == "null" => {
+            let text = ContentBlock::text(alone.in_words());
+            Ok(Success { json, content: Some(CallToolResult::success(vec![text])), problem: None })
+        }
+        Some(inside) => Ok(Success { json, content, problem: Some(not_a_number(&inside)) }),
+    }
+}
+
+#[cold]
+fn not_a_number(found: &NoNumber) -> String {
+    format!(
+        "the result's `{}` is {}, for which JSON has no number; the tool has to return `null` or a string \
+         there, and say so in its type",
+        place("", &found.path),
+        found.in_words(),
+    )
 }
 
 /// Whether a type is one of rmcp's content types, whose schema says nothing about a tool.
