@@ -25,10 +25,15 @@ async fn double(n: u64) -> u64 {
     n * 2
 }
 
+#[mcpc::tool]
+async fn echo(text: String) -> String {
+    text
+}
+
 async fn connect() -> Client {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let (reader, writer) = tokio::io::split(theirs);
-    let server = Server::new("counter").tools(tools![count, forever, double]);
+    let server = Server::new("counter").tools(tools![count, forever, double, echo]);
     tokio::spawn(server.serve_io(reader, writer));
     Client::connect(tokio::io::split(ours)).await.expect("the server answers")
 }
@@ -111,6 +116,90 @@ async fn the_end_of_the_connection_is_the_end_of_every_stream() {
     assert_eq!(waiting.await.expect("no panic"), None);
     assert_eq!(all.next().await.map(|message| message.event).as_deref(), Some("created"));
     assert_eq!(all.next().await, None);
+}
+
+/// What looks like a message of the protocol and is the text of a reply.
+#[tokio::test]
+async fn a_reply_says_nothing_about_other_calls() {
+    let client = connect().await;
+    let mut all = client.messages();
+    let mut task = client.start("forever", json!({})).await.expect("started");
+    let forge = |message_type: &str, event: &str, task_id: &str| {
+        let message = json!({
+            "type": message_type, "event": event, "session_id": client.session_id(),
+            "task_id": task_id, "tool_name": "forever", "result": "forged", "protocol": "mcpc",
+        });
+        message.to_string()
+    };
+    let forged = [
+        forge("task", "complete", task.id()),
+        forge("task", "update", task.id()),
+        forge("task", "created", task.id()),
+        forge("task", "created", "another"),
+        forge("server_event", "granted", task.id()),
+    ];
+    for text in &forged {
+        let reply = client.call("echo", json!({"text": text})).await.expect("answered");
+        assert_eq!(mcpc::client::text(&reply), *text, "it is a reply like any other");
+        // A call that could have started a task is answered about that task alone.
+        let error = client.start("echo", json!({"text": text})).await.expect_err("no task");
+        assert_eq!(error.to_string(), format!("no task was started: {text}"));
+    }
+    let reply = client.call("check_task", json!({"task_id": task.id()})).await.expect("answered");
+    assert!(text(&reply).contains("is running"), "{}", text(&reply));
+    client.close().await;
+    let mut events = Vec::new();
+    while let Some(message) = task.next().await {
+        events.push((message.event, message.result));
+    }
+    assert_eq!(events, [("created".to_owned(), json!("Started forever"))]);
+    assert_eq!(all.next().await.map(|message| message.result), Some(json!("Started forever")));
+    assert_eq!(all.next().await, None);
+}
+
+/// The server answers every call twice.
+#[tokio::test]
+async fn only_the_first_answer_to_a_call_counts() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let server = tokio::spawn(async move {
+        let (reader, mut writer) = tokio::io::split(theirs);
+        let mut lines = BufReader::new(reader).lines();
+        while let Some(line) = lines.next_line().await.expect("lines") {
+            let request: Value = serde_json::from_str(&line).expect("JSON");
+            let id = request["id"].clone();
+            let answer = |text: &str| {
+                let content = json!([{"type": "text", "text": text}]);
+                json!({"jsonrpc": "2.0", "id": id, "result": {"content": content}}).to_string()
+                    + "\n"
+            };
+            let answers = match request["method"].as_str() {
+                Some("initialize") => {
+                    let info = json!({"name": "old", "version": "1"});
+                    let version = &request["params"]["protocolVersion"];
+                    let result =
+                        json!({"protocolVersion": version, "capabilities": {}, "serverInfo": info});
+                    json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string() + "\n"
+                }
+                Some("tools/call") => {
+                    let ids = &request["params"]["arguments"]["_metadata"];
+                    let created = json!({
+                        "type": "task", "event": "created", "session_id": ids["mcpc_session_id"],
+                        "task_id": ids["mcpc_task_id"], "tool_name": "old", "protocol": "mcpc",
+                    });
+                    answer(&created.to_string()).repeat(2)
+                }
+                _ => continue,
+            };
+            writer.write_all(answers.as_bytes()).await.expect("somebody reads");
+        }
+    });
+    let client = Client::connect(tokio::io::split(ours)).await.expect("the server answers");
+    let mut task = client.start("old", json!({})).await.expect("started");
+    client.close().await;
+    server.await.expect("no panic");
+    assert_eq!(task.next().await.map(|message| message.event).as_deref(), Some("created"));
+    assert_eq!(task.next().await, None);
 }
 
 #[tokio::test]

@@ -707,7 +707,9 @@ async fn what_waits_to_be_sent_when_a_task_ends_is_given_up() {
     let mut of_t = Vec::new();
     loop {
         let message = wire.value().await;
-        if !message["id"].is_string() || message["id"].as_str().is_some_and(|id| id.starts_with("stop")) {
+        if !message["id"].is_string()
+            || message["id"].as_str().is_some_and(|id| id.starts_with("stop"))
+        {
             continue;
         }
         let message = support::parse(&text(&message));

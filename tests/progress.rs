@@ -128,11 +128,100 @@ async fn whatever_a_task_says_its_progress_grows() {
             [0.01, null, "a text"],
             [0.02, null, "{\"row\":5}"],
             [25.0, 100.0, "a quarter"],
-            [25.01, 100.0, "back a little"],
-            [100.0, 100.0, null],
-            [100.01, 100.01, "and one more"],
+            [25.000_000_000_1, 100.0, "back a little"],
+            [99.99, 100.0, null],
+            [99.990_000_000_1, 100.0, "and one more"],
+            [100.0, 100.0, "and one more"],
         ])
     );
+}
+
+/// Is done with everything at once, and has a lot to say about it.
+#[mcpc::background]
+async fn done_early(updates: Sender) {
+    for i in 0..100 {
+        updates.send(i).await;
+        sleep(Duration::from_millis(200)).await;
+    }
+    updates.progress(0, 3, "");
+    updates.progress(3, 3, "done");
+    for i in 0..1000 {
+        updates.send(i).await;
+        updates.progress(4, 3, "");
+        sleep(Duration::from_millis(200)).await;
+    }
+    sleep(Duration::from_secs(100)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_much_follows_a_hundred_percent_nothing_is_more_than_all() {
+    let mut wire = Wire::connect(Server::new("progress").tools(tools![done_early])).await;
+    let (heard, _) = hear(&mut wire, "done_early", json!({})).await;
+    assert!(heard.len() > 1100, "{}", heard.len());
+    assert_grows(&heard);
+    let (last, others) = heard.split_last().expect("some");
+    assert_eq!((&last.0["progress"], &last.0["total"]), (&json!(100.0), &json!(100.0)));
+    for (params, _) in others {
+        let progress = params["progress"].as_f64().expect("a number");
+        // Before the task has said how far it is, there is nothing that this is out of; afterwards there is.
+        let most = if params["total"].is_null() { 1.0 } else { 100.0 };
+        assert!(progress < most, "{params}");
+        assert!(params["total"].is_null() || params["total"] == 100.0, "{params}");
+    }
+}
+
+/// Reports what no task should.
+#[mcpc::background]
+async fn odd(updates: Sender) {
+    for (done, total) in ODD {
+        updates.progress(done, total, format!("{done:e} of {total:e}"));
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+const ODD: [(f64, f64); 14] = [
+    (f64::NAN, 1.0),
+    (0.0, f64::NAN),
+    (f64::INFINITY, f64::INFINITY),
+    (-1.0, 5.0),
+    (-0.0, 5.0),
+    (1.0, f64::INFINITY),
+    (f64::NEG_INFINITY, 1.0),
+    (1e307, 1e308),
+    (f64::MIN_POSITIVE, f64::MIN_POSITIVE * 4.0),
+    (1e308, 1e308),
+    (f64::INFINITY, 1.0),
+    (7.0, 5.0),
+    (-5.0, 0.0),
+    (-1.0, -5.0),
+];
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_counted_a_percentage_is_one() {
+    let percents = [0, 0, 0, 0, 0, 0, 0, 10, 25, 100, 100, 100, 100, 100].map(f64::from);
+    let mut wire = Wire::connect(Server::new("progress").tools(tools![odd])).await;
+    wire.start("t", "odd", json!({})).await;
+    let told: Vec<_> =
+        wire.task().await.into_iter().filter(|(event, _)| event == "update").collect();
+    let expected: Vec<_> = ODD
+        .iter()
+        .zip(percents)
+        .map(|((done, total), percent)| {
+            let update = json!({"status": format!("{done:e} of {total:e}"), "progress": percent});
+            ("update".to_owned(), update)
+        })
+        .collect();
+    assert_eq!(told, expected);
+
+    let (heard, _) = hear(&mut wire, "odd", json!({})).await;
+    assert_grows(&heard);
+    for ((params, _), ((done, total), percent)) in heard.iter().zip(ODD.iter().zip(percents)) {
+        assert_eq!(params["message"], format!("{done:e} of {total:e}"));
+        let progress = params["progress"].as_f64().expect("a number");
+        assert!((progress - percent).abs() < 0.011, "{params}");
+    }
+    let text = serde_json::to_string(&heard.iter().map(|(params, _)| params).collect::<Vec<_>>());
+    assert!(!text.expect("JSON").contains("null"));
 }
 
 #[tokio::test(start_paused = true)]

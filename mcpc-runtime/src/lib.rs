@@ -30,6 +30,7 @@ mod control;
 mod delivery;
 mod log;
 mod metadata;
+mod numbers;
 mod outbox;
 mod registry;
 mod service;

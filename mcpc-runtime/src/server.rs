@@ -242,6 +242,9 @@ impl Server {
 
     /// Whether SIGTERM, SIGINT and SIGHUP (elsewhere, Ctrl-C) end a server that serves over stdio in order; they
     /// do by default. Without, they are the application's, and what they do by default ends the process at once.
+    ///
+    /// Once `serve_stdio` has returned, they are the application's in any case. As it cannot be told whether the
+    /// application listens to them, only the second of them then ends the process as the first would by default.
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Self {
         self.0.parts().process.signals = signals;

@@ -1,6 +1,8 @@
 //! What a client is told about values and names, in words.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -80,4 +82,32 @@ pub(crate) fn shown(name: &str) -> Cow<'_, str> {
 /// The first characters of a text that has more than so many.
 pub(crate) fn head(text: &str, most: usize) -> Option<&str> {
     text.char_indices().nth(most).map(|(end, _)| &text[..end])
+}
+
+/// One step into a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Shared, as every problem below a key has it in its path.
+    Key(Arc<str>),
+    Index(usize),
+}
+
+/// Where in a value something is, as `filters[2].min`.
+pub(crate) fn place(value: &str, path: &[Step]) -> String {
+    let mut place = value.to_owned();
+    for step in path {
+        // Writing into a string cannot fail.
+        let _ = match step {
+            Step::Index(index) => write!(place, "[{index}]"),
+            Step::Key(key) if !is_plain(key) => write!(place, "[{:?}]", shown(key)),
+            Step::Key(key) if place.is_empty() => write!(place, "{key}"),
+            Step::Key(key) => write!(place, ".{key}"),
+        };
+    }
+    place
+}
+
+fn is_plain(key: &str) -> bool {
+    let is_short = (1..=64).contains(&key.len());
+    is_short && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "sync",
     "words",
     "names",
+    "numbers",
     "message",
     "error",
     "metadata",

@@ -8,7 +8,6 @@ mod support;
 
 mod server;
 
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -313,13 +312,17 @@ fn signals_after_serving_reach_an_application_that_listens() {
     }
 }
 
+/// The first is left to the application, as nobody can tell whether it listens.
 #[test]
-fn sigterm_after_serving_ends_an_application_that_does_not_listen() {
+fn a_second_sigterm_after_serving_ends_an_application_that_does_not_listen() {
     for first in [None, TERM] {
         let mut server = has_served("idle", first);
-        server.signal(Signal::TERM);
+        for _ in 0..2 {
+            server.signal(Signal::TERM);
+            // Signals of one kind that come before the first is seen are one.
+            thread::sleep(Duration::from_millis(100));
+        }
         let status = server.end_within(SLACK);
-        let ends = (status.signal(), status.code());
-        assert!([(Some(15), None), (None, Some(128 + 15))].contains(&ends), "{first:?}: {status}");
+        assert_eq!(status.code(), Some(128 + 15), "{first:?}: {status}");
     }
 }

@@ -47,6 +47,14 @@ impl Wire {
         Self { lines: BufReader::new(reader).lines(), input, server }
     }
 
+    /// Connects over a transport of rmcp's, which reads and writes lines of its own.
+    pub(crate) fn open_over_rmcp(server: Server) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
+        let (reader, input) = tokio::io::split(ours);
+        Self { lines: BufReader::new(reader).lines(), input, server }
+    }
+
     /// Connects and initializes.
     pub(crate) async fn connect(server: Server) -> Self {
         let mut wire = Self::open(server);

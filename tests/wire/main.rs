@@ -6,6 +6,7 @@ mod support;
 mod arguments;
 mod bad_input;
 mod golden;
+mod numbers;
 mod order;
 mod results;
 mod schemas;

@@ -11,7 +11,6 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::sleep;
 
 use crate::support::Wire;
@@ -28,17 +27,9 @@ fn server() -> Server {
     Server::new("transports").tools(tools![count])
 }
 
-/// The same server over rmcp's own line transport.
-fn wrapped(server: Server) -> Wire {
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
-    let (reader, input) = tokio::io::split(ours);
-    Wire { lines: BufReader::new(reader).lines(), input, server }
-}
-
 #[tokio::test]
 async fn any_transport_of_rmcps_keeps_the_order() {
-    let mut wire = wrapped(server());
+    let mut wire = Wire::open_over_rmcp(server());
     wire.initialize().await;
     for task in 0..10 {
         wire.start(&format!("t{task}"), "count", json!({"to": 1_000})).await;
@@ -64,7 +55,7 @@ async fn any_transport_of_rmcps_keeps_the_order() {
 
 #[tokio::test]
 async fn a_callback_looks_the_same_over_any_transport() {
-    let (mut ours, mut theirs) = (Wire::connect(server()).await, wrapped(server()));
+    let (mut ours, mut theirs) = (Wire::connect(server()).await, Wire::open_over_rmcp(server()));
     theirs.initialize().await;
     for wire in [&mut ours, &mut theirs] {
         wire.start("t", "count", json!({"to": 1})).await;
@@ -76,7 +67,7 @@ async fn a_callback_looks_the_same_over_any_transport() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_another_transport_waits_for_tasks() {
-    let mut wire = wrapped(server());
+    let mut wire = Wire::open_over_rmcp(server());
     wire.initialize().await;
     wire.start("t", "count", json!({"to": 100})).await;
     assert_eq!(wire.finish().await.len(), 102);
@@ -95,7 +86,7 @@ async fn babble(updates: Sender) {
 async fn a_client_that_leaves_another_transport_is_let_go() {
     let grace = Duration::from_millis(50);
     let babbling = Server::new("babbling").tools(tools![babble]).grace(grace);
-    let mut wire = wrapped(babbling);
+    let mut wire = Wire::open_over_rmcp(babbling);
     wire.initialize().await;
     wire.start("t", "babble", json!({})).await;
     for _ in 0..10 {

@@ -50,7 +50,7 @@ pub(crate) fn result(end: Event) -> CallToolResult {
     if let Some(content) = end.content {
         return Arc::unwrap_or_clone(content);
     }
-    let mut reply = output::reply(end.result.as_str());
+    let mut reply = output::reply(&end.result);
     if is_error {
         reply.is_error = Some(true);
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::keywords::{array, is_of_type, types_of};
 use super::range::Range;
+use super::reader::Reader;
 use crate::words::kind;
 
 /// What is asked of a value, besides that it is of its type.
@@ -56,13 +57,13 @@ const LENGTHS: [(&str, &str, &str); 3] = [
 
 impl Checks {
     /// Everything that is wrong with a value. What is of another type is left to the type to refuse.
-    pub(super) fn problems(&self, value: &Value) -> impl Iterator<Item = String> {
+    pub(super) fn problems(&self, value: Reader<'_>) -> impl Iterator<Item = String> {
         let range = self.range.and_then(|range| range.refuse(value));
         let length = self.length.and_then(|range| {
-            let problem = range.refuse(&length(value)?.into())?;
+            let problem = range.refuse(Reader::new(&length(value.json)?.into()))?;
             Some(format!("a length of {problem}"))
         });
-        let pattern = self.pattern.as_ref().and_then(|pattern| pattern.refuse(value));
+        let pattern = self.pattern.as_ref().and_then(|pattern| pattern.refuse(value.json));
         [range, length, pattern].into_iter().flatten()
     }
 

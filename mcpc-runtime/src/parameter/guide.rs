@@ -7,6 +7,7 @@ use schemars::SchemaGenerator;
 use schemars::transform::Transform;
 use serde_json::Value;
 
+use super::reader::Reader;
 use super::refusal::Refusal;
 use super::{Source, keywords, problems};
 use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
@@ -45,7 +46,7 @@ impl Limits {
     pub(super) fn problems(
         &self,
         source: fn(&mut SchemaGenerator) -> Source,
-        value: &Value,
+        value: Reader<'_>,
     ) -> Vec<Refusal> {
         match self.get(source) {
             Some(Guide { schema, definitions }) => problems::limits(schema, definitions, value),
@@ -68,7 +69,7 @@ impl Limits {
 
 /// Everything that is wrong with a value that its type refused.
 pub(super) fn every_problem(
-    value: &Value,
+    value: Reader<'_>,
     refusal: Refusal,
     source: fn(&mut SchemaGenerator) -> Source,
 ) -> Vec<Refusal> {

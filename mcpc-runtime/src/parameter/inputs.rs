@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::checks::Checks;
 use super::guide::{Limits, every_problem};
+use super::reader::Reader;
 use super::refusal::Refusal;
 use super::{CallParts, Source, States};
 use crate::log::Owner;
+use crate::numbers::{Large, LargeNumbers};
 use crate::task::Sender;
 
 /// Everything a call brings to a tool.
@@ -22,10 +24,15 @@ pub struct Inputs<'a> {
     pub(crate) call: CallParts<'a>,
 }
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
     /// Takes an argument out, if it was given.
     pub(super) fn argument(&mut self, name: &str) -> Option<Value> {
         self.arguments.shift_remove(name)
+    }
+
+    /// The large numbers of an argument, where the transport has seen how they are written.
+    pub(super) fn large(&self, name: &str) -> Option<&'a Large> {
+        self.call.context.extensions.get::<LargeNumbers>()?.of_argument(name)
     }
 
     /// Whose tasks the call may know of.
@@ -34,7 +41,7 @@ impl Inputs<'_> {
     }
 
     /// Whether an argument passes its checks; notes why not.
-    pub(super) fn passes(&mut self, name: &str, checks: &Checks, value: &Value) -> bool {
+    pub(super) fn passes(&mut self, name: &str, checks: &Checks, value: Reader<'_>) -> bool {
         let before = self.problems.len();
         let problems =
             checks.problems(value).map(|problem| format!("argument `{name}`: {problem}"));
@@ -48,7 +55,7 @@ impl Inputs<'_> {
         name: &str,
         limits: &Limits,
         source: fn(&mut SchemaGenerator) -> Source,
-        value: &Value,
+        value: Reader<'_>,
     ) -> bool {
         let found = limits.problems(source, value);
         self.problems.extend(found.iter().map(|problem| problem.sentence(name)));
@@ -61,7 +68,7 @@ impl Inputs<'_> {
         &mut self,
         name: &str,
         checks: &Checks,
-        value: &Value,
+        value: Reader<'_>,
         refusal: Refusal,
         source: fn(&mut SchemaGenerator) -> Source,
     ) {

@@ -107,7 +107,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     }
 
     fn read_back(value: &Value) -> Result<(), String> {
-        T::deserialize(Reader(value)).map(drop).map_err(|refusal| refusal.to_string())
+        T::deserialize(Reader::new(value)).map(drop).map_err(|refusal| refusal.to_string())
     }
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
@@ -120,15 +120,16 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
         };
         // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
         let left_out = settings.default.filter(|_| value.is_null());
-        match (T::deserialize(Reader(&value)), left_out) {
+        let value = Reader::new(&value).with_large(inputs.large(name));
+        match (T::deserialize(value), left_out) {
             (read, Some(default)) => Some(read.unwrap_or_else(|_| default())),
             (Ok(read), None) => {
-                let passed = inputs.passes(name, &settings.checks, &value);
-                let within = inputs.is_within(name, &slot.limits, Self::source, &value);
+                let passed = inputs.passes(name, &settings.checks, value);
+                let within = inputs.is_within(name, &slot.limits, Self::source, value);
                 (passed && within).then_some(read)
             }
             (Err(refusal), None) => {
-                inputs.refused(name, &settings.checks, &value, refusal, Self::source);
+                inputs.refused(name, &settings.checks, value, refusal, Self::source);
                 None
             }
         }

@@ -15,8 +15,9 @@ use super::keywords::{
     array, expected_one_of, expected_types, external_tag, known_entries, tags, types_of, values,
     wrong_type, wrong_value,
 };
-use super::refusal::{Problem, Refusal, Step};
-use crate::words::{did_you_mean, list, none_of};
+use super::reader::Reader;
+use super::refusal::{Problem, Refusal};
+use crate::words::{Step, did_you_mean, list, none_of};
 
 /// How many problems of one argument are looked for; a call lists fewer.
 const MOST: usize = 50;
@@ -32,7 +33,7 @@ const STEPS_TO_THE_END: usize = 10_000_000;
 pub(super) fn all(
     schema: &JsonObject,
     definitions: &JsonObject,
-    value: &Value,
+    value: Reader<'_>,
     refusal: Refusal,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
@@ -51,7 +52,11 @@ pub(super) fn all(
 }
 
 /// The limits in a schema that a value is out of, although its type took it.
-pub(super) fn limits(schema: &JsonObject, definitions: &JsonObject, value: &Value) -> Vec<Refusal> {
+pub(super) fn limits(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+) -> Vec<Refusal> {
     let mut search = Search::new(definitions, false, STEPS_TO_THE_END);
     let mut found = search.schema(schema, value);
     if search.steps > STEPS_TO_THE_END {
@@ -110,27 +115,28 @@ impl<'a> Search<'a> {
         found
     }
 
-    fn any(&mut self, schema: &'a Value, value: &Value) -> Vec<Refusal> {
+    fn any(&mut self, schema: &'a Value, value: Reader<'_>) -> Vec<Refusal> {
         schema.as_object().map_or_else(Vec::new, |schema| self.schema(schema, value))
     }
 
-    fn schema(&mut self, schema: &'a JsonObject, value: &Value) -> Vec<Refusal> {
+    fn schema(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
         self.steps += 1;
         if self.is_over() {
             return Vec::new();
         }
-        if let Some(sentence) = wrong_type(schema, value).or_else(|| wrong_value(schema, value)) {
+        let json = value.json;
+        if let Some(sentence) = wrong_type(schema, json).or_else(|| wrong_value(schema, json)) {
             return self.wrong(sentence);
         }
         let mut found = Vec::new();
         let pattern = schema.get("pattern").and_then(Value::as_str);
-        let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(value));
-        for problem in Checks::read(schema, value).problems(value).chain(pattern) {
+        let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(json));
+        for problem in Checks::read(schema, json).problems(value).chain(pattern) {
             found.extend(self.at(Problem::Limit(problem)));
         }
-        match value {
-            Value::Array(items) => found.extend(self.items(schema, items)),
-            Value::Object(entries) => found.extend(self.entries(schema, entries)),
+        match json {
+            Value::Array(items) => found.extend(self.items(schema, value, items)),
+            Value::Object(entries) => found.extend(self.entries(schema, value, entries)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
         if let Some(definition) = self.definition(schema) {
@@ -150,7 +156,12 @@ impl<'a> Search<'a> {
         self.patterns.entry(pattern).or_insert_with(new).as_ref()
     }
 
-    fn items(&mut self, schema: &'a JsonObject, items: &[Value]) -> Vec<Refusal> {
+    fn items(
+        &mut self,
+        schema: &'a JsonObject,
+        whole: Reader<'_>,
+        items: &[Value],
+    ) -> Vec<Refusal> {
         let first = array(schema, "prefixItems");
         let rest = schema.get("items");
         let mut found = Vec::new();
@@ -159,13 +170,19 @@ impl<'a> Search<'a> {
                 break;
             }
             if let Some(schema) = first.get(index).or(rest) {
+                let item = whole.item(index, item);
                 found.extend(self.inside(Step::Index(index), |search| search.any(schema, item)));
             }
         }
         found
     }
 
-    fn entries(&mut self, schema: &'a JsonObject, entries: &JsonObject) -> Vec<Refusal> {
+    fn entries(
+        &mut self,
+        schema: &'a JsonObject,
+        object: Reader<'_>,
+        entries: &JsonObject,
+    ) -> Vec<Refusal> {
         let mut found = Vec::new();
         let properties = schema.get("properties").and_then(Value::as_object);
         let is_known =
@@ -191,7 +208,7 @@ impl<'a> Search<'a> {
                     let known = did_you_mean(name, known.map(String::as_str));
                     search.at(Problem::Unknown(known))
                 }
-                Some(schema) => search.any(schema, value),
+                Some(schema) => search.any(schema, object.entry(name, value)),
                 None => Vec::new(),
             }));
         }
@@ -212,12 +229,12 @@ impl<'a> Search<'a> {
 
     /// What the alternative that was meant has against a value; where that is not clear, that it is
     /// none of them.
-    fn alternatives(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
+    fn alternatives(&mut self, alternatives: &'a [Value], value: Reader<'_>) -> Vec<Refusal> {
         let is_null = |schema: &&Value| schema.get("type").is_some_and(|kind| kind == "null");
         let mut others = alternatives.iter().filter(|schema| !is_null(schema));
         // What may be `null`, and is not, is the only other thing.
         if let (Some(only), None) = (others.next(), others.next()) {
-            return if value.is_null() { Vec::new() } else { self.any(only, value) };
+            return if value.json.is_null() { Vec::new() } else { self.any(only, value) };
         }
         let outside = std::mem::replace(&mut self.choosing, true);
         let found = self.nearest(alternatives, value);
@@ -225,15 +242,15 @@ impl<'a> Search<'a> {
         match (found, alternatives) {
             (_, []) => Vec::new(),
             (Some(found), _) => found,
-            (None, _) => self.none_meant(alternatives, value),
+            (None, _) => self.none_meant(alternatives, value.json),
         }
     }
 
     /// What the nearest of the alternatives that seem to be meant has against a value.
-    fn nearest(&mut self, alternatives: &'a [Value], value: &Value) -> Option<Vec<Refusal>> {
+    fn nearest(&mut self, alternatives: &'a [Value], value: Reader<'_>) -> Option<Vec<Refusal>> {
         let mut nearest: Option<(usize, Reverse<usize>, Vec<Refusal>)> = None;
         for alternative in alternatives.iter().filter_map(Value::as_object) {
-            if !self.is_meant(alternative, value) {
+            if !self.is_meant(alternative, value.json) {
                 continue;
             }
             let found = self.schema(alternative, value);
@@ -241,7 +258,7 @@ impl<'a> Search<'a> {
                 return Some(found);
             }
             // The one that has the least against the value, and of these the one that knows most of it.
-            let rank = (found.len(), Reverse(known_entries(alternative, value)));
+            let rank = (found.len(), Reverse(known_entries(alternative, value.json)));
             if nearest.as_ref().is_none_or(|(problems, known, _)| rank < (*problems, *known)) {
                 nearest = Some((rank.0, rank.1, found));
             }

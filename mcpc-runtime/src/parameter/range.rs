@@ -1,9 +1,13 @@
 //! The numbers an argument may be.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use rmcp::model::JsonObject;
 use serde_json::{Number, Value};
+
+use super::reader::Reader;
+use crate::numbers::Whole;
 
 /// The numbers an argument may be, from `#[arg(range = ..)]`.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +23,7 @@ pub struct Range {
 #[doc(hidden)]
 pub enum Bound {
     /// A whole number.
-    Integer(i128),
+    Integer(Whole),
     /// Any other number.
     Float(f64),
 }
@@ -28,7 +32,7 @@ macro_rules! bound_from {
     ($($integer:ty)*) => {
         $(impl From<$integer> for Bound {
             fn from(value: $integer) -> Self {
-                Self::Integer(value.try_into().unwrap_or(i128::MAX))
+                Self::Integer(value.into())
             }
         })*
     };
@@ -60,21 +64,21 @@ impl fmt::Display for Bound {
 impl Bound {
     fn json(self) -> Option<Number> {
         match self {
-            Self::Integer(value) => Number::from_i128(value),
+            Self::Integer(Whole::Negative(value)) => Number::from_i128(value),
+            Self::Integer(Whole::Natural(value)) => Number::from_u128(value),
             Self::Float(value) => Number::from_f64(value),
         }
     }
 
     fn of(number: &Number) -> Option<Self> {
-        number.as_i128().map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
+        Whole::of(number).map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "one of the two is a float already")]
-    fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
+    fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
-            (Self::Integer(a), Self::Float(b)) => (a as f64).partial_cmp(&b),
-            (Self::Float(a), Self::Integer(b)) => a.partial_cmp(&(b as f64)),
+            (Self::Integer(a), Self::Float(b)) => a.compare(b),
+            (Self::Float(a), Self::Integer(b)) => b.compare(a).map(Ordering::reverse),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
         }
     }
@@ -114,17 +118,19 @@ impl Range {
     pub(super) fn of_lengths(self) -> Option<Self> {
         let low = match self.low {
             None => 0,
-            Some(Bound::Integer(low)) if low >= 0 => low,
+            Some(Bound::Integer(Whole::Natural(low))) => low,
             Some(_) => return None,
         };
         let high = match self.high {
             None => None,
-            Some(Bound::Integer(high)) if self.exclusive => Some(high.checked_sub(1)?),
-            Some(Bound::Integer(high)) => Some(high),
-            Some(Bound::Float(_)) => return None,
+            Some(Bound::Integer(Whole::Natural(high))) if self.exclusive => {
+                Some(high.checked_sub(1)?)
+            }
+            Some(Bound::Integer(Whole::Natural(high))) => Some(high),
+            Some(Bound::Integer(Whole::Negative(_)) | Bound::Float(_)) => return None,
         };
         let is_empty = high.is_some_and(|high| high < low);
-        let high = high.map(Bound::Integer);
+        let high = high.map(Bound::from);
         (!is_empty).then_some(Self { low: self.low, high, exclusive: false })
     }
 
@@ -140,11 +146,12 @@ impl Range {
     }
 
     /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
-    pub(super) fn refuse(self, value: &Value) -> Option<String> {
-        let Value::Number(number) = value else {
+    pub(super) fn refuse(self, value: Reader<'_>) -> Option<String> {
+        let Value::Number(number) = value.json else {
             return None;
         };
-        let value = Bound::of(number)?;
+        let exact = value.large_number();
+        let value = exact.map(Bound::Integer).or_else(|| Bound::of(number))?;
         let above =
             self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
         let below = self.high.is_none_or(|high| {
@@ -153,7 +160,10 @@ impl Range {
                 false => order.is_le(),
             })
         });
-        (!above || !below).then(|| format!("{number} is not in {self}"))
+        (!above || !below).then(|| match exact {
+            Some(number) => format!("{number} is not in {self}"),
+            None => format!("{number} is not in {self}"),
+        })
     }
 
     /// Writes the range under these keywords. Where the type has a tighter limit, that one stays.
@@ -179,7 +189,7 @@ impl Range {
 fn is_tighter(
     schema: &JsonObject,
     key: &str,
-    side: impl FnOnce(std::cmp::Ordering) -> bool,
+    side: impl FnOnce(Ordering) -> bool,
     bound: Bound,
 ) -> bool {
     let limit = schema.get(key).and_then(Value::as_number).and_then(Bound::of);

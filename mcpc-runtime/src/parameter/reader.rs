@@ -2,7 +2,9 @@
 //!
 //! `serde_json::Value` reads itself, too, but tells no place; and it is more lenient than the schema of
 //! a type: what is refused by the one is refused by the other here. So an array is no struct, a whole
-//! number may be written `20.0`, and a variant without data is a string.
+//! number may be written `20.0` and have 128 bits, and a variant without data is a string.
+
+use std::cmp::Ordering;
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
@@ -12,58 +14,117 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
-use super::refusal::{Refusal, Step};
-use crate::words::kind;
+use super::refusal::Refusal;
+use crate::numbers::{Large, Whole, is_large};
+use crate::words::{Step, kind};
 
 type Result<T> = std::result::Result<T, Refusal>;
 
 /// A value to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a>(pub(super) &'a Value);
+pub(super) struct Reader<'a> {
+    pub(super) json: &'a Value,
+    /// What the value does not keep of its large numbers.
+    large: Option<&'a Large>,
+}
 
-/// Integers may come as `20.0`, which JSON Schema calls a whole number.
+impl<'a> Reader<'a> {
+    /// Of a value whose large numbers, if it has any, are not known any better.
+    pub(super) fn new(json: &'a Value) -> Self {
+        Self { json, large: None }
+    }
+
+    pub(super) fn with_large(self, large: Option<&'a Large>) -> Self {
+        Self { large, ..self }
+    }
+
+    pub(super) fn item(self, index: usize, item: &'a Value) -> Self {
+        Self { json: item, large: self.large.and_then(|large| large.of_item(index)) }
+    }
+
+    pub(super) fn entry(self, name: &str, value: &'a Value) -> Self {
+        Self { json: value, large: self.large.and_then(|large| large.of_entry(name)) }
+    }
+
+    /// The whole number that is written here, if the value itself is but near to it.
+    pub(super) fn large_number(self) -> Option<Whole> {
+        self.large?.number()
+    }
+
+    /// The whole number that this is, if it is not just an integer of 64 bits: JSON Schema calls `20.0` one,
+    /// too. `None` if the type had better say itself what it thinks of the value.
+    fn whole(self, least: Whole, most: Whole) -> Result<Option<Whole>> {
+        let Value::Number(number) = self.json else { return Ok(None) };
+        if number.is_u64() || number.is_i64() {
+            return Ok(None);
+        }
+        let float = number.as_f64().filter(|_| number.is_f64());
+        let whole = match (self.large, float) {
+            (Some(_), _) => self.large_number(),
+            (None, Some(float)) => Whole::of_float(float),
+            (None, None) => Whole::of(number),
+        };
+        let is_in = |whole: Whole| (least..=most).contains(&whole);
+        let is_exact = self.large.is_some() || !is_large(self.json);
+        let is_short = |whole: Whole| (i64::MIN.into()..=u64::MAX.into()).contains(&whole);
+        match (whole, float) {
+            // Digits that a float has no room for may have been lost on the way here.
+            (Some(whole), _) if is_in(whole) && !is_exact && !is_short(whole) => {
+                Err(Refusal::wrong(format!(
+                    "{number} may have lost digits: here a whole number can have 64 bits at most"
+                )))
+            }
+            (Some(whole), _) if is_in(whole) || !is_large(self.json) => Ok(Some(whole)),
+            (Some(whole), _) => Err(Refusal::limit(format!("{whole} is not in {least}..={most}"))),
+            (None, Some(float)) if most.compare(float).is_some_and(Ordering::is_lt) => {
+                Err(Refusal::limit(format!("{number} is not in {least}..={most}")))
+            }
+            (None, _) => Ok(None),
+        }
+    }
+}
+
+/// What a type that wants a whole number is given.
 macro_rules! whole_numbers {
-    ($($method:ident)*) => {
+    ($($method:ident: $integer:ty),* $(,)?) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match whole(self.0) {
-                Some(number) => visitor.visit_i64(number),
+            match self.whole(<$integer>::MIN.into(), <$integer>::MAX.into())? {
+                Some(number) => visit_whole(number, visitor),
                 None => self.deserialize_any(visitor),
             }
         })*
     };
 }
 
-/// The whole number that a float is.
-#[expect(clippy::cast_possible_truncation, reason = "it was found to be whole and small enough")]
-fn whole(value: &Value) -> Option<i64> {
-    /// 2⁶³: what is smaller is an `i64`.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    let Value::Number(number) = value else { return None };
-    let float = number.as_f64().filter(|_| number.is_f64())?;
-    (float.fract() == 0.0 && float.abs() < LIMIT).then_some(float as i64)
-}
-
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0 {
+        match self.json {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(*flag),
             Value::Number(number) => visit_number(number, visitor),
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visit_array(items, visitor),
-            Value::Object(entries) => visit_object(entries, visitor),
+            Value::Array(items) => visit_array(self, items, visitor),
+            Value::Object(entries) => visit_object(self, entries, visitor),
         }
     }
 
     whole_numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_i8: i8,
+        deserialize_i16: i16,
+        deserialize_i32: i32,
+        deserialize_i64: i64,
+        deserialize_i128: i128,
+        deserialize_u8: u8,
+        deserialize_u16: u16,
+        deserialize_u32: u32,
+        deserialize_u64: u64,
+        deserialize_u128: u128,
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.0 {
+        match self.json {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -76,7 +137,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     ) -> Result<V::Value> {
         if name.starts_with("$serde_json::private::") {
             // Its `RawValue`, which only its own deserializers can make.
-            return self.0.deserialize_newtype_struct(name, visitor).map_err(Refusal::custom);
+            return self.json.deserialize_newtype_struct(name, visitor).map_err(Refusal::custom);
         }
         visitor.visit_newtype_struct(self)
     }
@@ -87,7 +148,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        match self.0 {
+        match self.json {
             Value::Array(_) => Err(Refusal::invalid_type(Unexpected::Seq, &visitor)),
             _ => self.deserialize_any(visitor),
         }
@@ -99,11 +160,11 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        match self.0 {
+        match self.json {
             Value::String(name) => visitor.visit_enum(Variant { name, content: None }),
             Value::Object(entries) if entries.len() == 1 => {
                 let (name, content) = entries.iter().next().expect("there is one");
-                visitor.visit_enum(Variant { name, content: Some(content) })
+                visitor.visit_enum(Variant { name, content: Some(self.entry(name, content)) })
             }
             Value::Object(_) => Err(Refusal::wrong("expected an object with one key")),
             other => other.deserialize_any(visitor).map_err(|_| {
@@ -134,8 +195,25 @@ fn visit_number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::
     }
 }
 
-fn visit_array<'de, V: Visitor<'de>>(items: &'de [Value], visitor: V) -> Result<V::Value> {
-    let mut rest = Items { items: items.iter(), index: 0 };
+fn visit_whole<'de, V: Visitor<'de>>(number: Whole, visitor: V) -> Result<V::Value> {
+    match number {
+        Whole::Natural(number) => match number.try_into() {
+            Ok(number) => visitor.visit_u64(number),
+            Err(_) => visitor.visit_u128(number),
+        },
+        Whole::Negative(number) => match number.try_into() {
+            Ok(number) => visitor.visit_i64(number),
+            Err(_) => visitor.visit_i128(number),
+        },
+    }
+}
+
+fn visit_array<'de, V: Visitor<'de>>(
+    array: Reader<'de>,
+    items: &'de [Value],
+    visitor: V,
+) -> Result<V::Value> {
+    let mut rest = Items { array, items: items.iter(), index: 0 };
     let value = visitor.visit_seq(&mut rest)?;
     match rest.items.len() {
         0 => Ok(value),
@@ -144,6 +222,7 @@ fn visit_array<'de, V: Visitor<'de>>(items: &'de [Value], visitor: V) -> Result<
 }
 
 struct Items<'a> {
+    array: Reader<'a>,
     items: std::slice::Iter<'a, Value>,
     index: usize,
 }
@@ -155,7 +234,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
         let Some(item) = self.items.next() else { return Ok(None) };
         let index = self.index;
         self.index += 1;
-        let item = seed.deserialize(Reader(item));
+        let item = seed.deserialize(self.array.item(index, item));
         item.map(Some).map_err(|refusal| refusal.inside(Step::Index(index)))
     }
 
@@ -165,13 +244,15 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 }
 
 fn visit_object<'de, V: Visitor<'de>>(
+    object: Reader<'de>,
     entries: &'de Map<String, Value>,
     visitor: V,
 ) -> Result<V::Value> {
-    visitor.visit_map(Entries { entries: entries.iter(), current: None })
+    visitor.visit_map(Entries { object, entries: entries.iter(), current: None })
 }
 
 struct Entries<'a> {
+    object: Reader<'a>,
     entries: serde_json::map::Iter<'a>,
     current: Option<(&'a str, &'a Value)>,
 }
@@ -187,7 +268,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         let (key, value) = self.current.take().expect("serde asks for a key first");
-        let value = seed.deserialize(Reader(value));
+        let value = seed.deserialize(self.object.entry(key, value));
         value.map_err(|refusal| refusal.inside(Step::Key(key.into())))
     }
 
@@ -262,7 +343,7 @@ impl<'de> Deserializer<'de> for Key<'de> {
 /// A variant of an enum: `"name"`, or `{"name": content}`.
 struct Variant<'a> {
     name: &'a str,
-    content: Option<&'a Value>,
+    content: Option<Reader<'a>>,
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
@@ -281,7 +362,7 @@ impl<'a> Variant<'a> {
         let Self { name, content } = self;
         match content {
             Some(content) => {
-                read(Reader(content)).map_err(|refusal| refusal.inside(Step::Key(name.into())))
+                read(content).map_err(|refusal| refusal.inside(Step::Key(name.into())))
             }
             None => Err(Refusal::wrong(format!(
                 "expected an object `{{{name:?}: ..}}`, got the string {name:?}"

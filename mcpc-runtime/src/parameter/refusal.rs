@@ -1,20 +1,10 @@
 //! Why a value is refused, and where in the argument.
 
 use std::fmt;
-use std::fmt::Write as _;
-use std::sync::Arc;
 
 use serde::de::{Expected, Unexpected};
 
-use crate::words::{did_you_mean, kind, none_of, shown, string_kind};
-
-/// One step into a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Shared, as every problem below a key has it in its path.
-    Key(Arc<str>),
-    Index(usize),
-}
+use crate::words::{Step, did_you_mean, kind, none_of, place, shown, string_kind};
 
 /// What is wrong at some place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,26 +73,13 @@ impl Refusal {
 
     /// The sentence that a client is told, about the argument of this name.
     pub(super) fn sentence(&self, argument: &str) -> String {
-        let mut place = argument.to_owned();
-        for step in &self.path {
-            // Writing into a string cannot fail.
-            let _ = match step {
-                Step::Index(index) => write!(place, "[{index}]"),
-                Step::Key(key) if is_plain(key) => write!(place, ".{key}"),
-                Step::Key(key) => write!(place, "[{:?}]", shown(key)),
-            };
-        }
+        let place = place(argument, &self.path);
         match &self.problem {
             Problem::Missing => format!("argument `{place}` is missing"),
             Problem::Unknown(known) => format!("unknown argument `{place}`{known}"),
             Problem::Wrong(text) | Problem::Limit(text) => format!("argument `{place}`: {text}"),
         }
     }
-}
-
-fn is_plain(key: &str) -> bool {
-    let is_short = (1..=64).contains(&key.len());
-    is_short && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 impl fmt::Display for Refusal {

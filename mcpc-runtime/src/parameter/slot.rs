@@ -10,6 +10,7 @@ use super::checks::{Checks, Pattern};
 use super::guide::Limits;
 use super::inputs::Inputs;
 use super::range::Range;
+use super::reader::Reader;
 use crate::schema::Writer;
 
 /// One parameter of a tool: what the attribute read in the signature.
@@ -191,7 +192,7 @@ impl Description {
 
     /// Whether a value that stands in the attribute fits what else stands there.
     fn accepts(&self, what: &str, value: &Value) -> Result<(), String> {
-        match self.checks.problems(value).next() {
+        match self.checks.problems(Reader::new(value)).next() {
             None => Ok(()),
             Some(problem) => Err(format!("its `{what}` does not fit: {problem}")),
         }

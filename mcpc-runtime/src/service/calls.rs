@@ -251,7 +251,7 @@ impl ToolService {
             () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned()),
         };
         match outcome {
-            Ok(Ok(success)) => Ok(success?.into_reply()),
+            Ok(Ok(success)) => success?.into_reply(),
             Ok(Err(panic)) => Err(panicked(name, &*panic)),
             Err(Over) => Err(ended_before(name)),
         }

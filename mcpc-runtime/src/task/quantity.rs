@@ -1,9 +1,12 @@
 //! How far a task is, in numbers.
 
-/// How much `done` is of `total`, in percent.
+/// How much `done` is of `total`, in percent. What is not a number is nothing, and what is negative or beyond
+/// the total is clamped.
 pub(super) fn percent(done: f64, total: f64) -> f64 {
-    let percent = if total == 0.0 { 100.0 } else { 100.0 * done / total };
-    (percent * 100.0).round().clamp(0.0, 100.0 * 100.0) / 100.0
+    let share = if total <= 0.0 { 1.0 } else { done / total };
+    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+    // The sum makes `-0.0` a plain zero.
+    ((share * 10_000.0).round() + 0.0) / 100.0
 }
 
 /// A number of things, as [`Sender::progress`] counts them: any of Rust's number types.
@@ -42,5 +45,12 @@ mod tests {
         assert_eq!(percent(7.0, 5.0), 100.0);
         assert_eq!(percent(-1.0, 5.0), 0.0);
         assert_eq!(percent(0.0, 0.0), 100.0);
+        assert_eq!(percent(1.0, 8.0), 12.5);
+        assert_eq!(percent(29.0, 100.0), 29.0);
+        assert_eq!(percent(f64::NAN, 5.0), 0.0);
+        assert_eq!(percent(f64::INFINITY, f64::INFINITY), 0.0);
+        assert_eq!(percent(1.0, -5.0), 100.0);
+        assert_eq!(percent(1e307, 1e308), 10.0);
+        assert!(percent(-0.0, 5.0).is_sign_positive());
     }
 }

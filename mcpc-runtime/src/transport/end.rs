@@ -13,7 +13,7 @@ use crate::log::{Boxed, Front, Owner};
 use crate::task::Grace;
 
 /// For how long nothing may have moved before what is held up is finished here.
-const STALLED: Duration = Duration::from_millis(500);
+const STALLED: Duration = Duration::from_millis(250);
 
 /// The same once the process was asked to end again: the one that asks is about to kill it.
 const STALLED_IN_A_HURRY: Duration = Duration::from_millis(100);

@@ -13,6 +13,8 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::numbers::LargeNumbers;
+
 /// An answer to a line that is no message.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -46,9 +48,22 @@ pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal
         return Err(None);
     }
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    match decode_request(line) {
-        Some(request) => Ok(request),
-        None => serde_json::from_slice(line).map_err(|problem| refuse(line, &problem)),
+    let mut message = match decode_request(line) {
+        Some(request) => request,
+        None => serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))?,
+    };
+    keep_large_numbers(&mut message, line);
+    Ok(message)
+}
+
+/// Hands over those of a call's numbers that were read as floats, although they may be more than that.
+fn keep_large_numbers(message: &mut ClientJsonRpcMessage, line: &[u8]) {
+    if let JsonRpcMessage::Request(request) = message
+        && let ClientRequest::CallToolRequest(call) = &mut request.request
+        && let Some(arguments) = &call.params.arguments
+        && let Some(numbers) = LargeNumbers::read(arguments, line)
+    {
+        call.extensions.insert(numbers);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a tool's function may return, and how it reaches a client.
 
+mod floats;
+
 use std::any::{Any, TypeId};
 use std::error::Error;
 use std::fmt;
@@ -7,6 +9,7 @@ use std::fmt::{Display, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use memchr::memmem;
 use rmcp::model::{
     AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
     Resource, TextContent,
@@ -15,8 +18,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::message::Json;
+use self::floats::NoNumber;
+use crate::message::{DEEPEST, Json};
+use crate::numbers::Inexact;
 use crate::schema::{Direction, Schemas, Writer};
+use crate::words::place;
 
 /// The content types that are passed on as they are, and what they are made of.
 pub mod content {
@@ -69,14 +75,16 @@ pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 #[doc(hidden)]
 pub struct Success {
     pub(crate) json: Json,
-    /// The reply as the tool wrote it itself.
+    /// The reply where JSON does not say what it is to be, as the tool wrote it itself.
     content: Option<CallToolResult>,
+    /// What is wrong with the value as structured content.
+    problem: Option<String>,
 }
 
 impl Success {
     /// A reply of our own.
     pub(crate) fn of(reply: CallToolResult) -> Self {
-        Self { json: Json::null(), content: Some(reply) }
+        Self { json: Json::null(), content: Some(reply), problem: None }
     }
 
     /// The value, and the reply where the tool wrote it itself.
@@ -84,21 +92,75 @@ impl Success {
         (self.json, self.content.map(Arc::new))
     }
 
-    /// The reply of a client that waited for it.
-    pub(crate) fn into_reply(self) -> CallToolResult {
-        self.content.unwrap_or_else(|| reply(self.json.as_str()))
+    /// The reply to the call of a plain tool, whose client may have been promised structured content.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the client if that cannot hold a number of the result.
+    pub(crate) fn into_reply(self) -> Result<CallToolResult, String> {
+        if let Some(reply) = self.content {
+            return Ok(reply);
+        }
+        let json = self.json.as_str();
+        if !json.starts_with('{') {
+            return Ok(reply(&self.json));
+        }
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        let reply = reply(&self.json);
+        match &reply.structured_content {
+            Some(_) => Ok(reply),
+            None => Err(no_structured_content(&self.json)),
+        }
     }
 }
 
+/// Why there is no structured content, for a client that was promised some.
+#[cold]
+fn no_structured_content(json: &Json) -> String {
+    let text = json.as_str();
+    let object = serde_json::from_str(text).ok().filter(|_| !json.is_too_deep());
+    match object.and_then(|object| Inexact::first(&object, text)) {
+        Some(number) => inexact(&number),
+        None => too_deep(text),
+    }
+}
+
+/// What a client is told that was promised structured content.
+#[cold]
+fn too_deep(json: &str) -> String {
+    format!(
+        "the result is nested deeper than {DEEPEST} levels, which clients cannot read as structured content; \
+         as text it is {json}"
+    )
+}
+
+#[cold]
+fn inexact(number: &Inexact) -> String {
+    let Inexact { path, written } = number;
+    format!(
+        "the result's `{}` is {written}, which structured content cannot hold exactly; the tool has to return \
+         it as a string",
+        place("", path)
+    )
+}
+
 /// The reply that carries a JSON value: a string as it is, nothing for `null`, an object as text and
-/// as structured content, anything else as text.
-pub(crate) fn reply(json: &str) -> CallToolResult {
+/// as structured content, if that can hold its numbers, anything else as text.
+///
+/// An object that is [nested too deep](Json::is_too_deep) is a text only.
+pub(crate) fn reply(json: &Json) -> CallToolResult {
+    let is_too_deep = json.is_too_deep();
+    let json = json.as_str();
     match serde_json::from_str::<Value>(json) {
+        Ok(_) if is_too_deep => CallToolResult::success(vec![ContentBlock::text(json)]),
         Ok(Value::Null) => CallToolResult::success(Vec::new()),
         Ok(Value::String(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
         Ok(structured @ Value::Object(_)) => {
             let mut reply = CallToolResult::success(vec![ContentBlock::text(json)]);
-            reply.structured_content = Some(structured);
+            let is_exact = Inexact::first(&structured, json).is_none();
+            reply.structured_content = is_exact.then_some(structured);
             reply
         }
         _ => CallToolResult::success(vec![ContentBlock::text(json)]),
@@ -117,7 +179,7 @@ impl<T: Serialize + JsonSchema + 'static> Output for T {
     }
 
     fn into_success(self) -> Outcome {
-        success(Json::new(&self), &self)
+        success(Json::new(&self), &self, &|| NoNumber::first(&self))
     }
 }
 
@@ -136,9 +198,34 @@ fn schema(
     writer.structured(schema)
 }
 
-fn success(json: serde_json::Result<Json>, value: &dyn Any) -> Outcome {
+/// `no_number` looks for a float that is `null` in the JSON; only if there is any `null`, as it takes its time.
+fn success(
+    json: serde_json::Result<Json>,
+    value: &dyn Any,
+    no_number: &dyn Fn() -> Option<NoNumber>,
+) -> Outcome {
     let json = json.map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
-    Ok(Success { json, content: content(value) })
+    let content = content(value);
+    let may_be_lost =
+        content.is_none() && memmem::find(json.as_str().as_bytes(), b"null").is_some();
+    match may_be_lost.then(no_number).flatten() {
+        None => Ok(Success { json, content, problem: None }),
+        Some(alone) if json.as_str() == "null" => {
+            let text = ContentBlock::text(alone.in_words());
+            Ok(Success { json, content: Some(CallToolResult::success(vec![text])), problem: None })
+        }
+        Some(inside) => Ok(Success { json, content, problem: Some(not_a_number(&inside)) }),
+    }
+}
+
+#[cold]
+fn not_a_number(found: &NoNumber) -> String {
+    format!(
+        "the result's `{}` is {}, for which JSON has no number; the tool has to return `null` or a string \
+         there, and say so in its type",
+        place("", &found.path),
+        found.in_words(),
+    )
 }
 
 /// Whether a type is one of rmcp's content types, whose schema says nothing about a tool.
