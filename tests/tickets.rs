@@ -375,3 +375,38 @@ async fn a_cancelled_call_stops_its_task_until_it_is_a_ticket() {
     let (text, _) = check(&mut wire, &id, 0).await;
     assert!(text.contains("is running"), "{text}");
 }
+
+/// Sends three updates and returns a large text.
+#[mcpc::background]
+async fn large(bytes: usize, updates: Sender) -> String {
+    for update in 1..=3 {
+        updates.send(format!("update {update}")).await;
+    }
+    "x".repeat(bytes)
+}
+
+/// The bound is for updates.
+#[tokio::test(start_paused = true)]
+async fn a_result_drives_no_update_out_however_large() {
+    let mut wire = Wire::connect(Server::new("large").tools(tools![large])).await;
+    for bytes in [1_000, 16_000, 16_384, 20_000, 1_000_000] {
+        let (text, is_error) = wire.ask("large", json!({ "bytes": bytes })).await;
+        assert!(!is_error && text.contains(&"x".repeat(bytes)), "{bytes}");
+        assert!(text.contains("update 1\nupdate 2\nupdate 3"), "{bytes}: {}", &text[..200]);
+        assert!(!text.contains("not kept any more"), "{bytes}");
+    }
+}
+
+/// tokio's timer waits a millisecond for no time at all.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_not_to_wait_takes_no_time() {
+    let mut wire = Wire::connect(server()).await;
+    let (_, id) = ticket(&mut wire, "nap", json!({})).await;
+    check(&mut wire, &id, 0).await;
+    let started = Instant::now();
+    for _ in 0..100 {
+        let (text, is_error) = check(&mut wire, &id, 0).await;
+        assert!(!is_error && text.contains("nothing new"), "{text}");
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}

@@ -10,4 +10,5 @@ mod numbers;
 mod order;
 mod results;
 mod schemas;
+mod shape;
 mod transports;
