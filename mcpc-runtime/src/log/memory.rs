@@ -433,6 +433,17 @@ mod tests {
     }
 
     #[test]
+    fn ended_tasks_have_a_bound_of_bytes() {
+        let log = MemoryLog::new(Limits { tasks: 9, ended_tasks: 9, ended_bytes: 2_500, ..LIMITS });
+        for task_id in ["a", "b", "c"] {
+            let mut worker = log.create(key(1, task_id), KEPT).expect("there is room");
+            worker.finish(end(&"x".repeat(1_000)));
+        }
+        let is_known = |task_id| log.reader(&key(1, task_id)).is_some();
+        assert_eq!(["a", "b", "c"].map(is_known), [false, true, true]);
+    }
+
+    #[test]
     fn a_task_without_an_end_is_forgotten_at_once() {
         let log = MemoryLog::new(LIMITS);
         drop(log.create(key(1, "a"), KEPT).expect("there is room"));

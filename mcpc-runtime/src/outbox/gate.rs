@@ -159,7 +159,27 @@ mod tests {
     use rmcp::model::{CallToolResult, JsonRpcMessage, RequestId, ServerResult};
 
     use super::*;
-    use crate::outbox::{Form, Items, JsonNotification};
+    use crate::outbox::{Form, Items, JsonNotification, Taken};
+
+    #[tokio::test]
+    async fn a_cancelled_call_gives_back_its_room_and_stops_its_task() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let gate = Gate::new(outbox.clone(), false);
+        let (stop, stops) = std::sync::mpsc::channel();
+        let again = stop.clone();
+        gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
+        let said = JsonNotification("{}".to_owned());
+        gate.push(&said, outbox.try_room(60).expect("it is free"));
+        assert!(outbox.try_room(100).is_none());
+        gate.cancel();
+        assert_eq!(stops.try_recv(), Ok("cancelled"));
+        assert!(outbox.try_room(100).is_some(), "what was held back takes no room");
+        gate.push(&said, outbox.try_room(60).expect("it is free"));
+        assert!(outbox.try_room(100).is_some(), "and what comes later takes none");
+        gate.on_cancel(move || again.send("cancelled before").expect("somebody listens"));
+        assert_eq!(stops.try_recv(), Ok("cancelled before"));
+        assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);
+    }
 
     /// Threads say what only makes sense before the reply while that is pushed, or the call cancelled.
     #[tokio::test]

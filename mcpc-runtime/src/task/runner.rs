@@ -251,3 +251,168 @@ pub(crate) fn panicked(tool_name: &str, panic: &(dyn Any + Send)) -> String {
         .unwrap_or("it gave no message");
     format!("tool `{tool_name}` panicked: {message}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::delivery::Callbacks;
+    use crate::log::{Cursor, Front as _, Kept, Key, Limits, MemoryLog, Owner, Reader};
+    use crate::outbox::{Form, Gate, Items, Outbox, Pending};
+
+    const OWNER: Owner = Owner(1);
+    const GRACE: Duration = Duration::from_secs(5);
+
+    /// A task of a client that reads nothing, which finds room for about one update.
+    struct Unread {
+        log: MemoryLog,
+        outbox: Outbox,
+        task: NewTask,
+    }
+
+    impl Unread {
+        fn new() -> Self {
+            let (tasks, bytes) = (9, 1 << 10);
+            let log = MemoryLog::new(Limits {
+                tasks,
+                bytes_per_task: bytes,
+                ended_tasks: tasks,
+                ended_bytes: bytes,
+            });
+            let kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
+            let worker = log.create(Self::key(), kept).expect("there is room");
+            let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+            let outbox = Outbox::new(Form::Lines, 400);
+            let gate = Gate::new(outbox.clone(), true);
+            let delivery = Delivery::Callbacks(Callbacks::new(gate, ids.clone(), "tool"));
+            let times = Times { grace: Grace::new(GRACE), timeout: None };
+            let task = NewTask::new("tool", ids, delivery, worker, times);
+            Self { log, outbox, task }
+        }
+
+        fn key() -> Key {
+            Key { owner: OWNER, task_id: "t".into() }
+        }
+
+        fn reader(&self) -> Box<dyn Reader> {
+            self.log.reader(&Self::key()).expect("it was created")
+        }
+    }
+
+    async fn end(reader: &dyn Reader) -> (EventKind, String) {
+        let page = reader.after(Cursor::START).await.expect("it said something");
+        let end = page.events.last().expect("an end");
+        (end.kind, end.result.as_str().to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_event_of_a_task_that_was_asked_to_stop_waits_for_no_room() {
+        for is_asked_late in [false, true] {
+            let unread = Unread::new();
+            let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+            unread.task.spawn(Box::pin(async move {
+                sender.send("x".repeat(1_000)).await;
+                if !is_asked_late {
+                    sender.stopped().await;
+                }
+                Err("in my own words".to_owned())
+            }));
+            let started = Instant::now();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(log.running(OWNER), 1, "it waits to be asked, or for room");
+            log.stop_all(OWNER);
+            timeout(GRACE, log.idle(OWNER)).await.expect("it ends, although nobody reads");
+            assert_eq!(started.elapsed(), Duration::from_secs(1));
+            let kind = if is_asked_late { EventKind::Failed } else { EventKind::Stopped };
+            assert_eq!(end(&*reader).await, (kind, "\"in my own words\"".to_owned()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_runner_that_is_dropped_says_so() {
+        for is_polled in [false, true] {
+            let unread = Unread::new();
+            let (reader, body) = (unread.reader(), Box::pin(pending()));
+            let mut run = Box::pin(unread.task.run(body));
+            if is_polled {
+                assert!(run.as_mut().now_or_never().is_none());
+            }
+            drop(run);
+            let end = end(&*reader).await;
+            assert_eq!(end, (EventKind::Failed, "\"the server shut down\"".to_owned()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_is_ended_from_elsewhere_has_that_end() {
+        let unread = Unread::new();
+        let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+        unread.task.spawn(Box::pin(async move {
+            sender.progress(1, 2, "half");
+            pending().await
+        }));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((log.end_all(OWNER), log.end_all(OWNER)), (1, 0));
+        timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
+        assert_eq!(end(&*reader).await, (EventKind::Dropped, "\"stopped\"".to_owned()));
+    }
+
+    /// Whatever came before it was held back for the reply, which nobody gives here.
+    #[tokio::test(start_paused = true)]
+    async fn a_deferred_progress_is_said_as_soon_as_there_is_room() {
+        let unread = Unread::new();
+        let (outbox, reader, sender) =
+            (unread.outbox.clone(), unread.reader(), unread.task.sender());
+        let most = outbox.try_room(400).expect("nothing was said yet");
+        unread.task.spawn(Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sender.progress(1, 2, "half");
+            pending().await
+        }));
+        let said = timeout(Duration::from_secs(2), reader.after(Cursor::START)).await;
+        assert!(said.is_err(), "there is no room");
+        drop(most);
+        let said = timeout(Duration::from_millis(1), reader.after(Cursor::START)).await;
+        let page = said.expect("there is room").expect("it goes on");
+        assert_eq!(page.events[0].kind, EventKind::Progress);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_does_not_overtake_a_deferred_progress() {
+        let unread = Unread::new();
+        let (outbox, reader, sender) =
+            (unread.outbox.clone(), unread.reader(), unread.task.sender());
+        let most = outbox.try_room(400).expect("nothing was said yet");
+        unread.task.spawn(Box::pin(async move {
+            sender.progress(1, 2, "half");
+            sender.send("an update").await;
+            pending().await
+        }));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(most);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let page = reader.after(Cursor::START).await.expect("it said something");
+        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [EventKind::Progress, EventKind::Update]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_of_the_session_have_a_share_of_the_budget() {
+        let unread = Unread::new();
+        let (outbox, sender) = (unread.outbox.clone(), unread.task.sender());
+        let emits = async {
+            for number in 0..10 {
+                sender.emit("event", number).await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(1), emits).await.is_err(), "nobody reads");
+        assert!(outbox.try_room(200).is_none());
+        let mut pending = Pending::new(Form::Lines);
+        // They are held back for the reply.
+        assert_eq!(outbox.take_now(&mut pending), crate::outbox::Taken::Nothing);
+        assert!(matches!(pending.items, Items::Lines(lines) if lines.is_empty()));
+    }
+}

@@ -228,14 +228,15 @@ impl CancelledIds {
     const MOST: usize = 10_000;
 
     fn add(&mut self, id: &RequestId) {
-        if self.in_order.len() == Self::MOST
+        let id = self.hasher.hash_one(id);
+        if !self.known.insert(id) {
+            return;
+        }
+        self.in_order.push_back(id);
+        if self.in_order.len() > Self::MOST
             && let Some(oldest) = self.in_order.pop_front()
         {
             self.known.remove(&oldest);
-        }
-        let id = self.hasher.hash_one(id);
-        if self.known.insert(id) {
-            self.in_order.push_back(id);
         }
     }
 
@@ -328,6 +329,14 @@ mod tests {
         JsonRpcMessage::response(result, RequestId::Number(id))
     }
 
+    /// Those of a connection that has begun.
+    fn gates(outbox: &Outbox) -> Gates {
+        let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
+        let gates = Gates::new(outbox.clone(), versions, Arc::new(NoIntake));
+        gates.requests().begun = true;
+        gates
+    }
+
     /// The gate that a call brings to its handler.
     fn gate(gates: &Gates, id: i64) -> Gate {
         let Some(JsonRpcMessage::Request(request)) = gates.read(call(id)) else {
@@ -336,14 +345,49 @@ mod tests {
         request.request.extensions().get::<Gate>().expect("a call has a gate").clone()
     }
 
+    #[test]
+    fn ten_thousand_cancelled_ids_are_remembered_whatever_their_length() {
+        let id = |number: usize| RequestId::String(format!("{number}{}", "x".repeat(99)).into());
+        let mut cancelled = CancelledIds::default();
+        for number in 0..=CancelledIds::MOST {
+            cancelled.add(&id(number));
+            cancelled.add(&id(number));
+        }
+        assert!(!cancelled.contains(&id(0)), "the oldest of more");
+        assert!((1..=CancelledIds::MOST).all(|number| cancelled.contains(&id(number))));
+        assert_eq!(cancelled.in_order.len(), CancelledIds::MOST);
+        assert_eq!(cancelled.known.len(), CancelledIds::MOST);
+    }
+
+    #[tokio::test]
+    async fn the_rest_is_answered_once() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let gates = gates(&outbox);
+        let held = gate(&gates, 1);
+        held.push(&TextCallback("said".to_owned()), Room::NONE);
+        gate(&gates, 2);
+        gates.answer_the_rest();
+        // Its handler answers, too, but too late.
+        gates.send(reply(2));
+        let mut pending = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut pending).await);
+        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+        let lines = String::from_utf8(lines.clone()).expect("UTF-8");
+        let lines: Vec<Value> =
+            lines.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        let at = |id: Value| lines.iter().position(|line| line["id"] == id).expect("it was said");
+        assert_eq!(at(json!(1)) + 1, at(json!(CALLBACK_ID)));
+        let answer = &lines[at(json!(2))];
+        assert_eq!(answer["error"]["message"], "the server ended before it answered");
+    }
+
     /// Replies come late, in any order or, for every third call, not at all, while a thread per task
     /// sends and sends.
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
-        let gates = Gates::new(outbox.clone(), versions, Arc::new(NoIntake));
-        gates.requests().begun = true;
+        let gates = gates(&outbox);
         for round in 0..10 {
             let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
             let threads: Vec<_> = ids
