@@ -52,6 +52,12 @@ async fn hold(obeys: bool, updates: Sender) -> Result<String, std::io::Error> {
 #[derive(Default)]
 struct Spinning(AtomicBool);
 
+impl Drop for Spinning {
+    fn drop(&mut self) {
+        eprintln!("the state is dropped");
+    }
+}
+
 /// Waits until it may spin, and then never gives its worker back.
 #[mcpc::background]
 async fn spin(spinning: State<Spinning>, updates: Sender) {

@@ -326,3 +326,14 @@ fn a_second_sigterm_after_serving_ends_an_application_that_does_not_listen() {
         assert_eq!(status.code(), Some(128 + 15), "{first:?}: {status}");
     }
 }
+
+/// What it does when it is dropped is done before `serve_stdio` returns.
+#[test]
+fn a_state_is_dropped_when_the_server_has_served() {
+    for first in [None, TERM] {
+        let mut server = Server::start_with(GRACE, &[("AFTERWARDS", "idle")]);
+        ask(&mut server, first);
+        server.wait_for_print("the state is dropped");
+        server.wait_for_print("idles");
+    }
+}

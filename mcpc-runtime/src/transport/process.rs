@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -32,7 +33,17 @@ pub(crate) struct Process {
 /// Watches over a connection until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    _serves: DropGuard,
+    serves: Option<DropGuard>,
+    /// Closed when the thread holds nothing of the server's any more.
+    has_let_go: Receiver<Infallible>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.serves.take());
+        // What the application gave the server is dropped when that has served, and not some time later.
+        let _closed = self.has_let_go.recv();
+    }
 }
 
 impl Watch {
@@ -45,23 +56,23 @@ impl Watch {
             let _lives = lives;
             pending::<()>().await;
         });
-        let begun_at = None;
-        let watcher =
-            Watcher { process, connection, served, gone, signals: Signals::none(), begun_at };
+        let watcher = Watcher { process, served, gone, signals: Signals::none() };
         let thread = std::thread::Builder::new().name("mcpc-end".to_owned());
-        // It is known that signals are heard before anything is read.
-        let (ready, is_ready) = std::sync::mpsc::channel::<Infallible>();
+        // Signals are heard before anything is read.
+        let (ready, is_ready) = channel::<Infallible>();
+        let (lets_go, has_let_go) = channel();
         let started = thread.spawn(move || {
+            let held = Held { connection, spare, _lets_go: lets_go };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(watcher.watch(spare, || drop(ready))),
+                Ok(runtime) => runtime.block_on(watcher.watch(held, ready)),
                 Err(error) => tracing::warn!(%error, "signals end the process at once"),
             }
         });
         match started {
             Ok(_) => {
                 let _closed = is_ready.recv();
-                Some(Self { _serves: serves })
+                Some(Self { serves: Some(serves), has_let_go })
             }
             Err(error) => {
                 tracing::warn!(%error, "signals end the process at once");
@@ -73,28 +84,41 @@ impl Watch {
 
 struct Watcher {
     process: Process,
-    connection: Backup,
     signals: Signals,
     /// Cancelled when the connection was served.
     served: CancellationToken,
     /// Cancelled when the runtime was dropped that served it.
     gone: CancellationToken,
-    /// When the end began.
-    begun_at: Option<Instant>,
+}
+
+/// What is the server's, and dropped in this order.
+struct Held {
+    connection: Backup,
+    spare: Spare,
+    _lets_go: Sender<Infallible>,
 }
 
 impl Watcher {
-    async fn watch(mut self, spare: Spare, ready: impl FnOnce()) {
+    async fn watch(mut self, held: Held, ready: Sender<Infallible>) {
         if self.process.signals {
             self.signals = Signals::listen();
         }
-        ready();
-        self.begin().await;
+        drop(ready);
+        let grace_over = self.serve(&held).await;
+        drop(held);
+        self.after_serving(grace_over).await;
+    }
+
+    /// Watches until the connection was served. Returns when the grace is over that tasks had, if nobody was in
+    /// a hurry.
+    async fn serve(&mut self, held: &Held) -> Option<Instant> {
+        let Held { connection, spare, .. } = held;
+        let begun_at = self.begin(connection).await;
         tokio::select! {
             biased;
             () = self.served.cancelled() => {}
-            () = hurry(&mut self.signals, &self.connection) => {}
-            () = finish(&self.connection, &spare) => {
+            () = hurry(&mut self.signals, connection) => {}
+            () = finish(connection, spare) => {
                 if self.process.is_ours {
                     tracing::warn!("the process ends without what does not give way");
                     std::process::exit(0);
@@ -102,43 +126,40 @@ impl Watcher {
                 self.served.cancelled().await;
             }
         }
-        drop(spare);
-        self.after_serving().await;
+        let grace = connection.ending.grace();
+        (!grace.has_ended()).then(|| begun_at + grace.length())
     }
 
-    /// Waits for the end to begin, and begins it if a signal asks for it.
-    async fn begin(&mut self) {
+    /// Waits for the end to begin, and begins it if a signal asks for it. Returns when that was.
+    async fn begin(&mut self, connection: &Backup) -> Instant {
         tokio::select! {
             biased;
             () = self.served.cancelled() => {}
-            () = self.connection.ending.begun() => {}
+            () = connection.ending.begun() => {}
             signal = self.signals.next() => {
                 tracing::info!(signal, "asked to end: no more calls are taken, and tasks are stopped");
-                self.connection.quit.cancel();
-                self.connection.ending.begin();
+                connection.quit.cancel();
+                connection.ending.begin();
             }
         }
-        self.begun_at = Some(Instant::now());
+        Instant::now()
     }
 
     /// Signals are the application's again; and once it has dropped the runtime, nothing is left to wait for.
-    async fn after_serving(mut self) {
+    async fn after_serving(mut self, grace_over: Option<Instant>) {
         let gone = self.gone.clone();
         tokio::select! {
             biased;
             () = gone.cancelled(), if self.process.is_ours => {}
             () = self.leave_signals() => {}
         }
-        let ending = &self.connection.ending;
-        let (grace_over, rest) = match self.begun_at {
-            Some(begun_at) if !ending.grace().has_ended() => {
-                (begun_at + ending.grace().length(), AFTER_THE_RUNTIME)
-            }
-            Some(_) | None => (Instant::now(), AFTER_THE_RUNTIME / 10),
+        let until = match grace_over {
+            Some(grace_over) => grace_over.max(Instant::now() + AFTER_THE_RUNTIME),
+            None => Instant::now() + AFTER_THE_RUNTIME / 10,
         };
         tokio::select! {
             _ = self.signals.next() => {}
-            () = sleep_until(grace_over.max(Instant::now() + rest)) => {
+            () = sleep_until(until) => {
                 tracing::warn!("the process ends, although some of its threads still run");
             }
         }
