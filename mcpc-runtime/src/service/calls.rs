@@ -27,6 +27,7 @@ use crate::output::Body;
 use crate::parameter::{CallParts, Inputs};
 use crate::task::{NewTask, Sender, Times, panicked};
 use crate::tool::{self, Definition, Kind};
+use crate::words::shown;
 
 impl ToolService {
     /// Answers a call; an error is for the client, and the model behind it, to read.
@@ -191,7 +192,8 @@ impl ToolService {
         let worker =
             self.shared.log.create(self.key(&ids.task_id), kept).map_err(|error| match error {
                 CreateError::Running => {
-                    format!("the task id `{}` belongs to a task that is still running", ids.task_id)
+                    let id = shown(&ids.task_id);
+                    format!("the task id `{id}` belongs to a task that is still running")
                 }
                 CreateError::Full { .. } => format!("{error}; try again later"),
             })?;

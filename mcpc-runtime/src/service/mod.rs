@@ -32,6 +32,7 @@ use crate::output::error_reply;
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::transport::Subscription;
+use crate::words::shown;
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -231,7 +232,7 @@ impl Drop for Running<'_> {
 }
 
 fn unknown_method(method: &str) -> ErrorData {
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{method}`"), None)
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{}`", shown(method)), None)
 }
 
 /// Answers everything about tools.

@@ -1,5 +1,6 @@
 //! The calls that are yet to be answered, and their gates.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -8,14 +9,15 @@ use rmcp::model::{
     CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
     CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
     InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, Request,
-    RequestId, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
+    RequestId, RequestMetaObject, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Versions;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
+use crate::words::{in_short, shown};
 
 /// One connection's unanswered requests.
 #[derive(Debug)]
@@ -85,15 +87,20 @@ impl Gates {
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
     fn enter(&mut self, id: &RequestId, request: &mut ClientRequest) -> Result<(), ErrorData> {
         if let Some((method, problem)) = malformed(request) {
+            let problem = in_short(problem.to_string().into());
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
         if self.cancelled.known.contains(id) {
-            let problem = format!("the request with the id {id} was cancelled; ids are used once");
+            let id = id.to_string();
+            let problem =
+                format!("the request with the id {} was cancelled; ids are used once", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         }
+        cut_version(request);
         let Entry::Vacant(vacant) = self.unanswered.entry(id.clone()) else {
-            let problem = format!("a request with the id {id} is still unanswered");
+            let id = id.to_string();
+            let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
         let gate = match request {
@@ -171,6 +178,15 @@ fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
     }
 }
 
+/// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
+fn cut_version(request: &mut ClientRequest) {
+    const KEY: &str = RequestMetaObject::DRAFT_REQUIRED_KEYS[0];
+    let Some(Value::String(version)) = request.get_meta().get(KEY) else { return };
+    if let Cow::Owned(cut) = shown(version) {
+        request.get_meta_mut().insert(KEY.to_owned(), cut.into());
+    }
+}
+
 /// What is wrong with a request of ours that rmcp took for a method it does not know.
 fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
     // As a whole request, for which rmcp has the code anyway.
@@ -201,11 +217,9 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::time::Duration;
 
     use rmcp::model::{CallToolResult, ServerResult};
-    use serde_json::Value;
 
     use super::*;
     use crate::names::CALLBACK_ID;
