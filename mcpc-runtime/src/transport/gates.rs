@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
     CancelTaskParams, ClientJsonRpcMessage, ClientNotification, ClientRequest, ConstString as _,
-    CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod, GetTaskParams,
-    InitializeRequestParams, InitializeResultMethod, JsonRpcMessage, ProtocolVersion, Request,
-    RequestId, RequestMetaObject, ServerJsonRpcMessage, UpdateTaskMethod, UpdateTaskParams,
+    CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod,
+    GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
+    ProtocolVersion, Request, RequestId, RequestMetaObject, ServerJsonRpcMessage, UpdateTaskMethod,
+    UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -59,12 +60,12 @@ impl Gates {
     ) -> Option<ClientJsonRpcMessage> {
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                self.begun = self.begun || begins(&request.request, &self.versions);
                 if let Err(error) = self.enter(&request.id, &mut request.request) {
                     self.outbox
                         .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
                     return None;
                 }
+                self.begun = self.begun || begins(&request.request, &self.versions);
             }
             _ if !self.begun => return None,
             JsonRpcMessage::Notification(notification) => {
@@ -86,6 +87,11 @@ impl Gates {
 
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
     fn enter(&mut self, id: &RequestId, request: &mut ClientRequest) -> Result<(), ErrorData> {
+        if is_initialize(request) && !has_initialize(request) {
+            let problem =
+                format!("MCP has no `initialize` as of {}", ProtocolVersion::NO_INITIALIZE);
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
+        }
         if let Some((method, problem)) = malformed(request) {
             let problem = in_short(problem.to_string().into());
             let problem = format!("invalid parameters of `{method}`: {problem}");
@@ -176,6 +182,19 @@ fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
                 && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
         }
     }
+}
+
+fn is_initialize(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::CustomRequest(custom) => custom.method == InitializeResultMethod::VALUE,
+        _ => false,
+    }
+}
+
+/// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.
+fn has_initialize(request: &ClientRequest) -> bool {
+    request.get_meta().protocol_version().is_none_or(|version| version.has_initialize())
 }
 
 /// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
