@@ -14,6 +14,7 @@ use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Output, Success};
 use crate::parameter::{Parameter, Range, Settings};
 use crate::tool::{About, Definition, Hints, Kind, Times};
+use crate::words::{json, shown};
 
 const ABOUT_CHECK: &str = "Says how a task is doing that another tool started: what is new since the last \
 check, and its result once it has ended. With `wait_seconds` it answers as soon as there is something new \
@@ -37,12 +38,17 @@ pub(crate) fn ticket(
     longest: Duration,
 ) -> CallToolResult {
     let text = format!(
-        "`{tool_name}` is still running after {waited:?} and goes on as task `{task_id}`. Call \
-         `{CHECK_TASK}` with {{\"task_id\": {task_id:?}, \"wait_seconds\": {}}} to wait for news of it or \
-         for its result, or `{STOP_TASK}` to stop it.",
-        longest.as_secs(),
+        "`{tool_name}` is still running after {waited:?} and goes on as task `{}`. Call `{CHECK_TASK}` with {} \
+         to wait for news of it or for its result, or `{STOP_TASK}` to stop it.",
+        shown(task_id),
+        check_arguments(task_id, longest.as_secs()),
     );
     CallToolResult::success(vec![ContentBlock::text(text)])
+}
+
+/// The arguments of a check, as a model writes them.
+fn check_arguments(task_id: &str, wait_seconds: u64) -> String {
+    format!("{{\"task_id\": {}, \"wait_seconds\": {wait_seconds}}}", json(task_id))
 }
 
 fn check_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
@@ -113,11 +119,12 @@ pub(crate) fn stop(
         let key = Key { owner, task_id: task_id.as_str().into() };
         let text = match stopped.unwrap_or_else(|| log.stop(&key)) {
             Stop::Asked => format!(
-                "Task `{task_id}` was asked to stop. Call `{CHECK_TASK}` with {{\"task_id\": {task_id:?}, \
-                 \"wait_seconds\": {longest}}} to hear how it ends."
+                "Task `{}` was asked to stop. Call `{CHECK_TASK}` with {} to hear how it ends.",
+                shown(&task_id),
+                check_arguments(&task_id, longest),
             ),
             Stop::Ended => {
-                format!("Task `{task_id}` has ended already; `{CHECK_TASK}` says how.")
+                format!("Task `{}` has ended already; `{CHECK_TASK}` says how.", shown(&task_id))
             }
             Stop::Unknown => return Err(unknown(&task_id)),
         };
@@ -128,7 +135,7 @@ pub(crate) fn stop(
 /// What is said about an id that nothing is known of: the same for somebody else's as for one that never
 /// was.
 pub(crate) fn unknown(task_id: &str) -> String {
-    format!("no task `{task_id}` is known; an ended one is forgotten after a while")
+    format!("no task `{}` is known; an ended one is forgotten after a while", shown(task_id))
 }
 
 /// What is new about a task.
@@ -172,7 +179,7 @@ impl News {
     }
 
     fn reply(self, task_id: &str, tool_name: &str) -> CallToolResult {
-        let mut text = format!("Task `{task_id}` (`{tool_name}`) ");
+        let mut text = format!("Task `{}` (`{tool_name}`) ", shown(task_id));
         let kind = self.end.as_ref().map(|end| end.kind);
         text.push_str(match kind {
             Some(EventKind::Complete) => "is complete",

@@ -148,8 +148,8 @@ impl Server {
     }
 
     /// Has `handler` answer every MCP method that is not about tools: prompts, resources, completion
-    /// and so on. What its `get_info` says about those reaches the client; the name and version are
-    /// this server's. A `subscriptions/listen` that names tasks is answered here, too.
+    /// and so on. What its `get_info` says about those and about itself (title, website, icons) reaches the
+    /// client; the name and version are this server's. A `subscriptions/listen` that names tasks is answered here, too.
     #[must_use]
     pub fn handler(mut self, handler: impl ServerHandler) -> Self {
         self.0.parts().inner = Some(Arc::from(handler.into_dyn()));

@@ -21,7 +21,7 @@ pub(crate) fn kind(value: &Value) -> String {
 /// What a string is, spelled out if it is short.
 pub(crate) fn string_kind(text: &str) -> String {
     match head(text, 40) {
-        None => format!("the string {}", Value::from(text)),
+        None => format!("the string {}", json(text)),
         Some(_) => "a string".to_owned(),
     }
 }
@@ -54,7 +54,7 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> 
     }
 }
 
-/// Names as a list.
+/// Names as a list. They are the server's own.
 pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     names.join(", ")
@@ -66,21 +66,41 @@ pub(crate) fn none_of<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> String {
-    let (name, list) = (shown(name), list(known.clone()));
-    let near = nearest(&name, known).map(|nearest| format!("; did you mean `{nearest}`?"));
-    format!("{what} {name:?} is none of {list}{}", near.unwrap_or_default())
+    let list = list(known.clone());
+    let near = nearest(name, known).map(|nearest| format!("; did you mean `{nearest}`?"));
+    format!("{what} {} is none of {list}{}", quoted(name), near.unwrap_or_default())
 }
 
-/// A name, or the beginning of one that nobody wants to read.
-pub(crate) fn shown(name: &str) -> Cow<'_, str> {
-    match head(name, 64) {
-        None => name.into(),
-        Some(head) => format!("{head}..").into(),
+/// A text of a client's that is repeated to it, or the beginning of a long one: nobody wants to read all of it
+/// again.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    cut(text.into(), 200)
+}
+
+/// The same as a string of JSON.
+pub(crate) fn quoted(text: &str) -> String {
+    json(&shown(text))
+}
+
+/// A text as a string of JSON, whole.
+pub(crate) fn json(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// A sentence that was not made here, no longer than anybody should be asked to read: it may repeat something.
+pub(crate) fn in_short(text: Cow<'_, str>) -> String {
+    cut(text, 1000).into_owned()
+}
+
+fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
+    match head(&text, most) {
+        None => text,
+        Some(head) => format!("{head}…").into(),
     }
 }
 
 /// The first characters of a text that has more than so many.
-pub(crate) fn head(text: &str, most: usize) -> Option<&str> {
+fn head(text: &str, most: usize) -> Option<&str> {
     text.char_indices().nth(most).map(|(end, _)| &text[..end])
 }
 
@@ -99,15 +119,14 @@ pub(crate) fn place(value: &str, path: &[Step]) -> String {
         // Writing into a string cannot fail.
         let _ = match step {
             Step::Index(index) => write!(place, "[{index}]"),
-            Step::Key(key) if !is_plain(key) => write!(place, "[{:?}]", shown(key)),
+            Step::Key(key) if !is_plain(key) => write!(place, "[{}]", quoted(key)),
             Step::Key(key) if place.is_empty() => write!(place, "{key}"),
             Step::Key(key) => write!(place, ".{key}"),
         };
     }
-    place
+    shown(&place).into_owned()
 }
 
 fn is_plain(key: &str) -> bool {
-    let is_short = (1..=64).contains(&key.len());
-    is_short && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }

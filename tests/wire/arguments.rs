@@ -331,7 +331,7 @@ async fn a_huge_key_is_not_repeated() {
     let arguments = json!({"filters": [], "source": source, "levels": levels});
     let (text, is_error) = connect().await.ask("search", arguments).await;
     assert!(is_error);
-    assert_eq!(text.len(), 245, "{text}");
+    assert_eq!(text.len(), 499, "{text}");
 }
 
 #[derive(Deserialize, JsonSchema)]

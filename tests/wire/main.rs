@@ -5,6 +5,7 @@ mod support;
 
 mod arguments;
 mod bad_input;
+mod echoes;
 mod golden;
 mod numbers;
 mod order;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use mcpc::{Sender, Server, tools};
 use rmcp::model::{
-    GetPromptRequestParams, GetPromptResponse, GetPromptResult, ListPromptsResult,
-    PaginatedRequestParams, Prompt, PromptMessage, ProtocolVersion, Role, ServerCapabilities,
-    ServerConfig,
+    GetPromptRequestParams, GetPromptResponse, GetPromptResult, Icon, Implementation,
+    ListPromptsResult, PaginatedRequestParams, Prompt, PromptMessage, ProtocolVersion, Role,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -183,6 +183,88 @@ async fn an_inner_handler_answers_every_other_method_of_the_newest_protocol_too(
     // This protocol has no such method any more.
     wire.send(&modern(4, "logging/setLevel", json!({"level": "info"}))).await;
     assert_eq!(wire.value().await["error"]["code"], -32601);
+}
+
+/// As of this protocol nothing begins with `initialize`, whatever its parameters; before it, everything does.
+#[tokio::test]
+async fn an_initialize_of_the_newest_protocol_is_a_method_that_nobody_knows() {
+    let initialize: Value = crate::support::parse(crate::support::INITIALIZE);
+    for mut wire in [Wire::open(server()), Wire::open_over_rmcp(server())] {
+        for params in [json!({}), initialize["params"].clone()] {
+            wire.send(&modern(1, "initialize", params.clone())).await;
+            let message = "MCP has no `initialize` as of 2026-07-28";
+            let error = json!({"code": -32601, "message": message});
+            assert_eq!(wire.value().await["error"], error, "{params}");
+        }
+        // Nothing has begun, so this is nothing to end for.
+        wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+        wire.initialize().await;
+        wire.send(&modern(2, "initialize", json!({}))).await;
+        assert_eq!(wire.value().await["error"]["code"], -32601);
+        let old = r#"{"jsonrpc":"2.0","id":3,"method":"initialize","params":{}}"#;
+        wire.send(old).await;
+        assert_eq!(wire.value().await["error"]["code"], -32602);
+    }
+}
+
+/// A handler that has something to say about itself.
+struct Known;
+
+impl ServerHandler for Known {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .build();
+        let info = Implementation::new("theirs", "9.9.9")
+            .with_title("A title")
+            .with_description("A description")
+            .with_website_url("https://example.com")
+            .with_icons(vec![Icon::new("https://example.com/icon.png")]);
+        ServerConfig::new(capabilities).with_server_info(info).with_instructions("Ask nicely.")
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        wanted: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(wanted.clone())
+    }
+
+    async fn listen(&self, _: SubscriptionContext) -> Result<(), ErrorData> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_handler_says_of_itself_reaches_the_client() {
+    let info = json!({
+        "name": "transports", "version": "1.2.3", "title": "A title", "description": "A description",
+        "websiteUrl": "https://example.com", "icons": [{"src": "https://example.com/icon.png"}],
+    });
+    let known = || server().version("1.2.3").handler(Known);
+    let mut wire = Wire::open(known());
+    wire.send(crate::support::INITIALIZE).await;
+    let result = wire.value().await["result"].take();
+    assert_eq!(result["serverInfo"], info);
+    assert_eq!(result["instructions"], "Ask nicely.");
+    assert_eq!(
+        result["capabilities"],
+        json!({"logging": {}, "prompts": {"listChanged": true}, "tools": {"listChanged": true}})
+    );
+
+    let mut wire = Wire::open(known());
+    let key = "io.modelcontextprotocol/serverInfo";
+    wire.send(&modern(1, "server/discover", json!({}))).await;
+    let result = wire.value().await["result"].take();
+    assert_eq!(result["_meta"][key], info);
+    assert_eq!(result["capabilities"]["tools"], json!({"listChanged": true}));
+    let listen = json!({"notifications": {"toolsListChanged": true}});
+    wire.send(&modern(2, "subscriptions/listen", listen)).await;
+    assert_eq!(wire.value().await["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(wire.value().await["result"]["_meta"][key], info);
 }
 
 #[tokio::test]

@@ -13,10 +13,11 @@ use rmcp::model::{
 use tokio::time::{Instant, sleep_until};
 
 use super::NOTIFICATION_INTERVAL;
-use super::reply::{ended_without_a_result, final_reply, in_short, in_words, progress};
+use super::reply::{ended_without_a_result, final_reply, in_words, progress};
 use crate::log::{Cursor, Event, Reader};
 use crate::message::ProgressUpdate;
 use crate::outbox::{BeforeReply, Gate};
+use crate::words::in_short;
 
 /// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
 /// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,

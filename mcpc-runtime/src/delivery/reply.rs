@@ -8,7 +8,6 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use crate::log::{Cursor, Event, EventKind, Page, Reader};
 use crate::message::ProgressUpdate;
 use crate::output;
-use crate::words::head;
 
 /// Waits for a task's end and returns the reply. Cancel safe.
 pub(super) async fn reply(reader: &dyn Reader) -> CallToolResult {
@@ -90,14 +89,4 @@ pub(super) fn progress(event: &Event) -> Option<ProgressUpdate<'_>> {
 /// How far an event says the task is, in percent.
 pub(crate) fn percent(event: &Event) -> Option<f64> {
     progress(event).map(|progress| progress.progress)
-}
-
-/// A text, no longer than a client should be asked to show in a line.
-pub(super) fn in_short(text: Cow<'_, str>) -> String {
-    /// In characters.
-    const LONGEST: usize = 1000;
-    match head(&text, LONGEST) {
-        None => text.into_owned(),
-        Some(head) => format!("{head}…"),
-    }
 }

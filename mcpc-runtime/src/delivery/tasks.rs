@@ -8,8 +8,9 @@ use rmcp::model::{
 };
 use serde_json::Value;
 
-use super::reply::{final_reply, in_short, in_words};
+use super::reply::{final_reply, in_words};
 use crate::log::{EventKind, Reader, Standing};
+use crate::words::in_short;
 
 /// The reply to the call that started a task.
 pub(crate) async fn created(task_id: &str, reader: &dyn Reader) -> CreateTaskResult {

@@ -22,7 +22,7 @@ use self::floats::NoNumber;
 use crate::message::{DEEPEST, Json};
 use crate::numbers::Inexact;
 use crate::schema::{Direction, Schemas, Writer};
-use crate::words::place;
+use crate::words::{place, shown};
 
 /// The content types that are passed on as they are, and what they are made of.
 pub mod content {
@@ -140,9 +140,10 @@ fn too_deep(json: &str) -> String {
 fn inexact(number: &Inexact) -> String {
     let Inexact { path, written } = number;
     format!(
-        "the result's `{}` is {written}, which structured content cannot hold exactly; the tool has to return \
-         it as a string",
-        place("", path)
+        "the result's `{}` is {}, which structured content cannot hold exactly; the tool has to return it as a \
+         string",
+        place("", path),
+        shown(written),
     )
 }
 

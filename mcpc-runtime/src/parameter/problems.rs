@@ -16,8 +16,8 @@ use super::keywords::{
     wrong_type, wrong_value,
 };
 use super::reader::Reader;
-use super::refusal::{Problem, Refusal};
-use crate::words::{Step, did_you_mean, list, none_of};
+use super::refusal::{Problem, Refusal, expected_content};
+use crate::words::{Step, did_you_mean, list, none_of, quoted};
 
 /// How many problems of one argument are looked for; a call lists fewer.
 const MOST: usize = 50;
@@ -310,12 +310,14 @@ impl<'a> Search<'a> {
             Value::Object(entries) if keys.clone().next().is_some() => {
                 let name = entries.keys().next().map_or("", String::as_str);
                 if strings.clone().any(|string| string == name) {
-                    return self.wrong(format!("expected the string {name:?}, got an object"));
+                    return self
+                        .wrong(format!("expected the string {}, got an object", quoted(name)));
                 }
                 self.wrong(none_of("the key", name, strings.chain(keys)))
             }
-            Value::String(name) if keys.clone().any(|key| key == name) => self
-                .wrong(format!("expected an object `{{{name:?}: ..}}`, got the string {name:?}")),
+            Value::String(name) if keys.clone().any(|key| key == name) => {
+                self.wrong(expected_content(name))
+            }
             Value::String(name) if strings.clone().next().is_some() => {
                 self.wrong(none_of("the string", name, strings.chain(keys)))
             }

@@ -14,9 +14,9 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, expected_content};
 use crate::numbers::{Large, Whole, is_large};
-use crate::words::{Step, kind};
+use crate::words::{Step, kind, quoted};
 
 type Result<T> = std::result::Result<T, Refusal>;
 
@@ -364,9 +364,7 @@ impl<'a> Variant<'a> {
             Some(content) => {
                 read(content).map_err(|refusal| refusal.inside(Step::Key(name.into())))
             }
-            None => Err(Refusal::wrong(format!(
-                "expected an object `{{{name:?}: ..}}`, got the string {name:?}"
-            ))),
+            None => Err(Refusal::wrong(expected_content(name))),
         }
     }
 }
@@ -378,7 +376,8 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         match self.content {
             None => Ok(()),
             Some(_) => {
-                Err(Refusal::wrong(format!("expected the string {:?}, got an object", self.name)))
+                let name = quoted(self.name);
+                Err(Refusal::wrong(format!("expected the string {name}, got an object")))
             }
         }
     }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-use crate::words::{Step, did_you_mean, kind, none_of, place, shown, string_kind};
+use crate::words::{
+    Step, did_you_mean, in_short, kind, none_of, place, quoted, shown, string_kind,
+};
 
 /// What is wrong at some place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ impl Refusal {
     pub(super) fn of_key(mut self, key: &str) -> Self {
         // A field that nobody knows names itself.
         if let Problem::Wrong(text) = &mut self.problem {
-            *text = format!("the key {:?}: {text}", shown(key));
+            *text = format!("the key {}: {text}", quoted(key));
         }
         self
     }
@@ -92,7 +94,7 @@ impl std::error::Error for Refusal {}
 
 impl serde::de::Error for Refusal {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::wrong(message.to_string())
+        Self::wrong(in_short(message.to_string().into()))
     }
 
     fn invalid_type(came: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -149,6 +151,12 @@ fn got(came: Unexpected<'_>) -> String {
         Unexpected::Unit | Unexpected::Option => "null".to_owned(),
         Unexpected::Seq => "an array".to_owned(),
         Unexpected::Map => "an object".to_owned(),
-        other => other.to_string(),
+        other => shown(&other.to_string()).into_owned(),
     }
+}
+
+/// What is said of a variant that has content, where there is its name alone.
+pub(super) fn expected_content(variant: &str) -> String {
+    let variant = quoted(variant);
+    format!("expected an object `{{{variant}: ..}}`, got the string {variant}")
 }

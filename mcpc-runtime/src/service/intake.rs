@@ -14,6 +14,7 @@ use crate::metadata::{Ids, Metadata};
 use crate::names::STOP_TASK;
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
+use crate::words::shown;
 
 /// The requests of one connection.
 pub(crate) struct Requests {
@@ -88,7 +89,7 @@ impl Requests {
             Ok(worker) => Ok(Accepted { ids, has_metadata, worker }),
             Err(CreateError::Running) => Err(format!(
                 "the task id `{}` belongs to a task that is still running",
-                ids.task_id
+                shown(&ids.task_id)
             )),
             Err(error @ CreateError::Full { .. }) => Err(format!("{error}; try again later")),
         }

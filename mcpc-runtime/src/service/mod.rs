@@ -15,9 +15,9 @@ use futures::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientNotification,
     ClientRequest, ContentBlock, ErrorCode, ErrorData, GetTaskParams, GetTaskResult,
-    InitializeRequestParams, InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ServerCapabilities, ServerConfig, ServerResult, TASKS_EXTENSION_ID,
-    UpdateTaskParams,
+    Implementation, InitializeRequestParams, InitializeResult, JsonObject, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, ServerResult,
+    TASKS_EXTENSION_ID, UpdateTaskParams,
 };
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
@@ -33,6 +33,7 @@ use crate::output::error_reply;
 use crate::parameter::States;
 use crate::registry::Registry;
 use crate::transport::{Ending, Intake, Subscription};
+use crate::words::shown;
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -235,7 +236,7 @@ impl Drop for Running<'_> {
 }
 
 fn unknown_method(method: &str) -> ErrorData {
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{method}`"), None)
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{}`", shown(method)), None)
 }
 
 /// Answers everything about tools.
@@ -347,8 +348,11 @@ impl ToolService {
                 *info = without_tasks(merge(info.clone(), config));
             }
             ServerResult::DiscoverResult(info) => {
-                info.set_server_info(config.server_info.clone());
+                info.set_server_info(named(info.server_info(), &config.server_info));
                 merge_into(&mut info.capabilities, &mut info.instructions, config);
+            }
+            ServerResult::SubscriptionsListenResult(result) => {
+                result.meta.set_server_info(named(result.meta.server_info(), &config.server_info));
             }
             _ => {}
         }
@@ -375,12 +379,20 @@ fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version.as_str() >= first.as_str())
 }
 
-/// The user's handler says what its own methods can do; the name and the tools are ours.
+/// The user's handler says what its own methods can do, and who it is; the name, the version and the tools are ours.
 fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
     let mut merged = inner;
-    merged.server_info = ours.server_info.clone();
+    merged.server_info = named(Some(merged.server_info), &ours.server_info);
     merge_into(&mut merged.capabilities, &mut merged.instructions, ours);
     merged
+}
+
+/// What the user's handler says of itself, under the server's name and version.
+fn named(inner: Option<Implementation>, ours: &Implementation) -> Implementation {
+    let Some(mut named) = inner else { return ours.clone() };
+    named.name.clone_from(&ours.name);
+    named.version.clone_from(&ours.version);
+    named
 }
 
 fn merge_into(
@@ -388,7 +400,8 @@ fn merge_into(
     instructions: &mut Option<String>,
     ours: &ServerConfig,
 ) {
-    inner.tools = ours.capabilities.tools.clone();
+    // Whether the list changes is for the handler to say, which can tell clients when it has.
+    inner.tools = inner.tools.take().or_else(|| ours.capabilities.tools.clone());
     inner.logging = inner.logging.take().or_else(|| ours.capabilities.logging.clone());
     if let Some(ours) = &ours.capabilities.extensions {
         inner.extensions.get_or_insert_default().extend(ours.clone());

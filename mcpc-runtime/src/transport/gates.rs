@@ -1,5 +1,6 @@
 //! The calls that are yet to be answered, and their gates.
 
+use std::borrow::Cow;
 use std::collections::hash_map::{Entry, RandomState};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -9,18 +10,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::model::{
     CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
     CancelTaskParams, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ConstString as _, CustomRequest, ErrorData, GetExtensions as _, GetMeta as _, GetTaskMethod,
-    GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
-    ProtocolVersion, Request, RequestId, ServerJsonRpcMessage, ServerResult, UpdateTaskMethod,
-    UpdateTaskParams,
+    ConstString as _, CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _,
+    GetTaskMethod, GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
+    ProtocolVersion, Request, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+    UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Versions;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
+use crate::words::{in_short, shown};
 
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
 pub(crate) trait Intake: Send + Sync {
@@ -96,13 +98,13 @@ impl Gates {
         let mut requests = self.requests();
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                requests.begun = requests.begun || begins(&request.request, &self.0.versions);
                 if let Err(error) = self.enter(&mut requests, &request.id, &mut request.request) {
                     drop(requests);
                     self.outbox()
                         .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
                     return None;
                 }
+                requests.begun = requests.begun || begins(&request.request, &self.0.versions);
             }
             _ if !requests.begun => return None,
             JsonRpcMessage::Notification(notification) => {
@@ -130,16 +132,26 @@ impl Gates {
         id: &RequestId,
         request: &mut ClientRequest,
     ) -> Result<(), ErrorData> {
+        if is_initialize(request) && !has_initialize(request) {
+            let problem =
+                format!("MCP has no `initialize` as of {}", ProtocolVersion::NO_INITIALIZE);
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
+        }
         if let Some((method, problem)) = malformed(request) {
+            let problem = in_short(problem.to_string().into());
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
         if requests.cancelled.contains(id) {
-            let problem = format!("the request with the id {id} was cancelled; ids are used once");
+            let id = id.to_string();
+            let problem =
+                format!("the request with the id {} was cancelled; ids are used once", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         }
+        cut_version(request);
         let Entry::Vacant(vacant) = requests.unanswered.entry(id.clone()) else {
-            let problem = format!("a request with the id {id} is still unanswered");
+            let id = id.to_string();
+            let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
         let mut unanswered = Unanswered::default();
@@ -260,6 +272,28 @@ fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
     }
 }
 
+fn is_initialize(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::CustomRequest(custom) => custom.method == InitializeResultMethod::VALUE,
+        _ => false,
+    }
+}
+
+/// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.
+fn has_initialize(request: &ClientRequest) -> bool {
+    request.get_meta().protocol_version().is_none_or(|version| version.has_initialize())
+}
+
+/// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
+fn cut_version(request: &mut ClientRequest) {
+    const KEY: &str = RequestMetaObject::DRAFT_REQUIRED_KEYS[0];
+    let Some(Value::String(version)) = request.get_meta().get(KEY) else { return };
+    if let Cow::Owned(cut) = shown(version) {
+        request.get_meta_mut().insert(KEY.to_owned(), cut.into());
+    }
+}
+
 /// What is wrong with a request of ours that rmcp took for a method it does not know.
 fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
     // As a whole request, for which rmcp has the code anyway.
@@ -290,11 +324,9 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
     use std::time::Duration;
 
     use rmcp::model::CallToolResult;
-    use serde_json::Value;
 
     use super::*;
     use crate::names::CALLBACK_ID;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::numbers::LargeNumbers;
+use crate::words::{in_short, shown};
 
 /// An answer to a line that is no message.
 #[derive(Debug)]
@@ -171,10 +172,11 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         _ if value["jsonrpc"] != "2.0" => (-32600, "`jsonrpc` must be \"2.0\"".to_owned()),
         _ if id.is_null() => (-32600, "`id` must be a string or an integer of 64 bits".to_owned()),
         Some(Value::String(method)) if value.get("params").is_some_and(|it| !it.is_object()) => {
-            (-32602, format!("the parameters of `{method}` must be an object"))
+            (-32602, format!("the parameters of `{}` must be an object", shown(method)))
         }
         Some(Value::String(method)) => {
-            (-32602, format!("invalid parameters of `{method}`: {problem}"))
+            let problem = in_short(problem.to_string().into());
+            (-32602, format!("invalid parameters of `{}`: {problem}", shown(method)))
         }
         Some(_) | None => (-32600, "`method` must be a string".to_owned()),
     };
