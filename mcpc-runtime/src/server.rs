@@ -256,9 +256,9 @@ impl Server {
     /// A tool that blocks its thread and does not look at
     /// [`Sender::is_stopped`](crate::task::Sender::is_stopped) would keep the process alive for as long as it
     /// likes, in a worker of tokio's as well as in `spawn_blocking`. So the process ends with status 0, once
-    /// everything was said, half a second after the grace was over; and also half a second after the runtime was
-    /// dropped that served, which is behind the end of an async `main`. An application that goes on after it
-    /// dropped that runtime says `false` here.
+    /// everything was said, within a second after the grace; and half a second after the runtime was dropped that
+    /// served, which is after the end of an async `main`. An application that goes on after it dropped that
+    /// runtime says `false` here.
     #[must_use]
     pub fn ends_process(mut self, ends_process: bool) -> Self {
         self.0.parts().process.is_ours = ends_process;
@@ -273,8 +273,8 @@ impl Server {
     }
 
     /// Serves one client over stdin and stdout, until the input ends or the process is asked to end
-    /// (SIGTERM, SIGINT, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
-    /// was said is written. Asked once more, the process ends at once.
+    /// (SIGTERM, SIGINT, SIGHUP, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
+    /// was said is written. Asked again, they have 250 ms more; asked a third time, the process ends at once.
     ///
     /// On Unix, stdout belongs to the protocol alone from here on: what the program prints goes to stderr,
     /// and child processes get that as their stdout, and an empty stdin. Elsewhere nothing else may be
@@ -283,14 +283,13 @@ impl Server {
     /// # Errors
     ///
     /// When two tools have one name, when a tool takes a state the server was not given, when what
-    /// `#[arg(..)]` asks of an argument cannot be asked of its type, or when the client leaves before the connection stands. What goes wrong inside a call is answered and is
-    /// no error here.
+    /// `#[arg(..)]` asks of an argument cannot be asked of its type, or when the client leaves before the
+    /// connection stands. What goes wrong inside a call is answered and is not an error here.
     ///
     /// # Blocking threads
     ///
-    /// tokio waits for the threads of `spawn_blocking` when its runtime is dropped, which is behind the end of
-    /// an async `main`. One that never asks [`Sender::is_stopped`](crate::task::Sender::is_stopped) keeps the
-    /// process alive until it is done; if it is not yours to change, end `main` with `std::process::exit`.
+    /// tokio waits for the threads of `spawn_blocking` when its runtime is dropped, which is after the end of
+    /// an async `main`. The process does not: see [`ends_process`](Self::ends_process).
     pub async fn serve_stdio(self) -> Result {
         serve_stdio(self.0).await
     }
