@@ -9,88 +9,10 @@ use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use support::garbage::{Numbers, garbage};
 
 const LINES: u64 = 100_000;
 const CHUNK: u64 = 1000;
-
-/// Numbers that look random and are the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[usize::try_from(self.below(from.len() as u64)).expect("an index")]
-    }
-
-    fn bytes(&mut self, most: u64) -> Vec<u8> {
-        let bytes = (0..=self.below(most)).map(|_| self.next().to_le_bytes()[0]);
-        bytes.filter(|byte| *byte != b'\n').collect()
-    }
-}
-
-/// A message that makes no sense, or none at all; `None` as its id if it is not to be answered.
-fn garbage(numbers: &mut Numbers, number: u64) -> (Vec<u8>, Option<u64>) {
-    const METHODS: [&str; 7] = [
-        "tools/call",
-        "tasks/get",
-        "tasks/cancel",
-        "logging/setLevel",
-        "resources/read",
-        "ping",
-        "no/such",
-    ];
-    const PARAMS: [&str; 9] = [
-        "5",
-        "[]",
-        "{}",
-        r#"{"name":5}"#,
-        r#"{"name":"none"}"#,
-        r#"{"name":"print"}"#,
-        r#"{"name":"print","arguments":{"text":7,"_metadata":{"mcpc_task_id":[]}}}"#,
-        r#"{"name":"work","arguments":{"mcpc_params":1,"seconds":-1}}"#,
-        r#"{"taskId":"none","level":"loud","_meta":{"progressToken":{}}}"#,
-    ];
-    let request = |numbers: &mut Numbers| {
-        let (method, params) = (numbers.pick(&METHODS), numbers.pick(&PARAMS));
-        format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{params}}}"#)
-    };
-    match numbers.below(8) {
-        0 => (numbers.bytes(80), None),
-        // A random byte of a request is another.
-        1 => {
-            let mut line = request(numbers).into_bytes();
-            let at = usize::try_from(numbers.below(line.len() as u64)).expect("an index");
-            line[at] = b' ' + numbers.next().to_le_bytes()[0] % 90;
-            (line, None)
-        }
-        2 => {
-            let mut line = request(numbers).into_bytes();
-            line.truncate(usize::try_from(numbers.below(line.len() as u64)).expect("a length"));
-            (line, None)
-        }
-        3 => (r#"{"a":["#.repeat(100).into_bytes(), None),
-        4 => {
-            let id = numbers.below(100);
-            (format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into_bytes(), None)
-        }
-        5 => {
-            let params = numbers.pick(&PARAMS);
-            let line = format!(r#"{{"jsonrpc":"2.0","method":"no/such","params":{params}}}"#);
-            (line.into_bytes(), None)
-        }
-        _ => (request(numbers).into_bytes(), Some(number)),
-    }
-}
 
 /// How much memory a process has, in KiB.
 fn memory(process: &Child) -> u64 {
@@ -116,7 +38,7 @@ fn garbage_is_answered_and_forgotten() {
     input.flush().expect("it reads");
     assert_eq!(reply()["id"], "init");
 
-    let (mut numbers, mut sizes) = (Numbers(0x2545_F491_4F6C_DD1D), Vec::new());
+    let (mut numbers, mut sizes) = (Numbers::new(0x2545_F491_4F6C_DD1D), Vec::new());
     for chunk in 0..chunks {
         let mut unanswered: Vec<u64> = Vec::new();
         for number in chunk * CHUNK..(chunk + 1) * CHUNK {

@@ -143,6 +143,24 @@ fn tasks_end_in_the_four_seconds_that_the_typescript_sdk_gives_them() {
 }
 
 /// SIGTERM and the end of the input at once, and SIGKILL 55 to 270 ms later.
+fn end_as_codex_does(server: &mut Server, millis: u64) -> ExitStatus {
+    let started = Instant::now();
+    server.signal(Signal::TERM);
+    server.end_input();
+    server.end_or_kill(started + Duration::from_millis(millis))
+}
+
+#[test]
+fn a_server_whose_bodies_obey_ends_before_codex_kills_it() {
+    let load =
+        Load::default().tasks(20, "hold", &json!({"obeys": true})).tasks(80, "obey", &json!({}));
+    let mut server = Server::start(DEFAULT_GRACE);
+    server.load(&load);
+    let status = end_as_codex_does(&mut server, 270);
+    assert_eq!(server.faults(&load), Faults::default());
+    assert_eq!(status.code(), Some(0), "{status}");
+}
+
 #[test]
 fn children_of_bodies_that_obey_end_however_soon_codex_kills_the_server() {
     for millis in [55, 150, 270] {
@@ -152,10 +170,7 @@ fn children_of_bodies_that_obey_end_however_soon_codex_kills_the_server() {
             .calls(100);
         let mut server = Server::start(DEFAULT_GRACE);
         server.load(&load);
-        let started = Instant::now();
-        server.signal(Signal::TERM);
-        server.end_input();
-        let status = server.end_or_kill(started + Duration::from_millis(millis));
+        let status = end_as_codex_does(&mut server, millis);
         eprintln!("{millis} ms, {status}: {:?}", server.faults(&load));
         assert_eq!(server.faults_so_far(), Faults::default());
     }
@@ -167,10 +182,7 @@ fn what_thousands_of_tasks_said_until_codex_kills_the_server_is_whole_lines() {
         let load = Load::mixed(MANY, MANY);
         let mut server = Server::start(DEFAULT_GRACE);
         server.load(&load);
-        let started = Instant::now();
-        server.signal(Signal::TERM);
-        server.end_input();
-        let status = server.end_or_kill(started + Duration::from_millis(millis));
+        let status = end_as_codex_does(&mut server, millis);
         eprintln!("{millis} ms, {status}: {:?}", server.faults(&load));
         assert_eq!(server.heard.faults_so_far(), Faults::default());
     }
@@ -206,7 +218,7 @@ fn a_third_signal_ends_it_at_once() {
 }
 
 /// Bodies that never give their worker back, on each of the workers.
-fn ends_although_all_workers_are_blocked(signals: usize) {
+fn ends_although_all_workers_are_blocked(asks: &[Option<Signal>]) {
     const WORKERS: usize = 2;
     let load = Load::default()
         .tasks(WORKERS + 1, "spin", &json!({}))
@@ -220,8 +232,8 @@ fn ends_although_all_workers_are_blocked(signals: usize) {
     for _ in 0..WORKERS {
         server.wait_for_print("spins");
     }
-    for _ in 0..signals {
-        server.signal(Signal::TERM);
+    for signal in asks {
+        ask(&mut server, *signal);
         thread::sleep(Duration::from_millis(50));
     }
     let status = server.end_within(GRACE + SLACK);
@@ -232,12 +244,17 @@ fn ends_although_all_workers_are_blocked(signals: usize) {
 
 #[test]
 fn a_server_whose_workers_are_all_blocked_ends_after_sigterm() {
-    ends_although_all_workers_are_blocked(1);
+    ends_although_all_workers_are_blocked(&[TERM]);
 }
 
 #[test]
 fn a_server_whose_workers_are_all_blocked_ends_after_two_sigterms() {
-    ends_although_all_workers_are_blocked(2);
+    ends_although_all_workers_are_blocked(&[TERM, TERM]);
+}
+
+#[test]
+fn a_server_whose_workers_are_all_blocked_ends_after_its_input() {
+    ends_although_all_workers_are_blocked(&[None]);
 }
 
 /// Threads that never ask whether they are to stop.

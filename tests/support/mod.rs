@@ -1,6 +1,8 @@
 //! A raw client: it writes lines and reads lines, and believes nothing.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod garbage;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
