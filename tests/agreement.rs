@@ -1,141 +1,25 @@
 //! A schema and the type it was made of accept the same values and refuse the same ones.
 
+#[path = "servers/agreement.rs"]
+mod servers;
 mod support;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use mcpc::{Schemas, Server, tools};
+use mcpc::Schemas;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::servers::{
+    Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Scalars, Shape, Tagged, Tree,
+    server,
+};
 use crate::support::Wire;
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Scalars {
-    flag: bool,
-    byte: i8,
-    short: u16,
-    int: i32,
-    unsigned: u32,
-    float: f64,
-    letter: char,
-    text: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Containers {
-    list: Vec<u8>,
-    pair: (u8, String),
-    array: [bool; 2],
-    set: BTreeSet<u8>,
-    map: BTreeMap<String, i8>,
-    numbered: BTreeMap<u8, bool>,
-    maybe: Option<u8>,
-    #[serde(default)]
-    deep: Vec<Option<Point>>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Point {
-    x: i8,
-    y: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-enum Shape {
-    /// Nothing.
-    Nothing,
-    Circle(u8),
-    Line(Point, Point),
-    Square {
-        corner: Point,
-        name: Option<String>,
-    },
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Tagged {
-    Empty,
-    Named { name: String, size: Option<u8> },
-    Flagged { flag: bool },
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "t", content = "c")]
-enum Adjacent {
-    Number(u8),
-    Text { text: String },
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Tree {
-    name: Newtype,
-    level: Level,
-    children: Vec<Tree>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Newtype(String);
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-enum Level {
-    Low,
-    High,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-struct Limited {
-    #[schemars(range(min = 1, max = 9))]
-    number: u8,
-    #[schemars(length(min = 1, max = 3), regex(pattern = "^[a-c]*$"))]
-    text: Option<String>,
-    #[schemars(length(max = 2))]
-    list: Vec<Bounded>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-enum Bounded {
-    Upto(#[schemars(range(max = 5))] u8),
-    Word(#[schemars(length(min = 2))] String),
-}
-
-macro_rules! takes {
-    ($($name:ident: $ty:ty),*) => {
-        $(
-            #[mcpc::tool]
-            async fn $name(value: $ty) -> bool {
-                drop(value);
-                true
-            }
-        )*
-    };
-}
-
-takes! {
-    scalars: Scalars, containers: Containers, shape: Shape, tagged: Tagged, adjacent: Adjacent,
-    tree: Tree, optional: Option<Scalars>, limited: Limited
-}
-
-#[mcpc::tool]
-async fn checked(
-    #[arg(range = 1..=9)] number: u8,
-    #[arg(range = -0.5..0.5)] float: Option<f64>,
-    #[arg(length = 1..4, pattern = "^[a-cä]*$")] text: String,
-    #[arg(length = 2..)] list: Vec<bool>,
-    #[arg(length = ..=1)] map: BTreeMap<String, u8>,
-    #[arg(default = 5, range = 5..)] default: i32,
-) -> bool {
-    drop((number, float, text, list, map, default));
-    true
-}
 
 /// A value that something is to be made of.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -275,17 +159,13 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-fn server(schemas: Schemas) -> Server {
-    Server::new("agreement").schemas(schemas).tools(tools![
-        scalars, containers, shape, tagged, adjacent, tree, optional, limited, checked
-    ])
-}
-
 /// Holds the two against each other: for a valid value, and for what a few changes make of it.
 fn agree(tool: &str, valid: &Value) {
     let runtime = runtime();
     for schemas in [Schemas::Portable, Schemas::Draft2020_12] {
-        let wire = Mutex::new(runtime.block_on(Wire::connect(server(schemas))));
+        let setting = format!("{schemas:?}");
+        let connecting = Wire::connect_to("agreement", &setting, || server(schemas));
+        let wire = Mutex::new(runtime.block_on(connecting));
         let schema = runtime.block_on(async {
             let mut wire = wire.lock().await;
             let tools = wire.list().await;

@@ -46,6 +46,19 @@ async fn a_state_that_nobody_gave() {
 }
 
 #[tokio::test]
+async fn two_states_of_one_type() {
+    struct Database;
+    #[mcpc::tool]
+    async fn rows(_database: State<Database>) {}
+
+    let server = Server::new("parts").state(Database).state(5_u8).state(Database);
+    let text = refused(server.tools(tools![rows])).await;
+    let start = "the server was given two states of the type `building::";
+    assert!(text.starts_with(start) && text.contains("::Database`; "), "{text}");
+    assert!(text.ends_with("give one of them a type of its own"), "{text}");
+}
+
+#[tokio::test]
 async fn a_result_under_another_name() {
     type Answer = Result<u8, String>;
     #[mcpc::tool]
@@ -199,6 +212,19 @@ impl Write for Captured {
     }
 }
 
+/// What a server warns of when it is built.
+async fn warnings(server: Server) -> Vec<String> {
+    let log = Captured::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
+    drop(guard);
+
+    let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
+    log.lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn a_background_tool_without_a_description_is_warned_of() {
     #[mcpc::background]
@@ -207,17 +233,26 @@ async fn a_background_tool_without_a_description_is_warned_of() {
     #[mcpc::background]
     async fn described() {}
 
-    let log = Captured::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let server = Server::new("silent").tools(tools![silent, described, nap]);
-    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
-    drop(guard);
+    let warnings = warnings(Server::new("silent").tools(tools![silent, described, nap])).await;
+    let [warning] = warnings.as_slice() else { panic!("one warning: {warnings:?}") };
+    assert!(warning.contains("a background tool has no description"), "{warning}");
+    assert!(warning.contains("silent") && warning.contains("tests/building.rs:"), "{warning}");
+}
 
-    let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
-    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
-    assert_eq!(warnings.len(), 1, "{log}");
-    assert!(warnings[0].contains("a background tool has no description"), "{log}");
-    assert!(warnings[0].contains("silent") && warnings[0].contains("tests/building.rs:"), "{log}");
+#[tokio::test]
+async fn a_server_without_tools_is_warned_of_unless_it_has_a_handler() {
+    struct Prompts;
+    impl rmcp::ServerHandler for Prompts {}
+
+    let found = warnings(Server::new("empty")).await;
+    let [warning] = found.as_slice() else { panic!("one warning: {found:?}") };
+    assert!(
+        warning.contains("the server has no tools: give it some with `Server::tools`"),
+        "{warning}"
+    );
+    assert!(warning.contains("empty"), "{warning}");
+    for server in [Server::new("prompts").handler(Prompts), Server::new("tools").tools(tools![nap])]
+    {
+        assert_eq!(warnings(server).await, [""; 0]);
+    }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::token::Paren;
-use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Token};
+use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parse_quote};
 
 use crate::duration;
 use crate::errors::Errors;
@@ -25,7 +27,7 @@ impl Parse for Key {
         if input.peek(Lit) {
             return Err(input.error("expected `key = value`, found a bare literal"));
         }
-        let name: Ident = input.parse()?;
+        let name = input.call(Ident::parse_any)?;
         if input.peek(Paren) {
             return Err(input.error(format!("expected `{name} = ..`")));
         }
@@ -129,6 +131,15 @@ impl Key {
         self.value
     }
 
+    /// The path of this crate, which [`krate`] reads.
+    fn path(&self, errors: &mut Errors) {
+        let path = self.value.as_ref().map(ToTokens::to_token_stream);
+        if path.and_then(|path| Path::parse_mod_style.parse2(path).ok()).is_none() {
+            let message = "`crate` takes the path of `mcpc` in this crate: `crate = my_mcpc`";
+            self.refuse(message, errors);
+        }
+    }
+
     /// A string literal that says how long something takes.
     fn duration(&self, errors: &mut Errors) -> Option<Duration> {
         let text = self.text(errors)?;
@@ -177,8 +188,16 @@ pub(crate) struct ToolKeys {
 }
 
 /// The keys of both attributes.
-const OF_TOOLS: [&str; 7] =
-    ["name", "title", "description", "read_only", "destructive", "idempotent", "open_world"];
+const OF_TOOLS: [&str; 8] = [
+    "name",
+    "title",
+    "description",
+    "read_only",
+    "destructive",
+    "idempotent",
+    "open_world",
+    "crate",
+];
 
 /// The keys that are about tasks.
 const OF_TASKS: [&str; 3] = ["patience", "timeout", "retention"];
@@ -194,6 +213,7 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
+            "crate" => key.path(errors),
             "patience" => read.times.patience = key.duration(errors),
             "timeout" => read.times.timeout = key.duration(errors),
             "retention" => read.times.retention = key.duration(errors),
@@ -201,6 +221,19 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
         }
     }
     read
+}
+
+/// The path of `mcpc` in the user's crate, also where nothing else in an attribute makes sense.
+pub(crate) fn krate(tokens: TokenStream) -> Path {
+    let mut tokens = tokens.into_iter().map(ungrouped).skip_while(|token| !is(token, "crate"));
+    let equals = tokens.by_ref().nth(1).filter(|token| is(token, "="));
+    let path = tokens.take_while(|token| !is(token, ",")).collect();
+    let path = equals.and_then(|_| Path::parse_mod_style.parse2(path).ok());
+    path.unwrap_or_else(|| parse_quote!(::mcpc))
+}
+
+fn is(token: &TokenTree, text: &str) -> bool {
+    token.to_string() == text
 }
 
 fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {

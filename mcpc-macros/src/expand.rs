@@ -1,24 +1,28 @@
 //! A validated tool as code. Nothing can fail here.
 //!
 //! The code is small: it names the types of the signature, each once, and hands everything else to
-//! the runtime. Every path is absolute and no name of the user's is bound. No name of ours has the place of
-//! a token of the user's, as editors follow every name that has.
+//! the runtime. Every path is absolute, or starts with `__mcpc`, which `mcpc::__definition!` imports, so that
+//! the path of `mcpc`, which the user may choose, stands in few places. No name of the user's is bound. No name of
+//! ours has the place of a token of the user's, as editors follow every name that has.
+//!
+//! No lint is turned off, as a crate may forbid that: rustc applies hardly any to what has the span of a
+//! macro, and nothing is written that the others are about.
 
 use std::time::Duration;
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Expr, ExprLit, Lit, Type};
+use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use crate::input::Function;
-use crate::model::{Default, Hints, Kind, Parameter, Range, Returns, Times, Tool, string};
+use crate::model::{
+    Default, Description, Hints, Kind, Parameter, Range, Returns, Times, Tool, Variant, string,
+};
 use crate::types::{self, under_option};
 
-pub(crate) fn tool(tool: &Tool, function: &Function) -> TokenStream {
-    let handle = handle(&tool.ident, function);
-    let definition = definition(tool);
-    implementation(&tool.ident, &tool.name, function, &quote!(#handle), &definition)
+pub(crate) fn tool(tool: &Tool, function: &Function, krate: &Path) -> TokenStream {
+    implementation(&tool.ident, &tool.name, function, &definition(tool), krate)
 }
 
 /// The function, its handle, and the handle's `Tool`.
@@ -26,15 +30,17 @@ pub(crate) fn implementation(
     ident: &Ident,
     name: &str,
     function: &Function,
-    handle: &TokenStream,
     definition: &TokenStream,
+    krate: &Path,
 ) -> TokenStream {
-    let cfgs = function.cfgs();
-    let tool = implementation_of_tool(ident, name, definition);
+    let (cfgs, lints) = (function.cfgs(), function.lints());
+    let handle = handle(ident, function);
+    let tool = implementation_of_tool(ident, name, definition, krate);
     quote! {
         #function
         #handle
         #(#cfgs)*
+        #(#lints)*
         #tool
     }
 }
@@ -44,15 +50,15 @@ pub(crate) fn implementation_of_tool(
     ident: &Ident,
     name: &str,
     definition: &TokenStream,
+    krate: &Path,
 ) -> TokenStream {
     quote! {
         #[automatically_derived]
-        #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
-        impl ::mcpc::__private::Tool for #ident {
+        impl #krate::__private::Tool for #ident {
             const NAME: &'static ::core::primitive::str = #name;
 
-            fn definition() -> ::mcpc::__private::Definition {
-                #definition
+            fn definition() -> #krate::__private::Definition {
+                #krate::__definition! { #definition }
             }
         }
     }
@@ -60,23 +66,18 @@ pub(crate) fn implementation_of_tool(
 
 /// The type that `tools![..]` names: it has the function's name, but only among types, where it does
 /// not get in the function's way.
-pub(crate) fn handle(ident: &Ident, function: &Function) -> TokenStream {
+fn handle(ident: &Ident, function: &Function) -> TokenStream {
     let visibility = &function.visibility;
+    // What has the span of a macro needs no camel case.
     let span = Span::mixed_site().located_at(ident.span());
-    let declaration = quote_spanned!(span=> struct #ident {});
+    let mut name = ident.clone();
+    name.set_span(span);
+    let declaration = quote_spanned!(span=> struct #name {});
     let cfgs = function.cfgs();
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
-        #[allow(
-            dead_code,
-            missing_debug_implementations,
-            missing_docs,
-            non_camel_case_types,
-            unreachable_pub,
-            clippy::all,
-            clippy::pedantic,
-        )]
+        #[non_exhaustive]
         #visibility #declaration
     }
 }
@@ -85,20 +86,24 @@ fn definition(tool: &Tool) -> TokenStream {
     let about = about(tool);
     let slots: Vec<Ident> =
         (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
-    let parameters = tool.parameters.iter().map(parameter);
+    let parameters = tool.parameters.iter().map(|variant| match &variant.parameter {
+        Ok(parameter) => self::parameter(parameter),
+        Err(error) => {
+            let errors = error.to_compile_error();
+            quote!({ #errors })
+        }
+    });
+    let descriptions = tool.descriptions.iter().map(description);
     let cfgs = cfgs(tool);
     let returns = returns(&tool.returns);
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
     quote! {
-        #[allow(unused_imports)]
-        use ::mcpc::__private::{
-            HiddenDefault as _, ShownDefault as _, ViaBox as _, ViaError as _, ViaText as _,
-        };
+        #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
         #returns
-        ::mcpc::__private::Definition::new(
+        __mcpc::Definition::new(
             #about,
-            ::std::vec::Vec::from([#(#cfgs #slots.describe()),*]),
+            ::std::boxed::Box::new([#(#cfgs #slots.describe()),*]),
             #returns_slot,
             ::std::boxed::Box::new(move |__mcpc_inputs| {
                 #(#cfgs let #slots = #slots.take(__mcpc_inputs);)*
@@ -111,11 +116,15 @@ fn definition(tool: &Tool) -> TokenStream {
 /// For each parameter, when it is there at all.
 fn cfgs(tool: &Tool) -> Vec<TokenStream> {
     let parameters = tool.parameters.iter();
-    parameters.map(|Parameter { cfgs, .. }| quote!(#(#cfgs)*)).collect()
+    parameters.map(|Variant { cfgs, .. }| quote!(#(#cfgs)*)).collect()
+}
+
+fn description(Description { cfgs, text }: &Description) -> TokenStream {
+    quote!(#(#cfgs)* let __mcpc_description = #text;)
 }
 
 fn about(tool: &Tool) -> TokenStream {
-    let Tool { name, description, .. } = tool;
+    let name = &tool.name;
     let kind = match tool.kind {
         Kind::Plain => quote!(Plain),
         Kind::Background => quote!(Background),
@@ -126,12 +135,12 @@ fn about(tool: &Tool) -> TokenStream {
         [read_only, destructive, idempotent, open_world].map(|hint| option(hint.as_ref()));
     let times = times(&tool.times);
     quote! {
-        ::mcpc::__private::About {
-            kind: ::mcpc::__private::Kind::#kind,
+        __mcpc::About {
+            kind: __mcpc::Kind::#kind,
             name: #name,
             title: #title,
-            description: #description,
-            hints: ::mcpc::__private::Hints {
+            description: __mcpc_description,
+            hints: __mcpc::Hints {
                 read_only: #read_only,
                 destructive: #destructive,
                 idempotent: #idempotent,
@@ -148,7 +157,7 @@ fn times(times: &Times) -> TokenStream {
     let [patience, timeout, retention] =
         [patience, timeout, retention].map(|time| option(time.map(duration)));
     quote! {
-        ::mcpc::__private::Times {
+        __mcpc::Times {
             patience: #patience,
             timeout: #timeout,
             retention: #retention,
@@ -171,18 +180,17 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 /// A parameter's slot. Its type is named once, so that one which cannot be an argument is reported there,
 /// and once.
 fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter { cfgs: _, ty, key, description, default, range, length, pattern, example } =
-        parameter;
+    let Parameter { ty, key, description, default, range, length, pattern, example } = parameter;
     let default = default.as_ref().map(|default| default_value(ty, default));
     let example = example.as_ref().map(|example| example_value(under_option(ty), example));
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
     let length = length.as_ref().map(range_value).map(|length| quote!(.length(#length)));
     let pattern = pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     quote! {
-        <#ty as ::mcpc::__private::Parameter>::slot(
+        <#ty as __mcpc::Parameter>::slot(
             #key,
             #description,
-            ::mcpc::__private::Settings::new() #default #range #length #pattern #example,
+            __mcpc::Settings::new() #default #range #length #pattern #example,
         )
     }
 }
@@ -198,8 +206,7 @@ fn default_value(ty: &Type, default: &Default) -> TokenStream {
             _ => self::value(value),
         },
     };
-    let kind = quote!((&&::mcpc::__private::DefaultKind::<#ty>::new()));
-    quote!(.default_value(|| -> #ty { #value }, #kind.json()))
+    quote!(.default_value(|| -> #ty { #value }, (&&__mcpc::DefaultKind::<#ty>::new()).json()))
 }
 
 /// An example. It is what the argument is where it is there, so none needs a `Some`.
@@ -208,7 +215,7 @@ fn example_value(ty: &Type, value: &Expr) -> TokenStream {
     quote! {
         .example(|| {
             let __mcpc_example: #ty = #value;
-            <#ty as ::mcpc::__private::Example>::shown(__mcpc_example)
+            <#ty as __mcpc::Example>::shown(__mcpc_example)
         })
     }
 }
@@ -218,7 +225,7 @@ fn value(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
             // Nobody follows a text, so names may have its place.
-            quote_spanned!(text.span()=> ::mcpc::__private::FromText::from_text(#text))
+            quote_spanned!(text.span()=> __mcpc::FromText::from_text(#text))
         }
         value => value.to_token_stream(),
     }
@@ -227,7 +234,7 @@ fn value(value: &Expr) -> TokenStream {
 fn range_value(range: &Range) -> TokenStream {
     let [low, high] = [range.low(), range.high()].map(|end| option(end.map(bound)));
     let exclusive = range.is_exclusive();
-    quote!(::mcpc::__private::Range::new(#low, #high, #exclusive))
+    quote!(__mcpc::Range::new(#low, #high, #exclusive))
 }
 
 /// One end of a range; a literal gets a type that holds any number.
@@ -270,17 +277,17 @@ fn with_span(mut literal: Literal, span: Span) -> TokenStream {
 fn returns(returns: &Returns) -> TokenStream {
     let slot = returns_slot();
     match returns {
-        Returns::Unit => quote!(let #slot = <() as ::mcpc::__private::Output>::returns();),
+        Returns::Unit => quote!(let #slot = <() as __mcpc::Output>::returns();),
         Returns::Value(ty) => {
-            quote!(let #slot = <#ty as ::mcpc::__private::Output>::returns();)
+            quote!(let #slot = <#ty as __mcpc::Output>::returns();)
         }
         Returns::Result { whole, success, failure } => {
             let success = part_of(whole, success.as_ref(), "Success");
             let failure = part_of(whole, failure.as_ref(), "Failure");
             let fails = fails_slot();
             quote! {
-                let #slot = <#success as ::mcpc::__private::Output>::returns();
-                let #fails = (&&&<#failure as ::mcpc::__private::Failure>::kind()).fails();
+                let #slot = <#success as __mcpc::Output>::returns();
+                let #fails = (&&&<#failure as __mcpc::Failure>::kind()).fails();
             }
         }
     }
@@ -291,7 +298,7 @@ fn part_of(whole: &Type, written: Option<&Type>, name: &str) -> TokenStream {
     let name = Ident::new(name, whole.span());
     match written {
         Some(ty) => ty.to_token_stream(),
-        None => quote_spanned!(whole.span()=> <#whole as ::mcpc::__private::Fallible>::#name),
+        None => quote_spanned!(whole.span()=> <#whole as __mcpc::Fallible>::#name),
     }
 }
 
@@ -312,10 +319,10 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     let cfgs = cfgs(tool);
     let call = quote_spanned!(ident.span()=> #ident(#(#cfgs #slots?),*));
     let body = match tool.returns {
-        Returns::Unit | Returns::Value(_) => quote!(::mcpc::__private::body(#call, #returns)),
+        Returns::Unit | Returns::Value(_) => quote!(__mcpc::body(#call, #returns)),
         Returns::Result { .. } => {
             let fails = fails_slot();
-            quote!(::mcpc::__private::fallible_body(#call, #returns, #fails))
+            quote!(__mcpc::fallible_body(#call, #returns, #fails))
         }
     };
     quote!(::core::option::Option::Some(#body))

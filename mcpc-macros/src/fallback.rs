@@ -3,20 +3,21 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Error, FnArg, Item};
+use syn::{Error, FnArg, Item, Path, Signature, parse_quote};
 
-use crate::expand::{handle, implementation, implementation_of_tool};
+use crate::expand::{implementation, implementation_of_tool};
 use crate::input::Function;
+use crate::types;
 
 /// An item that is no function: as it was, but a type may be listed as if it were a tool.
-pub(crate) fn item(error: &Error, item: TokenStream) -> TokenStream {
+pub(crate) fn item(error: &Error, item: TokenStream, krate: &Path) -> TokenStream {
     let errors = error.to_compile_error();
     let ident = match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Struct(it)) if it.generics.params.is_empty() => Some(it.ident),
         Ok(Item::Enum(it)) if it.generics.params.is_empty() => Some(it.ident),
         _ => None,
     };
-    let tool = ident.map(|ident| implementation_of_tool(&ident, "", &never()));
+    let tool = ident.map(|ident| implementation_of_tool(&ident, "", &never(), krate));
     quote!(#errors #item #tool)
 }
 
@@ -26,10 +27,10 @@ fn never() -> TokenStream {
 }
 
 /// A function with mistakes.
-pub(crate) fn function(error: &Error, function: &Function) -> TokenStream {
+pub(crate) fn function(error: &Error, function: &Function, krate: &Path) -> TokenStream {
     let errors = error.to_compile_error();
     let item = match stands_alone(function) {
-        true => stub(function),
+        true => stub(function, krate),
         // A method: neither a type nor an `impl` can stand beside it.
         false => function.to_token_stream(),
     };
@@ -41,11 +42,29 @@ fn stands_alone(function: &Function) -> bool {
     function.has_body() && !is_method
 }
 
-fn stub(function: &Function) -> TokenStream {
+fn stub(function: &Function, krate: &Path) -> TokenStream {
     let mut function = function.clone();
     if function.awaits() {
         function.signature.asyncness.get_or_insert_default();
     }
+    if without_senders(&mut function.signature) {
+        function.hollow();
+    }
     let ident = &function.signature.ident;
-    implementation(ident, "", &function, &handle(ident, &function), &never())
+    implementation(ident, "", &function, &never(), krate)
+}
+
+/// Takes away every `Sender` of something: if it is ours, rustc would complain of its brackets once more.
+/// Returns whether there was one.
+fn without_senders(signature: &mut Signature) -> bool {
+    let mut found = false;
+    for input in &mut signature.inputs {
+        if let FnArg::Typed(typed) = input
+            && types::typed_sender(&typed.ty).is_some()
+        {
+            *typed.ty = parse_quote!(());
+            found = true;
+        }
+    }
+    found
 }

@@ -1,14 +1,15 @@
 //! A function whose body stays unparsed: compiling it is rustc's business, and so are its errors.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, ReturnType, Signature, Token, Type,
     Visibility,
 };
 
-use crate::model::Kind;
+use crate::conditional;
+use crate::model::{Description, Kind};
 
 /// The item an attribute stands on.
 #[derive(Clone)]
@@ -79,12 +80,30 @@ impl Function {
 
     /// When the function is there at all.
     pub(crate) fn cfgs(&self) -> Vec<Attribute> {
-        cfgs(&self.attributes)
+        conditional::filter_map(&self.attributes, |it| is_cfg(it).then(|| it.clone()))
     }
 
-    /// The text of the doc comment.
-    pub(crate) fn doc(&self) -> String {
-        doc(&self.attributes)
+    /// The lints that what stands beside the function may trip as the function may.
+    pub(crate) fn lints(&self) -> Vec<Attribute> {
+        conditional::filter_map(&self.attributes, allowed)
+    }
+
+    /// The text of the doc comment, in each case in which it is another one.
+    pub(crate) fn docs(&self) -> Vec<Description> {
+        let variants = conditional::variants(&self.attributes, is_doc);
+        let description =
+            |variant: &Vec<Attribute>| Description { cfgs: cfgs(variant), text: doc(variant) };
+        variants.iter().map(description).collect()
+    }
+
+    /// Takes away a body that would not compile without a type that the signature will not have.
+    pub(crate) fn hollow(&mut self) {
+        self.body = Some(quote!({ ::core::unreachable!() }));
+        for parameter in &mut self.signature.inputs {
+            if let FnArg::Typed(typed) = parameter {
+                *typed.pat = syn::parse_quote!(_);
+            }
+        }
     }
 }
 
@@ -104,7 +123,8 @@ impl ToTokens for Function {
                 }
                 FnArg::Receiver(receiver) => &mut receiver.attrs,
             };
-            attributes.retain(|attribute| !is_ours(attribute));
+            *attributes =
+                conditional::filter_map(attributes, |it| (!is_ours(it)).then(|| it.clone()));
         }
         if let ReturnType::Type(_, ty) = &mut signature.output
             && let Type::Reference(reference) = &mut **ty
@@ -150,9 +170,32 @@ fn awaits(body: TokenStream) -> bool {
     })
 }
 
+/// The attributes of a parameter, in each case in which what we read of them is something else.
+pub(crate) fn variants(attributes: &[Attribute]) -> Vec<Vec<Attribute>> {
+    conditional::variants(attributes, |attribute| is_ours(attribute) || is_cfg(attribute))
+}
+
 /// Whether an attribute of a parameter is read by us, and unknown to rustc there.
 fn is_ours(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("doc") || attribute.path().is_ident("arg")
+    is_doc(attribute) || attribute.path().is_ident("arg")
+}
+
+fn is_doc(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("doc")
+}
+
+/// The lint that an attribute of a function allows.
+fn allowed(attribute: &Attribute) -> Option<Attribute> {
+    match &attribute.meta {
+        // Where nothing trips it, an `expect` would be a mistake.
+        Meta::List(list) if list.path.is_ident("allow") || list.path.is_ident("expect") => {
+            let lints = &list.tokens;
+            Some(syn::parse_quote!(#[allow(#lints)]))
+        }
+        // The function is called.
+        meta if meta.path().is_ident("deprecated") => Some(syn::parse_quote!(#[allow(deprecated)])),
+        _ => None,
+    }
 }
 
 /// The `#[cfg(..)]`s among some attributes.

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod checks;
+mod conditional;
 mod duration;
 mod entry;
 mod errors;

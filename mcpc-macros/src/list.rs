@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, Path, Token};
+use syn::{Attribute, Error, Path, Token, bracketed};
 
 use crate::errors::Errors;
 use crate::expand::parenthesized;
@@ -21,17 +21,21 @@ struct Entry {
     path: Path,
 }
 
-fn parse(input: ParseStream<'_>) -> syn::Result<Punctuated<Entry, Token![,]>> {
-    Punctuated::parse_terminated_with(input, |input| {
+/// What `mcpc::tools!` hands on: the path of `mcpc`, in brackets, and the list.
+fn parse(input: ParseStream<'_>) -> syn::Result<(Path, Punctuated<Entry, Token![,]>)> {
+    let krate;
+    bracketed!(krate in input);
+    let entries = Punctuated::parse_terminated_with(input, |input| {
         let attributes = input.call(Attribute::parse_outer)?;
         let (cfgs, others) = attributes.into_iter().partition(is_cfg);
         Ok(Entry { cfgs, others, path: input.call(Path::parse_mod_style)? })
-    })
+    });
+    Ok((krate.call(Path::parse_mod_style)?, entries?))
 }
 
 pub(crate) fn expand(list: TokenStream) -> TokenStream {
-    let entries = match parse.parse2(list) {
-        Ok(entries) => entries,
+    let (krate, entries) = match parse.parse2(list) {
+        Ok(parsed) => parsed,
         Err(error) => {
             let message = "`tools![..]` takes the names of tools, separated by commas";
             return Error::new(error.span(), message).to_compile_error();
@@ -39,7 +43,7 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
     };
     let entries: Vec<Entry> = entries.into_iter().collect();
     match check(&entries) {
-        Ok(()) => tools(&entries),
+        Ok(()) => tools(&entries, &krate),
         Err(error) => error.to_compile_error(),
     }
 }
@@ -64,21 +68,22 @@ fn check(entries: &[Entry]) -> Result<(), Error> {
 }
 
 /// The list, and the assertions that no two of its tools have one name.
-fn tools(entries: &[Entry]) -> TokenStream {
-    let listed = entries.iter().enumerate().map(|(place, entry)| listed(entry, place));
-    let assertions = entries.iter().enumerate().map(|(place, entry)| assertion(entry, place));
+fn tools(entries: &[Entry], krate: &Path) -> TokenStream {
+    let us = quote!(#krate::__private);
+    let listed = entries.iter().enumerate().map(|(place, entry)| listed(entry, place, &us));
+    let assertions = entries.iter().enumerate().map(|(place, entry)| assertion(entry, place, &us));
     quote! {{
-        const __MCPC_TOOLS: &[::mcpc::__private::Listed] = &[#(#listed),*];
+        const __MCPC_TOOLS: &[#us::Listed] = &[#(#listed),*];
         #(#assertions)*
-        ::mcpc::__private::Tools::new(__MCPC_TOOLS)
+        #us::Tools::new(__MCPC_TOOLS)
     }}
 }
 
 /// Finds a tool that has the name of one before it under another path.
-fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize) -> TokenStream {
+fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize, us: &TokenStream) -> TokenStream {
     let message = format!("`{}` has the name of a tool before it", types::text(path));
     let at = path.span();
-    let list = parenthesized(quote!(::mcpc::__private::List(__MCPC_TOOLS)), at);
+    let list = parenthesized(quote!(#us::List(__MCPC_TOOLS)), at);
     let arguments = parenthesized(quote!(#place, #message), at);
     quote! {
         #(#cfgs)*
@@ -88,9 +93,9 @@ fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize) -> TokenStream {
 
 /// Looks a tool up by its type. (An import of it would leave room for a better word on what is no tool,
 /// but it is ambiguous where a crate has the tool's name.)
-fn listed(Entry { cfgs, path, .. }: &Entry, place: usize) -> TokenStream {
+fn listed(Entry { cfgs, path, .. }: &Entry, place: usize, us: &TokenStream) -> TokenStream {
     quote! {
         #(#cfgs)*
-        <#path as ::mcpc::__private::Tool>::LISTED.at(#place)
+        <#path as #us::Tool>::LISTED.at(#place)
     }
 }

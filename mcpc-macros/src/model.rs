@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
-use syn::{Attribute, Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, RangeLimits, Type, UnOp};
+use syn::{
+    Attribute, Error, Expr, ExprLit, ExprRange, ExprUnary, Lit, LitStr, RangeLimits, Type, UnOp,
+};
 
 /// Which attribute made the tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,11 +30,19 @@ pub(crate) struct Tool {
     pub(crate) ident: Ident,
     pub(crate) name: String,
     pub(crate) title: Option<String>,
-    pub(crate) description: String,
+    /// One of which applies.
+    pub(crate) descriptions: Vec<Description>,
     pub(crate) hints: Hints,
     pub(crate) times: Times,
-    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
+}
+
+/// What a tool does.
+pub(crate) struct Description {
+    /// When it is this.
+    pub(crate) cfgs: Vec<Attribute>,
+    pub(crate) text: String,
 }
 
 /// MCP's tool annotations.
@@ -52,9 +62,15 @@ pub(crate) struct Times {
     pub(crate) retention: Option<Duration>,
 }
 
-pub(crate) struct Parameter {
-    /// When the parameter is there at all.
+/// A parameter, or what it is in one of the cases that its `#[cfg_attr(..)]`s make.
+pub(crate) struct Variant {
+    /// When it is there at all.
     pub(crate) cfgs: Vec<Attribute>,
+    /// What is wrong in a case is wrong in that case only.
+    pub(crate) parameter: Result<Parameter, Error>,
+}
+
+pub(crate) struct Parameter {
     pub(crate) ty: Type,
     /// The JSON key.
     pub(crate) key: String,

@@ -55,6 +55,14 @@ pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
 }
 
+/// A `Sender` of something, which ours is not, anywhere in a type.
+pub(crate) fn typed_sender(ty: &Type) -> Option<&Type> {
+    find(ty, |ty| {
+        let segment = last_segment(ty)?;
+        (segment.ident == "Sender" && !segment.arguments.is_none()).then_some(ty)
+    })
+}
+
 /// Whether a type is `mcpc::name`, as far as its path says.
 pub(crate) fn is_ours(ty: &Type, name: &str) -> bool {
     let starts_with_us = match ty {

@@ -2,13 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
-use syn::{Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
+use syn::{Attribute, Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
 
 use crate::attributes::{self, ToolKeys};
 use crate::checks;
 use crate::errors::Errors;
-use crate::input::{Function, Role, cfgs, doc};
-use crate::model::{Kind, Parameter, Returns, Tool};
+use crate::input::{self, Function, Role, cfgs, doc};
+use crate::model::{Description, Kind, Parameter, Returns, Tool, Variant};
 use crate::types;
 
 /// Names that belong to the protocol: its handshakes and the control tools. `names.rs` of the runtime
@@ -47,7 +47,10 @@ pub(crate) fn tool(
         ident: function.signature.ident.clone(),
         name,
         title: keys.title.map(|title| title.value()),
-        description: keys.description.map_or_else(|| function.doc(), |text| text.value()),
+        descriptions: match keys.description {
+            Some(text) => vec![Description { cfgs: Vec::new(), text: text.value() }],
+            None => function.docs(),
+        },
         hints: keys.hints,
         times: keys.times,
         parameters,
@@ -135,8 +138,8 @@ fn reserved(name: &str) -> String {
     format!("`{name}` {what}; choose another name")
 }
 
-fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Parameter> {
-    let mut parameters: Vec<Parameter> = Vec::new();
+fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Variant> {
+    let mut parameters: Vec<Variant> = Vec::new();
     let mut sender_seen = false;
     for input in &signature.inputs {
         let typed = match input {
@@ -147,9 +150,10 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Par
                 continue;
             }
         };
-        let parameter = parameter(typed, &parameters, errors);
+        let variants = variants(typed, &parameters, errors);
         // Where a `Sender` is there only at times, another may well take its place.
-        let mut seen = sender_seen && cfgs(&typed.attrs).is_empty();
+        let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
+        let mut seen = sender_seen && is_always;
         let problem = sender(kind, &typed.ty, &mut seen);
         sender_seen |= seen;
         if let Some(problem) = problem {
@@ -159,13 +163,37 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Par
         } else if let Some(problem) = types::find(&typed.ty, types::unreadable) {
             errors.push(problem);
         }
-        parameters.extend(parameter);
+        parameters.extend(variants);
     }
     parameters
 }
 
-fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Option<Parameter> {
-    let keys = attributes::argument(&typed.attrs, errors);
+/// A parameter in each of its cases. What is wrong with one that has but one case is wrong with the tool.
+fn variants(typed: &PatType, earlier: &[Variant], errors: &mut Errors) -> Vec<Variant> {
+    let mut variants = input::variants(&typed.attrs);
+    if let [attributes] = variants.as_slice() {
+        let parameter = parameter(typed, attributes, earlier, errors);
+        let cfgs = cfgs(attributes);
+        return Vec::from_iter(
+            parameter.map(|parameter| Variant { cfgs, parameter: Ok(parameter) }),
+        );
+    }
+    let variant = |attributes: Vec<Attribute>| {
+        let mut errors = Errors::new();
+        let parameter = parameter(typed, &attributes, earlier, &mut errors);
+        let parameter = errors.result().map(|()| parameter.expect("without it, there is an error"));
+        Variant { cfgs: cfgs(&attributes), parameter }
+    };
+    variants.drain(..).map(variant).collect()
+}
+
+fn parameter(
+    typed: &PatType,
+    attributes: &[Attribute],
+    earlier: &[Variant],
+    errors: &mut Errors,
+) -> Option<Parameter> {
+    let keys = attributes::argument(attributes, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
             &pattern.ident
@@ -184,19 +212,19 @@ fn parameter(typed: &PatType, earlier: &[Parameter], errors: &mut Errors) -> Opt
         errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
-    let cfgs = cfgs(&typed.attrs);
     // Where one of two is there only at times, they may well be alternatives.
-    let is_same =
-        |earlier: &Parameter| earlier.key == key && earlier.cfgs.is_empty() && cfgs.is_empty();
+    let is_always = cfgs(attributes).is_empty();
+    let is_same = |Variant { cfgs, parameter }: &Variant| {
+        is_always && cfgs.is_empty() && parameter.as_ref().is_ok_and(|it| it.key == key)
+    };
     if earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
     checks::all(&keys, &typed.ty, errors);
     Some(Parameter {
-        cfgs,
         ty: (*typed.ty).clone(),
         key,
-        description: doc(&typed.attrs),
+        description: doc(attributes),
         default: keys.default,
         range: keys.range,
         length: keys.length,
@@ -233,7 +261,10 @@ fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
     let message = if is_foreign {
         return Some(Error::new_spanned(
             found,
-            format!("expected `mcpc::Sender`, found `{}`", types::text(found)),
+            format!(
+                "expected `mcpc::Sender`, found `{}`; write `mcpc::Sender`, which sends values of any type",
+                types::text(found)
+            ),
         ));
     } else if kind == Kind::Plain {
         "a plain tool has no `Sender`; use `#[mcpc::background]`"

@@ -62,7 +62,7 @@ fn check_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
     let about = about(CHECK_TASK, ABOUT_CHECK, Hints { read_only: Some(true), ..HINTS });
     Definition::new(
         about,
-        vec![task_id.describe(), wait_seconds.describe()],
+        Box::new([task_id.describe(), wait_seconds.describe()]),
         CallToolResult::returns(),
         Box::new(move |inputs| {
             let owner = inputs.owner();
@@ -79,7 +79,7 @@ fn stop_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
     let hints = Hints { destructive: Some(true), idempotent: Some(true), ..HINTS };
     Definition::new(
         about(STOP_TASK, ABOUT_STOP, hints),
-        vec![task_id.describe()],
+        Box::new([task_id.describe()]),
         CallToolResult::returns(),
         Box::new(move |inputs| {
             let owner = inputs.owner();

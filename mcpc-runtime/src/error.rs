@@ -37,6 +37,15 @@ pub enum Error {
         /// Whether the server was given an `Arc` of it.
         in_arc: bool,
     },
+    /// A server was given two states of one type.
+    #[error(
+        "the server was given two states of the type `{state}`; a tool finds its state by the type, so \
+         give one of them a type of its own"
+    )]
+    DuplicateState {
+        /// The type.
+        state: &'static str,
+    },
     /// What `#[arg(..)]` says about an argument does not fit its type, or does not go together.
     #[error("the argument `{argument}` of the tool `{tool}`: {problem}")]
     Argument {

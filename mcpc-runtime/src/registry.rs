@@ -23,6 +23,9 @@ pub(crate) struct Registry {
 impl Registry {
     /// Checks that the tools go together and that `states` has what they take. Control tools are last.
     pub(crate) fn new(tools: Vec<Definition>, states: &States, schemas: Schemas) -> Result<Self> {
+        if let Some(state) = states.given_twice() {
+            return Err(Error::DuplicateState { state });
+        }
         let mut by_name = HashMap::with_capacity(tools.len());
         for (index, tool) in tools.iter().enumerate() {
             if let Some(earlier) = by_name.insert(tool.about.name, index) {
@@ -40,8 +43,11 @@ impl Registry {
         Ok(Self { tools, by_name, listed, controls, has_tasks })
     }
 
-    /// Logs what a model will miss.
-    pub(crate) fn warn(&self) {
+    /// Logs what a model will miss of a server, which may have a handler of the user's, too.
+    pub(crate) fn warn(&self, server: &str, has_handler: bool) {
+        if self.tools.is_empty() && !has_handler {
+            tracing::warn!(server, "the server has no tools: give it some with `Server::tools`");
+        }
         for Definition { about, .. } in &self.tools {
             if about.kind == Kind::Background && about.description.is_empty() {
                 tracing::warn!(

@@ -139,8 +139,8 @@ impl Server {
         self
     }
 
-    /// Gives the tools that take a `State<T>` this value. One value per type; a later one replaces an
-    /// earlier one.
+    /// Gives the tools that take a `State<T>` this value. One value per type; a second one is an error when
+    /// the server is built.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.0.parts().states.insert(value);
@@ -282,9 +282,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When two tools have one name, when a tool takes a state the server was not given, when what
-    /// `#[arg(..)]` asks of an argument cannot be asked of its type, or when the client leaves before the
-    /// connection stands. What goes wrong inside a call is answered and is not an error here.
+    /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
+    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, or when the
+    /// client leaves before the connection stands. What goes wrong inside a call is answered and is not an error
+    /// here.
     ///
     /// # Blocking threads
     ///
@@ -343,7 +344,7 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
         tools.extend(control::tools(&log, patience));
     }
     let registry = Registry::new(tools, &states, schemas)?;
-    registry.warn();
+    registry.warn(&config.server_info.name, inner.is_some());
     let max_requests = parts.max_requests;
     let shared = Shared { registry, states, log, config, times, inner, max_requests };
     Ok((Arc::new(shared), parts.bounds))

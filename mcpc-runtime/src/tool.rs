@@ -101,7 +101,7 @@ type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 #[doc(hidden)]
 pub struct Definition {
     pub(crate) about: About,
-    parameters: Vec<Description>,
+    parameters: Box<[Description]>,
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Box<Prepare>,
@@ -123,7 +123,7 @@ impl Definition {
     /// noted a problem there.
     pub fn new<T>(
         about: About,
-        parameters: Vec<Description>,
+        parameters: Box<[Description]>,
         returns: Returns<T>,
         prepare: Box<Prepare>,
     ) -> Self {

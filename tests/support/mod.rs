@@ -4,6 +4,7 @@
 pub(crate) mod garbage;
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use mcpc::Server;
@@ -12,6 +13,7 @@ use tokio::io::{
     AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf,
     WriteHalf,
 };
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 pub(crate) const CALLBACK: &str = "MCPC_CALLBACK";
@@ -42,9 +44,17 @@ impl Wire {
         bytes: usize,
         around: impl FnOnce(WriteHalf<DuplexStream>) -> W,
     ) -> Self {
+        Self::over(bytes, |reader, writer| server.serve_io(reader, around(writer)))
+    }
+
+    /// Connects to what serves the other end of a pipe.
+    fn over<S: Future<Output = mcpc::Result> + Send + 'static>(
+        bytes: usize,
+        serve: impl FnOnce(ReadHalf<DuplexStream>, WriteHalf<DuplexStream>) -> S,
+    ) -> Self {
         let (ours, theirs) = tokio::io::duplex(bytes);
         let (reader, writer) = tokio::io::split(theirs);
-        let server = tokio::spawn(server.serve_io(reader, around(writer)));
+        let server = tokio::spawn(serve(reader, writer));
         let (reader, input) = tokio::io::split(ours);
         Self { lines: BufReader::new(reader).lines(), input, server }
     }
@@ -60,6 +70,23 @@ impl Wire {
     /// Connects and initializes.
     pub(crate) async fn connect(server: Server) -> Self {
         let mut wire = Self::open(server);
+        wire.initialize().await;
+        wire
+    }
+
+    /// Connects to a server of `tests/servers`, and initializes: the one of this process, or, if
+    /// `tests/outside/run` says so, the one of that program.
+    pub(crate) async fn connect_to(
+        name: &str,
+        setting: &str,
+        server: impl FnOnce() -> Server,
+    ) -> Self {
+        let Some(outside) = std::env::var_os("MCPC_OUTSIDE") else {
+            return Self::connect(server()).await;
+        };
+        let mut program = Command::new(outside);
+        program.args([name, setting]);
+        let mut wire = Self::over(1 << 16, |reader, writer| through(program, reader, writer));
         wire.initialize().await;
         wire
     }
@@ -147,6 +174,26 @@ impl Wire {
         self.server.await.expect("no panic").expect("no error");
         rest
     }
+}
+
+/// Serves a pipe by a program, which must end well.
+async fn through(
+    mut program: Command,
+    mut reader: ReadHalf<DuplexStream>,
+    mut writer: WriteHalf<DuplexStream>,
+) -> mcpc::Result {
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = program.spawn().expect("the program runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = child.stdout.take().expect("a pipe");
+    let send = async move { tokio::io::copy(&mut reader, &mut input).await };
+    let receive = async move {
+        let copied = tokio::io::copy(&mut output, &mut writer).await;
+        writer.shutdown().await.and(copied)
+    };
+    tokio::try_join!(send, receive).expect("the program reads and writes");
+    assert!(child.wait().await.expect("the program ends").success(), "it ended badly");
+    Ok(())
 }
 
 /// The program of an example: cargo puts examples beside the folder of the tests.

@@ -486,3 +486,37 @@ async fn limits_inside_of_a_type_are_checked_too() {
     let order = json!({"quantity": 9, "code": null, "orders": [{"quantity": 1, "code": "a"}]});
     assert_eq!(wire.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));
 }
+
+/// Has no error for a value that is not there.
+struct Certain(u8);
+
+impl<'de> Deserialize<'de> for Certain {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer);
+        Ok(Self(number.unwrap_or_else(|error| panic!("somebody must have written it: {error}"))))
+    }
+}
+
+impl JsonSchema for Certain {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Certain".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        u8::json_schema(generator)
+    }
+}
+
+#[mcpc::tool]
+async fn certain(number: Certain, #[arg(default = Certain(5))] other: Certain) -> u8 {
+    number.0 + other.0
+}
+
+#[tokio::test]
+async fn what_panics_when_it_is_read_from_nothing_cannot_be_left_out() {
+    let mut wire = Wire::connect(Server::new("certain").tools(tools![certain])).await;
+    assert_eq!(wire.list().await[0]["inputSchema"]["required"], json!(["number"]));
+    let missing = ("argument `number` is missing".to_owned(), true);
+    assert_eq!(wire.ask("certain", json!({})).await, missing);
+    assert_eq!(wire.ask("certain", json!({"number": 2})).await, ("7".to_owned(), false));
+}

@@ -1,45 +1,12 @@
 //! Our lines are the reference's, byte for byte, but for `annotations`, which we leave out.
 
-use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 
-use crate::support::{CALLBACK, Wire, call, parse};
+use crate::servers::server;
+use crate::support::{CALLBACK, Wire, call, parse, text};
 
-#[mcpc::tool]
-async fn echo(text: String) -> String {
-    text
-}
-
-#[mcpc::background]
-async fn bg(count: Option<u32>, text: Option<String>, updates: Sender) -> Value {
-    let count = count.unwrap_or(0);
-    for i in 0..count {
-        updates.send(json!({"i": i, "text": text})).await;
-    }
-    json!({"n": count, "text": text})
-}
-
-#[mcpc::background]
-async fn bg_fail(count: u32, updates: Sender) -> Result<(), String> {
-    for i in 0..count {
-        updates.send(json!({"i": i})).await;
-    }
-    Err("Error: deliberate failure".to_owned())
-}
-
-#[mcpc::background]
-async fn emit(event: String, data: Option<Value>, updates: Sender) {
-    updates.emit(&event, data).await;
-}
-
-#[mcpc::background]
-async fn repeat(value: Value, updates: Sender) -> Value {
-    updates.send(&value).await;
-    value
-}
-
-fn server(name: &str) -> Server {
-    Server::new(name).tools(tools![echo, bg, bg_fail, emit, repeat])
+async fn connect(name: &str) -> Wire {
+    Wire::connect_to("golden", name, || server(name)).await
 }
 
 /// A line of a client's and the server's lines that followed it.
@@ -72,7 +39,7 @@ fn is_callback(line: &str) -> bool {
 }
 
 async fn replay(name: &str, transcript: &str) {
-    let mut wire = Wire::connect(server(name)).await;
+    let mut wire = connect(name).await;
     let mut events = 0;
     for Exchange { sent, answered } in exchanges(transcript) {
         wire.send(&sent).await;
@@ -103,7 +70,7 @@ async fn the_lines_are_those_of_0_2_6() {
 
 #[tokio::test]
 async fn the_handshake_between_them_is_answered_as_the_older_one() {
-    let mut wire = Wire::connect(server("ref021")).await;
+    let mut wire = connect("ref021").await;
     let (text, is_error) = wire.ask("_is_mcpc_enabled", json!({})).await;
     assert!(!is_error);
     assert_eq!(
@@ -115,7 +82,7 @@ async fn the_handshake_between_them_is_answered_as_the_older_one() {
 #[tokio::test]
 async fn any_result_is_written_as_the_reference_writes_it() {
     for case in include_str!("../golden/values.jsonl").lines().map(parse) {
-        let mut wire = Wire::connect(server("values")).await;
+        let mut wire = connect("values").await;
         wire.start("task", "repeat", json!({"value": case["value"]})).await;
         assert_eq!(wire.message().await["event"], "created");
         for event in ["update", "complete"] {
@@ -124,10 +91,38 @@ async fn any_result_is_written_as_the_reference_writes_it() {
     }
 }
 
+/// Floats of any size, as JSON.
+fn floats() -> impl Iterator<Item = Value> {
+    let bits = (1..=300_u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    bits.map(f64::from_bits).filter(|float| float.is_finite()).map(Value::from)
+}
+
+#[tokio::test]
+async fn a_float_comes_back_as_it_was_sent() {
+    let mut wire = connect("floats").await;
+    let any = Value::from_iter(floats());
+    wire.start("task", "repeat", json!({"value": any})).await;
+    assert_eq!(wire.message().await["event"], "created");
+    for event in ["update", "complete"] {
+        let line = wire.line().await;
+        assert!(text(&parse(&line)).contains(&format!(r#""result":{any},"#)), "{event}: {line}");
+    }
+    for float in floats() {
+        wire.call(1, "measure", json!({"meters": float})).await;
+        let content = format!(r#"[{{"type":"text","text":"{{\"meters\":{float}}}"}}]"#);
+        assert_eq!(
+            wire.line().await,
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":{content},"structuredContent":{{"meters":{float}}},"isError":false}}}}"#
+            )
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_result_of_a_mebibyte_arrives_whole() {
     let value = json!({"text": "å\"\\\n🦀\u{1}".repeat(1 << 17), "list": [null, 20.0, i64::MIN]});
-    let mut wire = Wire::connect(server("large")).await;
+    let mut wire = connect("large").await;
     wire.start("task", "repeat", json!({"value": value})).await;
     assert_eq!(wire.message().await["event"], "created");
     for event in ["update", "complete"] {
@@ -148,7 +143,7 @@ async fn a_result_of_a_mebibyte_arrives_whole() {
 
 #[tokio::test]
 async fn nothing_of_the_protocol_is_listed() {
-    let mut wire = Wire::connect(server("list")).await;
+    let mut wire = connect("list").await;
     wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
     let list = wire.line().await;
     for name in ["mcpc", "_metadata"] {
@@ -158,7 +153,7 @@ async fn nothing_of_the_protocol_is_listed() {
 
 #[tokio::test]
 async fn a_request_may_carry_the_id_of_callbacks() {
-    let mut wire = Wire::connect(server("ids")).await;
+    let mut wire = connect("ids").await;
     wire.call(CALLBACK, "echo", json!({"text": "hi"})).await;
     let expected = r#"{"jsonrpc":"2.0","id":"MCPC_CALLBACK","result":{"content":[{"type":"text","text":"hi"}],"isError":false}}"#;
     assert_eq!(wire.line().await, expected);
@@ -166,7 +161,7 @@ async fn a_request_may_carry_the_id_of_callbacks() {
 
 #[tokio::test]
 async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
-    let mut wire = Wire::connect(server("plain")).await;
+    let mut wire = connect("plain").await;
     let (text, is_error) = wire.ask("bg", json!({"count": 3})).await;
     let updates = (0..3).map(|i| format!("{{\"i\":{i},\"text\":null}}\n")).collect::<String>();
     let updates = format!("Updates while it ran:\n{updates}");
@@ -178,15 +173,17 @@ async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
 
 #[tokio::test]
 async fn after_a_handshake_a_call_without_ids_gets_the_defaults() {
-    let mut wire = Wire::connect(server("defaults")).await;
+    let mut wire = connect("defaults").await;
     // In one write, so that neither waits for the other.
     let handshake = call(0, "_mcpc_init", json!({}));
     wire.send(&(handshake + "\n" + &call(1, "bg", json!({})))).await;
-    let info = wire.value().await;
+    let mut lines = [wire.line().await, wire.line().await, wire.line().await];
+    // On several threads, the reply to the handshake may come at any time.
+    lines.sort_by_key(|line| parse(line)["id"] != 0);
+    let [info, created, complete] = lines.map(|line| parse(&line));
     assert_eq!(info["id"], 0);
-    let created = wire.message().await;
+    let [created, complete] = [created, complete].map(|line| parse(&text(&line)));
     assert_eq!((&created["event"], &created["session_id"]), (&json!("created"), &json!("default")));
-    let complete = wire.message().await;
     assert_eq!(complete["event"], "complete");
     assert_eq!(complete["task_id"], created["task_id"]);
     assert_eq!(created["task_id"].as_str().map(str::len), Some(36));

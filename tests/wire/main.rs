@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../servers/golden.rs"]
+mod servers;
+
 mod arguments;
 mod bad_input;
 mod echoes;

@@ -22,6 +22,8 @@ pub(crate) use state::States;
 pub use state::{State, StateType};
 pub use values::{DefaultKind, Example, FromText, HiddenDefault, ShownDefault};
 
+use std::panic::catch_unwind;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -102,7 +104,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     fn source(generator: &mut SchemaGenerator) -> Source {
         Source::Argument {
             schema: T::json_schema(generator),
-            optional: T::deserialize(Missing).is_ok(),
+            optional: of_nothing::<T>().is_some(),
         }
     }
 
@@ -115,7 +117,13 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
         let Some(value) = inputs.argument(name) else {
             return match settings.default {
                 Some(default) => Some(default()),
-                None => T::deserialize(Missing).map_err(|_| inputs.missing(name)).ok(),
+                None => {
+                    let read = of_nothing();
+                    if read.is_none() {
+                        inputs.missing(name);
+                    }
+                    read
+                }
             };
         };
         // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
@@ -167,6 +175,12 @@ impl Parameter for Call {
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         Some(inputs.call.to_call())
     }
+}
+
+/// What an argument is that was left out, if it may be.
+fn of_nothing<T: DeserializeOwned>() -> Option<T> {
+    // Not every `Deserialize` of a user's has an error for this.
+    catch_unwind(|| T::deserialize(Missing).ok()).ok().flatten()
 }
 
 /// Stands for an argument that is not there. As in serde's own derive, a type that reads "none" out

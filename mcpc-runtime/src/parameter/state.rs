@@ -63,30 +63,40 @@ impl StateType {
 
 /// The states a server was given, one per type.
 #[derive(Default)]
-pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
+pub(crate) struct States {
+    by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    given_twice: Option<&'static str>,
+}
 
 impl fmt::Debug for States {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "States({})", self.0.len())
+        write!(f, "States({})", self.by_type.len())
     }
 }
 
 impl States {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.insert_any(TypeId::of::<T>(), Box::new(State::new(value)));
+        self.insert_any(StateType::of::<T>(), Box::new(State::new(value)));
     }
 
-    fn insert_any(&mut self, id: TypeId, state: Box<dyn Any + Send + Sync>) {
-        self.0.insert(id, state);
+    fn insert_any(&mut self, state: StateType, value: Box<dyn Any + Send + Sync>) {
+        if self.by_type.insert(state.id, value).is_some() {
+            self.given_twice = Some(state.name);
+        }
+    }
+
+    /// A type of which there was more than one, so that nobody can tell which of them a tool is to get.
+    pub(crate) fn given_twice(&self) -> Option<&'static str> {
+        self.given_twice
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {
-        self.0.contains_key(&state.id)
+        self.by_type.contains_key(&state.id)
     }
 
     /// Whether there is an `Arc` of a state that there is not.
     pub(crate) fn has_in_arc(&self, state: StateType) -> bool {
-        self.0.contains_key(&state.id_in_arc)
+        self.by_type.contains_key(&state.id_in_arc)
     }
 
     pub(super) fn get<T: 'static>(&self) -> Option<State<T>> {
@@ -94,6 +104,6 @@ impl States {
     }
 
     fn get_any(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {
-        self.0.get(&id).map(|state| &**state)
+        self.by_type.get(&id).map(|state| &**state)
     }
 }

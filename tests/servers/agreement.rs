@@ -1,0 +1,134 @@
+//! The server whose schemas and types are held against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mcpc::{Schemas, Server, tools};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Scalars {
+    pub(crate) flag: bool,
+    pub(crate) byte: i8,
+    pub(crate) short: u16,
+    pub(crate) int: i32,
+    pub(crate) unsigned: u32,
+    pub(crate) float: f64,
+    pub(crate) letter: char,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Containers {
+    pub(crate) list: Vec<u8>,
+    pub(crate) pair: (u8, String),
+    pub(crate) array: [bool; 2],
+    pub(crate) set: BTreeSet<u8>,
+    pub(crate) map: BTreeMap<String, i8>,
+    pub(crate) numbered: BTreeMap<u8, bool>,
+    pub(crate) maybe: Option<u8>,
+    #[serde(default)]
+    pub(crate) deep: Vec<Option<Point>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Point {
+    pub(crate) x: i8,
+    pub(crate) y: Option<f64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum Shape {
+    /// Nothing.
+    Nothing,
+    Circle(u8),
+    Line(Point, Point),
+    Square {
+        corner: Point,
+        name: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Tagged {
+    Empty,
+    Named { name: String, size: Option<u8> },
+    Flagged { flag: bool },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "t", content = "c")]
+pub(crate) enum Adjacent {
+    Number(u8),
+    Text { text: String },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Tree {
+    pub(crate) name: Newtype,
+    pub(crate) level: Level,
+    pub(crate) children: Vec<Tree>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Newtype(pub(crate) String);
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum Level {
+    Low,
+    High,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Limited {
+    #[schemars(range(min = 1, max = 9))]
+    pub(crate) number: u8,
+    #[schemars(length(min = 1, max = 3), regex(pattern = "^[a-c]*$"))]
+    pub(crate) text: Option<String>,
+    #[schemars(length(max = 2))]
+    pub(crate) list: Vec<Bounded>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum Bounded {
+    Upto(#[schemars(range(max = 5))] u8),
+    Word(#[schemars(length(min = 2))] String),
+}
+
+macro_rules! takes {
+    ($($name:ident: $ty:ty),*) => {
+        $(
+            #[mcpc::tool]
+            async fn $name(value: $ty) -> bool {
+                drop(value);
+                true
+            }
+        )*
+    };
+}
+
+takes! {
+    scalars: Scalars, containers: Containers, shape: Shape, tagged: Tagged, adjacent: Adjacent,
+    tree: Tree, optional: Option<Scalars>, limited: Limited
+}
+
+#[mcpc::tool]
+async fn checked(
+    #[arg(range = 1..=9)] number: u8,
+    #[arg(range = -0.5..0.5)] float: Option<f64>,
+    #[arg(length = 1..4, pattern = "^[a-cä]*$")] text: String,
+    #[arg(length = 2..)] list: Vec<bool>,
+    #[arg(length = ..=1)] map: BTreeMap<String, u8>,
+    #[arg(default = 5, range = 5..)] default: i32,
+) -> bool {
+    drop((number, float, text, list, map, default));
+    true
+}
+
+pub(crate) fn server(schemas: Schemas) -> Server {
+    Server::new("agreement").schemas(schemas).tools(tools![
+        scalars, containers, shape, tagged, adjacent, tree, optional, limited, checked
+    ])
+}
