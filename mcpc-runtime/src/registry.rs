@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::logging::event;
 use crate::parameter::States;
 use crate::schema::Schemas;
 use crate::tool::{Definition, Kind};
@@ -44,7 +45,8 @@ impl Registry {
     pub(crate) fn warn(&self) {
         for Definition { about, .. } in &self.tools {
             if about.kind == Kind::Background && about.description.is_empty() {
-                tracing::warn!(
+                event!(
+                    warn,
                     tool = about.name,
                     place = about.place,
                     "a background tool has no description: a model cannot tell what it starts"

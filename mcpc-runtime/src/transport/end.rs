@@ -9,6 +9,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{Front, Owner};
+use crate::logging::event;
 
 /// How much longer than the grace the end may take, for what is to be said about it.
 const SLACK: Duration = Duration::from_secs(1);
@@ -63,7 +64,7 @@ impl End {
         tokio::select! {
             biased;
             () = settled => {}
-            () = deadline => tracing::warn!("tasks were cut off at the end of the connection"),
+            () = deadline => event!(warn, "tasks were cut off at the end of the connection"),
         }
     }
 }

@@ -9,6 +9,8 @@ mod erased;
 mod gates;
 mod lines;
 mod signals;
+#[cfg(unix)]
+mod stderr;
 mod stdio;
 mod wrapped;
 

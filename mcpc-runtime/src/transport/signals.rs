@@ -2,6 +2,8 @@
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::logging::event;
+
 /// Has `quit` cancelled when the process is asked to end (SIGTERM, SIGINT, Ctrl-C). Who asks once more wants
 /// it to end at once, and so does who asks after the guard was dropped.
 pub(crate) fn quit_on_signal(quit: CancellationToken) -> DropGuard {
@@ -10,13 +12,14 @@ pub(crate) fn quit_on_signal(quit: CancellationToken) -> DropGuard {
     tokio::spawn(async move {
         let mut number = signal().await;
         if !served.is_cancelled() {
-            tracing::info!(
+            event!(
+                info,
                 signal = number,
                 "asked to end: no more calls are taken, and tasks are stopped"
             );
             quit.cancel();
             number = signal().await;
-            tracing::warn!(signal = number, "asked once more: not waiting for anything");
+            event!(warn, signal = number, "asked once more: not waiting for anything");
         }
         std::process::exit(128 + number);
     });
@@ -35,7 +38,7 @@ async fn signal() -> i32 {
             _ = interrupted.recv() => interrupt,
         },
         (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "signals end the process at once");
+            event!(warn, %error, "signals end the process at once");
             std::future::pending().await
         }
     }
@@ -46,7 +49,7 @@ async fn signal() -> i32 {
 async fn signal() -> i32 {
     const INTERRUPT: i32 = 2;
     if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "Ctrl-C ends the process at once");
+        event!(warn, %error, "Ctrl-C ends the process at once");
         std::future::pending().await
     }
     INTERRUPT

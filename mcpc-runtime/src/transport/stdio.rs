@@ -6,6 +6,7 @@
 
 use super::{Reader, Writer};
 use crate::log::Boxed;
+use crate::logging::event;
 
 /// The process's own streams.
 pub(crate) struct Stdio {
@@ -26,7 +27,7 @@ impl Stdio {
     #[cfg(unix)]
     pub(crate) fn take() -> Self {
         unix::take().unwrap_or_else(|error| {
-            tracing::warn!(%error, "stdout is not guarded: whatever else is written there breaks the stream");
+            event!(warn, %error, "stdout is not guarded: whatever else is written there breaks the stream");
             Self::unguarded()
         })
     }
@@ -52,16 +53,18 @@ mod unix {
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
 
+    use super::super::stderr;
     use super::{Reader, Stdio, Writer};
     use crate::log::Boxed;
+    use crate::logging::event;
 
     pub(super) fn take() -> io::Result<Stdio> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
         let closed = closed(&output)?;
-        let stdio = Stdio { reader: reader(input)?, writer: writer(output)?, closed };
+        let (reader, writer) = (reader(input)?, writer(output)?);
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(stdio)
+        Ok(Stdio { reader: stderr::guarded(reader), writer, closed })
     }
 
     /// Another descriptor of the same file, which is closed in child processes.
@@ -102,7 +105,7 @@ mod unix {
         ours.set_nonblocking(true)?;
         let copy = move || {
             if let Err(error) = io::copy(&mut File::from(descriptor), &mut theirs) {
-                tracing::debug!(%error, "stdin cannot be read any more");
+                event!(debug, %error, "stdin cannot be read any more");
             }
         };
         thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
@@ -117,7 +120,7 @@ mod unix {
         };
         Ok(Box::pin(async move {
             if let Err(error) = pipe.ready(Interest::ERROR).await {
-                tracing::debug!(%error, "stdout cannot be watched");
+                event!(debug, %error, "stdout cannot be watched");
                 pending().await
             }
         }))

@@ -10,6 +10,7 @@ use super::erased::{AnyError, Erased};
 use super::gates::Gates;
 use super::{Bounds, End, Versions};
 use crate::log::Boxed;
+use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
 /// A server's end of a connection over a transport of somebody else's.
@@ -111,7 +112,7 @@ impl Wrapped {
     pub(super) async fn close(&mut self) {
         self.outbox.close();
         if tokio::time::timeout(self.end.limit(), self.send_rest()).await.is_err() {
-            tracing::warn!("the client does not read; what it has not taken is dropped");
+            event!(warn, "the client does not read; what it has not taken is dropped");
         }
     }
 
@@ -123,7 +124,7 @@ impl Wrapped {
             }
         }
         if let Err(error) = self.inner.close().await {
-            tracing::debug!(%error, "the transport does not close");
+            event!(debug, %error, "the transport does not close");
         }
     }
 }
@@ -147,7 +148,7 @@ async fn advance(
     let sent = message.await;
     *sending = None;
     if let Err(error) = &sent {
-        tracing::debug!(%error, "the client left");
+        event!(debug, %error, "the client left");
         outbox.die();
     }
     sent.is_ok()

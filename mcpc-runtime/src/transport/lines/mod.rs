@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
 use super::{Bounds, End, Subscription, Versions};
+use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending, Shortcut, Shortened};
 use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
@@ -127,7 +128,7 @@ impl Lines {
             biased;
             () = outbox.has_reply_room() => true,
             () = given_up => {
-                tracing::warn!("the client does not read its replies; what it still asked is not answered");
+                event!(warn, "the client does not read its replies; what it still asked is not answered");
                 false
             }
         }
@@ -192,7 +193,7 @@ impl Flush {
         if let Some(writer) = &mut self.writer
             && tokio::time::timeout(self.limit, writer).await.is_err()
         {
-            tracing::warn!("the client does not read; what it has not taken is dropped");
+            event!(warn, "the client does not read; what it has not taken is dropped");
         }
     }
 }
@@ -216,7 +217,7 @@ async fn write(writer: SharedWriter, outbox: Outbox) {
         if let Items::Lines(lines) = &pending.items
             && let Err(error) = writer.write_all(lines).await
         {
-            tracing::debug!(%error, "the client left");
+            event!(debug, %error, "the client left");
             return;
         }
         outbox.written(&pending);
