@@ -29,6 +29,7 @@ mod model;
 mod control;
 mod delivery;
 mod log;
+mod logging;
 mod metadata;
 mod numbers;
 mod outbox;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+use crate::logging::event;
 use crate::parameter::States;
 use crate::schema::Schemas;
 use crate::tool::{Definition, Kind};
@@ -46,11 +47,12 @@ impl Registry {
     /// Logs what a model will miss of a server, which may have a handler of the user's, too.
     pub(crate) fn warn(&self, server: &str, has_handler: bool) {
         if self.tools.is_empty() && !has_handler {
-            tracing::warn!(server, "the server has no tools: give it some with `Server::tools`");
+            event!(warn, server, "the server has no tools: give it some with `Server::tools`");
         }
         for Definition { about, .. } in &self.tools {
             if about.kind == Kind::Background && about.description.is_empty() {
-                tracing::warn!(
+                event!(
+                    warn,
                     tool = about.name,
                     place = about.place,
                     "a background tool has no description: a model cannot tell what it starts"

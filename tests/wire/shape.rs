@@ -112,7 +112,7 @@ async fn what_a_client_can_read_is_structured_content_and_what_it_cannot_is_told
             let (before, reply) = call(wire, "deep", json!({ "depth": depth })).await;
             let data = &before[0]["params"]["data"]["data"];
             let is_whole = match data.as_str() {
-                Some(text) => *text == nested(depth).to_string(),
+                Some(text) => text == nested(depth).to_string().as_str(),
                 None => depth <= SHALLOW + 1 && *data == nested(depth),
             };
             assert!(is_whole, "{depth}: {data}");

@@ -31,6 +31,7 @@ use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::log::Boxed;
+use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::{Dialect, MetadataKeys};
 use crate::transport::Erased;
@@ -219,12 +220,12 @@ impl Client {
     /// more than 15 seconds.
     pub async fn close(self) {
         if let Err(error) = self.running.cancel().await {
-            tracing::warn!(%error, "the connection's loop died");
+            event!(warn, %error, "the connection's loop died");
         }
         if let Some(mut child) = self.child
             && tokio::time::timeout(EXIT_LIMIT, child.wait()).await.is_err()
         {
-            tracing::warn!("the server does not end; it is killed");
+            event!(warn, "the server does not end; it is killed");
             let _ = child.kill().await;
         }
     }

@@ -32,6 +32,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::logging::event;
 use prefetch::Prefetched;
 
 /// How many bytes of replies may wait before the connection reads no further call.
@@ -248,7 +249,7 @@ impl Outbox {
         with_line(|line| {
             // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
             if let Err(error) = serde_json::to_writer(&mut *line, &message) {
-                tracing::error!(%error, "a message cannot be written as JSON");
+                event!(error, %error, "a message cannot be written as JSON");
                 line.clear();
             } else {
                 line.push(b'\n');

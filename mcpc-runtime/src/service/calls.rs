@@ -21,6 +21,7 @@ use crate::delivery::{
     Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Way, choose, tasks,
 };
 use crate::log::Reader;
+use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
@@ -297,7 +298,7 @@ impl<F> Drop for Guarded<F> {
     fn drop(&mut self) {
         let Some(work) = self.0.take() else { return };
         if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
-            tracing::error!("a tool panicked while it was dropped");
+            event!(error, "a tool panicked while it was dropped");
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::line::Line;
 use crate::delivery::Delivery;
 use crate::log::{Ends, Event, EventKind, Worker};
+use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
 use crate::outbox::Room;
@@ -66,7 +67,8 @@ impl Task {
     fn is_over(&self) -> bool {
         let is_over = self.is_over.load(Ordering::SeqCst);
         if is_over && !self.is_late_told.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
+            event!(
+                warn,
                 tool = self.tool_name,
                 task_id = &*self.ids.task_id,
                 "a `Sender` outlived its task: what it sends is dropped"

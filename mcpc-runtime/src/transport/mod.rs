@@ -10,6 +10,8 @@ mod gates;
 mod lines;
 mod process;
 mod signals;
+#[cfg(unix)]
+mod stderr;
 mod stdio;
 mod wrapped;
 

@@ -14,6 +14,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::lines::Backup;
 use super::signals::Signals;
 use super::stdio::Spare;
+use crate::logging::event;
 
 /// How much longer bodies have after the process was asked to end again.
 const IN_A_HURRY: Duration = Duration::from_millis(250);
@@ -66,7 +67,7 @@ impl Watch {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
                 Ok(runtime) => runtime.block_on(watcher.watch(held, ready)),
-                Err(error) => tracing::warn!(%error, "signals end the process at once"),
+                Err(error) => event!(warn, %error, "signals end the process at once"),
             }
         });
         match started {
@@ -75,7 +76,7 @@ impl Watch {
                 Some(Self { serves: Some(serves), has_let_go })
             }
             Err(error) => {
-                tracing::warn!(%error, "signals end the process at once");
+                event!(warn, %error, "signals end the process at once");
                 None
             }
         }
@@ -120,7 +121,7 @@ impl Watcher {
             () = hurry(&mut self.signals, connection) => {}
             () = finish(connection, spare) => {
                 if self.process.is_ours {
-                    tracing::warn!("the process ends without what does not give way");
+                    event!(warn, "the process ends without what does not give way");
                     std::process::exit(0);
                 }
                 self.served.cancelled().await;
@@ -137,7 +138,7 @@ impl Watcher {
             () = self.served.cancelled() => {}
             () = connection.ending.begun() => {}
             signal = self.signals.next() => {
-                tracing::info!(signal, "asked to end: no more calls are taken, and tasks are stopped");
+                event!(info, signal, "asked to end: no more calls are taken, and tasks are stopped");
                 connection.quit.cancel();
                 connection.ending.begin();
             }
@@ -160,7 +161,7 @@ impl Watcher {
         tokio::select! {
             _ = self.signals.next() => {}
             () = sleep_until(until) => {
-                tracing::warn!("the process ends, although some of its threads still run");
+                event!(warn, "the process ends, although some of its threads still run");
             }
         }
         std::process::exit(0);
@@ -170,7 +171,7 @@ impl Watcher {
     /// on the first, the second ends it, as either would by default. Never returns.
     async fn leave_signals(&mut self) {
         let signal = self.signals.next().await;
-        tracing::info!(signal, "after serving, signals are the application's; one more ends it");
+        event!(info, signal, "after serving, signals are the application's; one more ends it");
         let signal = self.signals.next().await;
         std::process::exit(128 + signal);
     }
@@ -179,7 +180,7 @@ impl Watcher {
 /// Acts on further signals. Never returns.
 async fn hurry(signals: &mut Signals, connection: &Backup) {
     let signal = signals.next().await;
-    tracing::warn!(signal, "asked again: what still runs has {IN_A_HURRY:?}");
+    event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}");
     let hurry = async {
         sleep(IN_A_HURRY).await;
         connection.ending.hurry();

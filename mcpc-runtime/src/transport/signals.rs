@@ -2,6 +2,8 @@
 
 use std::future::pending;
 
+use crate::logging::event;
+
 /// Hears of the signals that ask the process to end: SIGTERM, SIGINT and SIGHUP; elsewhere, Ctrl-C.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -21,7 +23,7 @@ impl Signals {
             Ok(signal) => Some((kind.as_raw_value(), signal)),
             Err(error) => {
                 let signal = kind.as_raw_value();
-                tracing::warn!(%error, signal, "this signal ends the process at once");
+                event!(warn, %error, signal, "this signal ends the process at once");
                 None
             }
         };
@@ -67,7 +69,7 @@ impl Signals {
             return pending().await;
         }
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::warn!(%error, "Ctrl-C ends the process at once");
+            event!(warn, %error, "Ctrl-C ends the process at once");
             return pending().await;
         }
         INTERRUPT

@@ -6,6 +6,8 @@
 
 use super::{Reader, Writer};
 use crate::log::Boxed;
+#[cfg(unix)]
+use crate::logging::event;
 
 /// The process's own streams.
 pub(crate) struct Stdio {
@@ -44,7 +46,7 @@ impl Stdio {
     #[cfg(unix)]
     pub(crate) fn take() -> Self {
         unix::take().unwrap_or_else(|error| {
-            tracing::warn!(%error, "stdout is not guarded: whatever else is written there breaks the stream");
+            event!(warn, %error, "stdout is not guarded: whatever else is written there breaks the stream");
             Self::unguarded()
         })
     }
@@ -74,17 +76,19 @@ mod unix {
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
 
+    use super::super::stderr;
     use super::{Reader, Spare, Stdio, Writer};
     use crate::log::Boxed;
+    use crate::logging::event;
 
     pub(super) fn take() -> io::Result<Stdio> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
         let closed = closed(&output)?;
         let spare = Spare { descriptor: output.try_clone().ok() };
-        let stdio = Stdio { reader: reader(input)?, writer: writer(output)?, closed, spare };
+        let (reader, writer) = (reader(input)?, writer(output)?);
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(stdio)
+        Ok(Stdio { reader: stderr::guarded(reader), writer, closed, spare })
     }
 
     /// Another descriptor of the same file, which is closed in child processes.
@@ -125,7 +129,7 @@ mod unix {
         ours.set_nonblocking(true)?;
         let copy = move || {
             if let Err(error) = io::copy(&mut File::from(descriptor), &mut theirs) {
-                tracing::debug!(%error, "stdin cannot be read any more");
+                event!(debug, %error, "stdin cannot be read any more");
             }
         };
         thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
@@ -140,7 +144,7 @@ mod unix {
         };
         Ok(Box::pin(async move {
             if let Err(error) = pipe.ready(Interest::ERROR).await {
-                tracing::debug!(%error, "stdout cannot be watched");
+                event!(debug, %error, "stdout cannot be watched");
                 pending().await
             }
         }))
@@ -163,7 +167,7 @@ mod unix {
         match socket(descriptor) {
             Ok(socket) => socket.map(|socket| Box::new(socket) as Writer),
             Err(error) => {
-                tracing::debug!(%error, "stdout is written to by a thread");
+                event!(debug, %error, "stdout is written to by a thread");
                 None
             }
         }

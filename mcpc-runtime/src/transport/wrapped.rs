@@ -10,6 +10,7 @@ use super::erased::{AnyError, Erased};
 use super::gates::Gates;
 use super::{End, Wiring};
 use crate::log::Boxed;
+use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
 /// A server's end of a connection over a transport of somebody else's.
@@ -109,7 +110,7 @@ impl Wrapped {
         tokio::select! {
             () = self.send_rest() => {}
             () = outbox.stuck(limit) => {
-                tracing::warn!("the client does not read; what it has not taken is dropped");
+                event!(warn, "the client does not read; what it has not taken is dropped");
             }
         }
     }
@@ -122,7 +123,7 @@ impl Wrapped {
             }
         }
         if let Err(error) = self.inner.close().await {
-            tracing::debug!(%error, "the transport does not close");
+            event!(debug, %error, "the transport does not close");
         }
     }
 }
@@ -147,7 +148,7 @@ async fn advance(
     *sending = None;
     outbox.progressed(1);
     if let Err(error) = &sent {
-        tracing::debug!(%error, "the client left");
+        event!(debug, %error, "the client left");
         outbox.die();
     }
     sent.is_ok()

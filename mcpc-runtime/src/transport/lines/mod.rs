@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::gates::Gates;
 use super::{Bounds, End, Ending, Subscription, Wiring};
 use crate::log::Boxed;
+use crate::logging::event;
 use crate::outbox::{Form, Outbox};
 use decode::{Refusal, decode, subscribed_tasks};
 use reader::{Line, LineReader};
@@ -144,7 +145,7 @@ impl Lines {
             biased;
             () = outbox.has_reply_room() => true,
             () = given_up => {
-                tracing::warn!("the client does not read its replies; what it still asked is not answered");
+                event!(warn, "the client does not read its replies; what it still asked is not answered");
                 false
             }
         }
@@ -209,7 +210,7 @@ impl Flush {
         tokio::select! {
             _ = writer => {}
             () = self.outbox.stuck(self.ending.patience_with_readers()) => {
-                tracing::warn!("the client does not read; what it has not taken is dropped");
+                event!(warn, "the client does not read; what it has not taken is dropped");
             }
         }
     }

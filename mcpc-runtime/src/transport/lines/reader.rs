@@ -5,6 +5,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::Reader;
 use super::decode::{last_id, legible_id};
+use crate::logging::event;
 
 /// A line that was read.
 pub(crate) enum Line<'a> {
@@ -164,7 +165,7 @@ impl LineReader {
             Ok(0) => self.exhausted = true,
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(%error, "the input cannot be read");
+                event!(warn, %error, "the input cannot be read");
                 self.exhausted = true;
             }
         }

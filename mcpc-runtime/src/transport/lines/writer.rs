@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite as _;
 
 use super::Writer;
+use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending, Taken};
 
 /// The one writer of a connection; a clone is another handle to it.
@@ -47,7 +48,7 @@ impl LineWriter {
         // Whatever ends this, nobody must wait for it any more, and the stream is to be closed.
         let end = WriterEnd(self);
         if let Err(error) = end.0.drain().await {
-            tracing::debug!(%error, "the client left");
+            event!(debug, %error, "the client left");
         }
     }
 

@@ -1,0 +1,39 @@
+//! A server that logs, whether or not anybody reads its log.
+
+use mcpc::{Sender, Server, tools};
+
+/// Adds two numbers.
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    tracing::info!(a, b, "adding");
+    a + b
+}
+
+/// Adds numbers one by one.
+#[mcpc::background]
+async fn sum(numbers: Vec<i64>, updates: Sender) -> i64 {
+    let mut sum = 0;
+    for number in numbers {
+        sum += number;
+        tracing::info!(sum, "so far");
+        updates.send(sum).await;
+    }
+    sum
+}
+
+#[tokio::main]
+async fn main() -> mcpc::Result {
+    // One that panics once nobody reads the log: it reports that on stderr, where it has just failed to write.
+    let fragile = || tracing_subscriber::fmt().with_writer(std::io::stderr);
+    match std::env::args().nth(1).as_deref() {
+        Some("fragile") => fragile().init(),
+        Some("fragile-to-the-last") => fragile().with_max_level(tracing::Level::TRACE).init(),
+        _ => {
+            tracing_subscriber::fmt()
+                .with_writer(std::io::stderr)
+                .log_internal_errors(false)
+                .init();
+        }
+    }
+    Server::new("logs").tools(tools![add, sum]).serve_stdio().await
+}

@@ -1,0 +1,284 @@
+//! A server whose log nobody reads: it goes on, whatever its subscriber makes of that.
+
+mod support;
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mcpc::{Sender, Server, tools};
+use serde_json::json;
+use support::{INITIALIZE, Wire, call};
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Panics at every event of a target.
+struct Panics(&'static str);
+
+impl Subscriber for Panics {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let target = event.metadata().target();
+        assert!(!target.starts_with(self.0), "{target} is not to be logged");
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[mcpc::tool]
+async fn logs() -> u8 {
+    tracing::info!("called");
+    5
+}
+
+#[mcpc::background]
+async fn logs_later(updates: Sender) -> u8 {
+    updates.send(1).await;
+    tracing::info!("called");
+    5
+}
+
+struct DropBomb;
+
+impl Drop for DropBomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "dropped");
+    }
+}
+
+/// Never ends, nor can it be ended without a bang.
+#[mcpc::tool]
+async fn bomb() {
+    let _bomb = DropBomb;
+    std::future::pending().await
+}
+
+fn server() -> Server {
+    Server::new("logging").tools(tools![logs, logs_later, bomb]).grace(Duration::from_secs(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_of_the_users_that_panics_is_a_failure_of_its_call() {
+    let _guard = tracing::subscriber::set_default(Panics("logging"));
+    let mut wire = Wire::connect(server()).await;
+    let problem = "panicked: logging is not to be logged";
+    let (text, is_error) = wire.ask("logs", json!({})).await;
+    assert_eq!((text, is_error), (format!("tool `logs` {problem}"), true));
+    wire.start("t", "logs_later", json!({})).await;
+    let end = wire.task().await.pop().expect("an end");
+    assert_eq!(end, ("failed".to_owned(), json!(format!("tool `logs_later` {problem}"))));
+    let (text, _) = wire.ask("no_such", json!({})).await;
+    assert!(text.starts_with("unknown tool"), "{text}");
+}
+
+/// A stream that cannot be read.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::Error::other("broken")))
+    }
+}
+
+/// Each of these is logged: a tool without a description, one that panics while it is dropped, one that is cut
+/// off at the end, a stream that cannot be read, a client that leaves and one that reads nothing.
+#[tokio::test(start_paused = true)]
+async fn a_log_of_the_servers_that_panics_is_nothing_to_speak_of() {
+    let _guard = tracing::subscriber::set_default(Panics("mcpc_runtime"));
+    let mut wire = Wire::connect(server()).await;
+    wire.call("cancelled", "bomb", json!({})).await;
+    wire.cancel("cancelled").await;
+    assert_eq!(wire.ask("logs", json!({})).await, ("5".to_owned(), false));
+    wire.call("cut off", "bomb", json!({})).await;
+    let rest = wire.finish().await;
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert!(rest[0].contains("the server ended before `bomb` did"), "{rest:?}");
+
+    let (reader, input) = tokio::io::duplex(1 << 10);
+    drop(input);
+    server().serve_io(Broken, reader).await.expect("such a client has done nothing wrong");
+
+    let mut wire = Wire::open_with_buffer(server(), 64);
+    wire.send(INITIALIZE).await;
+    wire.send(&call(1, "no_such", json!({}))).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let Wire { lines, mut input, server } = wire;
+    input.shutdown().await.expect("the server reads");
+    let served = tokio::time::timeout(Duration::from_secs(60), server).await;
+    served.expect("it ends").expect("no panic").expect("no error");
+    drop(lines);
+}
+
+/// As a process of its own, with its own stderr.
+#[cfg(unix)]
+mod processes {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    use super::support::{INITIALIZE, call, example, parse, text};
+    use serde_json::{Value, json};
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+    use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+    /// What is wrong with stderr.
+    #[derive(Clone, Copy, Debug)]
+    enum Stderr {
+        /// Closed from the start.
+        Closed,
+        /// A pipe that nobody reads from the start.
+        Unread,
+        /// The same with a socket, as Node's clients have them.
+        UnreadSocket,
+        /// A pipe that nobody reads after a while.
+        LeftAlone,
+    }
+
+    const EVERY: [Stderr; 4] =
+        [Stderr::Closed, Stderr::Unread, Stderr::UnreadSocket, Stderr::LeftAlone];
+
+    struct Process {
+        child: Child,
+        input: ChildStdin,
+        lines: Lines<BufReader<ChildStdout>>,
+    }
+
+    impl Process {
+        fn start(program: &str, argument: &str, stderr: Stderr) -> Self {
+            let mut command = Command::new("sh");
+            let redirection = if matches!(stderr, Stderr::Closed) { "2>&-" } else { "" };
+            let script = format!("exec \"$0\" \"$1\" {redirection}");
+            command.args(["-c", &script]).arg(example(program)).arg(argument);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+            command.stderr(match stderr {
+                Stderr::Closed => Stdio::inherit(),
+                Stderr::LeftAlone => Stdio::piped(),
+                Stderr::Unread => std::io::pipe().expect("a pipe").1.into(),
+                Stderr::UnreadSocket => OwnedFd::from(UnixStream::pair().expect("a pair").1).into(),
+            });
+            let mut child = command.spawn().expect("it starts");
+            drop(command);
+            let input = child.stdin.take().expect("piped");
+            let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+            Self { child, input, lines }
+        }
+
+        /// The same, behind the handshake; from then on nobody reads what was piped.
+        async fn initialized(program: &str, argument: &str, stderr: Stderr) -> Self {
+            let mut process = Self::start(program, argument, stderr);
+            process.send(INITIALIZE).await;
+            assert_eq!(process.value().await["id"], "init", "{program} {argument} {stderr:?}");
+            // What rmcp logs after this reply has a moment to be logged.
+            if let Some(stderr) = process.child.stderr.take() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                drop(stderr);
+            }
+            process.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+            process
+        }
+
+        async fn send(&mut self, line: &str) {
+            self.input.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+        }
+
+        /// Ends the input, and waits for the end.
+        async fn end(self, what: &str) {
+            let Self { mut child, input, mut lines } = self;
+            drop(input);
+            assert_eq!(lines.next_line().await.expect("UTF-8"), None, "{what}");
+            assert_eq!(child.wait().await.expect("it ends").code(), Some(0), "{what}");
+        }
+
+        async fn value(&mut self) -> Value {
+            let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
+            parse(&line.expect("it says something").expect("UTF-8").expect("it goes on"))
+        }
+    }
+
+    /// What a tool prints goes to stderr, too.
+    #[tokio::test]
+    async fn a_tool_that_prints_is_not_disturbed_either() {
+        for stderr in EVERY {
+            let mut process = Process::initialized("noisy", "", stderr).await;
+            for i in 0..3 {
+                process.send(&call(i, "print", json!({"text": "four"}))).await;
+                assert_eq!(text(&process.value().await), "4", "{stderr:?}");
+            }
+            process.end("noisy").await;
+        }
+    }
+
+    /// Everything that a server logs of, or rmcp does.
+    async fn goes_on(subscriber: &str, stderr: Stderr) {
+        let what = format!("{subscriber} {stderr:?}");
+        let mut process = Process::initialized("logs", subscriber, stderr).await;
+        for i in 0..20 {
+            process.send(&call(i, "add", json!({"a": i, "b": 1}))).await;
+            let reply = process.value().await;
+            assert_eq!(text(&reply), (i + 1).to_string(), "{what}: {reply}");
+            process.send(r#"{"jsonrpc":"2.0","method":"notifications/unknown"}"#).await;
+            process
+            .send(
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#,
+            )
+            .await;
+            process.send(r#"{"jsonrpc":"2.0","id":"never","result":{}}"#).await;
+            process.send(r#"{"jsonrpc":"2.0","id":"m","method":"no/such"}"#).await;
+            assert_eq!(process.value().await["error"]["code"], -32601, "{what}");
+        }
+        process.send(&call("sum", "sum", json!({"numbers": [1, 2, 3], "_metadata": {}}))).await;
+        let mut events = Vec::new();
+        while events.last().is_none_or(|event| event != "complete") {
+            let message = parse(&text(&process.value().await));
+            events.push(message["event"].as_str().expect("an event").to_owned());
+        }
+        assert_eq!(events, ["created", "update", "update", "update", "complete"], "{what}");
+        process.end(&what).await;
+    }
+
+    /// The same lines stand in both, whatever is between them.
+    #[test]
+    fn the_example_has_the_subscriber_of_the_readme() {
+        const SUBSCRIBER: &str = "tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()";
+        let readme = include_str!("../README.md");
+        assert!(readme.contains(SUBSCRIBER));
+        let example = include_str!("../examples/logs.rs");
+        assert!(example.split_whitespace().collect::<String>().contains(SUBSCRIBER));
+    }
+
+    #[tokio::test]
+    async fn the_subscriber_of_the_readme_is_not_disturbed() {
+        for stderr in EVERY {
+            goes_on("", stderr).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn nor_is_a_server_whose_subscriber_panics() {
+        for subscriber in ["fragile", "fragile-to-the-last"] {
+            for stderr in EVERY {
+                goes_on(subscriber, stderr).await;
+            }
+        }
+    }
+}
