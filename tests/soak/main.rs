@@ -61,7 +61,7 @@ fn play(client: &mut Client, time: Duration) -> Vec<Round> {
 }
 
 /// How much more than in the middle third may be on the heap in the last one, in KiB.
-const MORE_HELD: u64 = 128;
+const MORE_HELD: u64 = 256;
 
 /// The same of the memory that the process has for its heap, holes and all.
 const MORE_MEMORY: u64 = 2048;
