@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mcpc::{Sender, Server, State, Tools, tools};
+use tokio::io::AsyncReadExt as _;
 
 /// The error of a server that cannot be built, as `main` prints it.
 async fn refused(server: Server) -> String {
@@ -197,6 +199,67 @@ async fn a_default_or_an_example_that_no_call_could_have() {
         "the argument `n` of the tool `example`: its `example` does not fit: a length of 0 is not in 1..",
     )
     .await;
+}
+
+/// What starts a session, as short as it can be.
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"","version":""}}}"#;
+
+#[tokio::test]
+async fn a_limit_that_makes_the_server_useless() {
+    /// Takes its time.
+    #[mcpc::background]
+    async fn work() {}
+
+    let server = || Server::new("limits").tools(tools![nap, work]);
+    let session = INITIALIZE.len();
+    let too_short = session - 1;
+    for (server, text) in [
+        (server().max_requests(0), "`Server::max_requests` is 0; expected at least 1"),
+        (server().max_tasks(0), "`Server::max_tasks` is 0; expected at least 1"),
+        (server().max_queued_bytes(0), "`Server::max_queued_bytes` is 0; expected at least 1"),
+        (
+            server().max_message_bytes(too_short),
+            &format!(
+                "`Server::max_message_bytes` is {too_short}; expected at least {session}, the length of the \
+                 shortest request that starts a session"
+            ),
+        ),
+        (server().heartbeat(Duration::ZERO), "`Server::heartbeat` is 0ns; expected a longer time"),
+        (server().retention(Duration::ZERO), "`Server::retention` is 0ns; expected a longer time"),
+    ] {
+        assert_eq!(refused(server).await, text);
+    }
+}
+
+/// The least that is not refused serves a client.
+#[tokio::test]
+async fn a_limit_that_is_only_tight() {
+    /// Takes its time.
+    #[mcpc::background]
+    async fn work() {}
+
+    let server = Server::new("limits")
+        .tools(tools![nap, work])
+        .max_requests(1)
+        .max_tasks(1)
+        .max_queued_bytes(1)
+        .max_kept_bytes(0)
+        .max_message_bytes(INITIALIZE.len())
+        .grace(Duration::ZERO)
+        .patience(Duration::ZERO)
+        .heartbeat(Duration::from_nanos(1))
+        .retention(Duration::from_nanos(1));
+    let (writer, mut client) = tokio::io::duplex(1 << 12);
+    server.serve_io(INITIALIZE.as_bytes(), writer).await.expect("a session");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.contains(r#""id":0,"result""#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_that_starts_no_tasks_needs_no_limits_of_them() {
+    let server = Server::new("limits").tools(tools![nap]).max_tasks(0).retention(Duration::ZERO);
+    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
 }
 
 #[derive(Clone, Default)]

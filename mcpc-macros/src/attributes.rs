@@ -144,8 +144,8 @@ impl Key {
     fn duration(&self, errors: &mut Errors) -> Option<Duration> {
         let text = self.text(errors)?;
         match duration::parse(&text.value()) {
-            Some(Duration::ZERO) if self.name == "timeout" => {
-                errors.on(&text, "`timeout` must not be zero");
+            Some(Duration::ZERO) if self.name == "timeout" || self.name == "retention" => {
+                errors.on(&text, format!("`{}` must not be zero", self.name));
                 None
             }
             Some(duration) => Some(duration),

@@ -11,7 +11,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use crate::delivery::{in_words, percent, result, updates_in_words, within};
 use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Shown, Standing, Stop};
 use crate::names::{CHECK_TASK, STOP_TASK};
-use crate::output::{Body, Output, Success};
+use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Range, Settings};
 use crate::tool::{About, Definition, Hints, Kind, Times};
 use crate::words::{json, shown};
@@ -63,7 +63,7 @@ fn check_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
     Definition::new(
         about,
         Box::new([task_id.describe(), wait_seconds.describe()]),
-        CallToolResult::returns(),
+        Returns::reply(),
         Box::new(move |inputs| {
             let owner = inputs.owner();
             let task_id = task_id.take(inputs);
@@ -80,7 +80,7 @@ fn stop_task(log: Arc<dyn Front>, patience: Duration) -> Definition {
     Definition::new(
         about(STOP_TASK, ABOUT_STOP, hints),
         Box::new([task_id.describe()]),
-        CallToolResult::returns(),
+        Returns::reply(),
         Box::new(move |inputs| {
             let owner = inputs.owner();
             let task_id = task_id.take(inputs);

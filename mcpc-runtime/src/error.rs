@@ -70,6 +70,16 @@ pub enum Error {
         /// The tool.
         tool: &'static str,
     },
+    /// With this limit, the server would be of use to nobody.
+    #[error("`Server::{setting}` is {value}; expected {expected}")]
+    Limit {
+        /// The method of [`Server`](crate::server::Server) that set it.
+        setting: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
     /// The client went away, or spoke no MCP, before the connection stood.
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),

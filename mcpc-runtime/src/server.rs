@@ -1,5 +1,7 @@
 //! The builder that users see.
 
+mod limits;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,9 +285,9 @@ impl Server {
     /// # Errors
     ///
     /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
-    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, or when the
-    /// client leaves before the connection stands. What goes wrong inside a call is answered and is not an error
-    /// here.
+    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, when a limit
+    /// would let nothing through, or when the client leaves before the connection stands. What goes wrong
+    /// inside a call is answered and is not an error here.
     ///
     /// # Blocking threads
     ///
@@ -325,6 +327,7 @@ impl Server {
 
 fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let parts = *plan.into_parts();
+    limits::check(&parts)?;
     let Parts {
         mut config, mut tools, states, grace, retention, heartbeat, schemas, inner, ..
     } = parts;

@@ -1,0 +1,45 @@
+//! Limits with which a server would be of use to nobody.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Parts;
+use crate::error::{Error, Result};
+use crate::tool::Kind;
+
+/// A session starts with this. No client says it in fewer bytes, and the newest protocol, which has none of it,
+/// says as much in every request.
+const SHORTEST_START: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"","version":""}}}"#;
+
+/// Refuses limits that let nothing through. A grace or a patience of zero is a wish like any other.
+pub(super) fn check(parts: &Parts) -> Result {
+    at_least("max_requests", parts.max_requests, 1, "at least 1")?;
+    at_least("max_queued_bytes", parts.bounds.queued_bytes, 1, "at least 1")?;
+    let session = SHORTEST_START.len();
+    let expected = format_args!(
+        "at least {session}, the length of the shortest request that starts a session"
+    );
+    at_least("max_message_bytes", parts.bounds.message_bytes, session, expected)?;
+    at_least("heartbeat", parts.heartbeat, SHORTEST_TIME, A_TIME)?;
+    if parts.tools.iter().any(|tool| tool.about.kind == Kind::Background) {
+        at_least("max_tasks", parts.max_tasks, 1, "at least 1")?;
+        at_least("retention", parts.retention, SHORTEST_TIME, A_TIME)?;
+    }
+    Ok(())
+}
+
+const SHORTEST_TIME: Duration = Duration::from_nanos(1);
+const A_TIME: &str = "a longer time";
+
+fn at_least<T: PartialOrd + fmt::Debug>(
+    setting: &'static str,
+    value: T,
+    least: T,
+    expected: impl fmt::Display,
+) -> Result {
+    if value < least {
+        let (value, expected) = (format!("{value:?}"), expected.to_string());
+        return Err(Error::Limit { setting, value, expected });
+    }
+    Ok(())
+}
