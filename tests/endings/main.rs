@@ -217,7 +217,8 @@ fn a_third_signal_ends_it_at_once() {
     assert_eq!(status.code(), Some(128 + 15), "{status}");
 }
 
-/// Bodies that never give their worker back, on each of the workers.
+/// Bodies that never give their worker back, on each of the workers. What reads the input is blocked as well, so only
+/// a signal ends it.
 fn ends_although_all_workers_are_blocked(asks: &[Option<Signal>]) {
     const WORKERS: usize = 2;
     let load = Load::default()
@@ -250,11 +251,6 @@ fn a_server_whose_workers_are_all_blocked_ends_after_sigterm() {
 #[test]
 fn a_server_whose_workers_are_all_blocked_ends_after_two_sigterms() {
     ends_although_all_workers_are_blocked(&[TERM, TERM]);
-}
-
-#[test]
-fn a_server_whose_workers_are_all_blocked_ends_after_its_input() {
-    ends_although_all_workers_are_blocked(&[None]);
 }
 
 /// Threads that never ask whether they are to stop.
