@@ -18,7 +18,7 @@ pub(super) struct NoNumber {
 impl NoNumber {
     /// The first one in a value. Looks at every part of it, but writes nothing.
     pub(super) fn first(value: &(impl Serialize + ?Sized)) -> Option<Self> {
-        value.serialize(Search).err().and_then(|stop| stop.0).map(|found| *found)
+        value.serialize(Search).err().and_then(|stop| *stop.0)
     }
 
     pub(super) fn in_words(&self) -> &'static str {
@@ -30,15 +30,16 @@ impl NoNumber {
     }
 }
 
-/// Ends the search; without a float if the value cannot be written at all.
+/// Ends the search; without a float if the value cannot be written at all. A pointer, as it is part of what each
+/// type of a user's compiles to, as are the types that are searched with.
 #[derive(Debug, thiserror::Error)]
 #[error("the search is over")]
-struct Stop(Option<Box<NoNumber>>);
+struct Stop(Box<Option<NoNumber>>);
 
 impl Stop {
     #[cold]
     fn inside(mut self, step: Step) -> Self {
-        if let Some(found) = &mut self.0 {
+        if let Some(found) = &mut *self.0 {
             found.path.insert(0, step);
         }
         self
@@ -52,8 +53,13 @@ impl Stop {
 
 impl Error for Stop {
     fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self(None)
+        Self(Box::new(None))
     }
+}
+
+#[cold]
+fn not_a_number(float: f64) -> Stop {
+    Stop(Box::new(Some(NoNumber { path: Vec::new(), float })))
 }
 
 type Result<T = ()> = std::result::Result<T, Stop>;
@@ -76,8 +82,8 @@ impl Serializer for Search {
     type SerializeTupleStruct = Items;
     type SerializeTupleVariant = Items;
     type SerializeMap = Entries;
-    type SerializeStruct = Entries;
-    type SerializeStructVariant = Entries;
+    type SerializeStruct = Fields;
+    type SerializeStructVariant = Fields;
 
     others! {
         serialize_bool(bool) serialize_char(char) serialize_str(&str) serialize_bytes(&[u8])
@@ -93,7 +99,7 @@ impl Serializer for Search {
     fn serialize_f64(self, float: f64) -> Result {
         match float.is_finite() {
             true => Ok(()),
-            false => Err(Stop(Some(Box::new(NoNumber { path: Vec::new(), float })))),
+            false => Err(not_a_number(float)),
         }
     }
 
@@ -150,11 +156,11 @@ impl Serializer for Search {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Entries> {
-        Ok(Entries { variant: None, key: None })
+        Ok(Entries(None))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Entries> {
-        self.serialize_map(None)
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields> {
+        Ok(Fields { variant: None })
     }
 
     fn serialize_struct_variant(
@@ -163,8 +169,8 @@ impl Serializer for Search {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Entries> {
-        Ok(Entries { variant: Some(variant), key: None })
+    ) -> Result<Fields> {
+        Ok(Fields { variant: Some(variant) })
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, _: &T) -> Result {
@@ -188,19 +194,14 @@ impl Items {
     }
 }
 
-/// What is in an object.
-struct Entries {
-    /// The variant of an enum that the object is the content of.
+/// What is in a struct.
+struct Fields {
+    /// The variant of an enum that the struct is the content of.
     variant: Option<&'static str>,
-    /// The key of the value that comes next, if it came alone.
-    key: Option<String>,
 }
 
-impl Entries {
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result {
-        value.serialize(Search).map_err(|stop| outside(stop.inside_of(name), self.variant))
-    }
-}
+/// What is in a map: the key of the value that comes next, if it came alone.
+struct Entries(Option<String>);
 
 #[cold]
 fn outside(stop: Stop, variant: Option<&'static str>) -> Stop {
@@ -242,12 +243,12 @@ lists! {
 
 macro_rules! objects {
     ($($object:ident)*) => {
-        $(impl $object for Entries {
+        $(impl $object for Fields {
             type Ok = ();
             type Error = Stop;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result {
-                self.field(name, value)
+                value.serialize(Search).map_err(|stop| outside(stop.inside_of(name), self.variant))
             }
 
             fn end(self) -> Result {
@@ -264,13 +265,13 @@ impl SerializeMap for Entries {
     type Error = Stop;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result {
-        self.key = Some(key_text(key));
+        self.0 = Some(key_text(key));
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
-        let key = self.key.take().unwrap_or_default();
-        self.field(&key, value)
+        let key = self.0.take().unwrap_or_default();
+        value.serialize(Search).map_err(|stop| stop.inside_of(&key))
     }
 
     fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
@@ -278,9 +279,7 @@ impl SerializeMap for Entries {
         key: &K,
         value: &V,
     ) -> Result {
-        value
-            .serialize(Search)
-            .map_err(|stop| outside(stop.inside_of(&key_text(key)), self.variant))
+        value.serialize(Search).map_err(|stop| stop.inside_of(&key_text(key)))
     }
 
     fn end(self) -> Result {
