@@ -358,13 +358,13 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
 
 fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
-        let process = plan.parts().process;
+        let mut watch = Watch::start(plan.parts().process);
         let (shared, bounds) = build(plan)?;
         let Stdio { reader, writer, closed, spare } = Stdio::take();
-        let (quit, mut watch) = (CancellationToken::new(), None);
+        let quit = CancellationToken::new();
         let lines = |wiring| {
             let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
-            watch = Watch::start(process, lines.backup(), spare);
+            watch.over(lines.backup(), spare);
             (AnyTransport::Lines(lines), Some(flush))
         };
         let served = serve(shared, bounds, lines);

@@ -31,25 +31,28 @@ pub(crate) struct Process {
     pub(crate) is_ours: bool,
 }
 
-/// Watches over a connection until it is dropped.
+/// A thread that hears of signals and watches over a connection, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    connections: Option<Sender<(Backup, Spare)>>,
     serves: Option<DropGuard>,
+    /// Closed when signals are heard.
+    is_ready: Receiver<Infallible>,
     /// Closed when the thread holds nothing of the server's any more.
     has_let_go: Receiver<Infallible>,
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        drop(self.serves.take());
+        drop((self.connections.take(), self.serves.take()));
         // What the application gave the server is dropped when that has served, and not some time later.
         let _closed = self.has_let_go.recv();
     }
 }
 
 impl Watch {
-    /// Starts the thread. Must be called inside of a tokio runtime.
-    pub(crate) fn start(process: Process, connection: Backup, spare: Spare) -> Option<Self> {
+    /// Starts the thread, which takes as long as building a server does. Must be called inside of a tokio runtime.
+    pub(crate) fn start(process: Process) -> Self {
         let (served, gone) = (CancellationToken::new(), CancellationToken::new());
         let (serves, lives) = (served.clone().drop_guard(), gone.clone().drop_guard());
         tokio::spawn(async move {
@@ -57,28 +60,24 @@ impl Watch {
             let _lives = lives;
             pending::<()>().await;
         });
-        let watcher = Watcher { process, served, gone, signals: Signals::none() };
-        let thread = std::thread::Builder::new().name("mcpc-end".to_owned());
-        // Signals are heard before anything is read.
-        let (ready, is_ready) = channel::<Infallible>();
+        let (ready, is_ready) = channel();
         let (lets_go, has_let_go) = channel();
-        let started = thread.spawn(move || {
-            let held = Held { connection, spare, _lets_go: lets_go };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime {
-                Ok(runtime) => runtime.block_on(watcher.watch(held, ready)),
-                Err(error) => event!(warn, %error, "signals end the process at once"),
-            }
-        });
-        match started {
-            Ok(_) => {
-                let _closed = is_ready.recv();
-                Some(Self { serves: Some(serves), has_let_go })
-            }
-            Err(error) => {
-                event!(warn, %error, "signals end the process at once");
-                None
-            }
+        let (connections, connected) = channel();
+        let watcher = Watcher { process, served, gone, signals: Signals::none() };
+        let run = move || watcher.run(&connected, ready, lets_go);
+        let thread = std::thread::Builder::new().name("mcpc-end".to_owned()).spawn(run);
+        if let Err(error) = thread {
+            event!(warn, %error, "signals end the process at once");
+        }
+        Self { connections: Some(connections), serves: Some(serves), is_ready, has_let_go }
+    }
+
+    /// Watches over this connection from here on. Signals are heard when this returns.
+    pub(crate) fn over(&mut self, connection: Backup, spare: Spare) {
+        let _closed = self.is_ready.recv();
+        if let Some(connections) = &self.connections {
+            // There is nobody to take it if the thread could not be started.
+            let _is_taken = connections.send((connection, spare));
         }
     }
 }
@@ -92,6 +91,13 @@ struct Watcher {
     gone: CancellationToken,
 }
 
+/// How often the process was asked to end when the end began.
+#[derive(Clone, Copy, Debug)]
+enum Begun {
+    Once,
+    AndAgain,
+}
+
 /// What is the server's, and dropped in this order.
 struct Held {
     connection: Backup,
@@ -100,25 +106,46 @@ struct Held {
 }
 
 impl Watcher {
-    async fn watch(mut self, held: Held, ready: Sender<Infallible>) {
+    fn run(
+        mut self,
+        connected: &Receiver<(Backup, Spare)>,
+        ready: Sender<Infallible>,
+        lets_go: Sender<Infallible>,
+    ) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return event!(warn, %error, "signals end the process at once"),
+        };
         if self.process.signals {
+            let _inside = runtime.enter();
             self.signals = Signals::listen();
         }
         drop(ready);
-        let grace_over = self.serve(&held).await;
-        drop(held);
-        self.after_serving(grace_over).await;
+        // None comes if no server could be built.
+        let held = connected.recv().map(|(connection, spare)| Held {
+            connection,
+            spare,
+            _lets_go: lets_go,
+        });
+        runtime.block_on(async {
+            let grace_over = match held {
+                Ok(held) => self.serve(&held).await,
+                Err(_) => None,
+            };
+            self.after_serving(grace_over).await;
+        });
     }
 
     /// Watches until the connection was served. Returns when the grace is over that tasks had, if nobody was in
     /// a hurry.
     async fn serve(&mut self, held: &Held) -> Option<Instant> {
         let Held { connection, spare, .. } = held;
-        let begun_at = self.begin(connection).await;
+        let begun = self.begin(held).await;
+        let begun_at = Instant::now();
         tokio::select! {
             biased;
             () = self.served.cancelled() => {}
-            () = hurry(&mut self.signals, connection) => {}
+            () = hurry(&mut self.signals, connection, begun) => {}
             () = finish(connection, spare) => {
                 if self.process.is_ours {
                     event!(warn, "the process ends without what does not give way");
@@ -131,19 +158,21 @@ impl Watcher {
         (!grace.has_ended()).then(|| begun_at + grace.length())
     }
 
-    /// Waits for the end to begin, and begins it if a signal asks for it. Returns when that was.
-    async fn begin(&mut self, connection: &Backup) -> Instant {
+    /// Waits for the end to begin, and begins it if a signal asks for it.
+    async fn begin(&mut self, held: &Held) -> Begun {
+        let Held { connection, spare, .. } = held;
         tokio::select! {
             biased;
-            () = self.served.cancelled() => {}
-            () = connection.ending.begun() => {}
+            () = self.served.cancelled() => Begun::Once,
+            () = connection.ending.begun() => Begun::Once,
             signal = self.signals.next() => {
                 event!(info, signal, "asked to end: no more calls are taken, and tasks are stopped");
                 connection.quit.cancel();
                 connection.ending.begin();
+                // The end of the input may have come before, and be yet to be seen.
+                if spare.is_input_closed() { Begun::AndAgain } else { Begun::Once }
             }
         }
-        Instant::now()
     }
 
     /// Signals are the application's again; and once it has dropped the runtime, nothing is left to wait for.
@@ -178,9 +207,11 @@ impl Watcher {
 }
 
 /// Acts on further signals. Never returns.
-async fn hurry(signals: &mut Signals, connection: &Backup) {
-    let signal = signals.next().await;
-    event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}");
+async fn hurry(signals: &mut Signals, connection: &Backup, begun: Begun) {
+    if let Begun::Once = begun {
+        let signal = signals.next().await;
+        event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}");
+    }
     let hurry = async {
         sleep(IN_A_HURRY).await;
         connection.ending.hurry();
@@ -206,7 +237,7 @@ async fn finish(connection: &Backup, spare: &Spare) {
     };
     // What tells a runtime that the client reads again may be held up as well.
     if !is_written().await
-        && let Some(another) = spare.open()
+        && let Some(another) = spare.output()
     {
         writer.continue_with(another);
         is_written().await;

@@ -18,20 +18,29 @@ pub(crate) struct Stdio {
     pub(crate) spare: Spare,
 }
 
-/// Another way to stdout, where there can be one, for when the runtime that writes is held up.
+/// Other ways to stdin and stdout, where there can be some, for when the runtime that reads and writes is held up.
 pub(crate) struct Spare {
     #[cfg(unix)]
-    descriptor: Option<std::os::fd::OwnedFd>,
+    descriptors: Option<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)>,
 }
 
 impl Spare {
-    /// Must be called inside of a tokio runtime with IO enabled, which then does the writing.
-    pub(super) fn open(&self) -> Option<Writer> {
+    /// A way to write. Must be called inside of a tokio runtime with IO enabled, which then does the writing.
+    pub(super) fn output(&self) -> Option<Writer> {
         #[cfg(unix)]
-        let writer = self.descriptor.as_ref().and_then(unix::non_blocking);
+        let writer = self.descriptors.as_ref().and_then(|(_, output)| unix::non_blocking(output));
         #[cfg(not(unix))]
         let writer = None;
         writer
+    }
+
+    /// Whether nobody can write to stdin any more, though what was written may be unread, as far as that can be told.
+    pub(super) fn is_input_closed(&self) -> bool {
+        #[cfg(unix)]
+        let is_closed = self.descriptors.as_ref().is_some_and(|(input, _)| unix::is_closed(input));
+        #[cfg(not(unix))]
+        let is_closed = false;
+        is_closed
     }
 }
 
@@ -56,7 +65,7 @@ impl Stdio {
         let closed = Box::pin(std::future::pending());
         let spare = Spare {
             #[cfg(unix)]
-            descriptor: None,
+            descriptors: None,
         };
         Self { reader: Box::new(reader), writer: Box::new(writer), closed, spare }
     }
@@ -72,6 +81,8 @@ mod unix {
     use std::os::unix::net::UnixStream as Socket;
     use std::thread;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::retry_on_intr;
     use tokio::io::Interest;
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
@@ -84,7 +95,8 @@ mod unix {
     pub(super) fn take() -> io::Result<Stdio> {
         let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
         let closed = closed(&output)?;
-        let spare = Spare { descriptor: output.try_clone().ok() };
+        let descriptors = input.try_clone().and_then(|input| Ok((input, output.try_clone()?)));
+        let spare = Spare { descriptors: descriptors.ok() };
         let (reader, writer) = (reader(input)?, writer(output)?);
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(io::stderr())?;
@@ -134,6 +146,15 @@ mod unix {
         };
         thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
         Ok(Box::new(UnixStream::from_std(ours)?))
+    }
+
+    /// Whether the other end of a pipe or socket is closed.
+    pub(super) fn is_closed(descriptor: &OwnedFd) -> bool {
+        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // That is told without being asked for.
+        let mut polled = [PollFd::new(descriptor, PollFlags::empty())];
+        let found = retry_on_intr(|| poll(&mut polled, Some(&AT_ONCE)));
+        found.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
     /// Waits until nobody reads a pipe any more.
