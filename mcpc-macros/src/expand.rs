@@ -65,7 +65,8 @@ pub(crate) fn implementation_of_tool(
 }
 
 /// The type that `tools![..]` names: it has the function's name, but only among types, where it does
-/// not get in the function's way.
+/// not get in the function's way. (Nobody makes one, so that it is non-exhaustive is only for crates that want all
+/// their types to be.)
 fn handle(ident: &Ident, function: &Function) -> TokenStream {
     let visibility = &function.visibility;
     // What has the span of a macro needs no camel case.

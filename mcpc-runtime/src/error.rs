@@ -73,7 +73,7 @@ pub enum Error {
     /// With this limit, the server would be of use to nobody.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
     Limit {
-        /// The method of [`Server`](crate::server::Server) that set it.
+        /// The method of `Server` that set it.
         setting: &'static str,
         /// What it was set to.
         value: String,
