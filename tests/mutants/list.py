@@ -5,6 +5,10 @@ from dataclasses import dataclass
 RUNTIME = "mcpc-runtime/src/"
 
 
+# The runtime's unit tests, which take the least time to build and to run.
+UNIT = "unit"
+
+
 @dataclass
 class Mutant:
     """One mistake: `before` stands once in `file`."""
@@ -13,14 +17,20 @@ class Mutant:
     file: str
     before: str
     after: str
-    # Test programs to try after the tests of the runtime.
+    # Test programs, the likeliest to fail first.
     tests: tuple = ()
     # Why it may survive.
     because: str = ""
+    # Whether continuous integration tries it: the unit tests find it alone.
+    ci: bool = False
+
+    def programs(self):
+        """What to test it with: the unit tests come last, unless they are named."""
+        return self.tests if UNIT in self.tests else (*self.tests, UNIT)
 
 
-def mutant(name, file, before, after, *tests, because=""):
-    return Mutant(name, RUNTIME + file, before, after, tests, because)
+def mutant(name, file, before, after, *tests, because="", ci=False):
+    return Mutant(name, RUNTIME + file, before, after, tests, because, ci)
 
 
 MUTANTS = [
@@ -187,7 +197,7 @@ MUTANTS = [
     mutant("a thread keeps the process", "transport/process.rs",
            "            () = gone.cancelled(), if self.process.is_ours => {}", "            () = gone.cancelled(), if false => {}", "endings"),
     mutant("a signal after serving ends the application", "transport/process.rs",
-           "        tracing::info!(signal, \"after serving, signals are the application's; one more ends it\");\n        let signal = self.signals.next().await;\n", "", "endings"),
+           "        event!(info, signal, \"after serving, signals are the application's; one more ends it\");\n        let signal = self.signals.next().await;\n", "", "endings"),
     # The service.
     mutant("a call gets its task where it is handled", "service/intake.rs",
            "                call.extensions_mut().insert(Parcel::new(accepted));", "                let _ = (Parcel::new, accepted.is_ok());", "wire"),
