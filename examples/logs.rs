@@ -21,6 +21,12 @@ async fn sum(numbers: Vec<i64>, updates: Sender) -> i64 {
     sum
 }
 
+/// Prints more than a pipe holds.
+#[mcpc::tool]
+async fn print_much() {
+    eprintln!("{}", "x".repeat(1 << 20));
+}
+
 #[tokio::main]
 async fn main() -> mcpc::Result {
     // One that panics once nobody reads the log: it reports that on stderr, where it has just failed to write.
@@ -35,5 +41,5 @@ async fn main() -> mcpc::Result {
                 .init();
         }
     }
-    Server::new("logs").tools(tools![add, sum]).serve_stdio().await
+    Server::new("logs").tools(tools![add, sum, print_much]).serve_stdio().await
 }

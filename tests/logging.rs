@@ -215,6 +215,47 @@ mod processes {
         }
     }
 
+    /// A pipe that is full, as nobody reads it, though somebody could: whatever logs or prints is blocked.
+    #[tokio::test]
+    async fn a_full_log_does_not_keep_a_server_from_ending() {
+        let mut child = Command::new(example("logs"))
+            .env("TOKIO_WORKER_THREADS", "2")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let _full = child.stderr.take().expect("piped");
+        let input = child.stdin.take().expect("piped");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut process = Process { child, input, lines };
+        process.send(INITIALIZE).await;
+        assert_eq!(process.value().await["id"], "init");
+        for i in 0..4 {
+            process.send(&call(i, "print_much", json!({}))).await;
+        }
+        // By then, both workers print.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let Process { mut child, input, mut lines } = process;
+        let id = child.id().expect("it runs").to_string();
+        for _ in 0..2 {
+            let status = std::process::Command::new("kill").arg(&id).status();
+            assert!(status.expect("kill runs").success());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
+        assert_eq!(status.expect("it ends").expect("it ran").code(), Some(0));
+        let mut answered = 0;
+        while let Some(line) = lines.next_line().await.expect("UTF-8") {
+            let text = text(&parse(&line));
+            assert_eq!(text, "the server ended before `print_much` did");
+            answered += 1;
+        }
+        assert!(answered > 0, "of those that were read");
+        drop(input);
+    }
+
     /// What a tool prints goes to stderr, too.
     #[tokio::test]
     async fn a_tool_that_prints_is_not_disturbed_either() {

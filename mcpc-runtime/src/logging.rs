@@ -5,6 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tokio::task::JoinHandle;
+
 /// Logs an event: the name of `tracing`'s macro, and what that takes.
 macro_rules! event {
     ($level:ident, $($event:tt)+) => {
@@ -20,4 +22,10 @@ pub(crate) fn contain(log: impl FnOnce()) {
         // Dropping it would be the next thing to panic.
         std::mem::forget(panic);
     }
+}
+
+/// Logs on a thread of its own: one that nobody reads a log of may be held up for ever, and what ends a server must
+/// not be. Must be called inside of a tokio runtime.
+pub(crate) fn aside(log: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    tokio::task::spawn_blocking(log)
 }

@@ -9,7 +9,7 @@ pub(super) fn percent(done: f64, total: f64) -> f64 {
     ((share * 10_000.0).round() + 0.0) / 100.0
 }
 
-/// A number of things, as [`Sender::progress`] counts them: any of Rust's number types.
+/// A number of things, as [`Sender::progress`](super::Sender::progress) counts them: any of Rust's number types.
 pub trait Quantity {
     /// The number; integers beyond 2⁵³ lose their last digits, which no percentage shows.
     #[doc(hidden)]

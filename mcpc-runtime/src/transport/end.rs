@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
 use crate::log::{Boxed, Front, Owner};
-use crate::logging::event;
+use crate::logging::{aside, event};
 use crate::task::Grace;
 
 /// For how long nothing may have moved before what is held up is finished here.
@@ -110,7 +110,9 @@ impl Ending {
         self.stalled(gates).await;
         let cut_off = self.0.log.end_all(self.0.owner);
         if cut_off > 0 {
-            event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
+            aside(move || {
+                event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
+            });
             // Calls that wait for them are answered by those that wait.
             self.stalled(gates).await;
         }

@@ -8,13 +8,13 @@ use std::future::pending;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::lines::Backup;
 use super::signals::Signals;
 use super::stdio::Spare;
-use crate::logging::event;
+use crate::logging::{aside, event};
 
 /// How much longer bodies have after the process was asked to end again.
 const IN_A_HURRY: Duration = Duration::from_millis(250);
@@ -91,6 +91,12 @@ struct Watcher {
     gone: CancellationToken,
 }
 
+/// Ends the process, with a last word in its log if that can be written at once.
+async fn exit_with(log: impl FnOnce() + Send + 'static) {
+    let _in_time = timeout(Duration::from_millis(20), aside(log)).await;
+    std::process::exit(0);
+}
+
 /// How often the process was asked to end when the end began.
 #[derive(Clone, Copy, Debug)]
 enum Begun {
@@ -148,8 +154,7 @@ impl Watcher {
             () = hurry(&mut self.signals, connection, begun) => {}
             () = finish(connection, spare) => {
                 if self.process.is_ours {
-                    event!(warn, "the process ends without what does not give way");
-                    std::process::exit(0);
+                    exit_with(|| event!(warn, "the process ends without what does not give way")).await;
                 }
                 self.served.cancelled().await;
             }
@@ -166,7 +171,9 @@ impl Watcher {
             () = self.served.cancelled() => Begun::Once,
             () = connection.ending.begun() => Begun::Once,
             signal = self.signals.next() => {
-                event!(info, signal, "asked to end: no more calls are taken, and tasks are stopped");
+                aside(move || {
+                    event!(info, signal, "asked to end: no more calls are taken, and tasks are stopped");
+                });
                 connection.quit.cancel();
                 connection.ending.begin();
                 // The end of the input may have come before, and be yet to be seen.
@@ -190,7 +197,7 @@ impl Watcher {
         tokio::select! {
             _ = self.signals.next() => {}
             () = sleep_until(until) => {
-                event!(warn, "the process ends, although some of its threads still run");
+                exit_with(|| event!(warn, "the process ends, although some of its threads still run")).await;
             }
         }
         std::process::exit(0);
@@ -200,7 +207,9 @@ impl Watcher {
     /// on the first, the second ends it, as either would by default. Never returns.
     async fn leave_signals(&mut self) {
         let signal = self.signals.next().await;
-        event!(info, signal, "after serving, signals are the application's; one more ends it");
+        aside(move || {
+            event!(info, signal, "after serving, signals are the application's; one more ends it");
+        });
         let signal = self.signals.next().await;
         std::process::exit(128 + signal);
     }
@@ -210,7 +219,7 @@ impl Watcher {
 async fn hurry(signals: &mut Signals, connection: &Backup, begun: Begun) {
     if let Begun::Once = begun {
         let signal = signals.next().await;
-        event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}");
+        aside(move || event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}"));
     }
     let hurry = async {
         sleep(IN_A_HURRY).await;
