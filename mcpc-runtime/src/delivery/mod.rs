@@ -191,9 +191,56 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use rmcp::model::NumberOrString;
+    use tokio::time::timeout;
 
     use super::*;
-    use crate::outbox::{Form, Outbox};
+    use crate::metadata::Ids;
+    use crate::outbox::{Form, Outbox, Pending};
+
+    /// How an event of the session leaves, for every kind of client that hears of such. The calls are yet to
+    /// be answered, but for the client of MCPC.
+    #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
+    fn ways_of_events(outbox: &Outbox) -> [Delivery; 3] {
+        let gate = || Gate::new(outbox.clone(), true);
+        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+        let callbacks = gate();
+        let ok = rmcp::model::ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
+        callbacks.open(rmcp::model::JsonRpcMessage::response(ok, NumberOrString::Number(1)));
+        let level = Some(rmcp::model::LoggingLevel::Info);
+        [
+            Delivery::Callbacks(Callbacks::new(callbacks, ids, "tool")),
+            Delivery::Log(Some(Notices::of_session(outbox.clone(), "tool", Wanted::new(true)))),
+            Delivery::Log(Some(Notices::of_call(gate(), "tool", level))),
+        ]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_of_the_session_have_a_share_of_the_budget_for_every_client() {
+        const BUDGET: usize = 10_000;
+        for way in 0..3 {
+            let outbox = Outbox::new(Form::Lines, BUDGET);
+            let delivery = &ways_of_events(&outbox)[way];
+            let emit = async || {
+                let event = delivery.server_event("event", &Json::text(&"x".repeat(1_000)));
+                let event = event.expect("it is wanted");
+                event.push(event.room().await);
+            };
+            let emits = async {
+                for _ in 0..BUDGET / 1_000 {
+                    emit().await;
+                }
+            };
+            let emits = timeout(Duration::from_secs(1), emits).await;
+            assert!(emits.is_err(), "way {way}: nobody reads, and there is room for nine");
+            let mut read = Pending::new(Form::Lines);
+            assert!(outbox.take(&mut read).await);
+            outbox.written(&read);
+            let all = outbox.try_room(BUDGET);
+            assert!(all.is_some(), "way {way}: what was read gives its room back");
+            drop(all);
+            timeout(Duration::from_millis(1), emit()).await.expect("there is room");
+        }
+    }
 
     #[test]
     fn every_combination_has_its_way() {

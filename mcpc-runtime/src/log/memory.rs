@@ -422,7 +422,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_owner_is_idle_when_what_its_tasks_said_is_delivered() {
-        let log = MemoryLog::new(LIMITS);
+        let log = MemoryLog::new(Limits { tasks: 1, ..LIMITS });
         let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
         worker.finish(end("end"));
         assert!(log.create(key(1, "b"), KEPT).is_ok(), "it counts no more");
@@ -443,6 +443,20 @@ mod tests {
         assert_eq!(["a", "b", "c"].map(is_known), [false, true, true]);
     }
 
+    /// A client that heard of the end may take the id again, although the thread that says so is not done.
+    #[test]
+    fn an_id_whose_end_is_being_delivered_is_waited_for() {
+        let log = MemoryLog::new(LIMITS);
+        let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
+        worker.finish(end("end"));
+        let delivers = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(worker);
+        });
+        assert!(log.create(key(1, "a"), KEPT).is_ok());
+        delivers.join().expect("no panic");
+    }
+
     #[test]
     fn a_task_without_an_end_is_forgotten_at_once() {
         let log = MemoryLog::new(LIMITS);
@@ -459,6 +473,8 @@ mod tests {
         let worker = log.create(after.clone(), KEPT).expect("there is room");
         log.stop_all(Owner(1));
         assert!(worker.stopped().is_cancelled());
+        let late = log.create(key(1, "late"), KEPT).expect("there is room");
+        assert!(late.stopped().is_cancelled(), "its call was read before");
         end_it(worker);
         assert!(log.reader(&before).is_none() && log.reader(&after).is_none());
     }

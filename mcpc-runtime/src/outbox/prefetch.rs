@@ -161,7 +161,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::outbox::{ADVANCES, Form, Pending};
+    use crate::outbox::{ADVANCES, Form, Pending, Taken};
 
     const BUDGET: usize = 1 << 20;
     const AHEAD: usize = BUDGET / ADVANCES as usize;
@@ -243,6 +243,26 @@ mod tests {
         go_on.send(()).expect("it waits");
         thread.join().expect("no panic");
         assert_eq!(free(&outbox), BUDGET);
+    }
+
+    /// Who waits first takes some in advance after the writer looked, and another waits for all of it.
+    #[tokio::test]
+    async fn a_writer_looks_again_when_something_is_taken_in_advance_that_others_wait_for() {
+        let outbox = Outbox::new(Form::Lines, BUDGET);
+        let all = outbox.try_room(BUDGET).expect("it is free");
+        let first = InTurns(Box::pin(async {
+            let _room = outbox.room(100).await;
+            outbox.pushed().now_or_never().is_some()
+        }));
+        let (mut first, mut second) = (Box::pin(first), Box::pin(outbox.room(BUDGET)));
+        assert!(first.as_mut().now_or_never().is_none(), "there is no room");
+        assert!(second.as_mut().now_or_never().is_none(), "there is no room");
+        drop(all);
+        let mut pending = Pending::new(Form::Lines);
+        assert_eq!(outbox.pushed().now_or_never(), Some(()), "they said that they wait");
+        assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);
+        assert!(outbox.pushed().now_or_never().is_none(), "and nobody says so any more");
+        assert_eq!(first.now_or_never(), Some(true), "but for the one that holds it");
     }
 
     #[test]

@@ -256,20 +256,26 @@ pub(crate) fn panicked(tool_name: &str, panic: &(dyn Any + Send)) -> String {
 mod tests {
     use std::future::pending;
 
+    use rmcp::model::{CallToolResult, JsonRpcMessage, RequestId, ServerResult};
+    use serde_json::Value;
     use tokio::time::{Instant, timeout};
 
     use super::*;
     use crate::delivery::Callbacks;
     use crate::log::{Cursor, Front as _, Kept, Key, Limits, MemoryLog, Owner, Reader};
-    use crate::outbox::{Form, Gate, Items, Outbox, Pending};
+    use crate::outbox::{Form, Gate, Items, Outbox, Pending, Taken};
 
     const OWNER: Owner = Owner(1);
     const GRACE: Duration = Duration::from_secs(5);
 
-    /// A task of a client that reads nothing, which finds room for about one update.
+    /// Enough for two short updates.
+    const BUDGET: usize = 600;
+
+    /// A task of a client that reads nothing.
     struct Unread {
         log: MemoryLog,
         outbox: Outbox,
+        gate: Gate,
         task: NewTask,
     }
 
@@ -285,12 +291,34 @@ mod tests {
             let kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
             let worker = log.create(Self::key(), kept).expect("there is room");
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-            let outbox = Outbox::new(Form::Lines, 400);
+            let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
-            let delivery = Delivery::Callbacks(Callbacks::new(gate, ids.clone(), "tool"));
+            let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
             let times = Times { grace: Grace::new(GRACE), timeout: None };
             let task = NewTask::new("tool", ids, delivery, worker, times);
-            Self { log, outbox, task }
+            Self { log, outbox, gate, task }
+        }
+
+        /// All the room there is: until it is dropped, whatever needs some waits.
+        fn most(&self) -> Room<'_> {
+            self.outbox.try_room(BUDGET).expect("nothing was said yet")
+        }
+
+        /// The events that were sent, once the call is answered.
+        fn sent(&self) -> Vec<String> {
+            let ok = ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
+            self.gate.open(JsonRpcMessage::response(ok, RequestId::Number(1)));
+            let mut sent = Pending::new(Form::Lines);
+            assert_eq!(self.outbox.take_now(&mut sent), Taken::Something);
+            let Items::Lines(lines) = sent.items else { panic!("lines were asked for") };
+            let lines = String::from_utf8(lines).expect("UTF-8");
+            let events = lines.lines().skip(1).map(|line| {
+                let line: Value = serde_json::from_str(line).expect("JSON");
+                let text = line["result"]["content"][0]["text"].as_str().expect("a callback");
+                let callback: Value = serde_json::from_str(text).expect("JSON");
+                callback["event"].as_str().expect("an event").to_owned()
+            });
+            events.collect()
         }
 
         fn key() -> Key {
@@ -366,7 +394,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_room(400).expect("nothing was said yet");
+        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.progress(1, 2, "half");
@@ -385,7 +413,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_room(400).expect("nothing was said yet");
+        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
@@ -397,6 +425,97 @@ mod tests {
         let page = reader.after(Cursor::START).await.expect("it said something");
         let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
         assert_eq!(kinds, [EventKind::Progress, EventKind::Update]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deferred_progress_comes_before_the_end() {
+        let unread = Unread::new();
+        let (outbox, log, reader) = (unread.outbox.clone(), unread.log.clone(), unread.reader());
+        let sender = unread.task.sender();
+        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        unread.task.spawn(Box::pin(async move {
+            sender.progress(1, 2, "half");
+            Err("in my own words".to_owned())
+        }));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(log.running(OWNER), 1, "there is no room for its end");
+        drop(most);
+        timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
+        let page = reader.after(Cursor::START).await.expect("it said something");
+        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [EventKind::Progress, EventKind::Failed]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grace_is_as_long_as_it_says_unless_it_is_ended() {
+        let (grace, started) = (Grace::new(GRACE), Instant::now());
+        grace.over().await;
+        assert_eq!(started.elapsed(), GRACE);
+        let soon = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            grace.end();
+        };
+        let clone = grace.clone();
+        tokio::join!(clone.over(), soon);
+        assert_eq!(started.elapsed(), GRACE + Duration::from_secs(1));
+    }
+
+    async fn results(reader: &dyn Reader) -> Vec<String> {
+        let page = reader.after(Cursor::START).await.expect("it said something");
+        page.events.iter().map(|event| event.result.as_str().to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_passes_nobody_who_waits() {
+        let unread = Unread::new();
+        let (reader, sender, most) = (unread.reader(), unread.task.sender(), unread.most());
+        let mut first = Box::pin(sender.send("first"));
+        assert!(first.as_mut().now_or_never().is_none(), "there is no room");
+        // The first has its room now, but not its turn on this thread.
+        drop(most);
+        tokio::join!(sender.send("second"), first);
+        assert_eq!(results(&*reader).await, ["\"first\"", "\"second\""]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_of_the_session_does_not_overtake_a_deferred_progress() {
+        let unread = Unread::new();
+        let (sender, most) = (unread.task.sender(), unread.most());
+        sender.progress(1, 2, "half");
+        let mut event = Box::pin(sender.emit("weather", "fine"));
+        assert!(event.as_mut().now_or_never().is_none(), "there is no room");
+        drop(most);
+        event.await;
+        assert_eq!(unread.sent(), ["update", "weather"]);
+    }
+
+    /// It has its room in the very moment in which the task ends.
+    #[tokio::test(start_paused = true)]
+    async fn an_event_of_the_session_does_not_follow_the_end() {
+        let unread = Unread::new();
+        let (sender, most) = (unread.task.sender(), unread.most());
+        let mut event = Box::pin(sender.emit("weather", "fine"));
+        assert!(event.as_mut().now_or_never().is_none(), "there is no room");
+        drop(most);
+        unread.log.end_all(OWNER);
+        event.await;
+        assert_eq!(unread.sent(), ["failed"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_send_hear_of_the_end() {
+        let unread = Unread::new();
+        let (sender, most) = (unread.task.sender(), unread.most());
+        let mut waits = Box::pin(sender.send("before"));
+        assert!(waits.as_mut().now_or_never().is_none(), "there is no room");
+        assert!(!sender.is_stopped());
+        unread.log.end_all(OWNER);
+        assert_eq!(waits.now_or_never(), Some(()), "who waits for room");
+        assert!(sender.is_stopped(), "who looks, as threads do");
+        assert_eq!(sender.send("after").now_or_never(), Some(()), "who comes later");
+        assert_eq!(sender.emit("after", ()).now_or_never(), Some(()), "who comes later");
+        drop(most);
+        assert_eq!(unread.sent(), ["failed"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -412,7 +531,7 @@ mod tests {
         assert!(outbox.try_room(200).is_none());
         let mut pending = Pending::new(Form::Lines);
         // They are held back for the reply.
-        assert_eq!(outbox.take_now(&mut pending), crate::outbox::Taken::Nothing);
+        assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);
         assert!(matches!(pending.items, Items::Lines(lines) if lines.is_empty()));
     }
 }
