@@ -1,6 +1,6 @@
 //! A server whose tools end when they are asked to, or never, to see how it ends itself (`tests/endings`).
 //!
-//! `GRACE_MS` is its grace. `AFTERWARDS` is what the application does once it has served: `listen` waits
+//! `GRACE_MS` is its grace; with `FAILS` it cannot be built. `AFTERWARDS` is what the application does once it has served: `listen` waits
 //! for a signal of its own, `idle` waits for nothing.
 
 use std::cell::RefCell;
@@ -126,6 +126,10 @@ async fn main() -> mcpc::Result {
     server = server.max_tasks(1_000_000).max_requests(1_000_000);
     if let Some(grace) = std::env::var("GRACE_MS").ok().and_then(|grace| grace.parse().ok()) {
         server = server.grace(Duration::from_millis(grace));
+    }
+    if std::env::var_os("FAILS").is_some() {
+        tokio::task::spawn_blocking(|| thread::sleep(Duration::from_secs(1)));
+        server = server.state(Spinning::default());
     }
     server.serve_stdio().await?;
     match std::env::var("AFTERWARDS").as_deref() {

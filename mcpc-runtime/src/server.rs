@@ -359,6 +359,16 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
 fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
         let mut watch = Watch::start(plan.parts().process);
+        let served = serve_process(plan, &mut watch).await;
+        if served.is_err() {
+            watch.fail();
+        }
+        served
+    })
+}
+
+fn serve_process(plan: Box<dyn Plan>, watch: &mut Watch) -> Boxed<'_, Result> {
+    Box::pin(async move {
         let (shared, bounds) = build(plan)?;
         let Stdio { reader, writer, closed, spare } = Stdio::take();
         let quit = CancellationToken::new();

@@ -350,3 +350,14 @@ fn a_state_is_dropped_when_the_server_has_served() {
         server.wait_for_print("idles");
     }
 }
+
+/// It has an error to tell, though a thread of its own keeps it for a moment.
+#[test]
+fn a_server_that_cannot_be_built_leaves_the_process_to_the_application() {
+    let mut command = std::process::Command::new(support::example("endings"));
+    let output = command.env("FAILS", "1").stdin(std::process::Stdio::null()).output();
+    let output = output.expect("it starts");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("two states"), "{printed}");
+}

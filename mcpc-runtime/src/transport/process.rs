@@ -5,6 +5,8 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ pub(crate) struct Process {
 pub(crate) struct Watch {
     connections: Option<Sender<(Backup, Spare)>>,
     serves: Option<DropGuard>,
+    has_failed: Arc<AtomicBool>,
     /// Closed when signals are heard.
     is_ready: Receiver<Infallible>,
     /// Closed when the thread holds nothing of the server's any more.
@@ -63,13 +66,26 @@ impl Watch {
         let (ready, is_ready) = channel();
         let (lets_go, has_let_go) = channel();
         let (connections, connected) = channel();
-        let watcher = Watcher { process, served, gone, signals: Signals::none() };
+        let has_failed = Arc::new(AtomicBool::new(false));
+        let watcher = Watcher {
+            process,
+            has_failed: Arc::clone(&has_failed),
+            served,
+            gone,
+            signals: Signals::none(),
+        };
         let run = move || watcher.run(&connected, ready, lets_go);
         let thread = std::thread::Builder::new().name("mcpc-end".to_owned()).spawn(run);
         if let Err(error) = thread {
             event!(warn, %error, "signals end the process at once");
         }
-        Self { connections: Some(connections), serves: Some(serves), is_ready, has_let_go }
+        let (connections, serves) = (Some(connections), Some(serves));
+        Self { connections, serves, has_failed, is_ready, has_let_go }
+    }
+
+    /// Leaves the process to the application, which has an error to tell.
+    pub(crate) fn fail(&self) {
+        self.has_failed.store(true, Ordering::SeqCst);
     }
 
     /// Watches over this connection from here on. Signals are heard when this returns.
@@ -84,6 +100,7 @@ impl Watch {
 
 struct Watcher {
     process: Process,
+    has_failed: Arc<AtomicBool>,
     signals: Signals,
     /// Cancelled when the connection was served.
     served: CancellationToken,
@@ -185,9 +202,10 @@ impl Watcher {
     /// Signals are the application's again; and once it has dropped the runtime, nothing is left to wait for.
     async fn after_serving(mut self, grace_over: Option<Instant>) {
         let gone = self.gone.clone();
+        let is_ours = self.process.is_ours && !self.has_failed.load(Ordering::SeqCst);
         tokio::select! {
             biased;
-            () = gone.cancelled(), if self.process.is_ours => {}
+            () = gone.cancelled(), if is_ours => {}
             () = self.leave_signals() => {}
         }
         let until = match grace_over {
