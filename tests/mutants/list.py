@@ -183,7 +183,7 @@ MUTANTS = [
     mutant("the end does not wait for answers", "transport/end.rs",
            "        if gates.unanswered() > 0 {", "        if false {", "lifecycle"),
     mutant("nothing moves", "transport/end.rs",
-           "            if now == before {", "            let _ = before;\n            if now.0 <= usize::MAX {", "endings its_input"),
+           "            if now == before {", "            let _ = before;\n            if now.0 <= usize::MAX {"),
     mutant("a slow reader has a limit for all", "outbox/mod.rs",
            "            if before == Some(progress) {", "            if before.is_some() {", "slow_reader"),
     mutant("what was half written is written again", "transport/lines/writer.rs",
