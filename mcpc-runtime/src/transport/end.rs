@@ -186,3 +186,32 @@ impl Drop for End {
         self.ending.begin();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gates::tests::{call, gates};
+    use super::*;
+    use crate::log::{Limits, MemoryLog};
+    use crate::outbox::{Form, Outbox};
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_grace_a_call_is_waited_for_as_long_as_something_moves() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let gates = gates(&outbox);
+        assert!(gates.read(call(1)).is_some());
+        let limits = Limits { tasks: 1, bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
+        let grace = Duration::from_secs(2);
+        let ending = Ending::new(Arc::new(MemoryLog::new(limits)), Owner(1), grace);
+        ending.begin();
+        let reads = async {
+            for _ in 0..100 {
+                sleep(STALLED / 2).await;
+                outbox.progressed(1);
+            }
+            assert_eq!(gates.unanswered(), 1);
+            sleep(3 * STALLED).await;
+            assert_eq!(gates.unanswered(), 0);
+        };
+        tokio::join!(ending.force(&gates), reads);
+    }
+}

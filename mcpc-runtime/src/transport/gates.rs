@@ -323,7 +323,7 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use rmcp::model::CallToolResult;
@@ -344,7 +344,7 @@ mod tests {
         fn cancel_task(&self, _: &mut CancelTaskRequest) {}
     }
 
-    fn call(id: i64) -> ClientJsonRpcMessage {
+    pub(in crate::transport) fn call(id: i64) -> ClientJsonRpcMessage {
         let params = json!({"name": "tool", "arguments": {}});
         let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
         serde_json::from_value(call).expect("a call")
@@ -362,7 +362,7 @@ mod tests {
     }
 
     /// Those of a connection that has begun.
-    fn gates(outbox: &Outbox) -> Gates {
+    pub(in crate::transport) fn gates(outbox: &Outbox) -> Gates {
         let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
         let gates = Gates::new(outbox.clone(), versions, Arc::new(NoIntake));
         gates.requests().begun = true;
