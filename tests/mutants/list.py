@@ -82,13 +82,25 @@ MUTANTS = [
     mutant("nobody can end a task from elsewhere", "task/runner.rs",
            "            worker.ended_by(task as Weak<dyn Ends>);", "            let _: Weak<dyn Ends> = task; let _ = worker;"),
     mutant("a body that never rests starves its end", "task/runner.rs",
-           "tokio::task::coop::unconstrained(task.overdue())", "task.overdue()", "lifecycle"),
+           "                end = tokio::task::coop::unconstrained(task.overdue()) => end,\n"
+           "                reason = task.attend() => failed(&reason),\n"
+           "                ended = body => match ended {\n"
+           "                    Ok(outcome) => task.terminal(outcome),\n"
+           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                },\n",
+           "                ended = body => match ended {\n"
+           "                    Ok(outcome) => task.terminal(outcome),\n"
+           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                },\n"
+           "                end = task.overdue() => end,\n"
+           "                reason = task.attend() => failed(&reason),\n",
+           "lifecycle never_rests"),
     mutant("the grace cannot be ended", "task/runner.rs",
            "            () = self.ended() => {}\n            () = tokio::time::sleep", "            () = tokio::time::sleep"),
     mutant("the end waits 100 graces", "task/runner.rs",
            "() = tokio::time::sleep(self.length) => {}", "() = tokio::time::sleep(self.length * 100) => {}", ci=True),
     mutant("a timeout is a stop", "task/runner.rs",
-           "                    self.progression().timed_out = true;\n", "", "lifecycle", "tasks"),
+           "                    self.progression().timed_out = true;\n", ""),
     mutant("what cannot be written does not end the task", "task/runner.rs",
            "                    return reason;", "                    let _ = reason;", "lifecycle"),
     # The outbox.
