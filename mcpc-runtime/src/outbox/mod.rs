@@ -440,6 +440,8 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -457,6 +459,17 @@ mod tests {
         drop(large);
         let _one = outbox.try_room(1).expect("it is free");
         assert!(outbox.try_room(101).is_none());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_room_on_a_dead_connection() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let _all = outbox.try_room(100).expect("it is free");
+        let mut before = Box::pin(outbox.room(1));
+        assert!(before.as_mut().now_or_never().is_none(), "there is none");
+        outbox.die();
+        assert!(before.now_or_never().is_some(), "who waited");
+        assert!(outbox.room(1).now_or_never().is_some(), "who comes later");
     }
 
     #[tokio::test]
