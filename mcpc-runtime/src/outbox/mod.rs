@@ -441,6 +441,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -459,6 +460,26 @@ mod tests {
         drop(large);
         let _one = outbox.try_room(1).expect("it is free");
         assert!(outbox.try_room(101).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_stuck_that_reads_nothing_for_so_long_and_not_one_that_is_slow() {
+        const LIMIT: Duration = Duration::from_secs(1);
+        let outbox = Outbox::new(Form::Lines, 100);
+        let started = Instant::now();
+        let reads = async {
+            for _ in 0..100 {
+                sleep(LIMIT / 2).await;
+                outbox.progressed(1);
+            }
+            started.elapsed()
+        };
+        let stuck = async {
+            outbox.stuck(LIMIT).await;
+            started.elapsed()
+        };
+        let (read, stuck) = tokio::join!(reads, stuck);
+        assert!(stuck >= read + LIMIT && stuck <= read + 2 * LIMIT, "{read:?} {stuck:?}");
     }
 
     #[tokio::test]
