@@ -242,6 +242,14 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn no_time_is_not_waited_for() {
+        let never = || std::future::pending::<()>();
+        assert_eq!(within(Duration::ZERO, never()).now_or_never(), Some(None));
+        assert_eq!(within(Duration::ZERO, async {}).now_or_never(), Some(Some(())));
+        assert_eq!(within(Duration::from_secs(1), never()).await, None);
+    }
+
     #[test]
     fn every_combination_has_its_way() {
         let gate = Gate::new(Outbox::new(Form::Lines, 1), false);

@@ -440,6 +440,9 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -457,6 +460,37 @@ mod tests {
         drop(large);
         let _one = outbox.try_room(1).expect("it is free");
         assert!(outbox.try_room(101).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_stuck_that_reads_nothing_for_so_long_and_not_one_that_is_slow() {
+        const LIMIT: Duration = Duration::from_secs(1);
+        let outbox = Outbox::new(Form::Lines, 100);
+        let started = Instant::now();
+        let reads = async {
+            for _ in 0..100 {
+                sleep(LIMIT / 2).await;
+                outbox.progressed(1);
+            }
+            started.elapsed()
+        };
+        let stuck = async {
+            outbox.stuck(LIMIT).await;
+            started.elapsed()
+        };
+        let (read, stuck) = tokio::join!(reads, stuck);
+        assert!(stuck >= read + LIMIT && stuck <= read + 2 * LIMIT, "{read:?} {stuck:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_room_on_a_dead_connection() {
+        let outbox = Outbox::new(Form::Lines, 100);
+        let _all = outbox.try_room(100).expect("it is free");
+        let mut before = Box::pin(outbox.room(1));
+        assert!(before.as_mut().now_or_never().is_none(), "there is none");
+        outbox.die();
+        assert!(before.now_or_never().is_some(), "who waited");
+        assert!(outbox.room(1).now_or_never().is_some(), "who comes later");
     }
 
     #[tokio::test]

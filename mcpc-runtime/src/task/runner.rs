@@ -281,6 +281,10 @@ mod tests {
 
     impl Unread {
         fn new() -> Self {
+            Self::with_timeout(None)
+        }
+
+        fn with_timeout(timeout: Option<Duration>) -> Self {
             let (tasks, bytes) = (9, 1 << 10);
             let log = MemoryLog::new(Limits {
                 tasks,
@@ -294,7 +298,7 @@ mod tests {
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
             let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
-            let times = Times { grace: Grace::new(GRACE), timeout: None };
+            let times = Times { grace: Grace::new(GRACE), timeout };
             let task = NewTask::new("tool", ids, delivery, worker, times);
             Self { log, outbox, gate, task }
         }
@@ -357,6 +361,18 @@ mod tests {
             let kind = if is_asked_late { EventKind::Failed } else { EventKind::Stopped };
             assert_eq!(end(&*reader).await, (kind, "\"in my own words\"".to_owned()));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_obeys_its_timeout_has_failed_and_was_not_stopped() {
+        let unread = Unread::with_timeout(Some(Duration::from_secs(60)));
+        let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+        unread.task.spawn(Box::pin(async move {
+            sender.stopped().await;
+            Err("in my own words".to_owned())
+        }));
+        log.idle(OWNER).await;
+        assert_eq!(end(&*reader).await, (EventKind::Failed, "\"in my own words\"".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]

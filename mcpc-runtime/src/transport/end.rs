@@ -189,19 +189,62 @@ impl Drop for End {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, Weak};
+
     use super::super::gates::tests::{call, gates};
     use super::*;
-    use crate::log::{Limits, MemoryLog};
+    use crate::log::{Ends, Event, EventKind, Kept, Key, Limits, MemoryLog, Worker};
+    use crate::message::Json;
     use crate::outbox::{Form, Outbox};
+
+    const OWNER: Owner = Owner(1);
+
+    const GRACE: Duration = Duration::from_secs(2);
+
+    /// The end of a connection that has one task at most.
+    fn ending() -> (Ending, MemoryLog) {
+        let limits = Limits { tasks: 1, bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
+        let log = MemoryLog::new(limits);
+        (Ending::new(Arc::new(log.clone()), OWNER, GRACE), log)
+    }
+
+    /// What is held up, but can be ended.
+    struct HeldUp(Mutex<Option<Box<dyn Worker>>>);
+
+    impl Ends for HeldUp {
+        fn end(&self) {
+            let result = Json::text("stopped");
+            let end = Event { kind: EventKind::Dropped, result, content: None };
+            let worker = self.0.lock().expect("no panic").take();
+            worker.expect("it is ended once").finish(end);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_grace_a_task_is_ended_that_does_not_end() {
+        let gates = gates(&Outbox::new(Form::Lines, 1 << 20));
+        let (ending, log) = ending();
+        let key = Key { owner: OWNER, task_id: "t".into() };
+        let kept = Kept { tool_name: "tool", retention: GRACE };
+        let worker = log.create(key, kept).expect("there is room");
+        let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
+            worker.ended_by(task.clone() as Weak<dyn Ends>);
+            HeldUp(Mutex::new(Some(worker)))
+        });
+        ending.begin();
+        let early = tokio::time::timeout(GRACE, ending.force(&gates)).await;
+        assert!(early.is_err() && log.running(OWNER) == 1, "it has its grace");
+        ending.force(&gates).await;
+        assert_eq!(log.running(OWNER), 0);
+        assert!(task.0.lock().expect("no panic").is_none());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_a_call_is_waited_for_as_long_as_something_moves() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
         let gates = gates(&outbox);
         assert!(gates.read(call(1)).is_some());
-        let limits = Limits { tasks: 1, bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
-        let grace = Duration::from_secs(2);
-        let ending = Ending::new(Arc::new(MemoryLog::new(limits)), Owner(1), grace);
+        let (ending, _) = ending();
         ending.begin();
         let reads = async {
             for _ in 0..100 {

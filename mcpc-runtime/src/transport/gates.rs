@@ -330,7 +330,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::names::CALLBACK_ID;
-    use crate::outbox::{Form, Items, Pending, Room, TextCallback};
+    use crate::outbox::{Form, Items, Pending, Room, Taken, TextCallback};
 
     const CALLBACKS: usize = 50;
 
@@ -389,6 +389,22 @@ pub(super) mod tests {
         assert!(!cancelled.contains(&id(0)), "the oldest of more");
         assert!((1..=TEN_THOUSAND).all(|number| cancelled.contains(&id(number))));
         assert_eq!((cancelled.in_order.len(), cancelled.known.len()), (TEN_THOUSAND, TEN_THOUSAND));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_stops_its_task_and_is_not_answered() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let gates = gates(&outbox);
+        let gate = gate(&gates, 1);
+        let (stop, stops) = std::sync::mpsc::channel();
+        gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
+        assert!(gates.read(cancellation(2)).is_some(), "of another call");
+        assert!(stops.try_recv().is_err());
+        assert!(gates.read(cancellation(1)).is_some(), "its handler hears of it as well");
+        assert_eq!(stops.try_recv(), Ok("cancelled"));
+        assert_eq!(gates.unanswered(), 0);
+        gates.answer_the_rest();
+        assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);
     }
 
     #[tokio::test]
