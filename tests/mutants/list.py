@@ -101,7 +101,7 @@ MUTANTS = [
     mutant("a timeout is a stop", "task/runner.rs",
            "                    self.progression().timed_out = true;\n", ""),
     mutant("what cannot be written does not end the task", "task/runner.rs",
-           "                    return reason;", "                    let _ = reason;", "lifecycle no_json"),
+           "                    return reason;", "                    let _ = reason;", "lifecycle a_value_that_is_no_json"),
     # The outbox.
     mutant("what threads hold in advance is theirs", "outbox/mod.rs",
            "            self.0.room.add_permits(self.0.prefetched.reclaim());", "            let _ = Prefetched::reclaim;"),
@@ -208,7 +208,7 @@ MUTANTS = [
     mutant("a third signal is not heard", "transport/process.rs",
            "        () = hurry => {}\n        signal = signals.next() => std::process::exit(128 + signal),", "        () = hurry => {}", "endings a_third_signal"),
     mutant("a blocked server does not end", "transport/process.rs",
-           "            () = finish(connection, spare) => {\n                if self.process.is_ours {", "            () = finish(connection, spare) => {\n                if false {", "endings all_blocked_ends_after_its_input"),
+           "            () = finish(connection, spare) => {\n                if self.process.is_ours {", "            () = finish(connection, spare) => {\n                if false {", "endings all_blocked_ends_after_sigterm"),
     mutant("a thread keeps the process", "transport/process.rs",
            "            () = gone.cancelled(), if self.process.is_ours => {}", "            () = gone.cancelled(), if false => {}", "endings threads_that_go_on"),
     mutant("a signal after serving ends the application", "transport/process.rs",
