@@ -32,7 +32,7 @@ use crate::names::Dialect;
 use crate::output::error_reply;
 use crate::parameter::States;
 use crate::registry::Registry;
-use crate::transport::{Ending, Intake, Subscription};
+use crate::transport::{Ending, Intake, Subscription, is_modern};
 use crate::words::shown;
 
 /// What all connections of a server share.
@@ -374,9 +374,7 @@ fn takes_tasks(context: &RequestContext<RoleServer>) -> bool {
 
 /// Whether a request speaks a protocol that knows tasks as an extension.
 fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
-    // Versions are dates.
-    let first = ProtocolVersion::V_2026_07_28;
-    context.protocol_version().is_some_and(|version| version.as_str() >= first.as_str())
+    is_modern(context.protocol_version())
 }
 
 /// The user's handler says what its own methods can do, and who it is; the name, the version and the tools are ours.

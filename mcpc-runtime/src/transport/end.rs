@@ -119,19 +119,21 @@ impl Ending {
         gates.answer_the_rest();
     }
 
+    /// What there is to be done, and what was read of it: whether anything moves.
+    pub(super) fn left(&self, gates: &Gates) -> (usize, usize, u64) {
+        let tasks = self.0.log.running(self.0.owner);
+        (tasks, gates.unanswered(), gates.outbox().progress())
+    }
+
     /// Waits until no task has ended, no call was answered and nothing was read for a while.
     async fn stalled(&self, gates: &Gates) {
-        let left = || {
-            let tasks = self.0.log.running(self.0.owner);
-            (tasks, gates.unanswered(), gates.outbox().progress())
-        };
-        let mut before = left();
+        let mut before = self.left(gates);
         loop {
             tokio::select! {
                 () = sleep(STALLED) => {}
                 () = self.0.grace.ended() => sleep(STALLED_IN_A_HURRY).await,
             }
-            let now = left();
+            let now = self.left(gates);
             if now == before {
                 return;
             }

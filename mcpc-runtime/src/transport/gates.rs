@@ -65,6 +65,8 @@ struct Unanswered {
     /// That of a call of a tool.
     gate: Option<Gate>,
     tool_name: Option<&'static str>,
+    /// Whether it speaks a protocol whose results say what they are.
+    is_modern: bool,
 }
 
 impl fmt::Debug for Gates {
@@ -154,7 +156,8 @@ impl Gates {
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
-        let mut unanswered = Unanswered::default();
+        let is_modern = is_modern(request.get_meta().protocol_version());
+        let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
         match request {
             ClientRequest::CallToolRequest(call) => {
                 requests.handshake |= Dialect::of_handshake(&call.params.name).is_some();
@@ -197,26 +200,33 @@ impl Gates {
             requests.closed = true;
             std::mem::take(&mut requests.unanswered)
         };
-        for (id, Unanswered { gate, tool_name }) in unanswered {
-            let ended = "the server ended before it answered";
-            match (gate, tool_name) {
-                (Some(gate), Some(tool_name)) => {
-                    let reply = ServerResult::CallToolResult(error_reply(ended_before(tool_name)));
-                    gate.open(JsonRpcMessage::response(reply, id));
-                }
-                (Some(gate), None) => {
-                    gate.open(JsonRpcMessage::error(
-                        ErrorData::internal_error(ended, None),
-                        Some(id),
-                    ));
-                }
-                (None, _) => {
-                    let error = ErrorData::internal_error(ended, None);
-                    self.outbox().push_message(JsonRpcMessage::error(error, Some(id)));
-                }
+        for (id, Unanswered { gate, tool_name, is_modern }) in unanswered {
+            // Nothing of a task follows whose call is answered with an error.
+            if let Some(gate) = gate {
+                gate.cancel();
             }
+            self.outbox().push_message(match tool_name {
+                Some(tool_name) => {
+                    let reply = error_reply(ended_before(tool_name));
+                    let mut result = ServerResult::CallToolResult(reply);
+                    if !is_modern {
+                        result.strip_result_type_for_legacy_peer();
+                    }
+                    JsonRpcMessage::response(result, id)
+                }
+                None => {
+                    let ended = "the server ended before it answered";
+                    JsonRpcMessage::error(ErrorData::internal_error(ended, None), Some(id))
+                }
+            });
         }
     }
+}
+
+/// Whether this is 2026-07-28 or what comes after it. Versions are dates.
+pub(crate) fn is_modern(version: Option<ProtocolVersion>) -> bool {
+    let first = ProtocolVersion::V_2026_07_28;
+    version.is_some_and(|version| version.as_str() >= first.as_str())
 }
 
 /// What the call of a tool is answered with that is not over when the server ends.
@@ -423,11 +433,12 @@ pub(super) mod tests {
         let lines = String::from_utf8(lines.clone()).expect("UTF-8");
         let lines: Vec<Value> =
             lines.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
-        assert_eq!(lines.len(), 3, "{lines:?}");
-        let at = |id: Value| lines.iter().position(|line| line["id"] == id).expect("it was said");
-        assert_eq!(at(json!(1)) + 1, at(json!(CALLBACK_ID)));
-        let answer = &lines[at(json!(2))];
-        assert_eq!(answer["error"]["message"], "the server ended before it answered");
+        let mut ids: Vec<i64> = lines.iter().filter_map(|line| line["id"].as_i64()).collect();
+        ids.sort_unstable();
+        assert_eq!((ids, lines.len()), (vec![1, 2], 2), "and nothing of a task: {lines:?}");
+        for line in lines {
+            assert_eq!(line["error"]["message"], "the server ended before it answered");
+        }
     }
 
     /// Replies come late, in any order or, for every third call, not at all, while a thread per task

@@ -17,7 +17,7 @@ mod wrapped;
 
 pub(crate) use end::{End, Ending};
 pub(crate) use erased::Erased;
-pub(crate) use gates::{Intake, ended_before};
+pub(crate) use gates::{Intake, ended_before, is_modern};
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
 pub(crate) use stdio::Stdio;

@@ -21,6 +21,10 @@ use crate::logging::{aside, event};
 /// How much longer bodies have after the process was asked to end again.
 const IN_A_HURRY: Duration = Duration::from_millis(250);
 
+/// For how long nothing may move, twice in a row, until a reader that does not see the end of its input is not just
+/// busy.
+const HELD_UP: Duration = Duration::from_secs(2);
+
 /// How long a process has to end by itself once its runtime was dropped.
 const AFTER_THE_RUNTIME: Duration = Duration::from_millis(500);
 
@@ -196,6 +200,12 @@ impl Watcher {
                 // The end of the input may have come before, and be yet to be seen.
                 if spare.is_input_closed() { Begun::AndAgain } else { Begun::Once }
             }
+            () = held_up(connection, spare) => {
+                aside(|| event!(warn, "the input has ended, and what reads it is held up"));
+                connection.quit.cancel();
+                connection.ending.begin();
+                Begun::Once
+            }
         }
     }
 
@@ -230,6 +240,21 @@ impl Watcher {
         });
         let signal = self.signals.next().await;
         std::process::exit(128 + signal);
+    }
+}
+
+/// Waits until the input has ended and nothing moves although its end is not seen. Otherwise it is seen when
+/// everything before it was read.
+async fn held_up(connection: &Backup, spare: &Spare) {
+    let Backup { ending, gates, outbox, .. } = connection;
+    spare.input_closed().await;
+    let (mut before, mut still) = (ending.left(gates), 0);
+    while still < 2 {
+        sleep(HELD_UP).await;
+        let now = ending.left(gates);
+        // Reading stops while a client does not read.
+        still = if now == before && !outbox.is_full() { still + 1 } else { 0 };
+        before = now;
     }
 }
 

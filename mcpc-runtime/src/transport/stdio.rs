@@ -34,10 +34,26 @@ impl Spare {
         writer
     }
 
+    /// Waits until nobody can write to stdin any more, though what was written may be unread; for ever where that
+    /// cannot be told. To be awaited inside of a tokio runtime, which has a thread wait for it.
+    pub(super) async fn input_closed(&self) {
+        #[cfg(unix)]
+        if let Some(Ok(input)) = self.descriptors.as_ref().map(|(input, _)| input.try_clone())
+            && let Ok(true) =
+                tokio::task::spawn_blocking(move || unix::is_closed(&input, None)).await
+        {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Whether nobody can write to stdin any more, though what was written may be unread, as far as that can be told.
     pub(super) fn is_input_closed(&self) -> bool {
         #[cfg(unix)]
-        let is_closed = self.descriptors.as_ref().is_some_and(|(input, _)| unix::is_closed(input));
+        let is_closed = self
+            .descriptors
+            .as_ref()
+            .is_some_and(|(input, _)| unix::is_closed(input, Some(&unix::AT_ONCE)));
         #[cfg(not(unix))]
         let is_closed = false;
         is_closed
@@ -148,12 +164,13 @@ mod unix {
         Ok(Box::new(UnixStream::from_std(ours)?))
     }
 
-    /// Whether the other end of a pipe or socket is closed.
-    pub(super) fn is_closed(descriptor: &OwnedFd) -> bool {
-        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+    pub(super) const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+    /// Whether the other end of a pipe or socket is closed within this time.
+    pub(super) fn is_closed(descriptor: &OwnedFd, limit: Option<&Timespec>) -> bool {
         // That is told without being asked for.
         let mut polled = [PollFd::new(descriptor, PollFlags::empty())];
-        let found = retry_on_intr(|| poll(&mut polled, Some(&AT_ONCE)));
+        let found = retry_on_intr(|| poll(&mut polled, limit));
         found.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
