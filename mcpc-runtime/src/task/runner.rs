@@ -429,14 +429,15 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        // Room for one of the two, and for the other never.
+        let (one, _other) = (outbox.try_room(300), outbox.try_room(BUDGET - 300));
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
             pending().await
         }));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        drop(most);
+        drop(one);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let page = reader.after(Cursor::START).await.expect("it said something");
         let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
