@@ -162,7 +162,7 @@ MUTANTS = [
            "        _ if tasks => Way::Task,\n        (Some(gate), Some(token)) => Way::Progress(gate, token),",
            "        (Some(gate), Some(token)) => Way::Progress(gate, token),\n        _ if tasks => Way::Task,"),
     mutant("no time takes a millisecond", "delivery/mod.rs",
-           "        true => work.now_or_never(),", "        true => tokio::time::timeout(time, work).await.ok(),"),
+           "        true => work.now_or_never(),", "        true => tokio::time::timeout(time, work).await.ok(),", "tickets a_check_that_is_not_to_wait"),
     mutant("the reply follows the last report at once", "delivery/progress.rs",
            "            sleep_until(self.said_at + SETTLE).await;", "", "progress"),
     mutant("the last report is not waited for", "delivery/progress.rs",
