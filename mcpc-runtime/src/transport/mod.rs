@@ -7,6 +7,8 @@
 mod end;
 mod erased;
 mod gates;
+#[cfg(unix)]
+mod hangup;
 mod lines;
 mod process;
 mod signals;

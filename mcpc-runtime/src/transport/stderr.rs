@@ -14,11 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::thread;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::retry_on_intr;
+use rustix::event::Timespec;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::Reader;
+use super::{Reader, hangup};
 use crate::logging::event;
 
 /// A reader of stdin whose messages find a stderr that can be written to. To be made once stdout is the protocol's.
@@ -62,9 +61,8 @@ impl Stderr {
     }
 
     fn replace_if_unread(&self) {
-        const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         if !self.is_replaced.load(Ordering::Relaxed) {
-            self.replace_within(Some(&AT_ONCE));
+            self.replace_within(Some(&hangup::AT_ONCE));
         }
     }
 
@@ -74,10 +72,7 @@ impl Stderr {
 
     /// Replaces stderr, and what stands in the place of stdout, if nobody reads it within this time.
     fn replace_within(&self, limit: Option<&Timespec>) {
-        // That nobody reads is told without being asked for.
-        let mut polled = [PollFd::new(&self.stderr, PollFlags::empty())];
-        let found = retry_on_intr(|| poll(&mut polled, limit));
-        if found.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+        if hangup::is_closed(&self.stderr, limit) {
             let stderr = rustix::stdio::dup2_stderr(&self.null);
             let stdout = rustix::stdio::dup2_stdout(&self.null);
             self.is_replaced.store(stderr.is_ok() && stdout.is_ok(), Ordering::Relaxed);

@@ -4,6 +4,8 @@
 //! place, stdout is stderr and stdin is empty: a `println!` in a tool, or in a C library, cannot break the
 //! stream, and a child process can neither read nor write it. Elsewhere they stay where they are.
 
+#[cfg(unix)]
+use super::hangup;
 use super::{Reader, Writer};
 use crate::log::Boxed;
 #[cfg(unix)]
@@ -40,7 +42,7 @@ impl Spare {
         #[cfg(unix)]
         if let Some(Ok(input)) = self.descriptors.as_ref().map(|(input, _)| input.try_clone())
             && let Ok(true) =
-                tokio::task::spawn_blocking(move || unix::is_closed(&input, None)).await
+                tokio::task::spawn_blocking(move || hangup::is_closed(&input, None)).await
         {
             return;
         }
@@ -53,7 +55,7 @@ impl Spare {
         let is_closed = self
             .descriptors
             .as_ref()
-            .is_some_and(|(input, _)| unix::is_closed(input, Some(&unix::AT_ONCE)));
+            .is_some_and(|(input, _)| hangup::is_closed(input, Some(&hangup::AT_ONCE)));
         #[cfg(not(unix))]
         let is_closed = false;
         is_closed
@@ -97,8 +99,6 @@ mod unix {
     use std::os::unix::net::UnixStream as Socket;
     use std::thread;
 
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::io::retry_on_intr;
     use tokio::io::Interest;
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
@@ -162,16 +162,6 @@ mod unix {
         };
         thread::Builder::new().name("mcpc-stdin".to_owned()).spawn(copy)?;
         Ok(Box::new(UnixStream::from_std(ours)?))
-    }
-
-    pub(super) const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-
-    /// Whether the other end of a pipe or socket is closed within this time.
-    pub(super) fn is_closed(descriptor: &OwnedFd, limit: Option<&Timespec>) -> bool {
-        // That is told without being asked for.
-        let mut polled = [PollFd::new(descriptor, PollFlags::empty())];
-        let found = retry_on_intr(|| poll(&mut polled, limit));
-        found.is_ok() && polled[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
     }
 
     /// Waits until nobody reads a pipe any more.
