@@ -104,7 +104,7 @@ pub use mcpc_runtime::names::Dialect;
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::Server;
-pub use mcpc_runtime::task::{Quantity, Sender};
+pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 
 #[cfg(feature = "client")]
@@ -136,7 +136,7 @@ macro_rules! __definition {
 #[doc(hidden)]
 pub mod __private {
     pub use mcpc_macros::tools;
-    pub use mcpc_runtime::output::{Failure, Fallible, Output, ViaBox, ViaError, ViaText};
+    pub use mcpc_runtime::output::{Fails, Failure, Fallible, Output, ViaBox, ViaError, ViaText};
     pub use mcpc_runtime::parameter::{
         DefaultKind, Example, FromText, HiddenDefault, Parameter, Range, Settings, ShownDefault,
     };

@@ -220,7 +220,7 @@ async fn a_panic_is_failed_and_the_server_goes_on() {
     assert_eq!(seen, [created("explode"), event("failed", json!(text))]);
     let seen = events(&mut wire, "explode", json!({"late": true})).await;
     assert_eq!(seen[1..], [event("update", json!("ticking")), event("failed", json!(text))]);
-    let expected = format!("Updates while it ran:\nticking\n{text}");
+    let expected = format!("{text}\n\nUpdates while it ran:\nticking");
     assert_eq!(wire.ask("explode", json!({"late": true})).await, (expected, true));
     let text = "tool `explode_plainly` panicked: no fuse at all";
     assert_eq!(wire.ask("explode_plainly", json!({})).await, (text.to_owned(), true));
@@ -420,7 +420,7 @@ async fn calls_in_flight_are_answered_at_the_end_of_the_input() {
     let rest = wire.finish().await;
     assert_eq!(rest.len(), 1);
     let texts = support::texts(&support::parse(&rest[0]));
-    assert_eq!(texts, ["Updates while it ran:\nstopping", "finished early"]);
+    assert_eq!(texts, ["finished early\n\nUpdates while it ran:\nstopping"]);
 }
 
 /// A session piped in at once: the input has ended before any call was looked at.

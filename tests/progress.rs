@@ -10,7 +10,7 @@ use support::{Wire, text};
 use tokio::time::{Instant, sleep};
 
 /// Does so many steps, each of so many milliseconds.
-#[mcpc::background(patience = "1s")]
+#[mcpc::background]
 async fn steps(steps: u32, millis: u64, updates: Sender) -> Result<u32, String> {
     for step in 1..=steps {
         sleep(Duration::from_millis(millis)).await;
@@ -90,7 +90,7 @@ async fn each_step_is_heard_and_then_the_result() {
         .map(|step| {
             let message = format!("step {step}");
             let params = json!({
-                "progressToken": "token", "progress": 25.0 * f64::from(step), "total": 100.0,
+                "progressToken": "token", "progress": f64::from(step), "total": 4.0,
                 "message": message,
             });
             (params, Duration::from_millis(500) * step)
@@ -126,12 +126,11 @@ async fn whatever_a_task_says_its_progress_grows() {
         json!(said),
         json!([
             [0.01, null, "a text"],
-            [0.02, null, "{\"row\":5}"],
-            [25.0, 100.0, "a quarter"],
-            [25.000_000_000_1, 100.0, "back a little"],
-            [99.99, 100.0, null],
-            [99.990_000_000_1, 100.0, "and one more"],
-            [100.0, 100.0, "and one more"],
+            [0.02, null, "row: 5"],
+            [1.0, 4.0, "a quarter"],
+            [1.000_000_000_004, 5.0, "back a little"],
+            [1.000_000_000_009, 1.0, null],
+            [1.000_000_000_010, 1.0, "and one more"],
         ])
     );
 }
@@ -154,19 +153,18 @@ async fn done_early(updates: Sender) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_much_follows_a_hundred_percent_nothing_is_more_than_all() {
+async fn however_much_follows_the_last_of_all_no_number_is_more_than_that_to_be_seen() {
     let mut wire = Wire::connect(Server::new("progress").tools(tools![done_early])).await;
     let (heard, _) = hear(&mut wire, "done_early", json!({})).await;
     assert!(heard.len() > 1100, "{}", heard.len());
     assert_grows(&heard);
-    let (last, others) = heard.split_last().expect("some");
-    assert_eq!((&last.0["progress"], &last.0["total"]), (&json!(100.0), &json!(100.0)));
-    for (params, _) in others {
+    for (params, _) in heard {
         let progress = params["progress"].as_f64().expect("a number");
         // Before the task has said how far it is, there is nothing that this is out of; afterwards there is.
-        let most = if params["total"].is_null() { 1.0 } else { 100.0 };
-        assert!(progress < most, "{params}");
-        assert!(params["total"].is_null() || params["total"] == 100.0, "{params}");
+        match params["total"].as_f64() {
+            None => assert!(progress < 1.0, "{params}"),
+            Some(total) => assert!(total == 3.0 && progress < 3.000_001, "{params}"),
+        }
     }
 }
 
@@ -198,7 +196,22 @@ const ODD: [(f64, f64); 14] = [
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_counted_a_percentage_is_one() {
-    let percents = [0, 0, 0, 0, 0, 0, 0, 10, 25, 100, 100, 100, 100, 100].map(f64::from);
+    let percents = [
+        Some(0),
+        None,
+        None,
+        Some(0),
+        Some(0),
+        None,
+        Some(0),
+        Some(10),
+        Some(25),
+        Some(100),
+        Some(100),
+        Some(100),
+        Some(100),
+        Some(100),
+    ];
     let mut wire = Wire::connect(Server::new("progress").tools(tools![odd])).await;
     wire.start("t", "odd", json!({})).await;
     let told: Vec<_> =
@@ -207,7 +220,10 @@ async fn whatever_is_counted_a_percentage_is_one() {
         .iter()
         .zip(percents)
         .map(|((done, total), percent)| {
-            let update = json!({"status": format!("{done:e} of {total:e}"), "progress": percent});
+            let mut update = json!({"status": format!("{done:e} of {total:e}")});
+            if let Some(percent) = percent {
+                update["progress"] = json!(f64::from(percent));
+            }
             ("update".to_owned(), update)
         })
         .collect();
@@ -215,13 +231,71 @@ async fn whatever_is_counted_a_percentage_is_one() {
 
     let (heard, _) = hear(&mut wire, "odd", json!({})).await;
     assert_grows(&heard);
-    for ((params, _), ((done, total), percent)) in heard.iter().zip(ODD.iter().zip(percents)) {
+    for ((params, _), (done, total)) in heard.iter().zip(ODD) {
         assert_eq!(params["message"], format!("{done:e} of {total:e}"));
-        let progress = params["progress"].as_f64().expect("a number");
-        assert!((progress - percent).abs() < 0.011, "{params}");
     }
     let text = serde_json::to_string(&heard.iter().map(|(params, _)| params).collect::<Vec<_>>());
     assert!(!text.expect("JSON").contains("null"));
+}
+
+/// Reads something whose length nobody knows, and says what it does.
+#[mcpc::background]
+async fn download(updates: Sender) {
+    updates.status("connecting");
+    sleep(SECOND).await;
+    updates.progress(4096, None, "downloading");
+    sleep(SECOND).await;
+    let length: Option<u64> = Some(10_000);
+    updates.progress(8192, length, "downloading");
+    sleep(SECOND).await;
+    updates.status("unpacking");
+    sleep(SECOND).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
+    let server = || Server::new("progress").tools(tools![download]);
+    let mut wire = Wire::connect(server()).await;
+    let (heard, _) = hear(&mut wire, "download", json!({})).await;
+    let heard: Vec<Value> = heard
+        .iter()
+        .map(|(params, _)| json!([params["progress"], params["total"], params["message"]]))
+        .collect();
+    assert_eq!(
+        json!(heard),
+        json!([
+            [0.01, null, "connecting"],
+            [4096.0, null, "downloading"],
+            [8192.0, 10_000.0, "downloading"],
+            [8_192.000_000_01, 10_000.0, "unpacking"],
+        ])
+    );
+    wire.start("t", "download", json!({})).await;
+    let told = wire.task().await;
+    let updates: Vec<&Value> = told[1..5].iter().map(|(_, update)| update).collect();
+    assert_eq!(
+        json!(updates),
+        json!([
+            {"status": "connecting"},
+            {"status": "downloading"},
+            {"status": "downloading", "progress": 81.92},
+            {"status": "unpacking", "progress": 81.92},
+        ])
+    );
+    // What a model reads that looks.
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (ticket, _) = wire.ask("download", json!({})).await;
+    let id = ticket.split('`').nth(3).expect("an id");
+    for (millis, state) in [
+        (500, "is running, connecting."),
+        (1000, "is running, 4096: downloading."),
+        (1000, "is running, 81.92 %: downloading."),
+        (1000, "is running, 81.92 %: unpacking."),
+    ] {
+        sleep(Duration::from_millis(millis)).await;
+        let (text, _) = wire.ask("check_task", json!({ "task_id": id })).await;
+        assert_eq!(text, format!("Task `{id}` (`download`) {state}"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,15 +310,60 @@ async fn a_silent_task_is_heard_to_be_alive() {
     assert_eq!(heard.len(), 1);
 }
 
+/// Hosts give up after a while, whatever they hear: Codex CLI after 300 seconds.
 #[tokio::test(start_paused = true)]
-async fn such_a_call_stays_open_whatever_the_patience() {
+async fn such_a_call_is_a_ticket_before_its_host_gives_up() {
     let mut wire = Wire::connect(server()).await;
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 100_000})).await;
-    assert_eq!(text(&reply), "3");
-    let messages = heard.iter().map(|(params, _)| params["message"].as_str().expect("a message"));
-    let (still, steps): (Vec<&str>, Vec<&str>) = messages.partition(|it| *it == "still running");
-    // Between the steps, the last one is repeated.
-    assert_eq!((still.len(), steps.len()), (6, 3 + 12));
+    let started = Instant::now();
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 110_000})).await;
+    assert_eq!(started.elapsed(), Duration::from_secs(240));
+    let ticket = text(&reply);
+    assert!(
+        ticket.starts_with(
+            "`steps` is still running after 240s, 66.67 %: step 2, and goes on as task `"
+        ),
+        "{ticket}"
+    );
+    assert_eq!(reply["result"]["isError"], false);
+    assert_grows(&heard);
+    let id = ticket.split('`').nth(3).expect("an id");
+    let check = json!({"task_id": id, "wait_seconds": 1_000_000});
+    wire.send(&call("check", "check_task", check.clone(), "other")).await;
+    let first = wire.value().await;
+    assert_eq!(text(&first), format!("Task `{id}` (`steps`) is running, 66.67 %: step 2."));
+    assert_eq!(started.elapsed(), Duration::from_secs(290), "no longer than a check waits");
+    let (last, _) = wire.ask("check_task", check).await;
+    assert_eq!(last, format!("Task `{id}` (`steps`) is complete. The result:\n3"));
+    assert_eq!(started.elapsed(), Duration::from_secs(330));
+    assert_eq!(wire.finish().await, [""; 0], "the token is not used any more");
+}
+
+/// As above, but a ticket is what its author wants.
+#[mcpc::background(patience = "0s")]
+async fn at_once(updates: Sender) -> u32 {
+    updates.progress(1, 2, "half");
+    sleep(SECOND).await;
+    7
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_patience_of_a_tool_or_a_server_is_that_of_such_a_call_too() {
+    let mut wire = Wire::connect(Server::new("progress").tools(tools![at_once])).await;
+    let started = Instant::now();
+    let (heard, reply) = hear(&mut wire, "at_once", json!({})).await;
+    assert_eq!(heard, [], "it had no time to say anything");
+    assert!(text(&reply).starts_with("`at_once` was started and goes on as task `"), "{reply}");
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let mut wire = Wire::connect(server().patience(Duration::from_secs(2))).await;
+    let started = Instant::now();
+    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 900})).await;
+    assert_eq!((heard.len(), started.elapsed()), (2, Duration::from_secs(2)));
+    assert!(text(&reply).contains("after 2s, 66.67 %: step 2, and"), "{reply}");
+    // A report right before the ticket has a moment to be heard, as that before a result.
+    let mut wire = Wire::connect(server().patience(Duration::from_millis(1805))).await;
+    let started = Instant::now();
+    let (heard, _) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 900})).await;
+    assert_eq!((heard.len(), started.elapsed()), (2, Duration::from_millis(1820)));
 }
 
 /// Clients that forget the token with the reply have a moment to hear what came last.

@@ -72,6 +72,7 @@ fn server() -> Server {
     Server::new("tasks")
         .tools(tools![count, explode, sleep_forever, finish_anyway, flood, announce, add])
         .retention(Duration::from_secs(600))
+        .task_patience(Duration::ZERO)
 }
 
 /// What a request of the extension's clients says about itself.
@@ -143,7 +144,12 @@ async fn a_call_starts_a_task_and_the_client_asks_about_it() {
         created,
         json!({
             "resultType": "task", "taskId": id, "status": "working", "createdAt": created_at,
-            "lastUpdatedAt": created_at, "ttlMs": null, "pollIntervalMs": 200,
+            "lastUpdatedAt": created_at, "ttlMs": null, "pollIntervalMs": 1000,
+            "_meta": {"com.anthropic/agent-task": {"modelImmediateResponse": format!(
+                "`count` goes on as task `{id}`, and its result comes by itself: there is no need to wait for \
+                 it. Call `check_task` with {{\"task_id\": \"{id}\"}} to see how far it is, or `stop_task` to \
+                 stop it."
+            )}},
         })
     );
     assert_eq!(id.len(), 36);
@@ -163,11 +169,10 @@ async fn a_call_starts_a_task_and_the_client_asks_about_it() {
         task["result"],
         json!({
             "resultType": "complete",
-            "content": [
-                {"type": "text", "text": "Updates while it ran:\nsecond 1\nsecond 3"},
-                {"type": "text", "text": r#"{"seconds":4}"#},
-            ],
-            "structuredContent": {"seconds": 4},
+            "content": [{
+                "type": "text",
+                "text": "{\"seconds\":4}\n\nUpdates while it ran:\nsecond 1\nsecond 3",
+            }],
             "isError": false,
         })
     );
@@ -191,7 +196,7 @@ async fn an_error_of_the_tools_own_is_a_result() {
         let task = client.get(&id).await;
         assert_eq!(status(&task), ("completed", message), "{task}");
         assert_eq!(task["result"]["isError"], true, "{task}");
-        assert_eq!(texts(&task).pop().as_deref(), Some(message));
+        assert_eq!(texts(&task)[0].lines().next(), Some(message));
     }
 }
 
@@ -287,7 +292,7 @@ async fn a_plain_tool_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn the_server_declares_the_extension_and_lists_no_control_tools() {
+async fn the_server_declares_the_extension_and_lists_the_control_tools_for_everyone() {
     let mut client = Modern::open();
     let reply = client.request("server/discover", json!({})).await;
     assert_eq!(
@@ -299,14 +304,10 @@ async fn the_server_declares_the_extension_and_lists_no_control_tools() {
         tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     };
     let listed = names(&client.request("tools/list", json!({})).await);
-    assert_eq!(
-        listed,
-        ["count", "explode", "sleep_forever", "finish_anyway", "flood", "announce", "add"]
-    );
+    assert_eq!(listed[6..], ["add", "check_task", "stop_task"]);
     let mut without = meta();
     without["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let listed = names(&client.request_with(without, "tools/list", json!({})).await);
-    assert_eq!(listed[7..], ["check_task", "stop_task"]);
+    assert_eq!(names(&client.request_with(without, "tools/list", json!({})).await), listed);
 }
 
 #[tokio::test]
@@ -333,7 +334,7 @@ async fn a_session_of_an_older_protocol_has_no_tasks() {
     assert_eq!(wire.value().await["result"]["capabilities"], json!({"logging": {}, "tools": {}}));
     wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
     let (text, is_error) = wire.ask("count", json!({"seconds": 2})).await;
-    assert_eq!((text.lines().last(), is_error), (Some(r#"{"seconds":2}"#), false));
+    assert_eq!((text.lines().next(), is_error), (Some(r#"{"seconds":2}"#), false));
     assert_eq!(wire.list().await.len(), 9, "and its control tools");
     let params = json!({"taskId": "t"});
     let get = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params});
@@ -349,7 +350,8 @@ async fn a_call_that_did_not_declare_it_gets_no_task() {
     without["io.modelcontextprotocol/clientCapabilities"] = json!({});
     let params = json!({"name": "count", "arguments": {"seconds": 1}});
     let reply = client.request_with(without.clone(), "tools/call", params).await;
-    assert_eq!(reply["result"]["structuredContent"], json!({"seconds": 1}), "{reply}");
+    let text = "{\"seconds\":1}\n\nUpdates while it ran:\nsecond 1";
+    assert_eq!(texts(&reply), [text], "{reply}");
     let reply = client.request_with(without, "tasks/get", json!({"taskId": "t"})).await;
     assert_eq!(reply["error"]["code"], -32021, "{reply}");
 }
@@ -510,4 +512,112 @@ async fn in_a_session_the_level_is_set_once() {
         }
         assert_eq!(wire.value().await["id"], 1, "{level:?}");
     }
+}
+
+/// Works for a while, and says nothing about it.
+#[mcpc::background]
+async fn work(millis: u64, updates: Sender) -> Result<Value, &'static str> {
+    tokio::select! {
+        () = sleep(Duration::from_millis(millis)) => Ok(json!({ "worked": millis })),
+        () = updates.stopped() => Err("stopped"),
+    }
+}
+
+/// The same, and its author wants a task at once.
+#[mcpc::background(patience = "0s")]
+async fn work_at_once(millis: u64) -> u64 {
+    sleep(Duration::from_millis(millis)).await;
+    millis
+}
+
+/// The same, and its author would have others wait for long.
+#[mcpc::background(patience = "10m")]
+async fn work_patiently(millis: u64) -> u64 {
+    sleep(Duration::from_millis(millis)).await;
+    millis
+}
+
+fn working() -> Server {
+    Server::new("working").tools(tools![work, work_at_once, work_patiently])
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_over_within_a_second_is_a_result_and_no_task() {
+    let mut client = Modern(Wire::open(working()));
+    let started = tokio::time::Instant::now();
+    let reply = client.call("work", json!({"millis": 999})).await;
+    assert_eq!(
+        reply,
+        json!({
+            "resultType": "complete", "isError": false, "structuredContent": {"worked": 999},
+            "content": [{"type": "text", "text": "{\"worked\":999}"}],
+        })
+    );
+    assert_eq!(started.elapsed().as_millis(), 999);
+    client.start("work", json!({"millis": 5000})).await;
+    assert_eq!(started.elapsed().as_millis(), 1999);
+    client.start("work_at_once", json!({"millis": 1})).await;
+    assert_eq!(started.elapsed().as_millis(), 1999);
+    client.start("work_patiently", json!({"millis": 5000})).await;
+    assert_eq!(started.elapsed().as_millis(), 2999, "patience is for those who have no tasks");
+    let mut client = Modern(Wire::open(working().task_patience(Duration::from_secs(9))));
+    let reply = client.call("work", json!({"millis": 8000})).await;
+    assert_eq!(reply["structuredContent"], json!({"worked": 8000}));
+}
+
+/// A client that takes tasks waits for none that it will not hear of.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cancelled_within_its_first_second_stops_what_it_started() {
+    let mut client = Modern(Wire::open(working().max_tasks(1)));
+    client.request("server/discover", json!({})).await;
+    let params = json!({"name": "work", "arguments": {"millis": 9000}, "_meta": meta()});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+    client.0.send(&call.to_string()).await;
+    sleep(Duration::from_millis(500)).await;
+    client.0.cancel(1).await;
+    sleep(Duration::from_millis(10)).await;
+    client.start("work_at_once", json!({"millis": 1})).await;
+}
+
+/// What a person sees is no JSON.
+#[mcpc::background]
+async fn builds(updates: Sender) {
+    updates.send(json!({"step": "link", "files": [1, 2], "took": {"s": 3}})).await;
+    sleep(Duration::from_secs(1)).await;
+    updates.output("warning: unused").await;
+    sleep(Duration::from_secs(1)).await;
+    updates.status("testing");
+    sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_reads_well_to_a_person() {
+    let server = Server::new("builds").tools(tools![builds]).task_patience(Duration::ZERO);
+    let mut client = Modern(Wire::open(server));
+    let id = client.start("builds", json!({})).await;
+    for message in ["step: link, files: (1, 2), took: (s: 3)", "warning: unused", "testing"] {
+        sleep(Duration::from_millis(900)).await;
+        assert_eq!(status(&client.get(&id).await), ("working", message));
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_looks_after_a_task_with_the_tools_for_that() {
+    let mut client = Modern(Wire::open(working().control_prefix("w_")));
+    let params = json!({"name": "work", "arguments": {"millis": 90_000}});
+    let created = client.request("tools/call", params.clone()).await["result"].take();
+    let id = created["taskId"].as_str().expect("an id").to_owned();
+    let note = &created["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
+    assert!(note.as_str().is_some_and(|note| note.contains("`w_check_task`")), "{note}");
+    let twin = client.request("tools/call", params).await["result"].take();
+    let note = &twin["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
+    let same = format!("Task `{id}` runs `work` with the same arguments since before.");
+    assert!(note.as_str().is_some_and(|note| note.ends_with(&same)), "{note}");
+    let checked = client.call("w_check_task", json!({"task_id": id})).await;
+    let text = checked["content"][0]["text"].as_str().expect("a text");
+    assert!(text.starts_with(&format!("Task `{id}` (`work`) is running.")), "{text}");
+    client.call("w_stop_task", json!({"task_id": id})).await;
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(status(&client.get(&id).await), ("cancelled", "stopped"));
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use mcpc::content::ContentBlock;
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 use support::Wire;
@@ -62,7 +63,7 @@ async fn a_task_that_ends_in_time_is_the_reply() {
     let started = Instant::now();
     let reply = wire.ask("count", json!({"seconds": 49})).await;
     // What it sent before it ended is in the reply, too.
-    let expected = "Updates while it ran:\n{\"second\":20}\n{\"second\":40}\ncounted to 49";
+    let expected = "counted to 49\n\nUpdates while it ran:\n{\"second\":20}\n{\"second\":40}";
     assert_eq!(reply, (expected.to_owned(), false));
     assert_eq!(started.elapsed().as_secs(), 49);
 }
@@ -81,36 +82,29 @@ async fn a_task_that_takes_longer_is_a_ticket() {
              `stop_task` to stop it."
         )
     );
-    // The news of the first 50 seconds are there at once, the next comes when it comes.
-    let (text, _) = check(&mut wire, &id, 50).await;
-    assert_eq!(
-        text,
-        format!(
-            "Task `{id}` (`count`) is running. New since the last check:\n\
-             {{\"second\":20}}\n{{\"second\":40}}"
-        )
-    );
-    assert_eq!(started.elapsed().as_secs(), 50);
-    let (text, _) = check(&mut wire, &id, 50).await;
+    // The news of the first 50 seconds are there at once, for one who does not wait for more.
     let running = format!("Task `{id}` (`count`) is running.");
-    assert_eq!(text, format!("{running} New since the last check:\n{{\"second\":60}}"));
-    assert_eq!(started.elapsed().as_secs(), 60);
+    let (text, _) = check(&mut wire, &id, 0).await;
+    let news = "New since the last check:\n{\"second\":20}\n{\"second\":40}";
+    assert_eq!(text, format!("{running}\n\n{news}"));
+    // One update more is not worth a model's turn.
+    let (text, _) = check(&mut wire, &id, 15).await;
+    assert_eq!(text, format!("{running}\n\nNew since the last check:\n{{\"second\":60}}"));
+    assert_eq!(started.elapsed().as_secs(), 65);
     let (text, _) = check(&mut wire, &id, 0).await;
     assert_eq!(text, format!("{running} {NOTHING_NEW}"));
     let (text, _) = check(&mut wire, &id, 5).await;
     assert_eq!(text, format!("{running} {NOTHING_NEW}"));
-    assert_eq!(started.elapsed().as_secs(), 65);
-    check(&mut wire, &id, 50).await;
+    assert_eq!(started.elapsed().as_secs(), 70);
     wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 50})).await;
     let reply = wire.value().await["result"].take();
     assert_eq!(started.elapsed().as_secs(), 90);
-    let complete = format!("Task `{id}` (`count`) is complete. The result:");
-    let content =
-        [complete.as_str(), "counted to 90"].map(|text| json!({"type": "text", "text": text}));
+    let complete = format!("Task `{id}` (`count`) is complete. The result:\ncounted to 90");
+    let news = "New since the last check:\n{\"second\":80}";
+    let content = json!([{"type": "text", "text": format!("{complete}\n\n{news}")}]);
     assert_eq!(reply, json!({"content": content, "isError": false}));
     // Whoever asks again is told again.
-    wire.call("again", "check_task", json!({"task_id": id})).await;
-    assert_eq!(wire.value().await["result"]["content"], json!(content));
+    assert_eq!(check(&mut wire, &id, 0).await, (complete, false));
 }
 
 const NOTHING_NEW: &str = "There is nothing new since the last check; `wait_seconds` waits for it.";
@@ -141,8 +135,8 @@ async fn a_check_waits_until_a_task_is_a_good_deal_further() {
         }
     }
     let running = format!("Task `{id}` (`crawl`) is running");
-    assert_eq!(texts[0], (format!("{running}, 10 %: crawling."), 9), "{texts:?}");
-    assert_eq!(texts[1], (format!("{running}, 20 %: crawling."), 19), "{texts:?}");
+    assert_eq!(texts[0], (format!("{running}, 10.75 %: crawling."), 9), "{texts:?}");
+    assert_eq!(texts[1], (format!("{running}, 20.75 %: crawling."), 19), "{texts:?}");
     assert_eq!(texts.len(), 10, "{texts:?}");
     let (text, _) = texts.pop().expect("the last");
     assert_eq!(text, format!("Task `{id}` (`crawl`) is complete. The result:\narrived"));
@@ -175,7 +169,7 @@ async fn who_does_not_stop_is_dropped_and_that_is_said() {
     wire.ask("stop_task", json!({"task_id": id})).await;
     let started = Instant::now();
     let (text, is_error) = check(&mut wire, &id, 50).await;
-    let late = "was stopped; it did not end by itself in time, and was dropped.";
+    let late = "was stopped (it did not end by itself in time, and was dropped).";
     assert_eq!((text, is_error), (format!("Task `{id}` (`nap`) {late}"), true));
     assert_eq!(started.elapsed().as_secs(), 5);
 }
@@ -215,7 +209,7 @@ async fn of_the_progress_the_latest_is_a_state_and_drives_no_update_out() {
     let running = format!("Task `{id}` (`steps`) is running, 100 %: step 400.");
     let (text, _) = check(&mut wire, &id, 0).await;
     let news = "New since the last check:\n100 steps\n200 steps\n300 steps\n400 steps";
-    assert_eq!(text, format!("{running} {news}"));
+    assert_eq!(text, format!("{running}\n\n{news}"));
     let (text, _) = check(&mut wire, &id, 0).await;
     assert_eq!(text, format!("{running} {NOTHING_NEW}"));
 }
@@ -240,15 +234,16 @@ async fn the_latest_updates_are_kept_within_bounds() {
         let (_, id) =
             ticket(&mut wire, "chapters", json!({"number": number, "linger": true})).await;
         let (text, _) = check(&mut wire, &id, 0).await;
-        let mut lines: Vec<&str> = text.lines().skip(1).collect();
+        let mut lines: Vec<&str> = text.lines().skip(3).collect();
         let dropped = missed.inspect(|missed| assert_eq!(lines.remove(0), *missed)).is_some();
         let kept = usize::from(dropped)..number;
         assert_eq!(lines, kept.map(|chapter| format!("{chapter:01000}")).collect::<Vec<_>>());
     }
     let (text, _) = wire.ask("chapters", json!({"number": 20, "linger": false})).await;
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[..2], ["Updates while it ran:", "(4 older updates are not kept any more)"]);
-    assert_eq!((lines.len(), lines[lines.len() - 1]), (2 + 16 + 1, "the end"));
+    let head = ["the end", "", "Updates while it ran:", "(16 older updates are left out)"];
+    assert_eq!((&lines[..4], lines.len()), (&head[..], 4 + 4), "4 KiB go with a result");
+    assert_eq!(lines[7], format!("{:01000}", 19));
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,8 +255,9 @@ async fn an_ended_task_is_readable_for_its_retention_and_no_longer() {
     sleep(Duration::from_secs(58 + 29)).await;
     wire.call("end", "check_task", json!({"task_id": id})).await;
     let reply = wire.value().await["result"].take();
-    assert_eq!(reply["structuredContent"], json!({"rested": true}), "{reply}");
-    assert_eq!(reply["content"][1]["text"], r#"{"rested":true}"#);
+    let complete = format!("Task `{id}` (`nap`) is complete. The result:\n{{\"rested\":true}}");
+    assert_eq!(reply["content"], json!([{"type": "text", "text": complete}]));
+    assert!(reply["structuredContent"].is_null(), "many a model would see nothing else: {reply}");
     sleep(Duration::from_secs(2)).await;
     let unknown = format!("no task `{id}` is known; an ended one is forgotten after a while");
     assert_eq!(check(&mut wire, &id, 0).await, (unknown, true));
@@ -274,9 +270,8 @@ async fn a_failed_task_is_an_error_with_its_reason() {
     let (_, id) = ticket(&mut wire, "count", json!({"seconds": 13})).await;
     wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 10})).await;
     let reply = wire.value().await["result"].take();
-    let failed = format!("Task `{id}` (`count`) failed. The error:");
-    let content =
-        [failed.as_str(), "thirteen is bad luck"].map(|text| json!({"type": "text", "text": text}));
+    let failed = format!("Task `{id}` (`count`) failed. The error:\nthirteen is bad luck");
+    let content = json!([{"type": "text", "text": failed}]);
     assert_eq!(reply, json!({"content": content, "isError": true}));
 }
 
@@ -329,12 +324,11 @@ async fn what_nobody_knows_and_what_makes_no_sense() {
         assert_eq!(check(&mut wire, id, 50).await, (unknown.clone(), true));
         assert_eq!(wire.ask("stop_task", json!({"task_id": id})).await, (unknown, true));
     }
-    let (text, is_error) = wire.ask("check_task", json!({"task": "t", "wait_seconds": 51})).await;
+    let (text, is_error) = wire.ask("stop_task", json!({"task": "t"})).await;
     assert_eq!(
         (text.as_str(), is_error),
         (
             "argument `task_id` is missing\n\
-             argument `wait_seconds`: 51 is not in 0..=50\n\
              unknown argument `task`; did you mean `task_id`?",
             true
         )
@@ -358,7 +352,7 @@ async fn the_control_tools_are_there_where_they_are_of_use() {
 async fn without_them_a_call_waits_for_its_task() {
     let mut wire = Wire::connect(server().control_tools(false)).await;
     let reply = wire.ask("count", json!({"seconds": 59})).await;
-    assert!(reply.0.ends_with("\ncounted to 59"), "{}", reply.0);
+    assert!(reply.0.starts_with("counted to 59\n\n"), "{}", reply.0);
     let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
     assert_eq!(text, "unknown tool `check_task`; known are `count`, `nap`, `add`");
 }
@@ -385,15 +379,281 @@ async fn large(bytes: usize, updates: Sender) -> String {
     "x".repeat(bytes)
 }
 
-/// The bound is for updates.
+/// The bound of what is kept is for updates.
 #[tokio::test(start_paused = true)]
 async fn a_result_drives_no_update_out_however_large() {
     let mut wire = Wire::connect(Server::new("large").tools(tools![large])).await;
-    for bytes in [1_000, 16_000, 16_384, 20_000, 1_000_000] {
+    for bytes in [1_000, 16_000, 16_384, 20_000, 100_000] {
         let (text, is_error) = wire.ask("large", json!({ "bytes": bytes })).await;
-        assert!(!is_error && text.contains(&"x".repeat(bytes)), "{bytes}");
-        assert!(text.contains("update 1\nupdate 2\nupdate 3"), "{bytes}: {}", &text[..200]);
-        assert!(!text.contains("not kept any more"), "{bytes}");
+        let expected = format!("{}\n\n{UPDATES}", "x".repeat(bytes));
+        assert!(!is_error && text == expected, "{bytes}: {}", text.len());
+    }
+}
+
+const UPDATES: &str = "Updates while it ran:\nupdate 1\nupdate 2\nupdate 3";
+
+/// Returns a text of many characters of two bytes, and a picture.
+#[mcpc::background]
+async fn report(characters: usize) -> Vec<ContentBlock> {
+    sleep(Duration::from_secs(1)).await;
+    let text = (0..characters).map(|i| if i % 2 == 0 { 'ä' } else { 'ö' }).collect::<String>();
+    vec![ContentBlock::text(text), ContentBlock::image("AA==", "image/png")]
+}
+
+/// A host would cut it, and say nothing of how to get what is missing.
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_too_large_comes_in_parts() {
+    let server = Server::new("large").tools(tools![large, report]).max_result_bytes(1_001);
+    let mut wire = Wire::connect(server).await;
+    let (text, is_error) = wire.ask("large", json!({"bytes": 3_000})).await;
+    let id = text.split('"').nth(3).expect("an id").to_owned();
+    let rest = |id: &str, offset: u64| format!("{{\"task_id\": \"{id}\", \"offset\": {offset}}}");
+    let (beginning, end) = ("x".repeat(501), "x".repeat(500));
+    let gap = format!(
+        "[1999 of 3000 bytes are left out here: call `check_task` with {} to read on]",
+        rest(&id, 501)
+    );
+    assert_eq!(text, format!("{beginning}\n\n{gap}\n\n{end}\n\n{UPDATES}"));
+    assert!(!is_error);
+    // Read on as it says.
+    let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 501})).await;
+    let part = "x".repeat(1_001);
+    let more = format!("[bytes 501 to 1502 of 3000; go on with {}]", rest(&id, 1502));
+    assert_eq!(text, format!("{part}\n\n{more}"));
+    let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 2_900})).await;
+    let last = format!("{}\n\n[bytes 2900 to 3000 of 3000, which is its end]", "x".repeat(100));
+    assert_eq!(text, last);
+    let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 1_000_000})).await;
+    assert_eq!(text, "\n\n[bytes 3000 to 3000 of 3000, which is its end]");
+    // A check of its own, characters that are not torn, and what is no text.
+    wire.call("report", "report", json!({"characters": 1_000})).await;
+    let reply = wire.value().await["result"].take();
+    assert_eq!(reply["content"][1]["type"], "image", "{reply}");
+    let text = reply["content"][0]["text"].as_str().expect("a text");
+    let id = text.split('"').nth(3).expect("an id").to_owned();
+    assert!(text.starts_with(&"äö".repeat(125)) && text.contains("[1000 of 2000 bytes"), "{text}");
+    let (checked, _) = wire.ask("check_task", json!({"task_id": id, "offset": 501})).await;
+    assert!(
+        checked.starts_with("öä") && checked.contains("[bytes 502 to 1502 of 2000"),
+        "{checked}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_way_to_the_rest_a_result_is_whole() {
+    let server = Server::new("large").tools(tools![large]).control_tools(false);
+    let mut wire = Wire::connect(server.max_result_bytes(1_001)).await;
+    let (text, _) = wire.ask("large", json!({"bytes": 200_000})).await;
+    assert_eq!(text, format!("{}\n\n{UPDATES}", "x".repeat(200_000)));
+}
+
+/// A model that lost the id of its task.
+#[tokio::test(start_paused = true)]
+async fn without_an_id_every_task_is_listed() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (text, is_error) = wire.ask("check_task", json!({})).await;
+    let none = "There is no task: none is running, and none that ended is still known.";
+    assert_eq!((text.as_str(), is_error), (none, false));
+    let (_, ended) = ticket(&mut wire, "count", json!({"seconds": 13})).await;
+    sleep(Duration::from_secs(14)).await;
+    let (_, counting) = ticket(&mut wire, "count", json!({"seconds": 90})).await;
+    sleep(Duration::from_secs(65)).await;
+    let (_, napping) = ticket(&mut wire, "nap", json!({})).await;
+    wire.ask("stop_task", json!({"task_id": napping})).await;
+    let (text, _) = wire.ask("check_task", json!({})).await;
+    assert_eq!(
+        text,
+        format!(
+            "2 tasks are running, 1 that ended is still known:\n\
+             - `{counting}`: `count` {{\"seconds\":90}}, is running for 1 min 7 s\n\
+             - `{napping}`: `nap` {{}}, is running for 2 s and was asked to stop\n\
+             - `{ended}`: `count` {{\"seconds\":13}}, failed 1 min 8 s ago\n\
+             Call `check_task` with the `task_id` of one for its news, or for its result."
+        )
+    );
+    // It may wait for one of them to end.
+    let started = Instant::now();
+    let (text, _) = wire.ask("check_task", json!({"wait_seconds": 50})).await;
+    assert_eq!(started.elapsed().as_secs(), 5, "the nap is dropped");
+    assert!(text.starts_with("1 task is running, 2 that ended are still known:"), "{text}");
+    let (text, _) = wire.ask("check_task", json!({"wait_seconds": 50})).await;
+    assert_eq!(started.elapsed().as_secs(), 23);
+    assert!(
+        text.contains(&format!("- `{counting}`: `count` {{\"seconds\":90}}, is complete 0 s ago")),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_is_nearly_right_gets_the_nearest_and_the_list() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (_, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
+    let (_, other) = ticket(&mut wire, "nap", json!({})).await;
+    // In quotes it is what it is.
+    for quoted in [format!("\"{id}\""), format!("`{id}`"), format!(" '{id}'\n")] {
+        let (text, is_error) = check(&mut wire, &quoted, 0).await;
+        assert!(!is_error && text.starts_with(&format!("Task `{id}` (`count`)")), "{text}");
+    }
+    let list = format!(
+        "2 tasks are running:\n\
+         - `{id}`: `count` {{\"seconds\":3600}}, is running for 2 s\n\
+         - `{other}`: `nap` {{}}, is running for 2 s"
+    );
+    let (cut, end) = (format!("{}…", &id[..8]), &id[24..]);
+    let dots = format!("{}...", &id[..13]);
+    let wrong = format!("{}0{}", &id[..7], &id[9..]);
+    for nearly in [cut.as_str(), end, &dots, &wrong] {
+        let expected = format!("no task `{nearly}` is known; did you mean `{id}`?\n{list}");
+        assert_eq!(check(&mut wire, nearly, 50).await, (expected.clone(), true));
+        assert_eq!(wire.ask("stop_task", json!({"task_id": nearly})).await, (expected, true));
+    }
+    let expected = format!("no task `tests` is known\n{list}");
+    assert_eq!(check(&mut wire, "tests", 0).await, (expected, true));
+    let (text, _) = wire.ask("stop_task", json!({"task_id": format!("'{id}'")})).await;
+    assert!(text.contains("was asked to stop"), "{text}");
+    sleep(Duration::from_secs(1)).await;
+    assert!(check(&mut wire, &id, 0).await.0.contains("was stopped"));
+}
+
+/// Whatever a model writes there, it waits as long as it may.
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_clamped_and_never_refused() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (_, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
+    for (wait, seconds) in
+        [(json!(-5), 0.0), (json!(1.5), 1.5), (json!(51), 50.0), (json!(1e300), 50.0)]
+    {
+        let started = Instant::now();
+        let arguments = json!({"task_id": id, "wait_seconds": wait});
+        let (text, is_error) = wire.ask("check_task", arguments).await;
+        assert!(!is_error, "{wait}: {text}");
+        assert!((started.elapsed().as_secs_f64() - seconds).abs() < 0.01, "{wait}");
+    }
+}
+
+/// A model that asks twice is told, and not refused.
+#[tokio::test(start_paused = true)]
+async fn a_ticket_says_that_the_same_runs_already() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (_, first) = ticket(&mut wire, "count", json!({"seconds": 60})).await;
+    let same = format!(" Task `{first}` runs `count` with the same arguments since before.");
+    for _ in 0..2 {
+        let (text, _) = ticket(&mut wire, "count", json!({"seconds": 60})).await;
+        assert!(text.ends_with(&same), "{text}");
+    }
+    let (text, _) = ticket(&mut wire, "count", json!({"seconds": 61})).await;
+    assert!(text.ends_with("to stop it."), "{text}");
+    let mut other = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (text, _) = ticket(&mut other, "count", json!({"seconds": 60})).await;
+    assert!(text.ends_with("to stop it."), "another's task is nobody's business: {text}");
+    sleep(Duration::from_secs(61)).await;
+    let (text, _) = ticket(&mut wire, "count", json!({"seconds": 60})).await;
+    assert!(text.ends_with("to stop it."), "those have ended: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_names_of_the_control_tools_may_have_a_prefix() {
+    let server = || server().control_prefix("git_").patience(Duration::ZERO);
+    assert_eq!(names(server()).await[3..], ["git_check_task", "git_stop_task"]);
+    let mut wire = Wire::connect(server()).await;
+    let (text, id) = ticket(&mut wire, "count", json!({"seconds": 60})).await;
+    assert!(text.contains("Call `git_check_task` with {") && text.contains("or `git_stop_task`"));
+    let (text, _) = wire.ask("git_stop_task", json!({"task_id": id})).await;
+    assert!(text.contains("Call `git_check_task` with"), "{text}");
+    let (text, _) = wire.ask("git_check_task", json!({})).await;
+    assert!(text.ends_with(
+        "Call `git_check_task` with the `task_id` of one for its news, or for its result."
+    ));
+    let (text, _) = wire.ask("check_task", json!({})).await;
+    assert!(text.starts_with("unknown tool `check_task`"), "{text}");
+}
+
+/// Streams what it does, and returns it.
+#[mcpc::background]
+async fn build(lines: u32, fails: bool, updates: Sender) -> Result<String, String> {
+    updates.send("checked out").await;
+    for line in 0..lines {
+        updates.output(format!("compiling {line}")).await;
+    }
+    sleep(Duration::from_secs(2)).await;
+    if fails { Err("it does not compile".to_owned()) } else { Ok("built".to_owned()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_is_for_those_who_watch_and_for_failures() {
+    let server = || Server::new("build").tools(tools![build]);
+    let mut wire = Wire::connect(server()).await;
+    let (text, _) = wire.ask("build", json!({"lines": 3000, "fails": false})).await;
+    assert_eq!(text, "built\n\nUpdates while it ran:\nchecked out");
+    let (text, _) = wire.ask("build", json!({"lines": 3000, "fails": true})).await;
+    let (first, output) = text.split_once("\n\nThe end of its output:\n").expect("some");
+    assert_eq!(first, "it does not compile\n\nUpdates while it ran:\nchecked out");
+    assert!(output.starts_with("(2727 older parts are left out)\ncompiling 2727\n"), "{output}");
+    assert!(output.ends_with("\ncompiling 2999") && output.len() < (4 << 10) + 50);
+    // A model that looks in between sees what came since.
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (_, id) = ticket(&mut wire, "build", json!({"lines": 2, "fails": false})).await;
+    sleep(Duration::from_secs(1)).await;
+    let running = format!("Task `{id}` (`build`) is running.");
+    let news = "New since the last check:\nchecked out";
+    let output = "The end of its output since the last check:\ncompiling 0\ncompiling 1";
+    assert_eq!(check(&mut wire, &id, 0).await.0, format!("{running}\n\n{news}\n\n{output}"));
+    assert_eq!(check(&mut wire, &id, 0).await.0, format!("{running} {NOTHING_NEW}"));
+    // An MCPC client hears all of it.
+    wire.start("t", "build", json!({"lines": 2, "fails": false})).await;
+    let said: Vec<Value> = wire.task().await.into_iter().map(|(_, result)| result).collect();
+    let expected = json!(["Started build", "checked out", "compiling 0", "compiling 1", "built"]);
+    assert_eq!(json!(said), expected);
+}
+
+/// Says each thing as it finds it, and all of them at the end.
+#[mcpc::background]
+async fn find(how: String, updates: Sender) -> Result<Value, String> {
+    for found in ["a.rs", "b.rs"] {
+        updates.send(found).await;
+    }
+    updates.send("searched everywhere").await;
+    match how.as_str() {
+        "list" => Ok(json!(["a.rs", "b.rs"])),
+        "text" => Ok(json!("found:\n  a.rs\n  b.rs\n")),
+        "all" => Ok(json!(["a.rs", "b.rs", "searched everywhere"])),
+        _ => Err("searched everywhere".to_owned()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_that_the_result_says_again_are_left_out() {
+    let mut wire = Wire::connect(Server::new("find").tools(tools![find])).await;
+    for (how, text) in [
+        ("list", "[\"a.rs\",\"b.rs\"]\n\nUpdates while it ran:\nsearched everywhere"),
+        ("text", "found:\n  a.rs\n  b.rs\n\n\nUpdates while it ran:\nsearched everywhere"),
+        ("all", "[\"a.rs\",\"b.rs\",\"searched everywhere\"]"),
+        ("none", "searched everywhere\n\nUpdates while it ran:\na.rs\nb.rs"),
+    ] {
+        assert_eq!(wire.ask("find", json!({ "how": how })).await.0, text);
+    }
+}
+
+/// Sends so many things, one by one.
+#[mcpc::background(patience = "0s")]
+async fn trickle(things: u32, updates: Sender) {
+    for thing in 1..=things {
+        sleep(Duration::from_secs(1)).await;
+        updates.send(format!("thing {thing}")).await;
+    }
+    sleep(Duration::from_secs(3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_waits_for_a_bundle_of_updates() {
+    let mut wire = Wire::connect(Server::new("trickle").tools(tools![trickle])).await;
+    let (_, id) = ticket(&mut wire, "trickle", json!({"things": 25})).await;
+    let started = Instant::now();
+    for (seconds, from, to) in [(10, 1, 10), (20, 11, 20), (70, 21, 25)] {
+        let (text, _) = check(&mut wire, &id, 50).await;
+        assert_eq!(started.elapsed().as_secs(), seconds, "{text}");
+        let things: Vec<String> = (from..=to).map(|thing| format!("thing {thing}")).collect();
+        assert!(text.ends_with(&format!("check:\n{}", things.join("\n"))), "{text}");
     }
 }
 

@@ -286,12 +286,23 @@ fn returns(returns: &Returns) -> TokenStream {
             let success = part_of(whole, success.as_ref(), "Success");
             let failure = part_of(whole, failure.as_ref(), "Failure");
             let fails = fails_slot();
+            // rmcp's has no text of its own, and is what its servers fail with.
+            let kind = match whole_reply(returns) {
+                true => quote!(__mcpc::Fails::<#failure>::reply()),
+                false => quote!((&&&<#failure as __mcpc::Failure>::kind()).fails()),
+            };
             quote! {
                 let #slot = <#success as __mcpc::Output>::returns();
-                let #fails = (&&&<#failure as __mcpc::Failure>::kind()).fails();
+                let #fails = #kind;
             }
         }
     }
+}
+
+/// Whether a tool fails with a reply that it wrote itself.
+fn whole_reply(returns: &Returns) -> bool {
+    let Returns::Result { failure: Some(failure), .. } = returns else { return false };
+    types::is_called(failure, "CallToolResult")
 }
 
 /// One of the two types of a `Result`: as it was written, or whatever the alias says.

@@ -226,8 +226,9 @@ fn outside_of_strings(json: &str) -> impl Iterator<Item = u8> {
 pub(crate) struct ProgressUpdate<'a> {
     #[serde(borrow)]
     pub(crate) status: Cow<'a, str>,
-    /// In percent.
-    pub(crate) progress: f64,
+    /// In percent, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) progress: Option<f64>,
 }
 
 impl<'a> ProgressUpdate<'a> {

@@ -12,11 +12,12 @@ use shuttle::{future, thread};
 
 use crate::delivery::Delivery;
 use crate::log::{
-    CreateError, Cursor, Event, EventKind, Front, Kept, Key, Limits, MemoryLog, Owner, Reader, Stop,
+    Amount, CreateError, Cursor, Event, EventKind, Front, Kept, Key, Limits, MemoryLog, Owner,
+    Reader, Stop,
 };
-use crate::message::{Json, ProgressUpdate};
+use crate::message::Json;
 use crate::metadata::Ids;
-use crate::output::{Output as _, Success};
+use crate::output::{Failed, Output as _, Success};
 use crate::task::{Grace, NewTask, Sender, Times};
 
 /// How many orders are tried.
@@ -35,14 +36,14 @@ fn key() -> Key {
 
 /// A task that is forgotten as soon as it has ended, or is kept.
 fn kept(retention: Duration) -> Kept {
-    Kept { tool_name: "tool", retention }
+    Kept::of("tool", retention)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn event(kind: EventKind, number: u64) -> Event {
     let result = Json::new(&number).expect("a number is JSON");
-    Event { kind, result, content: None }
+    Event::new(kind, result)
 }
 
 /// The number of an update.
@@ -51,9 +52,8 @@ fn number(event: &Event) -> u64 {
 }
 
 fn progress(number: u32) -> Event {
-    let progress = ProgressUpdate { status: "".into(), progress: number.into() };
-    let result = Json::new(&progress).expect("it is JSON");
-    Event { kind: EventKind::Progress, result, content: None }
+    let amount = Amount::new(number.into(), None);
+    Event::new(EventKind::Progress(amount), Json::null())
 }
 
 /// Reads to the end: every update is seen or reported as missed, in order, progress grows, and there is one
@@ -72,10 +72,10 @@ async fn read(reader: &dyn Reader) -> Option<EventKind> {
                     assert_eq!(number(event), next, "a gap");
                     next += 1;
                 }
-                EventKind::Progress => {
-                    let report = ProgressUpdate::read(&event.result).expect("a report");
-                    assert!(report.progress > progress, "progress went back");
-                    progress = report.progress;
+                EventKind::Progress(amount) => {
+                    let done = amount.done.expect("it counts");
+                    assert!(done > progress, "progress went back");
+                    progress = done;
                 }
                 end => {
                     assert_eq!(at, last, "something behind the end");
@@ -211,16 +211,16 @@ fn a_task() {
 }
 
 /// A body that ends by itself, waits to be stopped, fails, or waits for ever.
-async fn body(updates: Sender, how: usize) -> Result<Success, String> {
+async fn body(updates: Sender, how: usize) -> Result<Success, Failed> {
     updates.send(1).await;
     match how {
         0 => "done".into_success(),
         1 => {
             updates.stopped().await;
             updates.send(2).await;
-            Err("stopped".to_owned())
+            Err("stopped".to_owned().into())
         }
-        2 => Err("failed".to_owned()),
+        2 => Err("failed".to_owned().into()),
         _ => std::future::pending().await,
     }
 }

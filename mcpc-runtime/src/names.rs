@@ -1,5 +1,8 @@
 //! Every name the protocol reserves, with the dialect it belongs to.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 /// The `id` of every callback line: a JSON-RPC response that answers no request.
 pub const CALLBACK_ID: &str = "MCPC_CALLBACK";
 
@@ -89,6 +92,18 @@ impl MetadataKeys {
 pub(crate) const CHECK_TASK: &str = "check_task";
 /// The control tool that stops a task.
 pub(crate) const STOP_TASK: &str = "stop_task";
+
+/// A text that is made when a server is built and kept for good, once, however many servers are.
+pub(crate) fn kept(text: &str) -> &'static str {
+    static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let text: &'static str = Box::leak(text.into());
+    texts.insert(text);
+    text
+}
 
 /// Tool names that no user's tool may take: the handshakes and the control tools.
 pub const RESERVED_TOOLS: [&str; 6] = [

@@ -14,15 +14,13 @@ use crate::words::{did_you_mean, shown};
 pub(crate) struct Registry {
     tools: Vec<Definition>,
     by_name: HashMap<&'static str, usize>,
-    /// What `tools/list` answers, written once; the control tools come last.
+    /// What `tools/list` answers, written once.
     listed: Vec<rmcp::model::Tool>,
-    /// How many of these are control tools.
-    controls: usize,
     has_tasks: bool,
 }
 
 impl Registry {
-    /// Checks that the tools go together and that `states` has what they take. Control tools are last.
+    /// Checks that the tools go together and that `states` has what they take.
     pub(crate) fn new(tools: Vec<Definition>, states: &States, schemas: Schemas) -> Result<Self> {
         if let Some(state) = states.given_twice() {
             return Err(Error::DuplicateState { state });
@@ -39,9 +37,8 @@ impl Registry {
             }
         }
         let listed = tools.iter().map(|tool| tool.list(states, schemas)).collect::<Result<_>>()?;
-        let controls = tools.iter().filter(|tool| tool.about.kind == Kind::Control).count();
         let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
-        Ok(Self { tools, by_name, listed, controls, has_tasks })
+        Ok(Self { tools, by_name, listed, has_tasks })
     }
 
     /// Logs what a model will miss of a server, which may have a handler of the user's, too.
@@ -83,9 +80,10 @@ impl Registry {
         &self.listed
     }
 
-    /// The same without the control tools.
-    pub(crate) fn list_without_control(&self) -> &[rmcp::model::Tool] {
-        &self.listed[..self.listed.len() - self.controls]
+    /// Whether a tool has a schema of what it returns.
+    pub(crate) fn has_output_schema(&self, name: &str) -> bool {
+        let index = self.by_name.get(name);
+        index.is_some_and(|&index| self.listed[index].output_schema.is_some())
     }
 
     /// Whether any tool runs as a task.

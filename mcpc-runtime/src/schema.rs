@@ -93,14 +93,26 @@ impl Writer {
         schema
     }
 
-    /// The schema of structured content, which is always an object; `None` for anything else.
+    /// The schema of structured content, which is always an object: another value is the `result` of one. `None`
+    /// for what need not be structured: nothing, a text, or one thing and another.
     pub(crate) fn structured(self, schema: Schema) -> Option<JsonObject> {
+        let is_wide = has_wide_integers(schema.as_value());
         let mut schema = self.finished(self.resolved(schema));
         let object = std::mem::take(schema.ensure_object());
-        if !is_object(&object) {
-            return None;
-        }
         let mut structured = self.root();
+        if !is_object(&object) {
+            // Structured content holds no integer of 128 bits.
+            if is_wide || !is_wrapped(&object) {
+                return None;
+            }
+            structured.insert("type".into(), "object".into());
+            structured.insert("properties".into(), json!({ "result": object }));
+            structured.insert("required".into(), json!(["result"]));
+            // With this, FastMCP's clients take the result out of it.
+            structured.insert("x-fastmcp-wrap-result".into(), true.into());
+            self.add_definitions(&mut structured);
+            return Some(structured);
+        }
         // MCP asks for it even where every alternative says so by itself.
         structured.insert("type".into(), "object".into());
         structured.extend(object.into_iter().filter(|(key, _)| key != "title"));
@@ -161,6 +173,35 @@ fn is_object(schema: &JsonObject) -> bool {
             alternatives.iter().all(|schema| schema.as_object().is_some_and(is_object))
         }
         (None, _) => false,
+    }
+}
+
+/// Whether every value of a schema is one that a client reads as the `result` of an object: no object, and no text.
+fn is_wrapped(schema: &JsonObject) -> bool {
+    let is_wrapped_or_null = |kind: &Value| {
+        ["number", "integer", "boolean", "array", "null"].iter().any(|wrapped| kind == wrapped)
+    };
+    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+    match (schema.get("type"), alternatives) {
+        (Some(Value::Array(kinds)), _) => kinds.iter().all(is_wrapped_or_null),
+        (Some(kind), _) => kind != "null" && is_wrapped_or_null(kind),
+        (None, Some(Value::Array(alternatives))) => alternatives.iter().all(|schema| {
+            let schema = schema.as_object();
+            schema.is_some_and(|it| it.get("type").is_some_and(is_wrapped_or_null))
+        }),
+        (None, _) => false,
+    }
+}
+
+/// Whether a schema has integers of 128 bits.
+fn has_wide_integers(schema: &Value) -> bool {
+    let is_wide = |format: &Value| format == "int128" || format == "uint128";
+    match schema {
+        Value::Object(object) => {
+            object.get("format").is_some_and(is_wide) || object.values().any(has_wide_integers)
+        }
+        Value::Array(items) => items.iter().any(has_wide_integers),
+        _ => false,
     }
 }
 

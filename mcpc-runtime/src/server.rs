@@ -13,7 +13,8 @@ use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use crate::control;
+use crate::control::Control;
+use crate::delivery::PATIENCE;
 use crate::error::{Error, Result};
 use crate::log::{Boxed, Front, Limits, MemoryLog};
 use crate::parameter::States;
@@ -46,10 +47,13 @@ struct Parts {
     tools: Vec<Definition>,
     states: States,
     grace: Duration,
-    patience: Duration,
+    patience: Option<Duration>,
+    task_patience: Duration,
     retention: Duration,
     heartbeat: Duration,
     control_tools: bool,
+    control_prefix: String,
+    result_bytes: usize,
     max_tasks: usize,
     bytes_per_task: usize,
     bounds: Bounds,
@@ -105,10 +109,13 @@ impl Server {
             tools: Vec::new(),
             states: States::default(),
             grace: Duration::from_secs(5),
-            patience: Duration::from_secs(50),
+            patience: None,
+            task_patience: Duration::from_secs(1),
             retention: Duration::from_secs(600),
             heartbeat: Duration::from_secs(15),
             control_tools: true,
+            control_prefix: String::new(),
+            result_bytes: 100_000,
             max_tasks: 10_000,
             bytes_per_task: 16 << 10,
             bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
@@ -166,13 +173,22 @@ impl Server {
         self
     }
 
-    /// How long the call of a background tool stays open for its result, of a client that knows no better
-    /// way. If the task then still runs, the call is answered with its id, and the model goes on with
-    /// `check_task`. 50 seconds by default, as many clients give up after 60; a tool's own `patience`
-    /// comes first.
+    /// How long the call of a background tool stays open for its result. If the task then still runs, the call is
+    /// answered with its id, and the model goes on with `check_task`. By default that is 240 seconds where the client
+    /// hears of the task's progress, as some give up after 300 whatever they hear, and else 50 seconds, as many give
+    /// up after 60. A tool's own `patience` comes first. With no time at all every call is answered at once.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.0.parts().patience = patience;
+        self.0.parts().patience = Some(patience);
+        self
+    }
+
+    /// How long the call of a background tool stays open of a client that takes MCP's tasks: what is over within
+    /// this time is answered with its result, anything else with a task. 1 second by default; a tool's own `patience`
+    /// comes first if it is shorter.
+    #[must_use]
+    pub fn task_patience(mut self, patience: Duration) -> Self {
+        self.0.parts().task_patience = patience;
         self
     }
 
@@ -201,6 +217,25 @@ impl Server {
         self
     }
 
+    /// What goes before the names of the control tools, and of them in what a model is told: with `"git_"` they are
+    /// `git_check_task` and `git_stop_task`. Nothing by default; a model that uses several servers, of a host that does
+    /// not put their names before those of their tools, is to tell them apart.
+    #[must_use]
+    pub fn control_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.0.parts().control_prefix = prefix.into();
+        self
+    }
+
+    /// How many bytes of a task's result go into one reply, of a call that waited for it or of `check_task`. Of a
+    /// longer text these are its beginning and its end, with how much is missing and how to read it, by `check_task`
+    /// with an `offset`. 100,000 by default, as hosts cut more themselves, and then for good. MCPC callbacks and MCP's
+    /// `tasks/get` carry every result as a whole, and so does a server without control tools.
+    #[must_use]
+    pub fn max_result_bytes(mut self, max_result_bytes: usize) -> Self {
+        self.0.parts().result_bytes = max_result_bytes;
+        self
+    }
+
     /// How many tasks may run at once; a call beyond it is told to try again later. 10,000 by
     /// default.
     #[must_use]
@@ -210,8 +245,8 @@ impl Server {
     }
 
     /// How many bytes of what a task sent are kept for a client that asks for it (`check_task`), or that gets
-    /// it with the result; the oldest updates go first, the latest always stays. 16 KiB by default. An MCPC
-    /// client gets every update as it happens, whatever is kept.
+    /// the latest 4 KiB of it with the result; the oldest updates go first, the latest always stays. 16 KiB by default,
+    /// and as much of its output. An MCPC client gets every update as it happens, whatever is kept.
     #[must_use]
     pub fn max_kept_bytes(mut self, max_kept_bytes: usize) -> Self {
         self.0.parts().bytes_per_task = max_kept_bytes;
@@ -341,15 +376,17 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     if has_tasks {
         add_tasks(&mut config.capabilities);
     }
-    let patience = (parts.control_tools && has_tasks).then_some(parts.patience);
-    let times = ServerTimes { grace, patience, retention, heartbeat }.bounded();
-    if let Some(patience) = times.patience {
-        tools.extend(control::tools(&log, patience));
-    }
+    let (patience, task_patience) = (parts.patience, parts.task_patience);
+    let times = ServerTimes { grace, patience, task_patience, retention, heartbeat }.bounded();
+    // Who is not to wait for a result may still wait for news of it.
+    let longest_check = times.patience.filter(|patience| !patience.is_zero()).unwrap_or(PATIENCE);
+    let control = (parts.control_tools && has_tasks)
+        .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
+    tools.extend(control.into_iter().flat_map(|control| control.tools(&log)));
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn(&config.server_info.name, inner.is_some());
     let max_requests = parts.max_requests;
-    let shared = Shared { registry, states, log, config, times, inner, max_requests };
+    let shared = Shared { registry, states, log, config, times, control, inner, max_requests };
     Ok((Arc::new(shared), parts.bounds))
 }
 

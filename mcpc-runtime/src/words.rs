@@ -99,6 +99,13 @@ fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
     }
 }
 
+/// The beginning of a text that has so many bytes at most, and whole characters.
+pub(crate) fn cut_to(text: &str, most: usize) -> &str {
+    let most = most.min(text.len());
+    let end = (0..=most).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// The first characters of a text that has more than so many.
 fn head(text: &str, most: usize) -> Option<&str> {
     text.char_indices().nth(most).map(|(end, _)| &text[..end])

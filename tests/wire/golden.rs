@@ -163,11 +163,12 @@ async fn a_request_may_carry_the_id_of_callbacks() {
 async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
     let mut wire = connect("plain").await;
     let (text, is_error) = wire.ask("bg", json!({"count": 3})).await;
-    let updates = (0..3).map(|i| format!("{{\"i\":{i},\"text\":null}}\n")).collect::<String>();
-    let updates = format!("Updates while it ran:\n{updates}");
-    assert_eq!((text, is_error), (updates + r#"{"n":3,"text":null}"#, false));
+    let updates = (0..3).map(|i| format!("\n{{\"i\":{i},\"text\":null}}")).collect::<String>();
+    let result = r#"{"n":3,"text":null}"#;
+    let expected = format!("{result}\n\nUpdates while it ran:{updates}");
+    assert_eq!((text, is_error), (expected, false));
     let (text, is_error) = wire.ask("bg_fail", json!({"count": 3})).await;
-    assert!(text.ends_with("\nError: deliberate failure") && is_error, "{text}");
+    assert!(text.starts_with("Error: deliberate failure\n\n") && is_error, "{text}");
     assert_eq!(wire.finish().await, [""; 0]);
 }
 

@@ -351,20 +351,25 @@ async fn a_field_that_is_not_a_number_is_named() {
     assert_eq!(reply["result"]["structuredContent"], expected);
 }
 
+/// A plain tool promised a number.
 #[tokio::test]
-async fn a_float_alone_that_is_not_a_number_is_a_text() {
+async fn a_float_alone_that_is_not_a_number_is_a_text_of_a_task_and_an_error_of_a_plain_tool() {
     let tools = tools![float, float_later, average_later];
     let mut wire = Wire::connect(Server::new("numbers").tools(tools)).await;
-    for (float, text) in [
-        (f64::NAN, "NaN"),
-        (f64::INFINITY, "infinity"),
-        (f64::NEG_INFINITY, "-infinity"),
-        (1.5, "1.5"),
-    ] {
-        for tool in ["float", "float_later"] {
-            let answer = wire.ask(tool, json!({"bits": float.to_bits()})).await;
-            assert_eq!(answer, (text.to_owned(), false), "{tool}");
-        }
+    for (float, text) in
+        [(f64::NAN, "NaN"), (f64::INFINITY, "infinity"), (f64::NEG_INFINITY, "-infinity")]
+    {
+        let bits = || json!({"bits": float.to_bits()});
+        assert_eq!(wire.ask("float_later", bits()).await, (text.to_owned(), false));
+        let expected = format!(
+            "the result is {text}, for which JSON has no number; the tool has to return `null` or a string \
+             there, and say so in its type"
+        );
+        assert_eq!(wire.ask("float", bits()).await, (expected, true));
+    }
+    for tool in ["float", "float_later"] {
+        let answer = wire.ask(tool, json!({"bits": 1.5_f64.to_bits()})).await;
+        assert_eq!(answer, ("1.5".to_owned(), false), "{tool}");
     }
     // To an MCPC client both are `null`, as the reference writes them.
     wire.start("t", "float_later", json!({"bits": f64::NAN.to_bits()})).await;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mcpc::content::{
-    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource,
-    ResourceContents, TextContent,
+    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ErrorData, ImageContent,
+    Resource, ResourceContents, TextContent,
 };
 use mcpc::{Server, Tools, tools};
 use schemars::JsonSchema;
@@ -88,7 +88,44 @@ returning! {
     dynamic: Result<u8, Box<dyn std::error::Error + Send + Sync>> =
         Err(Box::new(Unreachable(refused())));
     dynamic_only: Result<u8, Box<dyn std::error::Error>> = Err(Box::new(Unreachable(refused())));
+    maybe: Option<u8> = Some(7);
+    maybe_not: Option<u8> = None;
+    any_number: Value = json!(5);
+    digits: &'static str = "0042";
+    number_in_a_text: String = "42".to_owned();
+    list_in_a_text: &'static str = " [1, 2]\n";
+    text_in_a_text: &'static str = "\"a\"";
+    object_in_a_text: &'static str = "{\"a\": 1}";
+    block_with_a_number: ContentBlock = ContentBlock::text("17");
+    code: Result<(), String> = Err("404".to_owned());
+    own_error: Result<Weather, CallToolResult> = Err(own_error_of(2));
+    unsaid_error: Result<Weather, CallToolResult> =
+        Err(CallToolResult::success(vec![ContentBlock::text("it says it went well")]));
+    silent_error: Result<(), CallToolResult> = Err(CallToolResult::error(Vec::new()));
+    protocol_error: Result<Weather, ErrorData> =
+        Err(ErrorData::invalid_params("no such place", Some(json!({"near": "Ulm"}))));
     image_or_not: Result<ImageContent, String> = Ok(ImageContent::new("aW1hZ2U=", "image/png"));
+}
+
+fn own_error_of(blocks: usize) -> CallToolResult {
+    let texts = (1..=blocks).map(|block| ContentBlock::text(format!("reason {block}")));
+    CallToolResult::error(texts.collect())
+}
+
+/// The same as tasks.
+#[mcpc::background]
+async fn own_error_later() -> Result<Weather, CallToolResult> {
+    Err(own_error_of(2))
+}
+
+#[mcpc::background]
+async fn whole_later() -> CallToolResult {
+    own_error_of(1)
+}
+
+#[mcpc::background]
+async fn protocol_error_later() -> Result<Weather, ErrorData> {
+    Err(ErrorData::invalid_params("no such place", None))
 }
 
 /// What a client gets of a tool, and the schema it was promised.
@@ -107,13 +144,7 @@ async fn as_text() {
         ("string", "it is \"fine\""),
         ("text", "two\nlines"),
         ("boxed", "boxed"),
-        ("flag", "true"),
-        ("integer", "-5"),
-        ("large", "340282366920938463463374607431768211455"),
-        ("float", "20.0"),
         ("letter", "ä"),
-        ("list", r#"[{"kind":"Clear"},{"kind":"Clouds","cover":3}]"#),
-        ("tuple", r#"[1,"a"]"#),
         ("block", "block"),
         ("content", "content"),
     ] {
@@ -124,6 +155,62 @@ async fn as_text() {
         let expected = json!({"content": [], "isError": false});
         assert_eq!(returned(tool).await, (expected, Value::Null), "{tool}");
     }
+}
+
+/// Hosts that read a text as JSON, and expect an object there, find one.
+#[tokio::test]
+async fn as_the_result_of_an_object() {
+    let list = r#"[{"kind":"Clear"},{"kind":"Clouds","cover":3}]"#;
+    for (tool, text, structured, promised) in [
+        ("flag", "true", json!(true), true),
+        ("integer", "-5", json!(-5), true),
+        ("float", "20.0", json!(20.0), true),
+        ("list", list, crate::support::parse(list), true),
+        ("tuple", r#"[1,"a"]"#, json!([1, "a"]), true),
+        ("maybe", "7", json!(7), true),
+        ("any_number", "5", json!(5), false),
+        // A text is a text, also where it looks like something else.
+        ("digits", "0042", json!(null), false),
+        ("number_in_a_text", "42", json!("42"), false),
+        ("list_in_a_text", " [1, 2]\n", json!(" [1, 2]\n"), false),
+        ("text_in_a_text", "\"a\"", json!("\"a\""), false),
+        ("object_in_a_text", "{\"a\": 1}", json!(null), false),
+        ("block_with_a_number", "17", json!("17"), false),
+        ("large", "340282366920938463463374607431768211455", json!(u128::MAX.to_string()), false),
+    ] {
+        let (result, schema) = returned(tool).await;
+        let mut expected = json!({"content": [{"type": "text", "text": text}], "isError": false});
+        if !structured.is_null() {
+            expected["structuredContent"] = json!({ "result": structured });
+        }
+        assert_eq!(result, expected, "{tool}");
+        assert_eq!(!schema.is_null(), promised, "{tool}: {schema}");
+        if promised {
+            assert_eq!(
+                (&schema["type"], &schema["required"], &schema["x-fastmcp-wrap-result"]),
+                (&json!("object"), &json!(["result"]), &json!(true)),
+                "{tool}"
+            );
+            let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+            assert!(validator.is_valid(&expected["structuredContent"]), "{tool}: {schema}");
+        }
+    }
+    // What was promised is there, also where there is nothing to read.
+    let (result, schema) = returned("maybe_not").await;
+    assert_eq!(
+        (&result["content"], &result["structuredContent"]),
+        (&json!([]), &json!({"result": null}))
+    );
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    assert!(validator.is_valid(&result["structuredContent"]), "{schema}");
+    // So is an error that is a number.
+    let (result, _) = returned("code").await;
+    let content = json!([{"type": "text", "text": "404"}]);
+    let structured = json!({"result": "404"});
+    assert_eq!(
+        result,
+        json!({"content": content, "structuredContent": structured, "isError": true})
+    );
 }
 
 #[tokio::test]
@@ -191,4 +278,51 @@ async fn as_an_error_with_its_sources() {
         let expected = json!({"content": [{"type": "text", "text": text}], "isError": true});
         assert_eq!(result, expected, "{tool}");
     }
+}
+
+/// As the servers of rmcp fail.
+#[tokio::test]
+async fn as_an_error_that_the_tool_wrote_itself() {
+    let (result, _) = returned("own_error").await;
+    let texts = json!([{"type": "text", "text": "reason 1"}, {"type": "text", "text": "reason 2"}]);
+    assert_eq!(result, json!({"content": texts, "isError": true}));
+    let (result, _) = returned("unsaid_error").await;
+    let text = json!([{"type": "text", "text": "it says it went well"}]);
+    assert_eq!(result, json!({"content": text, "isError": true}), "it is one all the same");
+    let mut wire = Wire::connect(Server::new("results").tools(all())).await;
+    wire.call(1, "protocol_error", json!({})).await;
+    let error = wire.value().await["error"].take();
+    let expected = json!({"code": -32602, "message": "no such place", "data": {"near": "Ulm"}});
+    assert_eq!(error, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_fails_with_an_error_that_the_tool_wrote_itself() {
+    let server = || {
+        let tools = tools![own_error_later, whole_later, protocol_error_later];
+        Server::new("results").tools(tools)
+    };
+    // To an MCPC client it is `failed` and a text, and the number of an error says nothing to a model.
+    let mut wire = Wire::connect(server()).await;
+    for (tool, text) in [
+        ("own_error_later", "reason 1\nreason 2"),
+        ("whole_later", "reason 1"),
+        ("protocol_error_later", "no such place"),
+    ] {
+        wire.start("t", tool, json!({})).await;
+        assert_eq!(wire.task().await[1], ("failed".to_owned(), json!(text)), "{tool}");
+        let (checked, is_error) = wire.ask("check_task", json!({"task_id": "t"})).await;
+        let expected = format!("Task `t` (`{tool}`) failed. The error:\n{text}");
+        assert_eq!((checked, is_error), (expected, true));
+    }
+    // A call that waits gets what the tool wrote.
+    wire.call(1, "own_error_later", json!({})).await;
+    let result = wire.value().await["result"].take();
+    assert_eq!(
+        (&result["content"][1]["text"], &result["isError"]),
+        (&json!("reason 2"), &json!(true))
+    );
+    wire.call(2, "protocol_error_later", json!({})).await;
+    let expected = json!({"code": -32602, "message": "no such place"});
+    assert_eq!(wire.value().await["error"], expected);
 }

@@ -170,7 +170,8 @@ async fn the_handlers_versions_are_those_of_the_tools() {
 
 #[tokio::test]
 async fn an_inner_handler_answers_every_other_method_of_the_newest_protocol_too() {
-    let mut wire = Wire::open(server().handler(Prompts).instructions("Count."));
+    let server = server().task_patience(Duration::ZERO);
+    let mut wire = Wire::open(server.handler(Prompts).instructions("Count."));
     wire.send(&modern(1, "server/discover", json!({}))).await;
     let info = wire.value().await["result"].clone();
     let tasks = json!({"io.modelcontextprotocol/tasks": {}});
@@ -315,5 +316,5 @@ async fn an_inner_handler_answers_every_other_method() {
     wire.send(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#).await;
     assert_eq!(wire.value().await["result"]["tools"][0]["name"], "count");
     wire.call(4, "count", json!({"to": 2})).await;
-    assert_eq!(crate::support::texts(&wire.value().await)[1], "2");
+    assert!(crate::support::text(&wire.value().await).starts_with("2\n\n"));
 }

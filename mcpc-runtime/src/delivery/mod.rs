@@ -9,12 +9,14 @@ pub(crate) mod tasks;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{in_words, percent, result, updates_in_words};
+pub(crate) use reply::{
+    Reply, Rest, in_parts, in_words, output_in_words, part, percent, result, updates_in_words,
+};
 
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use rmcp::model::{CallToolResult, ProgressToken};
+use rmcp::model::ProgressToken;
 
 use crate::log::{Event, Reader};
 use crate::message::Json;
@@ -52,11 +54,18 @@ pub(crate) struct Shown<'a> {
 pub(crate) enum Way<'a> {
     /// `created` at once, callbacks while the task runs and at its end.
     Callbacks(&'a Gate),
-    /// A task of MCP's own at once, and the client asks about it.
-    Task,
-    /// The call stays open until the task has ended, with progress notifications.
-    Progress(&'a Gate, ProgressToken),
     /// The call stays open until the task has ended, or its patience has run out.
+    Later(Later<'a>),
+}
+
+/// What is told to a client whose call stays open.
+#[derive(Debug)]
+pub(crate) enum Later<'a> {
+    /// Nothing; what takes longer becomes a task of MCP's own, and the client asks about it.
+    Task,
+    /// How far the task is, in progress notifications; then a ticket.
+    Progress(&'a Gate, ProgressToken),
+    /// Nothing; then a ticket.
     Waiting,
 }
 
@@ -65,45 +74,40 @@ pub(crate) fn choose(shown: Shown<'_>) -> Way<'_> {
     let Shown { metadata, handshake, tasks, token, gate } = shown;
     match (gate, token) {
         (Some(gate), _) if metadata || handshake => Way::Callbacks(gate),
-        _ if tasks => Way::Task,
-        (Some(gate), Some(token)) => Way::Progress(gate, token),
-        _ => Way::Waiting,
+        _ if tasks => Way::Later(Later::Task),
+        (Some(gate), Some(token)) => Way::Later(Later::Progress(gate, token)),
+        _ => Way::Later(Later::Waiting),
     }
 }
+
+/// How long a call with a progress token stays open, unless its server or its tool says otherwise: Codex CLI gives up
+/// after 300 seconds, whatever it hears.
+pub(crate) const PATIENCE_WITH_PROGRESS: Duration = Duration::from_secs(240);
+
+/// How long a call stays open whose client hears nothing: many give up after 60 seconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
 /// A call that stays open, and what its client hears meanwhile.
 #[derive(Debug)]
 pub(crate) enum Open<'a> {
-    /// How far the task is, until its end.
+    /// How far the task is.
     Progress(Progress<'a>),
-    /// Nothing, until the task's end or for this long.
-    Waiting(Option<Duration>),
-}
-
-/// How an open call ends.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// With the task's result.
-    Reply(CallToolResult),
-    /// Patience ran out after this long; the task goes on.
-    RanOut(Duration),
+    /// Nothing.
+    Waiting,
 }
 
 impl Open<'_> {
-    /// Waits for a task's end, in silence. Cancel safe.
-    pub(crate) async fn until_the_end(reader: &dyn Reader) -> CallToolResult {
-        reply::reply(reader).await
-    }
-
-    /// Reads a task's log until the call can be answered. Cancel safe.
-    pub(crate) async fn answer(self, reader: &dyn Reader) -> Answer {
-        match self {
-            Self::Progress(progress) => Answer::Reply(progress.reply(reader).await),
-            Self::Waiting(None) => Answer::Reply(reply::reply(reader).await),
-            Self::Waiting(Some(patience)) => match within(patience, reply::reply(reader)).await {
-                Some(reply) => Answer::Reply(reply),
-                None => Answer::RanOut(patience),
-            },
+    /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Cancel safe.
+    pub(crate) async fn answer(
+        self,
+        reader: &dyn Reader,
+        patience: Option<Duration>,
+        rest: Option<Rest<'_>>,
+    ) -> Option<Reply> {
+        match (self, patience) {
+            (Self::Progress(progress), _) => progress.answer(reader, patience, rest).await,
+            (Self::Waiting, None) => Some(reply::reply(reader, rest).await),
+            (Self::Waiting, Some(patience)) => within(patience, reply::reply(reader, rest)).await,
         }
     }
 }
@@ -190,7 +194,7 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::NumberOrString;
+    use rmcp::model::{CallToolResult, NumberOrString};
     use tokio::time::timeout;
 
     use super::*;
@@ -265,9 +269,9 @@ mod tests {
             let is_mcpc = shows(0) || shows(1);
             let is_right = match choose(shown) {
                 Way::Callbacks(_) => is_mcpc && shows(4),
-                Way::Task => shows(2) && !(is_mcpc && shows(4)),
-                Way::Progress(..) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
-                Way::Waiting => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
+                Way::Later(Later::Task) => shows(2) && !(is_mcpc && shows(4)),
+                Way::Later(Later::Progress(..)) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
+                Way::Later(Later::Waiting) => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
             };
             assert!(is_right, "{combination:05b}");
         }

@@ -7,15 +7,15 @@
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolResult, JsonRpcMessage, ProgressNotification, ProgressNotificationParam, ProgressToken,
+    JsonRpcMessage, ProgressNotification, ProgressNotificationParam, ProgressToken,
     ServerJsonRpcMessage, ServerNotification,
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::NOTIFICATION_INTERVAL;
-use super::reply::{ended_without_a_result, final_reply, in_words, progress};
-use crate::log::{Cursor, Event, Reader};
-use crate::message::ProgressUpdate;
+use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words, status};
+use super::{NOTIFICATION_INTERVAL, within};
+use crate::log::{Amount, Cursor, Event, EventKind, Page, Reader};
+use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
 use crate::words::in_short;
 
@@ -35,23 +35,17 @@ pub(crate) struct Progress<'a> {
     /// What was said last, and when; before anything was, when it began.
     said: Report,
     said_at: Instant,
-    /// The number that was said last, which the next one is above, as MCP asks. In [`PERCENT`]s.
-    shown: Option<u64>,
+    /// The number that was said last, which the next one is above, as MCP asks; and what it was out of.
+    shown: Option<(f64, Option<f64>)>,
 }
 
 /// How far a task is.
 #[derive(Clone, Debug, Default)]
 struct Report {
-    /// As the task said it last, in [`PERCENT`]s.
-    done: Option<u64>,
+    /// As the task said it last, in the units of its author.
+    amount: Amount,
     message: Option<String>,
 }
-
-/// A percent, in the steps by which a number grows whose task has come no further: they are so small that a task
-/// may go on for months before they add up to something.
-const PERCENT: u64 = 10_000_000_000;
-const CENT: u64 = PERCENT / 100;
-const ALL: u64 = 100 * PERCENT;
 
 impl<'a> Progress<'a> {
     /// `heartbeat` is how long a client hears nothing before it hears that the task still runs.
@@ -60,25 +54,38 @@ impl<'a> Progress<'a> {
         Self { gate, token, heartbeat, due, said, said_at, shown: None }
     }
 
-    /// Reads a task's log to its end and returns the reply, after the last report. Cancel safe.
-    pub(crate) async fn reply(mut self, reader: &dyn Reader) -> CallToolResult {
+    /// Reads a task's log until its end, or for no longer than the patience, and returns the reply, after the last
+    /// report. Cancel safe.
+    pub(crate) async fn answer(
+        mut self,
+        reader: &dyn Reader,
+        patience: Option<Duration>,
+        rest: Option<Rest<'_>>,
+    ) -> Option<Reply> {
+        let reply = match patience {
+            None => Some(self.reply(reader, rest).await),
+            Some(patience) => within(patience, self.reply(reader, rest)).await,
+        };
+        self.settle().await;
+        reply
+    }
+
+    async fn reply(&mut self, reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
         let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
             tokio::task::coop::consume_budget().await;
             let is_due = self.due.is_some() && Instant::now() >= self.next();
-            let is_blocked = is_due && !self.say(When::Running);
+            let is_blocked = is_due && !self.say();
             tokio::select! {
                 biased;
                 page = reader.after(seen) => {
-                    let Some(page) = page else { return ended_without_a_result() };
+                    let Some(page) = page else { return Ok(ended_without_a_result()) };
                     seen = page.next;
-                    for event in &page.events {
-                        if event.kind.is_terminal() {
-                            self.say_the_last().await;
-                            return final_reply(reader).await;
-                        }
-                        self.hear(event);
+                    self.hear_all(&page);
+                    if page.has_end() {
+                        self.say_the_last().await;
+                        return final_reply(reader, rest).await;
                     }
                 }
                 () = self.gate.outbox().has_reply_room(), if is_blocked => {}
@@ -91,14 +98,15 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Says what is left to be said, and waits until that has been heard.
+    /// Says what is left to be said.
     async fn say_the_last(&mut self) {
-        if self.due.is_none() && self.said.done == Some(ALL) {
-            self.due = Some(self.said.clone());
-        }
-        while !self.say(When::Ended) {
+        while !self.say() {
             self.gate.outbox().has_reply_room().await;
         }
+    }
+
+    /// Waits until the last report has been heard.
+    async fn settle(&self) {
         if self.shown.is_some() {
             sleep_until(self.said_at + SETTLE).await;
         }
@@ -113,54 +121,67 @@ impl<'a> Progress<'a> {
         }
     }
 
+    fn hear_all(&mut self, page: &Page) {
+        for event in page.events.iter().filter(|event| !event.kind.is_terminal()) {
+            self.hear(event);
+        }
+        if page.output.is_latest
+            && let Some(text) = page.output.texts.last()
+        {
+            self.hear(&Event::new(EventKind::Output, Json::written(text.clone())));
+        }
+    }
+
     fn hear(&mut self, event: &Event) {
         let latest = self.due.as_ref().unwrap_or(&self.said);
         self.due = Some(latest.after(event));
     }
 
     /// Says what is due; `false` if that has to wait until the client has read something.
-    fn say(&mut self, when: When) -> bool {
+    fn say(&mut self) -> bool {
         let Some(due) = self.due.take() else { return true };
-        let number = self.number(&due, when);
+        let number = self.number(due.amount);
         // Without a number that is above the last one it cannot be said at all.
-        let pushed = number
-            .map(|number| self.gate.push_before_reply(notification(&self.token, &due, number)));
-        match pushed {
-            Some(BeforeReply::Full) => self.due = Some(due),
-            Some(BeforeReply::TooLate) => {}
-            Some(BeforeReply::Pushed) | None => {
+        let Some(number) = number.filter(|number| number.is_finite()) else { return true };
+        let total = self.total(due.amount, number);
+        let notification = notification(&self.token, due.message.clone(), number, total);
+        match self.gate.push_before_reply(notification) {
+            BeforeReply::Full => self.due = Some(due),
+            BeforeReply::TooLate => {}
+            BeforeReply::Pushed => {
                 (self.said, self.said_at) = (due, Instant::now());
-                self.shown = number.or(self.shown);
+                self.shown = Some((number, total));
             }
         }
         self.due.is_none()
     }
 
-    /// The number to say with a report: that of the task, if it is above the last one, else the next one above that.
-    fn number(&self, report: &Report, when: When) -> Option<u64> {
-        let least = match (self.shown, report.done) {
-            (None, Some(_)) => 0,
-            (None, None) => CENT,
-            // As long as nobody knows what it is out of, it is to be legible, and to leave room for what follows.
-            (Some(shown), None) if shown < PERCENT / 2 => shown + CENT,
-            (Some(shown), _) => shown + 1,
-        };
-        let done = report.done.unwrap_or(0);
-        match when {
-            When::Ended if done == ALL => Some(ALL),
-            // There has to be something left for as long as the task goes on.
-            When::Running | When::Ended => {
-                Some(least.max(done.min(ALL - CENT))).filter(|it| *it < ALL)
-            }
+    /// The number to say: that of the task, if it is above the last one, else the next one above that.
+    fn number(&self, amount: Amount) -> Option<f64> {
+        /// As long as the task counts nothing, a number is to be legible, and to leave room for what follows.
+        const LITTLE: f64 = 0.01;
+        let Some((shown, total)) = self.shown else { return Some(amount.done.unwrap_or(LITTLE)) };
+        match amount.done {
+            Some(done) if done > shown => Some(done),
+            None if shown < 50.0 * LITTLE => Some(shown + LITTLE),
+            _ => Some(just_above(shown, total)),
         }
+    }
+
+    /// What a number is out of: what the task says, unless the number is beyond that by more than what it took to
+    /// have each number above the last one.
+    fn total(&self, amount: Amount, number: f64) -> Option<f64> {
+        let fits = |total: &f64| *total > 0.0 && number <= total * (1.0 + 1e-6);
+        let before = self.shown.and_then(|(_, total)| total);
+        amount.total.filter(fits).or(before.filter(|_| amount.total.is_some()).filter(fits))
     }
 }
 
-/// Whether a task may say more.
-#[derive(Clone, Copy, Debug)]
-enum When {
-    Running,
-    Ended,
+/// The next number, by a step that is so small that nobody sees it, and that a task may go on for months before such
+/// steps add up to something.
+fn just_above(number: f64, total: Option<f64>) -> f64 {
+    let scale = total.unwrap_or(1.0).max(number);
+    (number + scale * 1e-12).max(number.next_up())
 }
 
 impl Report {
@@ -170,34 +191,25 @@ impl Report {
         Self { message, ..*self }
     }
 
-    /// The report after this one that says what an update does.
+    /// The report after this one that says what an event does.
     fn after(&self, event: &Event) -> Self {
-        match progress(event) {
-            Some(ProgressUpdate { status, progress }) => {
-                let message = Some(in_short(status)).filter(|status| !status.is_empty());
-                Self { done: Some(in_steps(progress)), message }
-            }
-            None => Self { message: Some(in_short(in_words(event))), ..*self },
-        }
+        let (amount, message) = match event.kind {
+            EventKind::Progress(amount) => (amount, status(event).unwrap_or_default()),
+            _ => (self.amount, in_plain_words(event)),
+        };
+        Self { amount, message: Some(in_short(message)).filter(|message| !message.is_empty()) }
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss,
-    reason = "a percentage is from 0 to 100"
-)]
-fn in_steps(percent: f64) -> u64 {
-    ((percent * PERCENT as f64).round() as u64).min(ALL)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "there are fewer steps than a float has digits")]
-fn notification(token: &ProgressToken, report: &Report, number: u64) -> ServerJsonRpcMessage {
-    let progress = number as f64 / PERCENT as f64;
-    let mut param = ProgressNotificationParam::new(token.clone(), progress);
-    param.total = report.done.map(|_| 100.0);
-    param.message.clone_from(&report.message);
+fn notification(
+    token: &ProgressToken,
+    message: Option<String>,
+    number: f64,
+    total: Option<f64>,
+) -> ServerJsonRpcMessage {
+    let mut param = ProgressNotificationParam::new(token.clone(), number);
+    param.total = total;
+    param.message = message;
     let notification = ProgressNotification::new(param);
     JsonRpcMessage::notification(ServerNotification::ProgressNotification(notification))
 }

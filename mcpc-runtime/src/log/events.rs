@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::texts::Texts;
-use super::{Cursor, Event, EventKind, Page};
+use super::{Cursor, Event, EventKind, Output, Page};
 use crate::message::Json;
 
 /// The events of one task.
@@ -17,9 +17,34 @@ pub(super) struct Events {
     dropped: u64,
     /// How far the task is.
     progress: Option<Box<Progress>>,
+    output: Option<Box<Kept>>,
+    /// What the body said last.
+    latest: Latest,
     end: Option<Box<Event>>,
     changed_at: Instant,
     closed: bool,
+}
+
+/// What is kept of a task's output.
+#[derive(Debug, Default)]
+struct Kept {
+    texts: Texts,
+    /// How many were dropped before these.
+    dropped: u64,
+}
+
+impl Kept {
+    /// The number of the latest.
+    fn said(&self) -> u64 {
+        self.dropped + self.texts.count() as u64
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Latest {
+    Update,
+    Output,
+    Progress,
 }
 
 #[derive(Debug)]
@@ -34,8 +59,8 @@ struct Progress {
 fn size(event: &Event) -> usize {
     let result = event.result.as_str().len();
     // The reply that a tool wrote itself holds what is in the result once more.
-    let content = if event.content.is_some() { result } else { 0 };
-    size_of::<Event>() + result + content
+    let written = if event.written.is_some() { result } else { 0 };
+    size_of::<Event>() + result + written
 }
 
 fn update(text: String) -> Event {
@@ -44,31 +69,46 @@ fn update(text: String) -> Event {
 
 impl Events {
     pub(super) fn new(now: Instant) -> Self {
-        let updates = Texts::default();
-        Self { updates, dropped: 0, progress: None, end: None, changed_at: now, closed: false }
+        Self {
+            updates: Texts::default(),
+            dropped: 0,
+            progress: None,
+            output: None,
+            latest: Latest::Update,
+            end: None,
+            changed_at: now,
+            closed: false,
+        }
     }
 
     /// Adds an event; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
-    /// for the newest. Progress takes the place of the one before, and it and the end count for nothing.
+    /// for the newest, and so is the oldest output. Progress takes the place of the one before, and it and the end
+    /// count for nothing.
     pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
         self.changed_at = now;
-        let dropped = match event.kind {
-            EventKind::Update => self.updates.push(event.result.as_str(), limit),
-            EventKind::Progress => {
+        match event.kind {
+            EventKind::Update => {
+                self.dropped += self.updates.push(event.result.as_str(), limit) as u64;
+                self.latest = Latest::Update;
+            }
+            EventKind::Output => {
+                let output = self.output.get_or_insert_default();
+                output.dropped += output.texts.push(event.result.as_str(), limit) as u64;
+                self.latest = Latest::Output;
+            }
+            EventKind::Progress(_) => {
                 let (number, behind) = (self.seen().progress + 1, self.seen().events);
                 let progress = Progress { event, number, behind };
                 match &mut self.progress {
                     Some(before) => **before = progress,
                     None => self.progress = Some(Box::new(progress)),
                 }
-                0
+                self.latest = Latest::Progress;
             }
             EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
                 self.end = Some(Box::new(event));
-                0
             }
-        };
-        self.dropped += dropped as u64;
+        }
     }
 
     /// How much there is to see.
@@ -76,6 +116,7 @@ impl Events {
         Cursor {
             events: self.updated() + u64::from(self.end.is_some()),
             progress: self.progress.as_ref().map_or(0, |progress| progress.number),
+            output: self.output.as_ref().map_or(0, |output| output.said()),
         }
     }
 
@@ -102,7 +143,17 @@ impl Events {
             let at = usize::try_from(behind).unwrap_or(usize::MAX).min(events.len());
             events.insert(at, progress.event.clone());
         }
-        Some(Page { events, missed, next })
+        Some(Page { events, missed, output: self.output_after(seen.output), next })
+    }
+
+    fn output_after(&self, seen: u64) -> Output {
+        let Some(output) = &self.output else { return Output::default() };
+        let known = usize::try_from(seen.saturating_sub(output.dropped)).unwrap_or(usize::MAX);
+        Output {
+            texts: output.texts.skip(known).collect(),
+            missed: output.dropped.saturating_sub(seen),
+            is_latest: self.latest == Latest::Output,
+        }
     }
 
     /// The terminal event.
@@ -112,9 +163,13 @@ impl Events {
 
     /// The latest of what the body said, be it an update or how far it is.
     pub(super) fn latest(&self) -> Option<Event> {
-        match &self.progress {
-            Some(progress) if progress.behind >= self.updated() => Some(progress.event.clone()),
-            _ => self.updates.newest().map(update),
+        match self.latest {
+            Latest::Update => self.updates.newest().map(update),
+            Latest::Output => {
+                let newest = self.output.as_ref()?.texts.newest()?;
+                Some(Event::new(EventKind::Output, Json::written(newest)))
+            }
+            Latest::Progress => self.progress().cloned(),
         }
     }
 
@@ -126,7 +181,8 @@ impl Events {
     /// How many bytes all of it has.
     pub(super) fn bytes(&self) -> usize {
         let as_they_are = self.progress().into_iter().chain(self.end());
-        self.updates.bytes() + as_they_are.map(size).sum::<usize>()
+        let output = self.output.as_ref().map_or(0, |output| output.texts.bytes());
+        self.updates.bytes() + output + as_they_are.map(size).sum::<usize>()
     }
 
     pub(super) fn changed_at(&self) -> Instant {
@@ -137,6 +193,9 @@ impl Events {
     pub(super) fn close(&mut self) {
         self.closed = true;
         self.updates.shrink();
+        if let Some(output) = &mut self.output {
+            output.texts.shrink();
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -147,19 +206,21 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Amount;
     use crate::message::Json;
 
     fn event(kind: EventKind, text: &str) -> Event {
-        Event { kind, result: Json::text(text), content: None }
+        Event::new(kind, Json::text(text))
     }
 
-    /// Events of one kind each: `u` an update, `p` progress, `e` the end.
+    /// Events of one kind each: `u` an update, `o` output, `p` progress, `e` the end.
     fn events(script: &[&str], limit: usize) -> Events {
         let mut events = Events::new(Instant::now());
         for text in script {
             let kind = match &text[..1] {
                 "u" => EventKind::Update,
-                "p" => EventKind::Progress,
+                "o" => EventKind::Output,
+                "p" => EventKind::Progress(Amount::default()),
                 _ => EventKind::Complete,
             };
             events.push(event(kind, text), limit, Instant::now());
@@ -187,7 +248,7 @@ mod tests {
         assert!(events.after(page.next).is_none());
         let seen = Cursor { progress: 0, ..page.next };
         assert_eq!(texts(&events.after(seen).expect("new progress")), ["p2"]);
-        let seen = Cursor { progress: 2, events: 1 };
+        let seen = Cursor { events: 1, ..page.next };
         assert_eq!(texts(&events.after(seen).expect("a new update")), ["u2"]);
     }
 
@@ -197,6 +258,8 @@ mod tests {
             (&["u1", "p1", "end"][..], Some("\"p1\"")),
             (&["p1", "u1", "end"], Some("\"u1\"")),
             (&["u1", "p1"], Some("\"p1\"")),
+            (&["u1", "p1", "o1", "o2", "end"], Some("\"o2\"")),
+            (&["o1", "u1"], Some("\"u1\"")),
             (&["end"], None),
             (&[], None),
         ] {
@@ -215,7 +278,7 @@ mod tests {
         let full = events(&["u1", "u2", "u3"], limit);
         let page = full.after(Cursor::START).expect("there is something");
         assert_eq!((texts(&page), page.missed), (vec!["u2", "u3"], 1));
-        let seen = Cursor { events: 2, progress: 0 };
+        let seen = Cursor { events: 2, ..Cursor::START };
         let page = full.after(seen).expect("there is something");
         assert_eq!((texts(&page), page.missed), (vec!["u3"], 0));
         let tight = events(&["u1", "p1", "u-and-much-more", "p2"], 1);
@@ -235,5 +298,24 @@ mod tests {
         let events = events(&script, room_for_two());
         let page = events.after(Cursor::START).expect("said");
         assert_eq!((texts(&page), page.missed), (vec!["u1", &long, "u2"], 0));
+    }
+
+    #[test]
+    fn output_has_a_bound_of_its_own_and_drives_nothing_else_out() {
+        let mut script = vec!["u1", "p1"];
+        script.extend(["o0"; 1000]);
+        script.extend(["o1", "o2"]);
+        let events = events(&script, room_for_two());
+        let page = events.after(Cursor::START).expect("said");
+        assert_eq!((texts(&page), page.missed), (vec!["u1", "p1"], 0));
+        let Output { texts, missed, is_latest } = page.output;
+        assert_eq!(
+            (texts, missed, is_latest),
+            (vec!["\"o1\"".into(), "\"o2\"".into()], 1000, true)
+        );
+        assert!(events.after(page.next).is_none());
+        let seen = Cursor { output: 1001, ..page.next };
+        let page = events.after(seen).expect("more output");
+        assert_eq!((page.events.len(), page.output.texts.len(), page.output.missed), (0, 1, 0));
     }
 }

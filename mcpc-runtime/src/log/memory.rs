@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Owner, Page, Reader, Shown,
-    Standing, Stop, Worker,
+    Arguments, Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Known, Owner, Page,
+    Reader, Shown, Standing, Stop, Worker,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard, Notify};
 
@@ -55,6 +55,8 @@ struct Tasks {
     of_owner: HashMap<Owner, usize>,
     /// Those that have ended and are still readable.
     ended: Retained<Arc<Record>>,
+    /// How many there ever were.
+    count: u64,
     /// Owners whose tasks were all asked to stop; one that comes late is stopped at once.
     ending: HashSet<Owner>,
 }
@@ -77,15 +79,29 @@ impl Tasks {
         is_last
     }
 
+    /// Those that run, and those that ended, the first to be forgotten first.
+    fn known(&mut self, owner: Owner) -> (Vec<Named>, Vec<Named>) {
+        let of_owner = |(key, record): (&Key, &Arc<Record>)| {
+            (key.owner == owner).then(|| (Arc::clone(&key.task_id), Arc::clone(record)))
+        };
+        let running = self.running.iter().filter_map(of_owner).collect();
+        (running, self.ended.iter(Instant::now()).filter_map(of_owner).collect())
+    }
+
     fn of(&self, owner: Owner) -> Vec<Arc<Record>> {
         let tasks = self.running.iter().filter(|(key, _)| key.owner == owner);
         tasks.map(|(_, record)| Arc::clone(record)).collect()
     }
 }
 
+/// A task and its id.
+type Named = (Arc<str>, Arc<Record>);
+
 /// One task.
 struct Record {
     kept: Kept,
+    /// Which one it is of all tasks.
+    number: u64,
     created_at: SystemTime,
     /// The same, on the clock that is never set.
     created: Instant,
@@ -105,10 +121,11 @@ impl fmt::Debug for Record {
 }
 
 impl Record {
-    fn new(kept: Kept) -> Self {
+    fn new(kept: Kept, number: u64) -> Self {
         let created = Instant::now();
         Self {
             kept,
+            number,
             created_at: SystemTime::now(),
             created,
             shown: Mutex::default(),
@@ -117,6 +134,13 @@ impl Record {
             stop: CancellationToken::new(),
             ends: OnceLock::new(),
         }
+    }
+
+    fn is_twin_of(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.kept, &other.kept);
+        ours.tool_name == theirs.tool_name
+            && ours.arguments.are(&theirs.arguments)
+            && !self.has_ended()
     }
 
     fn has_ended(&self) -> bool {
@@ -146,6 +170,7 @@ impl MemoryLog {
             delivering: 0,
             of_owner: HashMap::new(),
             ended,
+            count: 0,
             ending: HashSet::new(),
         };
         let (delivered, idle) = (Condvar::new(), Notify::new());
@@ -183,12 +208,40 @@ impl Front for MemoryLog {
         if tasks.running.len() - tasks.delivering >= self.0.limits.tasks {
             return Err(CreateError::Full { limit: self.0.limits.tasks });
         }
-        let record = Arc::new(Record::new(kept));
+        tasks.count += 1;
+        let record = Arc::new(Record::new(kept, tasks.count));
         if tasks.ending.contains(&key.owner) {
             record.stop.cancel();
         }
         tasks.insert(key.clone(), Arc::clone(&record));
         Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
+    }
+
+    fn list(&self, owner: Owner) -> Vec<Known> {
+        let (mut running, mut ended) = self.0.tasks().known(owner);
+        running.sort_by_key(|(_, record)| record.number);
+        ended.reverse();
+        let tasks = running.into_iter().chain(ended);
+        let known = tasks.map(|(task_id, record)| {
+            let (has_ended, reader) = (record.has_ended(), Box::new(MemoryReader(record)));
+            Known { task_id, has_ended, reader }
+        });
+        known.collect()
+    }
+
+    fn twin(&self, key: &Key) -> Option<Arc<str>> {
+        /// A model does not run more at once, and looking takes its time.
+        const MOST: usize = 100;
+        let tasks = self.0.tasks();
+        if tasks.of_owner.get(&key.owner).is_none_or(|count| *count > MOST) {
+            return None;
+        }
+        let this = tasks.running.get(key)?;
+        let twins = tasks.running.iter().filter(|(other, record)| {
+            other.owner == key.owner && record.number < this.number && record.is_twin_of(this)
+        });
+        let oldest = twins.min_by_key(|(_, record)| record.number)?;
+        Some(Arc::clone(&oldest.0.task_id))
     }
 
     fn reader(&self, key: &Key) -> Option<Box<dyn Reader>> {
@@ -267,6 +320,10 @@ impl Reader for MemoryReader {
 
     fn tool_name(&self) -> &str {
         self.0.kept.tool_name
+    }
+
+    fn arguments(&self) -> &Arguments {
+        &self.0.kept.arguments
     }
 
     fn shown(&self) -> Shown {
@@ -357,21 +414,23 @@ mod tests {
     const LIMITS: Limits =
         Limits { tasks: 2, bytes_per_task: 1 << 10, ended_tasks: 2, ended_bytes: 1 << 20 };
 
-    const KEPT: Kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
+    fn kept() -> Kept {
+        Kept::of("tool", Duration::from_secs(60))
+    }
 
     fn key(owner: u64, task_id: &str) -> Key {
         Key { owner: Owner(owner), task_id: task_id.into() }
     }
 
     fn end(text: &str) -> Event {
-        Event { kind: EventKind::Complete, result: Json::text(text), content: None }
+        Event::new(EventKind::Complete, Json::text(text))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_waits_for_the_next_event() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut worker = log.create(key.clone(), KEPT).expect("there is room");
+        let mut worker = log.create(key.clone(), kept()).expect("there is room");
         let later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             worker.finish(end("end"));
@@ -389,7 +448,7 @@ mod tests {
     async fn an_ended_task_is_readable_for_its_retention() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut worker = log.create(key.clone(), KEPT).expect("there is room");
+        let mut worker = log.create(key.clone(), kept()).expect("there is room");
         worker.finish(end("end"));
         drop(worker);
         tokio::time::advance(Duration::from_secs(59)).await;
@@ -404,7 +463,7 @@ mod tests {
     async fn a_task_says_where_it_stands() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone(), KEPT).expect("there is room");
+        let worker = log.create(key.clone(), kept()).expect("there is room");
         let reader = log.reader(&key).expect("known");
         let standing = reader.standing().await;
         assert_eq!(standing.changed_at, standing.created_at);
@@ -423,9 +482,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_owner_is_idle_when_what_its_tasks_said_is_delivered() {
         let log = MemoryLog::new(Limits { tasks: 1, ..LIMITS });
-        let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
+        let mut worker = log.create(key(1, "a"), kept()).expect("there is room");
         worker.finish(end("end"));
-        assert!(log.create(key(1, "b"), KEPT).is_ok(), "it counts no more");
+        assert!(log.create(key(1, "b"), kept()).is_ok(), "it counts no more");
         let idle = tokio::time::timeout(Duration::from_secs(60), log.idle(Owner(1)));
         assert!(idle.await.is_err(), "and yet its end is not delivered");
         drop(worker);
@@ -436,7 +495,7 @@ mod tests {
     fn ended_tasks_have_a_bound_of_bytes() {
         let log = MemoryLog::new(Limits { tasks: 9, ended_tasks: 9, ended_bytes: 2_500, ..LIMITS });
         for task_id in ["a", "b", "c"] {
-            let mut worker = log.create(key(1, task_id), KEPT).expect("there is room");
+            let mut worker = log.create(key(1, task_id), kept()).expect("there is room");
             worker.finish(end(&"x".repeat(1_000)));
         }
         let is_known = |task_id| log.reader(&key(1, task_id)).is_some();
@@ -447,20 +506,20 @@ mod tests {
     #[test]
     fn an_id_whose_end_is_being_delivered_is_waited_for() {
         let log = MemoryLog::new(LIMITS);
-        let mut worker = log.create(key(1, "a"), KEPT).expect("there is room");
+        let mut worker = log.create(key(1, "a"), kept()).expect("there is room");
         worker.finish(end("end"));
         let delivers = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
             drop(worker);
         });
-        assert!(log.create(key(1, "a"), KEPT).is_ok());
+        assert!(log.create(key(1, "a"), kept()).is_ok());
         delivers.join().expect("no panic");
     }
 
     #[test]
     fn a_task_without_an_end_is_forgotten_at_once() {
         let log = MemoryLog::new(LIMITS);
-        drop(log.create(key(1, "a"), KEPT).expect("there is room"));
+        drop(log.create(key(1, "a"), kept()).expect("there is room"));
         assert!(log.reader(&key(1, "a")).is_none());
     }
 
@@ -469,11 +528,11 @@ mod tests {
         let log = MemoryLog::new(LIMITS);
         let (before, after) = (key(1, "before"), key(1, "after"));
         let end_it = |mut worker: Box<dyn Worker>| worker.finish(end("end"));
-        end_it(log.create(before.clone(), KEPT).expect("there is room"));
-        let worker = log.create(after.clone(), KEPT).expect("there is room");
+        end_it(log.create(before.clone(), kept()).expect("there is room"));
+        let worker = log.create(after.clone(), kept()).expect("there is room");
         log.stop_all(Owner(1));
         assert!(worker.stopped().is_cancelled());
-        let late = log.create(key(1, "late"), KEPT).expect("there is room");
+        let late = log.create(key(1, "late"), kept()).expect("there is room");
         assert!(late.stopped().is_cancelled(), "its call was read before");
         end_it(worker);
         assert!(log.reader(&before).is_none() && log.reader(&after).is_none());
@@ -482,12 +541,12 @@ mod tests {
     #[test]
     fn an_id_is_taken_once_per_owner_until_it_is_forgotten() {
         let log = MemoryLog::new(LIMITS);
-        let first = log.create(key(1, "a"), KEPT).expect("free");
-        assert_eq!(log.create(key(1, "a"), KEPT).err(), Some(CreateError::Running));
-        let _second = log.create(key(2, "a"), KEPT).expect("another owner's id");
-        assert_eq!(log.create(key(3, "a"), KEPT).err(), Some(CreateError::Full { limit: 2 }));
+        let first = log.create(key(1, "a"), kept()).expect("free");
+        assert_eq!(log.create(key(1, "a"), kept()).err(), Some(CreateError::Running));
+        let _second = log.create(key(2, "a"), kept()).expect("another owner's id");
+        assert_eq!(log.create(key(3, "a"), kept()).err(), Some(CreateError::Full { limit: 2 }));
         drop(first);
-        assert!(log.create(key(1, "a"), KEPT).is_ok());
+        assert!(log.create(key(1, "a"), kept()).is_ok());
         assert_eq!(log.stop(&key(1, "a")), Stop::Unknown, "it was forgotten at once");
         assert_eq!(log.stop(&key(2, "a")), Stop::Asked);
     }

@@ -13,16 +13,20 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use rmcp::model::CallToolResult;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::{Json, TaskEvent};
+use crate::output::Written;
 
+mod amount;
+mod arguments;
 mod events;
 mod memory;
 mod retained;
 mod texts;
 
+pub(crate) use amount::Amount;
+pub(crate) use arguments::Arguments;
 pub(crate) use memory::{Limits, MemoryLog};
 
 /// Identifies whoever may know of a task; here, one connection.
@@ -37,11 +41,21 @@ pub(crate) struct Key {
 }
 
 /// What a log keeps of a task besides its events.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) tool_name: &'static str,
+    /// What the tool was called with.
+    pub(crate) arguments: Arguments,
     /// How long the task stays readable after its end.
     pub(crate) retention: Duration,
+}
+
+#[cfg(test)]
+impl Kept {
+    /// Of a call without arguments.
+    pub(crate) fn of(tool_name: &'static str, retention: Duration) -> Self {
+        Self { tool_name, arguments: Arguments::new(&rmcp::model::JsonObject::new()), retention }
+    }
 }
 
 /// What became of asking a task to stop.
@@ -59,22 +73,28 @@ pub(crate) enum Stop {
 pub(crate) struct Event {
     pub(crate) kind: EventKind,
     pub(crate) result: Json,
-    /// The reply as the tool wrote it itself, where its result is one of rmcp's content types.
-    pub(crate) content: Option<Arc<CallToolResult>>,
+    /// The answer as the tool wrote it itself, where that is one of rmcp's types.
+    pub(crate) written: Option<Written>,
 }
 
 impl Event {
-    pub(crate) fn update(result: Json) -> Self {
-        Self { kind: EventKind::Update, result, content: None }
+    pub(crate) const fn new(kind: EventKind, result: Json) -> Self {
+        Self { kind, result, written: None }
+    }
+
+    pub(crate) const fn update(result: Json) -> Self {
+        Self::new(EventKind::Update, result)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum EventKind {
     /// The body sent something.
     Update,
+    /// The body sent some of what its result says again, for those who watch.
+    Output,
     /// How far the task is; only the latest is kept.
-    Progress,
+    Progress(Amount),
     /// The end: the body returned a result.
     Complete,
     /// The end: the body failed, panicked or took too long.
@@ -89,7 +109,7 @@ impl EventKind {
     /// Whether nothing follows.
     pub(crate) const fn is_terminal(self) -> bool {
         match self {
-            Self::Update | Self::Progress => false,
+            Self::Update | Self::Output | Self::Progress(_) => false,
             Self::Complete | Self::Failed | Self::Stopped | Self::Dropped => true,
         }
     }
@@ -97,7 +117,7 @@ impl EventKind {
     /// The event as MCPC has it.
     pub(crate) const fn on_the_wire(self) -> TaskEvent {
         match self {
-            Self::Update | Self::Progress => TaskEvent::Update,
+            Self::Update | Self::Output | Self::Progress(_) => TaskEvent::Update,
             Self::Complete => TaskEvent::Complete,
             Self::Failed | Self::Stopped | Self::Dropped => TaskEvent::Failed,
         }
@@ -120,11 +140,13 @@ pub(crate) struct Cursor {
     events: u64,
     /// The number of the last progress.
     progress: u64,
+    /// The number of the last output.
+    output: u64,
 }
 
 impl Cursor {
     /// Before everything.
-    pub(crate) const START: Self = Self { events: 0, progress: 0 };
+    pub(crate) const START: Self = Self { events: 0, progress: 0, output: 0 };
 }
 
 /// What somebody who asks for news was shown.
@@ -137,14 +159,28 @@ pub(crate) struct Shown {
 }
 
 /// What a reader finds after what it has seen.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Page {
     /// What came, in order: every event that is kept, and of the progress the latest.
     pub(crate) events: Vec<Event>,
     /// How many events the reader missed because the log had to drop them.
     pub(crate) missed: u64,
+    /// The output that came.
+    pub(crate) output: Output,
     /// Where to go on.
     pub(crate) next: Cursor,
+}
+
+/// What a reader finds of a task's output, which has a bound of its own: however much it is, it drives no event
+/// out of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// The texts that are kept, in order.
+    pub(crate) texts: Vec<String>,
+    /// How many texts the reader missed before these.
+    pub(crate) missed: u64,
+    /// Whether nothing that the body said came after it.
+    pub(crate) is_latest: bool,
 }
 
 impl Page {
@@ -162,7 +198,7 @@ pub(crate) struct Standing {
     pub(crate) changed_at: SystemTime,
     /// How long ago it was created.
     pub(crate) age: Duration,
-    /// Its latest update or progress, whichever came last, if that is kept.
+    /// Its latest update, output or progress, whichever came last, if that is kept.
     pub(crate) latest: Option<Event>,
     /// How far it last said it was.
     pub(crate) progress: Option<Event>,
@@ -182,6 +218,14 @@ pub(crate) trait Front: Send + Sync {
     /// Makes room for a task and returns the half that runs it. Where the end of a task of the same id is just
     /// being delivered, this waits for that.
     fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError>;
+
+    /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
+    /// first.
+    fn list(&self, owner: Owner) -> Vec<Known>;
+
+    /// The task of the same owner that runs the same tool with the same arguments since before, if this one and
+    /// that run; nobody looks who has very many.
+    fn twin(&self, key: &Key) -> Option<Arc<str>>;
 
     /// A reader of a task's events; `None` if no such task is known.
     fn reader(&self, key: &Key) -> Option<Box<dyn Reader>>;
@@ -203,6 +247,13 @@ pub(crate) trait Front: Send + Sync {
     fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
 }
 
+/// A task that its owner may ask about.
+pub(crate) struct Known {
+    pub(crate) task_id: Arc<str>,
+    pub(crate) has_ended: bool,
+    pub(crate) reader: Box<dyn Reader>,
+}
+
 /// What can end a task from outside of its body.
 pub(crate) trait Ends: Send + Sync {
     /// Says that it has ended, unless that was said.
@@ -221,6 +272,9 @@ pub(crate) trait Reader: Send + Sync {
     /// The tool that the task runs.
     fn tool_name(&self) -> &str;
 
+    /// What the tool was called with.
+    fn arguments(&self) -> &Arguments;
+
     /// What was shown to somebody who asks for news, and may ask again.
     fn shown(&self) -> Shown;
 
@@ -231,7 +285,7 @@ pub(crate) trait Reader: Send + Sync {
 /// The half that runs a task. A task that finished is kept for its retention; one whose worker is dropped
 /// before is forgotten.
 pub(crate) trait Worker: Send + Sync {
-    /// Adds an update, or replaces the progress.
+    /// Adds an update or some output, or replaces the progress.
     fn append(&self, event: Event);
 
     /// Adds the terminal event; nothing may follow. From here on the task has ended and counts no more among

@@ -61,6 +61,12 @@ impl<T> Retained<T> {
         self.by_key.get(key).map(|entry| &entry.value)
     }
 
+    /// All that are kept, the first to go first.
+    pub(super) fn iter(&mut self, now: Instant) -> impl Iterator<Item = (&Key, &T)> {
+        self.sweep(now);
+        self.by_end.values().filter_map(|key| Some((key, &self.by_key.get(key)?.value)))
+    }
+
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(entry) = self.by_key.remove(key) {
             self.by_end.remove(&entry.end);

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use rmcp::model::{
-    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, JsonObject,
-    Resource, TextContent,
+    AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ErrorData, ImageContent,
+    JsonObject, Resource, TextContent,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 use self::floats::NoNumber;
 use crate::message::{DEEPEST, Json};
@@ -27,8 +28,8 @@ use crate::words::{place, shown};
 /// The content types that are passed on as they are, and what they are made of.
 pub mod content {
     pub use rmcp::model::{
-        AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ImageContent, Resource,
-        ResourceContents, TextContent,
+        AudioContent, CallToolResult, ContentBlock, EmbeddedResource, ErrorCode, ErrorData,
+        ImageContent, Resource, ResourceContents, TextContent,
     };
 }
 
@@ -62,9 +63,9 @@ pub trait Output: 'static {
     }
 }
 
-/// What came of running a tool: a value for the client, or the text of an error.
+/// What came of running a tool: a value for the client, or an error.
 #[doc(hidden)]
-pub type Outcome = Result<Success, String>;
+pub type Outcome = Result<Success, Failed>;
 
 /// A tool's body, ready to run: it owns everything it needs.
 #[doc(hidden)]
@@ -81,38 +82,107 @@ pub struct Success {
     problem: Option<String>,
 }
 
+/// What a tool failed with.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Failed {
+    pub(crate) text: String,
+    /// The answer where the tool wrote it itself.
+    pub(crate) written: Option<Written>,
+}
+
+/// What a client is answered with, as a tool wrote it itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Written {
+    /// A reply, which may say that it is an error.
+    Reply(Arc<CallToolResult>),
+    /// An error of the protocol.
+    Error(Arc<ErrorData>),
+}
+
+impl Failed {
+    /// The answer to the call of a plain tool.
+    pub(crate) fn into_reply(self) -> Result<CallToolResult, ErrorData> {
+        match self.written {
+            Some(Written::Reply(reply)) => Ok(readable(Arc::unwrap_or_clone(reply))),
+            Some(Written::Error(error)) => Err(Arc::unwrap_or_clone(error)),
+            None => Ok(error_reply(self.text)),
+        }
+    }
+}
+
+impl From<String> for Failed {
+    fn from(text: String) -> Self {
+        Self { text, written: None }
+    }
+}
+
+impl From<CallToolResult> for Failed {
+    fn from(mut reply: CallToolResult) -> Self {
+        reply.is_error = Some(true);
+        let text = text_of(&reply).unwrap_or_else(|| "the tool failed without a text".to_owned());
+        Self { text, written: Some(Written::Reply(Arc::new(reply))) }
+    }
+}
+
+impl From<ErrorData> for Failed {
+    fn from(error: ErrorData) -> Self {
+        Self { text: error.message.to_string(), written: Some(Written::Error(Arc::new(error))) }
+    }
+}
+
+/// The texts of a reply, one below the other.
+pub(crate) fn text_of(reply: &CallToolResult) -> Option<String> {
+    let texts = reply.content.iter().filter_map(|block| block.as_text());
+    let texts: Vec<&str> = texts.map(|text| text.text.as_str()).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
 impl Success {
     /// A reply of our own.
     pub(crate) fn of(reply: CallToolResult) -> Self {
         Self { json: Json::null(), content: Some(reply), problem: None }
     }
 
-    /// The value, and the reply where the tool wrote it itself.
-    pub(crate) fn into_parts(self) -> (Json, Option<Arc<CallToolResult>>) {
-        (self.json, self.content.map(Arc::new))
+    /// The value, and the reply where the tool wrote it itself; or the error, if that is what the reply says it
+    /// is.
+    pub(crate) fn into_parts(self) -> Result<(Json, Option<Written>), Failed> {
+        match self.content {
+            Some(reply) if reply.is_error == Some(true) => Err(reply.into()),
+            content => Ok((self.json, content.map(|reply| Written::Reply(Arc::new(reply))))),
+        }
     }
 
-    /// The reply to the call of a plain tool, whose client may have been promised structured content.
+    /// The reply to the call of a plain tool. `has_schema` says whether its client was promised structured content.
     ///
     /// # Errors
     ///
-    /// A sentence for the client if that cannot hold a number of the result.
-    pub(crate) fn into_reply(self) -> Result<CallToolResult, String> {
-        if let Some(reply) = self.content {
-            return Ok(reply);
-        }
-        let json = self.json.as_str();
-        if !json.starts_with('{') {
-            return Ok(reply(&self.json));
-        }
+    /// A sentence for the client if that was promised and cannot hold the value.
+    pub(crate) fn into_reply(
+        self,
+        has_schema: impl FnOnce() -> bool,
+    ) -> Result<CallToolResult, String> {
         if let Some(problem) = self.problem {
             return Err(problem);
         }
-        let reply = reply(&self.json);
-        match &reply.structured_content {
-            Some(_) => Ok(reply),
-            None => Err(no_structured_content(&self.json)),
+        if let Some(reply) = self.content {
+            return Ok(readable(reply));
         }
+        let mut reply = reply(&self.json);
+        let structured = reply.structured_content.as_ref();
+        let is_there = match self.json.as_str().as_bytes() {
+            [b'{', ..] => structured.is_some(),
+            [b'[', ..] => structured.is_some_and(|it| it["result"].is_array()),
+            text => text != b"null",
+        };
+        if is_there || !has_schema() {
+            return Ok(reply);
+        }
+        if self.json.as_str() != "null" {
+            return Err(no_structured_content(&self.json));
+        }
+        reply.structured_content = Some(wrapped(Value::Null));
+        Ok(reply)
     }
 }
 
@@ -147,30 +217,57 @@ fn inexact(number: &Inexact) -> String {
     )
 }
 
-/// The reply that carries a JSON value: a string as it is, nothing for `null`, an object as text and
-/// as structured content, if that can hold its numbers, anything else as text.
+/// The reply that carries a JSON value: a string as it is, nothing for `null`, anything else as text and as
+/// structured content, which is an object: another value is the `result` of one. (Gemini CLI 0.61 reads a text that
+/// is JSON as structured content where there is none, and refuses the reply if that is no object.)
 ///
-/// An object that is [nested too deep](Json::is_too_deep) is a text only.
+/// What structured content cannot hold, as it is [nested too deep](Json::is_too_deep) or has a number that is too
+/// long, is a text only.
 pub(crate) fn reply(json: &Json) -> CallToolResult {
     let is_too_deep = json.is_too_deep();
     let json = json.as_str();
-    match serde_json::from_str::<Value>(json) {
-        Ok(_) if is_too_deep => CallToolResult::success(vec![ContentBlock::text(json)]),
-        Ok(Value::Null) => CallToolResult::success(Vec::new()),
-        Ok(Value::String(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
-        Ok(structured @ Value::Object(_)) => {
-            let mut reply = CallToolResult::success(vec![ContentBlock::text(json)]);
-            let is_exact = Inexact::first(&structured, json).is_none();
-            reply.structured_content = is_exact.then_some(structured);
-            reply
-        }
-        _ => CallToolResult::success(vec![ContentBlock::text(json)]),
-    }
+    let text = |text: &str| CallToolResult::success(vec![ContentBlock::text(text)]);
+    let value = match serde_json::from_str(json) {
+        Ok(Value::Null) => return CallToolResult::success(Vec::new()),
+        Ok(Value::String(string)) => return readable(text(&string)),
+        Ok(value) if !is_too_deep && Inexact::first(&value, json).is_none() => value,
+        _ if json.starts_with('{') => return text(json),
+        _ => return not_json(text(json), json),
+    };
+    let mut reply = text(json);
+    reply.structured_content = Some(if value.is_object() { value } else { wrapped(value) });
+    reply
+}
+
+/// A value that is no object, as structured content.
+fn wrapped(value: Value) -> Value {
+    json!({ "result": value })
 }
 
 /// The reply that tells a client, and its model, what went wrong.
 pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(text.into())])
+    readable(CallToolResult::error(vec![ContentBlock::text(text.into())]))
+}
+
+/// A reply that every client can read: a lone text that would be taken for JSON, and for no object, is structured
+/// content, too.
+fn readable(reply: CallToolResult) -> CallToolResult {
+    let lone = match (reply.content.as_slice(), &reply.structured_content) {
+        ([ContentBlock::Text(text)], None) => &text.text,
+        _ => return reply,
+    };
+    let is_object = lone.trim_start().starts_with('{');
+    if is_object || serde_json::from_str::<IgnoredAny>(lone).is_err() {
+        return reply;
+    }
+    let text = lone.clone();
+    not_json(reply, &text)
+}
+
+/// The same reply, with its text as structured content.
+fn not_json(mut reply: CallToolResult, text: &str) -> CallToolResult {
+    reply.structured_content = Some(wrapped(text.into()));
+    reply
 }
 
 #[diagnostic::do_not_recommend]
@@ -209,22 +306,23 @@ fn success(
     let content = content(value);
     let may_be_lost =
         content.is_none() && memmem::find(json.as_str().as_bytes(), b"null").is_some();
-    match may_be_lost.then(no_number).flatten() {
-        None => Ok(Success { json, content, problem: None }),
-        Some(alone) if json.as_str() == "null" => {
-            let text = ContentBlock::text(alone.in_words());
-            Ok(Success { json, content: Some(CallToolResult::success(vec![text])), problem: None })
-        }
-        Some(inside) => Ok(Success { json, content, problem: Some(not_a_number(&inside)) }),
-    }
+    let Some(found) = may_be_lost.then(no_number).flatten() else {
+        return Ok(Success { json, content, problem: None });
+    };
+    let alone = (json.as_str() == "null").then(|| ContentBlock::text(found.in_words()));
+    let content = alone.map(|text| CallToolResult::success(vec![text]));
+    Ok(Success { json, content, problem: Some(not_a_number(&found)) })
 }
 
 #[cold]
 fn not_a_number(found: &NoNumber) -> String {
+    let what = match found.path.as_slice() {
+        [] => "the result".to_owned(),
+        path => format!("the result's `{}`", place("", path)),
+    };
     format!(
-        "the result's `{}` is {}, for which JSON has no number; the tool has to return `null` or a string \
-         there, and say so in its type",
-        place("", &found.path),
+        "{what} is {}, for which JSON has no number; the tool has to return `null` or a string there, and say \
+         so in its type",
         found.in_words(),
     )
 }
@@ -329,7 +427,15 @@ impl<T, E> Fallible for Result<T, E> {
 /// How a tool's error becomes text.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Fails<E>(fn(E) -> String);
+pub struct Fails<E>(fn(E) -> Failed);
+
+impl Fails<CallToolResult> {
+    /// A reply that the tool wrote itself, as rmcp's servers fail with.
+    #[must_use]
+    pub fn reply() -> Self {
+        Self(Failed::from)
+    }
+}
 
 impl<E> Fails<E> {
     /// The outcome of a tool that may fail.
@@ -359,7 +465,7 @@ pub trait Failure: Sized {
     #[doc(hidden)]
     #[must_use]
     fn kind() -> ErrorKind<Self> {
-        ErrorKind(Self::text)
+        ErrorKind(|error| error.text().into())
     }
 }
 
@@ -374,7 +480,7 @@ impl<E: Display> Failure for E {
 /// Picks, for a concrete error type, the best way to show it: the method is looked up on ever
 /// plainer types, so that an error with sources is found before one with text only.
 #[doc(hidden)]
-pub struct ErrorKind<E>(fn(E) -> String);
+pub struct ErrorKind<E>(fn(E) -> Failed);
 
 impl<E> fmt::Debug for ErrorKind<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -389,9 +495,9 @@ pub trait ViaError<E> {
     fn fails(&self) -> Fails<E>;
 }
 
-impl<E: Error> ViaError<E> for &&ErrorKind<E> {
+impl<E: Error + 'static> ViaError<E> for &&ErrorKind<E> {
     fn fails(&self) -> Fails<E> {
-        Fails(|error| chain(&error))
+        Fails(failed)
     }
 }
 
@@ -406,7 +512,7 @@ macro_rules! via_box {
     ($($error:ty),*) => {
         $(impl ViaBox<Box<$error>> for &ErrorKind<Box<$error>> {
             fn fails(&self) -> Fails<Box<$error>> {
-                Fails(|error| chain(&*error))
+                Fails(|error| chain(&*error).into())
             }
         })*
     };
@@ -424,6 +530,14 @@ pub trait ViaText<E> {
 impl<E> ViaText<E> for ErrorKind<E> {
     fn fails(&self) -> Fails<E> {
         Fails(self.0)
+    }
+}
+
+/// An error with sources, unless it is one of the protocol.
+fn failed<E: Error + 'static>(error: E) -> Failed {
+    match (&error as &dyn Any).downcast_ref::<ErrorData>() {
+        Some(error) => error.clone().into(),
+        None => chain(&error).into(),
     }
 }
 

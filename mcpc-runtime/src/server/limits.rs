@@ -22,8 +22,28 @@ pub(super) fn check(parts: &Parts) -> Result {
     at_least("max_message_bytes", parts.bounds.message_bytes, session, expected)?;
     at_least("heartbeat", parts.heartbeat, SHORTEST_TIME, A_TIME)?;
     if parts.tools.iter().any(|tool| tool.about.kind == Kind::Background) {
+        check_prefix(&parts.control_prefix)?;
+        at_least("max_result_bytes", parts.result_bytes, SHORTEST_RESULT, "at least 200")?;
         at_least("max_tasks", parts.max_tasks, 1, "at least 1")?;
         at_least("retention", parts.retention, SHORTEST_TIME, A_TIME)?;
+    }
+    Ok(())
+}
+
+/// What is said about the rest of a result is about as long.
+const SHORTEST_RESULT: usize = 200;
+
+/// Refuses what makes no name of a tool that hosts and models' APIs take.
+fn check_prefix(prefix: &str) -> Result {
+    const LONGEST: usize = 32;
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if prefix.len() > LONGEST || !prefix.chars().all(is_of_a_name) {
+        let expected = format!("at most {LONGEST} characters of `A-Z`, `a-z`, `0-9`, `_` and `-`");
+        return Err(Error::Limit {
+            setting: "control_prefix",
+            value: format!("{prefix:?}"),
+            expected,
+        });
     }
     Ok(())
 }

@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateTaskResult,
-    JsonObject,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
 };
 use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
 use super::intake::{Accepted, Parcel};
 use super::{ToolService, bounded, knows_tasks, takes_tasks};
-use crate::control::{ticket, unknown};
+use crate::control::{Running, unknown_id};
 use crate::delivery::{
-    Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Way, choose, tasks,
+    Callbacks, Delivery, Later, Notices, Open, PATIENCE, PATIENCE_WITH_PROGRESS, Progress, Shown,
+    Way, choose, in_words, percent, tasks,
 };
-use crate::log::Reader;
+use crate::log::{Key, Reader, Shown as SoFar};
 use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
@@ -30,14 +30,15 @@ use crate::parameter::{CallParts, Inputs};
 use crate::task::{NewTask, Sender, Times, panicked};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
+use crate::words::in_short;
 
 impl ToolService {
-    /// Answers a call; an error is for the client, and the model behind it, to read.
+    /// Answers a call.
     pub(super) async fn call(
         &self,
         call: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, String> {
+    ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.unwrap_or_default();
         match tool.about.kind {
@@ -64,7 +65,7 @@ impl ToolService {
         arguments: JsonObject,
         accepted: Accepted,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, String> {
+    ) -> Result<CallToolResponse, Refusal> {
         let gate = context.extensions.get::<Gate>();
         let way = choose(Shown {
             metadata: accepted.has_metadata,
@@ -73,19 +74,12 @@ impl ToolService {
             token: context.meta.get_progress_token(),
             gate,
         });
-        let open = match way {
+        match way {
             Way::Callbacks(gate) => {
-                return self.start_mcpc(tool, arguments, accepted, gate, context).map(Into::into);
+                Ok(self.start_mcpc(tool, arguments, accepted, gate, context)?.into())
             }
-            Way::Task => {
-                return self.start_task(tool, arguments, accepted, context).await.map(Into::into);
-            }
-            Way::Progress(gate, token) => {
-                Open::Progress(Progress::new(gate, token, self.shared().times.heartbeat))
-            }
-            Way::Waiting => Open::Waiting(self.patience(tool)),
-        };
-        self.run_to_end(tool, arguments, accepted, context, open).await.map(Into::into)
+            Way::Later(later) => self.run_to_end(tool, arguments, accepted, context, later).await,
+        }
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -106,25 +100,6 @@ impl ToolService {
         let Ids { session_id, task_id } = &ids;
         let text = created(Address { session_id, task_id, tool_name: name });
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
-    }
-
-    /// Starts a task for a client of the Tasks extension and returns the first reply.
-    async fn start_task(
-        &self,
-        tool: &Definition,
-        arguments: JsonObject,
-        accepted: Accepted,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CreateTaskResult, String> {
-        let task_id = accepted.ids.task_id.clone();
-        // What such a client hears of a task, it asks for; notifications of a call end with its reply.
-        let task = self.create(tool, accepted, Delivery::Log(None));
-        let reader = self.reader(&task_id)?;
-        self.launch(tool, arguments, task, context)?;
-        if let Some(gate) = context.extensions.get::<Gate>() {
-            self.stop_if_cancelled(&task_id, gate);
-        }
-        Ok(tasks::created(&task_id, &*reader).await)
     }
 
     /// Has a task stopped whose client never hears of it.
@@ -148,45 +123,97 @@ impl ToolService {
 
     /// A task that was just created.
     fn reader(&self, task_id: &str) -> Result<Box<dyn Reader>, String> {
-        self.shared().log.reader(&self.requests.key(task_id)).ok_or_else(|| unknown(task_id))
+        self.shared().log.reader(&self.requests.key(task_id)).ok_or_else(|| unknown_id(task_id))
     }
 
     /// How long a call of a tool stays open, if not to its task's end.
-    fn patience(&self, tool: &Definition) -> Option<Duration> {
-        let default = self.shared().times.patience?;
-        Some(tool.about.times.patience.map_or(default, bounded))
+    fn patience(&self, tool: &Definition, later: &Later<'_>) -> Option<Duration> {
+        let (times, of_tool) = (&self.shared().times, tool.about.times.patience.map(bounded));
+        let others = match later {
+            Later::Task => {
+                return Some(of_tool.map_or(times.task_patience, |it| it.min(times.task_patience)));
+            }
+            Later::Progress(..) => PATIENCE_WITH_PROGRESS,
+            Later::Waiting => PATIENCE,
+        };
+        // Without a way to come back, nobody could do anything with a ticket.
+        self.shared().control.and(Some(of_tool.or(times.patience).unwrap_or(others)))
     }
 
-    /// Runs a task for a client whose call stays open.
+    /// Runs a task for a client whose call stays open, to its end or for as long as its patience lasts.
     async fn run_to_end(
         &self,
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
         context: &RequestContext<RoleServer>,
-        open: Open<'_>,
-    ) -> Result<CallToolResult, String> {
+        later: Later<'_>,
+    ) -> Result<CallToolResponse, Refusal> {
         let key = self.requests.key(&accepted.ids.task_id);
-        let task = self.create(tool, accepted, Delivery::Log(self.notices(tool, context)));
+        let (patience, is_task) = (self.patience(tool, &later), matches!(later, Later::Task));
+        // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
+        // reply.
+        let notices = if is_task { None } else { self.notices(tool, context) };
+        let open = match later {
+            Later::Progress(gate, token) => {
+                Open::Progress(Progress::new(gate, token, self.shared().times.heartbeat))
+            }
+            Later::Task | Later::Waiting => Open::Waiting,
+        };
+        let task = self.create(tool, accepted, Delivery::Log(notices));
         let reader = self.reader(&key.task_id)?;
         self.launch(tool, arguments, task, context)?;
-        tokio::select! {
+        let rest = self.shared().control.as_ref().map(|control| control.rest(&key.task_id));
+        let reply = tokio::select! {
             biased;
-            answer = open.answer(&*reader) => match answer {
-                Answer::Reply(reply) => Ok(reply),
-                // Nobody could come back with a ticket.
-                Answer::RanOut(_) if self.ending.has_begun() => {
-                    Ok(Open::until_the_end(&*reader).await)
-                }
-                Answer::RanOut(waited) => {
-                    let longest = self.shared().times.patience.unwrap_or(waited);
-                    Ok(ticket(tool.about.name, &key.task_id, waited, longest))
-                }
-            },
+            reply = open.answer(&*reader, patience, rest) => reply,
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
                 self.shared().log.stop(&key);
-                Err("cancelled".to_owned())
+                return Err("cancelled".to_owned().into());
+            }
+        };
+        match reply {
+            Some(reply) => Ok(reply?.into()),
+            // Nobody could come back.
+            None if self.ending.has_begun() => {
+                let reply = Open::Waiting.answer(&*reader, None, rest).await;
+                Ok(reply.expect("nothing else ends it")?.into())
+            }
+            None => {
+                if let Some(gate) = context.extensions.get::<Gate>() {
+                    self.stop_if_cancelled(&key.task_id, gate);
+                }
+                let waited = patience.unwrap_or_default();
+                Ok(self.goes_on(tool, &key, &*reader, waited, is_task).await)
+            }
+        }
+    }
+
+    /// What the client of a call is told whose task goes on.
+    async fn goes_on(
+        &self,
+        tool: &Definition,
+        key: &Key,
+        reader: &dyn Reader,
+        waited: Duration,
+        is_task: bool,
+    ) -> CallToolResponse {
+        let progress = reader.standing().await.progress;
+        if let Some(percent) = progress.as_ref().and_then(percent) {
+            reader.show(SoFar { percent, ..reader.shown() });
+        }
+        let running = Running {
+            tool_name: tool.about.name,
+            task_id: &key.task_id,
+            how_far: progress.map(|progress| in_short(in_words(&progress))),
+            twin: self.shared().log.twin(key),
+        };
+        match (is_task, self.shared().control) {
+            (false, Some(control)) => control.ticket(&running, waited).into(),
+            (_, control) => {
+                let note = control.map(|control| control.note(&running));
+                tasks::created(&key.task_id, reader, note).await.into()
             }
         }
     }
@@ -244,17 +271,20 @@ impl ToolService {
         name: &str,
         body: Body,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, String> {
+    ) -> Result<CallToolResult, Refusal> {
         let outcome = tokio::select! {
             biased;
             outcome = self.until_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned()),
+            () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned().into()),
         };
         match outcome {
-            Ok(Ok(success)) => success?.into_reply(),
-            Ok(Err(panic)) => Err(panicked(name, &*panic)),
-            Err(Over) => Err(ended_before(name)),
+            Ok(Ok(Ok(success))) => {
+                Ok(success.into_reply(|| self.shared().registry.has_output_schema(name))?)
+            }
+            Ok(Ok(Err(failed))) => Ok(failed.into_reply()?),
+            Ok(Err(panic)) => Err(panicked(name, &*panic).into()),
+            Err(Over) => Err(ended_before(name).into()),
         }
     }
 
@@ -271,6 +301,26 @@ impl ToolService {
             // to end it.
             () = unconstrained(self.ending.grace_over()) => Err(Over),
         }
+    }
+}
+
+/// Why a call is not answered with a result.
+pub(super) enum Refusal {
+    /// A sentence for the client, and the model that it serves.
+    Said(String),
+    /// An error of the protocol, as the tool failed with one.
+    Protocol(ErrorData),
+}
+
+impl From<String> for Refusal {
+    fn from(text: String) -> Self {
+        Self::Said(text)
+    }
+}
+
+impl From<ErrorData> for Refusal {
+    fn from(error: ErrorData) -> Self {
+        Self::Protocol(error)
     }
 }
 

@@ -9,9 +9,9 @@ use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonOb
 use serde_json::Value;
 
 use super::{Shared, bounded};
-use crate::log::{CreateError, Kept, Key, Owner, Stop, Worker};
+use crate::control::stop_meant;
+use crate::log::{Arguments, CreateError, Kept, Key, Owner, Stop, Worker};
 use crate::metadata::{Ids, Metadata};
-use crate::names::STOP_TASK;
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
 use crate::words::shown;
@@ -55,10 +55,10 @@ impl Intake for Requests {
                 let accepted = self.accept(tool, arguments);
                 call.extensions_mut().insert(Parcel::new(accepted));
             }
-            Kind::Control if name == STOP_TASK => {
+            Kind::Control if self.shared.control.is_some_and(|control| control.stops(name)) => {
                 let arguments = call.params.arguments.as_ref();
                 if let Some(Value::String(task_id)) = arguments.and_then(|it| it.get("task_id")) {
-                    let stop = self.stop(task_id);
+                    let stop = stop_meant(&*self.shared.log, self.owner, task_id);
                     call.extensions_mut().insert(stop);
                 }
             }
@@ -84,7 +84,8 @@ impl Requests {
         let has_metadata = metadata.present;
         let ids = metadata.ids();
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
-        let kept = Kept { tool_name: tool.about.name, retention };
+        let arguments = Arguments::new(arguments);
+        let kept = Kept { tool_name: tool.about.name, arguments, retention };
         match self.shared.log.create(self.key(&ids.task_id), kept) {
             Ok(worker) => Ok(Accepted { ids, has_metadata, worker }),
             Err(CreateError::Running) => Err(format!(

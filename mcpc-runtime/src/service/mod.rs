@@ -22,9 +22,9 @@ use rmcp::model::{
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
-use self::calls::Over;
+use self::calls::{Over, Refusal};
 use self::intake::Requests;
-use crate::control::unknown;
+use crate::control::{Control, unknown_id};
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Owner, Reader, Stop};
 use crate::message::ProtocolInfo;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<dyn Front>,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
+    /// `None` if nobody could come back to a task.
+    pub(crate) control: Option<Control>,
     pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
     /// How many requests of a connection may be handled at once.
     pub(crate) max_requests: usize,
@@ -52,8 +54,10 @@ pub(crate) struct Shared {
 pub(crate) struct ServerTimes {
     /// How long a task may go on after it was asked to stop.
     pub(crate) grace: Duration,
-    /// How long a call stays open for its result; `None` if it has no other way to it.
+    /// How long a call stays open for its result, if the server says so.
     pub(crate) patience: Option<Duration>,
+    /// The same of a client that takes tasks.
+    pub(crate) task_patience: Duration,
     /// How long an ended task is readable.
     pub(crate) retention: Duration,
     /// How long a client with a progress token hears nothing before it hears that the task still runs.
@@ -74,6 +78,7 @@ impl ServerTimes {
         Self {
             grace: bounded(self.grace),
             patience: self.patience.map(bounded),
+            task_patience: bounded(self.task_patience),
             retention: bounded(self.retention),
             heartbeat: bounded(self.heartbeat),
         }
@@ -275,14 +280,9 @@ impl ServerHandler for ToolService {
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
+        _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let registry = &self.shared().registry;
-        let tools = match takes_tasks(&context) {
-            true => registry.list_without_control(),
-            false => registry.list(),
-        };
-        Ok(ListToolsResult::with_all_items(tools.to_vec()))
+        Ok(ListToolsResult::with_all_items(self.shared().registry.list().to_vec()))
     }
 
     async fn call_tool(
@@ -290,11 +290,14 @@ impl ServerHandler for ToolService {
         call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let reply = match Dialect::of_handshake(&call.name) {
-            Some(dialect) => Ok(self.greet(dialect).into()),
-            None => self.call(call, &context).await,
-        };
-        Ok(reply.unwrap_or_else(|error| error_reply(error).into()))
+        if let Some(dialect) = Dialect::of_handshake(&call.name) {
+            return Ok(self.greet(dialect).into());
+        }
+        match self.call(call, &context).await {
+            Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
+            Err(Refusal::Protocol(error)) => Err(error),
+            Ok(reply) => Ok(reply),
+        }
     }
 
     async fn get_task(
@@ -324,7 +327,7 @@ impl ServerHandler for ToolService {
         let stop = || self.shared().log.stop(&self.requests.key(&request.task_id));
         match stopped.unwrap_or_else(stop) {
             Stop::Asked | Stop::Ended => Ok(()),
-            Stop::Unknown => Err(ErrorData::invalid_params(unknown(&request.task_id), None)),
+            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
         }
     }
 }
@@ -362,7 +365,7 @@ impl ToolService {
     /// A task of this connection's.
     fn task(&self, task_id: &str) -> Result<Box<dyn Reader>, ErrorData> {
         let reader = self.shared().log.reader(&self.requests.key(task_id));
-        reader.ok_or_else(|| ErrorData::invalid_params(unknown(task_id), None))
+        reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
 }
 
@@ -428,7 +431,7 @@ fn without_tasks(mut info: InitializeResult) -> InitializeResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{check, stop};
+    use crate::control::Check;
     use crate::log::{Kept, Limits, MemoryLog};
     use crate::schema::Schemas;
 
@@ -442,7 +445,14 @@ mod tests {
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
             config: ServerConfig::default(),
-            times: ServerTimes { grace, patience: None, retention, heartbeat },
+            times: ServerTimes {
+                grace,
+                patience: None,
+                task_patience: second,
+                retention,
+                heartbeat,
+            },
+            control: Some(Control::new("", second, 99)),
             inner: None,
             max_requests: 9,
         })
@@ -452,24 +462,33 @@ mod tests {
     async fn a_task_is_known_to_its_owner_alone() {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
-        let kept = Kept { tool_name: "tool", retention: Duration::from_secs(1) };
-        let worker = shared.log.create(owner.tools.requests.key("t"), kept).expect("there is room");
+        let kept = || Kept::of("tool", Duration::from_secs(1));
+        let worker = shared.log.create(owner.tools.requests.key("t"), kept());
+        let worker = worker.expect("there is room");
         assert!(owner.tools.task("t").is_ok());
         for task_id in ["t", "never"] {
             let error = other.tools.task(task_id).err().expect("it is none of theirs");
-            assert_eq!(error, ErrorData::invalid_params(unknown(task_id), None));
+            assert_eq!(error, ErrorData::invalid_params(unknown_id(task_id), None));
             assert_eq!(shared.log.stop(&other.tools.requests.key(task_id)), Stop::Unknown);
             let (log, owner) = (Arc::clone(&shared.log), other.tools.requests.owner);
-            let checked = check(log.clone(), owner, task_id.to_owned(), Duration::ZERO).await;
-            let stopped = stop(log, owner, task_id.to_owned(), 1, None).await;
-            let unknown = unknown(task_id);
-            assert_eq!((checked.err(), stopped.err()), (Some(unknown.clone()), Some(unknown)));
+            let control = shared.control.expect("it has control tools");
+            let check =
+                Check { task_id: Some(task_id.to_owned()), wait: Duration::ZERO, offset: None };
+            let checked = control.check(log.clone(), owner, check).await;
+            let stopped = control.stop(log.clone(), owner, task_id.to_owned(), None).await;
+            for answer in [checked, stopped] {
+                assert_eq!(answer.err().map(|failed| failed.text), Some(unknown_id(task_id)));
+            }
+            let all = Check { task_id: None, wait: Duration::ZERO, offset: None };
+            let listed = control.check(log, owner, all).await.expect("a list");
+            let listed = listed.into_reply(|| false).expect("a reply");
+            assert!(format!("{listed:?}").contains("There is no task"), "{listed:?}");
         }
         // The end of one is not the end of the other, and its id is free to everyone else.
         shared.log.stop_all(other.tools.requests.owner);
         shared.log.idle(other.tools.requests.owner).await;
         assert!(!worker.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.requests.key("t"), kept).is_ok());
+        assert!(shared.log.create(other.tools.requests.key("t"), kept()).is_ok());
         assert_eq!(shared.log.stop(&owner.tools.requests.key("t")), Stop::Asked);
     }
 }

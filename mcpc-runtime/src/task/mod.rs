@@ -8,7 +8,7 @@ mod sender;
 pub(crate) use runner::{Grace, NewTask, Times, panicked};
 pub use sender::Sender;
 
-pub use quantity::Quantity;
+pub use quantity::{Quantity, Total};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
 use crate::delivery::Delivery;
-use crate::log::{Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, Worker};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -51,6 +51,8 @@ struct Progression {
     worker: Option<Box<dyn Worker>>,
     /// The latest progress that found no room; sent as soon as there is some, unless it is overtaken.
     deferred: Option<Event>,
+    /// What the latest progress counted.
+    amount: Amount,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
     broken: Option<String>,
     /// The task was asked to stop because it took too long.
@@ -177,7 +179,7 @@ impl Ends for Task {
 }
 
 fn failed(reason: &str) -> Event {
-    Event { kind: EventKind::Failed, result: Json::text(reason), content: None }
+    Event::new(EventKind::Failed, Json::text(reason))
 }
 
 /// The end of a task whose body did not end by itself.

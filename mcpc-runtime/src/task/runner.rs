@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Progression, Sender, Task, dropped, failed};
 use crate::delivery::Delivery;
-use crate::log::{Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::message::Json;
 use crate::metadata::Ids;
 use crate::outbox::{InTurns, Room};
-use crate::output::{Body, Outcome};
+use crate::output::{Body, Failed, Outcome, Success};
 use crate::sync::{Mutex, Notify};
 
 /// How long what was asked to stop may go on: for so long, or until all of a connection's time is up. A clone
@@ -85,7 +86,9 @@ impl NewTask {
     ) -> Self {
         let stop = worker.stopped().clone();
         let worker = Some(worker);
-        let progression = Progression { worker, deferred: None, broken: None, timed_out: false };
+        let amount = Amount::default();
+        let progression =
+            Progression { worker, deferred: None, amount, broken: None, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -193,16 +196,14 @@ impl Task {
 
     /// The terminal event of a body that returned.
     fn terminal(&self, outcome: Outcome) -> Event {
-        match outcome {
-            Ok(success) => {
-                let (result, content) = success.into_parts();
-                Event { kind: EventKind::Complete, result, content }
+        match outcome.and_then(Success::into_parts) {
+            Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
+            Err(Failed { text, written }) => {
+                // Once it was asked to stop, that is what an error comes from.
+                let is_stopped = self.stop.is_cancelled() && !self.progression().timed_out;
+                let kind = if is_stopped { EventKind::Stopped } else { EventKind::Failed };
+                Event { kind, result: Json::text(&text), written }
             }
-            // Once it was asked to stop, that is what an error comes from.
-            Err(error) if self.stop.is_cancelled() && !self.progression().timed_out => {
-                Event { kind: EventKind::Stopped, ..failed(&error) }
-            }
-            Err(error) => failed(&error),
         }
     }
 
@@ -292,7 +293,7 @@ mod tests {
                 ended_tasks: tasks,
                 ended_bytes: bytes,
             });
-            let kept = Kept { tool_name: "tool", retention: Duration::from_secs(60) };
+            let kept = Kept::of("tool", Duration::from_secs(60));
             let worker = log.create(Self::key(), kept).expect("there is room");
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let outbox = Outbox::new(Form::Lines, BUDGET);
@@ -350,7 +351,7 @@ mod tests {
                 if !is_asked_late {
                     sender.stopped().await;
                 }
-                Err("in my own words".to_owned())
+                Err("in my own words".to_owned().into())
             }));
             let started = Instant::now();
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -369,7 +370,7 @@ mod tests {
         let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
         unread.task.spawn(Box::pin(async move {
             sender.stopped().await;
-            Err("in my own words".to_owned())
+            Err("in my own words".to_owned().into())
         }));
         log.idle(OWNER).await;
         assert_eq!(end(&*reader).await, (EventKind::Failed, "\"in my own words\"".to_owned()));
@@ -421,7 +422,7 @@ mod tests {
         drop(most);
         let said = timeout(Duration::from_millis(1), reader.after(Cursor::START)).await;
         let page = said.expect("there is room").expect("it goes on");
-        assert_eq!(page.events[0].kind, EventKind::Progress);
+        assert!(matches!(page.events[0].kind, EventKind::Progress(_)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -441,7 +442,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let page = reader.after(Cursor::START).await.expect("it said something");
         let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, [EventKind::Progress, EventKind::Update]);
+        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Update]), "{kinds:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -452,7 +453,7 @@ mod tests {
         let most = outbox.try_room(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
-            Err("in my own words".to_owned())
+            Err("in my own words".to_owned().into())
         }));
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(log.running(OWNER), 1, "there is no room for its end");
@@ -460,7 +461,7 @@ mod tests {
         timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
         let page = reader.after(Cursor::START).await.expect("it said something");
         let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, [EventKind::Progress, EventKind::Failed]);
+        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Failed]), "{kinds:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 
 use super::Task;
-use super::quantity::{Quantity, percent};
-use crate::log::{Event, EventKind};
+use super::quantity::{Quantity, Total};
+use crate::log::{Amount, Event, EventKind};
 use crate::message::{Json, ProgressUpdate};
 
 /// Talks to the client about a running task.
@@ -59,23 +59,50 @@ impl Sender {
         self.block_on_update(self.update(&value));
     }
 
-    /// Sends how far the task has come: an update `{"status": text, "progress": percent}`.
+    /// Sends a part of the task's output: what a person who watches wants to see, and what the result says again
+    /// or is not about. Like [`send`](Self::send), it is never dropped, in order, and waits while the client is slow.
+    ///
+    /// An MCPC client gets it as an update. Any other hears of it while the task runs, as its progress or its status;
+    /// `check_task` shows what came since the last check, and where the task fails, the end of its output goes with
+    /// the error. A result comes without: so a tool that streams the lines of a build and returns what came of it
+    /// does not say everything twice.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub fn output<T: AsRef<str>>(&self, text: T) -> impl Future<Output = ()> + Send + use<'_, T> {
+        self.sending(Ok(output(text.as_ref())))
+    }
+
+    /// Like [`output`](Self::output), for code that is not async.
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_output(&self, text: impl AsRef<str>) {
+        self.block_on_update(Ok(output(text.as_ref())));
+    }
+
+    /// Sends how far the task has come: `done` of `total`, in whatever units it counts (files, bytes, steps), and what
+    /// it is doing. A total that is not known is `None`.
     ///
     /// Never waits, and may be called from anywhere. While the client is slow the latest progress
     /// replaces the one before, so a client may miss some but always sees the last. Nothing that is sent
     /// after it overtakes it; it may itself overtake a [`send`](Self::send) that still waits.
     ///
-    /// `percent` is `done` of `total` in percent, from 0 to 100, to two decimals; of a `total` of 0,
-    /// everything is done.
-    pub fn progress(&self, done: impl Quantity, total: impl Quantity, text: impl AsRef<str>) {
-        let percent = percent(done.to_f64(), total.to_f64());
-        let progress = ProgressUpdate { status: text.as_ref().into(), progress: percent };
-        match self.update(&progress) {
-            Ok(event) => {
-                self.task.append_latest(Event { kind: EventKind::Progress, ..event });
-            }
-            Err(reason) => self.task.break_off(reason),
-        }
+    /// A client with a progress token gets both numbers as they are. An MCPC client gets an update
+    /// `{"status": text, "progress": percent}`, as the reference has it: `done` of `total` in percent, from 0 to 100, to
+    /// two decimals; of a `total` of 0, everything is done. Without a total it gets `{"status": text}`.
+    pub fn progress(&self, done: impl Quantity, total: impl Total, text: impl AsRef<str>) {
+        let amount = Amount::new(done.to_f64(), total.to_f64());
+        self.task.progression().amount = amount;
+        self.send_state(amount, text.as_ref());
+    }
+
+    /// Sends what the task is doing, like [`progress`](Self::progress), and as far as that said it was.
+    pub fn status(&self, text: impl AsRef<str>) {
+        let amount = self.task.progression().amount;
+        self.send_state(amount, text.as_ref());
     }
 
     /// Sends a server event, which belongs to the session rather than to this task: `event` is its
@@ -84,7 +111,8 @@ impl Sender {
     /// An MCPC client gets it as such. Any other gets a logging notification of level `info` whose `data`
     /// holds `event` and `data`, if it wants these: up to MCP 2025-11-25 unless it set a higher level, later
     /// if the call asked for such a level, and until its reply. A client of the Tasks extension hears of
-    /// none.
+    /// none. Of eight hosts that were measured, none shows such a notification: what a person is to see goes through
+    /// [`send`](Self::send), [`status`](Self::status) or [`progress`](Self::progress).
     ///
     /// # Cancel safety
     ///
@@ -138,6 +166,16 @@ impl Sender {
     }
 
     // What follows has no type of a user's in it, so it is compiled once, here.
+
+    fn send_state(&self, amount: Amount, text: &str) {
+        let update = ProgressUpdate { status: text.into(), progress: amount.percent() };
+        match self.update(&update) {
+            Ok(event) => {
+                self.task.append_latest(Event { kind: EventKind::Progress(amount), ..event });
+            }
+            Err(reason) => self.task.break_off(reason),
+        }
+    }
 
     fn sending(&self, update: Result<Event, String>) -> Sending<'_> {
         match update {
@@ -210,6 +248,10 @@ impl Future for Sending<'_> {
         }
         Poll::Ready(())
     }
+}
+
+fn output(text: &str) -> Event {
+    Event::new(EventKind::Output, Json::text(text))
 }
 
 /// A server event's name and data.

@@ -216,7 +216,7 @@ mod tests {
     impl Ends for HeldUp {
         fn end(&self) {
             let result = Json::text("stopped");
-            let end = Event { kind: EventKind::Dropped, result, content: None };
+            let end = Event::new(EventKind::Dropped, result);
             let worker = self.0.lock().expect("no panic").take();
             worker.expect("it is ended once").finish(end);
         }
@@ -227,7 +227,7 @@ mod tests {
         let gates = gates(&Outbox::new(Form::Lines, 1 << 20));
         let (ending, log) = ending();
         let key = Key { owner: OWNER, task_id: "t".into() };
-        let kept = Kept { tool_name: "tool", retention: GRACE };
+        let kept = Kept::of("tool", GRACE);
         let worker = log.create(key, kept).expect("there is room");
         let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
             worker.ended_by(task.clone() as Weak<dyn Ends>);

@@ -1,0 +1,187 @@
+//! What is new about a task, for a model that asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::select_all;
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use super::known::{find, how, listed, unknown};
+use super::{Check, Control};
+use crate::delivery::{
+    Reply, Rest, in_parts, in_words, output_in_words, part, percent, result, updates_in_words,
+    within,
+};
+use crate::log::{Boxed, Cursor, Event, EventKind, Front, Owner, Page, Reader, Shown, Standing};
+use crate::output::{Body, Success, error_reply, text_of};
+use crate::words::{in_short, shown};
+
+impl Control {
+    pub(crate) fn check(self, log: Arc<dyn Front>, owner: Owner, check: Check) -> Body {
+        Box::pin(async move {
+            let Some(task_id) = check.task_id else {
+                within(check.wait, an_end(&*log, owner)).await;
+                let text = listed(&*log, owner, self.check_task).await;
+                return Ok(Success::of(CallToolResult::success(vec![ContentBlock::text(text)])));
+            };
+            let reader =
+                find(&*log, owner, &task_id).and_then(|key| log.reader(&key).map(|it| (key, it)));
+            let Some((key, reader)) = reader else {
+                return Err(unknown(&*log, owner, &task_id).await.into());
+            };
+            let rest = self.rest(&key.task_id);
+            if let Some(offset) = check.offset
+                && let Some(end) = reader.standing().await.end
+            {
+                let reply = result(end).unwrap_or_else(|error| error_reply(error.message));
+                return Ok(Success::of(part(&reply, offset, rest)));
+            }
+            let news = News::read(&*reader, check.wait).await;
+            Ok(Success::of(news.reply(reader.tool_name(), rest)))
+        })
+    }
+}
+
+/// Waits until one of the tasks that run now has ended; for ever, if none does.
+async fn an_end(log: &dyn Front, owner: Owner) {
+    /// More are not waited for one by one.
+    const MOST: usize = 100;
+    let running = log.list(owner).into_iter().filter(|task| !task.has_ended);
+    let ends: Vec<Boxed<'_, ()>> = running
+        .take(MOST)
+        .map(|task| Box::pin(async move { until_the_end(&*task.reader).await }) as Boxed<'_, ()>)
+        .collect();
+    if !ends.is_empty() {
+        select_all(ends).await;
+    }
+}
+
+async fn until_the_end(reader: &dyn Reader) {
+    let mut seen = Cursor::START;
+    while let Some(page) = reader.after(seen).await {
+        if page.has_end() {
+            return;
+        }
+        seen = page.next;
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+/// What is new about a task.
+struct News {
+    /// What was sent since the last check, without the end.
+    page: Page,
+    /// Whether any of that is new.
+    is_new: bool,
+    standing: Standing,
+}
+
+impl News {
+    /// Reads what was not shown yet, waits for something worth a look if there is nothing, and notes that it is
+    /// shown. Cancel safe.
+    async fn read(reader: &dyn Reader, wait: Duration) -> Self {
+        let shown = reader.shown();
+        within(wait, worth_a_look(reader, shown)).await;
+        let page = reader.after(shown.seen).now_or_never().flatten();
+        let standing = reader.standing().await;
+        let percent = standing.progress.as_ref().and_then(percent).unwrap_or(shown.percent);
+        let is_new = page.is_some();
+        let page = page.map(|mut page| {
+            reader.show(Shown { seen: page.next, percent });
+            page.events.pop_if(|last| last.kind.is_terminal());
+            page
+        });
+        Self { page: page.unwrap_or_default(), is_new, standing }
+    }
+
+    fn reply(self, tool_name: &str, rest: Rest<'_>) -> CallToolResult {
+        let how = how(&self.standing);
+        let mut text = format!("Task `{}` (`{tool_name}`) {how}", shown(rest.task_id));
+        let Standing { end, progress, .. } = self.standing;
+        if let (None, Some(progress)) = (&end, &progress) {
+            text.push_str(if text.ends_with(',') { " " } else { ", " });
+            text.push_str(&in_short(in_words(progress)));
+        }
+        let text = format!("{}.", text.trim_end_matches([',', '.']));
+        let kind = end.as_ref().map(|end| end.kind);
+        let updates = updates_in_words(&self.page.events, self.page.missed);
+        // It is part of what a result says.
+        let output =
+            (kind != Some(EventKind::Complete)).then(|| output_in_words(&self.page)).flatten();
+        let is_quiet = updates.is_none() && output.is_none();
+        let news = [
+            updates.map(|updates| format!("New since the last check:\n{updates}")),
+            output.map(|output| format!("The end of its output since the last check:\n{output}")),
+        ];
+        let news: Vec<String> = news.into_iter().flatten().collect();
+        match end {
+            // It had no words of its own.
+            Some(end) if end.kind == EventKind::Dropped => failed(with_news(text, &news)),
+            Some(end) => ended(text, end, &news, rest),
+            None if is_quiet && !self.is_new => {
+                CallToolResult::success(vec![ContentBlock::text(format!(
+                    "{text} There is nothing new since the last check; `wait_seconds` waits for it."
+                ))])
+            }
+            None => CallToolResult::success(vec![ContentBlock::text(with_news(text, &news))]),
+        }
+    }
+}
+
+fn with_news(text: String, news: &[String]) -> String {
+    std::iter::once(text).chain(news.iter().cloned()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn failed(text: String) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+/// The end of a task: its result or error, then what else is new.
+fn ended(text: String, end: Event, news: &[String], rest: Rest<'_>) -> CallToolResult {
+    let mut reply = match result(end) as Reply {
+        Ok(reply) => in_parts(reply, rest),
+        Err(error) => error_reply(error.message),
+    };
+    let said = text_of(&reply).filter(|said| !said.is_empty());
+    let is_error = reply.is_error == Some(true);
+    let text = match (said, is_error) {
+        (Some(said), true) => format!("{text} The error:\n{said}"),
+        (Some(said), false) => format!("{text} The result:\n{said}"),
+        (None, _) => text,
+    };
+    // One block, of which a client shows all: structured content would hide it from many a model.
+    reply.structured_content = None;
+    reply.content.retain(|block| block.as_text().is_none());
+    reply.content.insert(0, ContentBlock::text(with_news(text, news)));
+    reply
+}
+
+/// Waits until there is something worth a model's turn: the end, a good deal of updates, or of progress. Cancel safe.
+async fn worth_a_look(reader: &dyn Reader, shown: Shown) {
+    let mut seen = shown.seen;
+    while let Some(page) = reader.after(seen).await {
+        seen = page.next;
+        // Everything since the last look, and not only what came last.
+        let all = reader.after(shown.seen).now_or_never().flatten();
+        if all.is_none_or(|all| is_worth_a_look(&all, shown.percent)) {
+            return;
+        }
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
+    /// In percent.
+    const MUCH: f64 = 10.0;
+    const MANY_UPDATES: usize = 10;
+    const MANY_BYTES: usize = 2 << 10;
+    let updates = || page.events.iter().filter(|event| event.kind == EventKind::Update);
+    let bytes = || updates().map(|update| update.result.as_str().len()).sum::<usize>();
+    let percent = page.events.iter().rev().find_map(percent);
+    page.has_end()
+        || page.missed > 0
+        || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
+        || updates().count() >= MANY_UPDATES
+        || bytes() >= MANY_BYTES
+}

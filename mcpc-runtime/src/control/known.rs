@@ -1,0 +1,122 @@
+//! The tasks that an owner may ask about, and what is said to one who names none of them.
+
+use std::time::Duration;
+
+use super::unknown_id;
+use crate::delivery::in_words;
+use crate::log::{EventKind, Front, Key, Known, Owner, Standing};
+use crate::words::{in_short, nearest, shown};
+
+/// How many tasks are listed.
+const MOST_LISTED: usize = 20;
+
+/// The task that an id means, which may have come in quotes.
+pub(super) fn find(log: &dyn Front, owner: Owner, task_id: &str) -> Option<Key> {
+    [task_id, unquoted(task_id)].into_iter().find_map(|task_id| {
+        let key = Key { owner, task_id: task_id.into() };
+        log.reader(&key).is_some().then_some(key)
+    })
+}
+
+fn unquoted(task_id: &str) -> &str {
+    task_id.trim_matches(|c: char| c.is_whitespace() || "\"'`".contains(c))
+}
+
+/// What is said about an id that nothing is known of: the same for somebody else's as for one that never was.
+pub(super) async fn unknown(log: &dyn Front, owner: Owner, task_id: &str) -> String {
+    let tasks = log.list(owner);
+    if tasks.is_empty() {
+        return unknown_id(task_id);
+    }
+    let near = near(task_id, &tasks).map(|near| format!("; did you mean `{}`?", shown(near)));
+    let (near, list) = (near.unwrap_or_default(), list(&tasks).await);
+    format!("no task `{}` is known{near}\n{list}", shown(task_id))
+}
+
+/// The task whose id was perhaps meant: one that begins or ends like this, or that is written much alike.
+fn near<'a>(task_id: &str, tasks: &'a [Known]) -> Option<&'a str> {
+    let ids = || tasks.iter().map(|task| &*task.task_id);
+    let part = unquoted(task_id).trim_matches(['…', '.']);
+    let mut cut =
+        ids().filter(|id| !part.is_empty() && (id.starts_with(part) || id.ends_with(part)));
+    cut.next().or_else(|| nearest(part, ids()))
+}
+
+/// All tasks, in words.
+pub(super) async fn listed(log: &dyn Front, owner: Owner, check_task: &str) -> String {
+    let tasks = log.list(owner);
+    if tasks.is_empty() {
+        return "There is no task: none is running, and none that ended is still known.".to_owned();
+    }
+    let list = list(&tasks).await;
+    format!(
+        "{list}\nCall `{check_task}` with the `task_id` of one for its news, or for its result."
+    )
+}
+
+async fn list(tasks: &[Known]) -> String {
+    let ended = tasks.iter().filter(|task| task.has_ended).count();
+    let running = tasks.len() - ended;
+    let is_or_are = |count: usize| if count == 1 { "is" } else { "are" };
+    let plural = if running == 1 { "" } else { "s" };
+    let mut text = format!("{running} task{plural} {} running", is_or_are(running));
+    if ended > 0 {
+        text.push_str(&format!(", {ended} that ended {} still known", is_or_are(ended)));
+    }
+    text.push(':');
+    for task in tasks.iter().take(MOST_LISTED) {
+        let standing = task.reader.standing().await;
+        text.push_str(&format!(
+            "\n- `{}`: `{}` {}, {}",
+            shown(&task.task_id),
+            task.reader.tool_name(),
+            task.reader.arguments().in_short(),
+            in_one_line(&standing),
+        ));
+    }
+    if let Some(more) = tasks.len().checked_sub(MOST_LISTED + 1) {
+        text.push_str(&format!("\n- and {} more", more + 1));
+    }
+    text
+}
+
+/// What a task is doing, or how it ended, and since when.
+fn in_one_line(standing: &Standing) -> String {
+    if standing.end.is_some() {
+        let lived = standing.changed_at.duration_since(standing.created_at).unwrap_or_default();
+        return format!("{} {} ago", how(standing), time(standing.age.saturating_sub(lived)));
+    }
+    let mut text = format!("is running for {}", time(standing.age));
+    if standing.is_stopping {
+        text.push_str(" and was asked to stop");
+    }
+    if let Some(progress) = &standing.progress {
+        text.push_str(", ");
+        text.push_str(&in_short(in_words(progress)));
+    }
+    text
+}
+
+/// How a task is doing, after its name.
+pub(super) fn how(standing: &Standing) -> &'static str {
+    match standing.end.as_ref().map(|end| end.kind) {
+        Some(EventKind::Complete) => "is complete",
+        Some(EventKind::Stopped) => "was stopped",
+        Some(EventKind::Dropped) => {
+            "was stopped (it did not end by itself in time, and was dropped)"
+        }
+        Some(_) => "failed",
+        None if standing.is_stopping => "is running, and was asked to stop,",
+        None => "is running",
+    }
+}
+
+/// A time as people say it.
+fn time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}

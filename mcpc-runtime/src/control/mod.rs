@@ -1,0 +1,239 @@
+//! The tools with which a model looks after the tasks it started: `check_task` and `stop_task`.
+//!
+//! They are plain tools like any other, but for that they are made here and know the task log.
+
+mod check;
+mod known;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use self::known::{find, unknown};
+use crate::delivery::Rest;
+use crate::log::{Front, Key, Owner, Stop};
+use crate::names::{CHECK_TASK, STOP_TASK, kept};
+use crate::output::{Body, Returns, Success};
+use crate::parameter::{Parameter, Settings};
+use crate::tool::{About, Definition, Hints, Kind, Times};
+use crate::words::{json, shown};
+
+/// The control tools of a server, and the sentences that name them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Control {
+    check_task: &'static str,
+    stop_task: &'static str,
+    /// How long a check waits at most.
+    longest: Duration,
+    /// How many bytes of a result a reply may have.
+    most: usize,
+}
+
+impl Control {
+    /// `prefix` goes before the names of the tools.
+    pub(crate) fn new(prefix: &str, longest: Duration, most: usize) -> Self {
+        let [check_task, stop_task] =
+            [CHECK_TASK, STOP_TASK].map(|name| kept(&format!("{prefix}{name}")));
+        Self { check_task, stop_task, longest, most }
+    }
+
+    /// The tools, for the tasks in `log`.
+    pub(crate) fn tools(self, log: &Arc<dyn Front>) -> Vec<Definition> {
+        vec![self.check_tool(Arc::clone(log)), self.stop_tool(Arc::clone(log))]
+    }
+
+    /// Whether a tool is the one that stops tasks.
+    pub(crate) fn stops(self, tool_name: &str) -> bool {
+        self.stop_task == tool_name
+    }
+
+    /// How a model reads what a reply has to leave out of the result of a task.
+    pub(crate) fn rest(self, task_id: &str) -> Rest<'_> {
+        Rest { task_id, check_task: self.check_task, most: self.most }
+    }
+
+    /// What a client is told that will not wait any longer for a task.
+    pub(crate) fn ticket(self, running: &Running<'_>, waited: Duration) -> CallToolResult {
+        let Running { tool_name, task_id, how_far, .. } = running;
+        let task_id = shown(task_id);
+        let how_far = how_far.as_ref().map(|how_far| format!(", {how_far},"));
+        let how_far = how_far.unwrap_or_default();
+        let begins = match waited.is_zero() {
+            true => format!("`{tool_name}` was started{how_far} and goes on as task `{task_id}`."),
+            false => format!(
+                "`{tool_name}` is still running after {waited:?}{how_far} and goes on as task `{task_id}`."
+            ),
+        };
+        let Self { check_task, stop_task, .. } = self;
+        let text = format!(
+            "{begins} Call `{check_task}` with {} to wait for news of it or for its result, or `{stop_task}` to \
+             stop it.{}",
+            self.check_arguments(running.task_id),
+            running.twin(),
+        );
+        CallToolResult::success(vec![ContentBlock::text(text)])
+    }
+
+    /// What a model reads whose client was given a task and will hear of its end.
+    pub(crate) fn note(self, running: &Running<'_>) -> String {
+        let Running { tool_name, task_id, .. } = running;
+        let Self { check_task, stop_task, .. } = self;
+        format!(
+            "`{tool_name}` goes on as task `{}`, and its result comes by itself: there is no need to wait for it. \
+             Call `{check_task}` with {{\"task_id\": {}}} to see how far it is, or `{stop_task}` to stop it.{}",
+            shown(task_id),
+            json(task_id),
+            running.twin(),
+        )
+    }
+
+    /// The arguments of a check, as a model writes them.
+    fn check_arguments(self, task_id: &str) -> String {
+        let wait_seconds = self.longest.as_secs();
+        format!("{{\"task_id\": {}, \"wait_seconds\": {wait_seconds}}}", json(task_id))
+    }
+
+    fn check_tool(self, log: Arc<dyn Front>) -> Definition {
+        let longest = self.longest.as_secs();
+        let task_id = Option::<String>::slot(
+            "task_id",
+            "The id of the task; without it, all tasks are listed",
+            Settings::new(),
+        );
+        let about_waiting = kept(&format!(
+            "How many seconds to wait for news, if there is none yet: {longest} at most"
+        ));
+        let wait_seconds = f64::slot(
+            "wait_seconds",
+            about_waiting,
+            Settings::new().default_value(|| 0.0, |_| Some(0.into())),
+        );
+        let offset = Option::<usize>::slot(
+            "offset",
+            "The byte from which on to read a result that was too long to be shown as a whole",
+            Settings::new(),
+        );
+        let about = about(self.check_task, ABOUT_CHECK, Hints { read_only: Some(true), ..HINTS });
+        Definition::new(
+            about,
+            Box::new([task_id.describe(), wait_seconds.describe(), offset.describe()]),
+            Returns::reply(),
+            Box::new(move |inputs| {
+                let owner = inputs.owner();
+                let task_id = task_id.take(inputs);
+                let wait = wait_seconds.take(inputs);
+                let offset = offset.take(inputs);
+                let check = Check { task_id: task_id?, wait: self.wait(wait?), offset: offset? };
+                Some(self.check(Arc::clone(&log), owner, check))
+            }),
+        )
+    }
+
+    /// How long a check waits that asked for so many seconds: never longer than it may, whatever it asked for.
+    fn wait(self, seconds: f64) -> Duration {
+        Duration::try_from_secs_f64(seconds.max(0.0))
+            .map_or(self.longest, |it| it.min(self.longest))
+    }
+
+    fn stop_tool(self, log: Arc<dyn Front>) -> Definition {
+        let task_id = String::slot("task_id", "The id of the task", Settings::new());
+        let hints = Hints { destructive: Some(true), idempotent: Some(true), ..HINTS };
+        Definition::new(
+            about(self.stop_task, ABOUT_STOP, hints),
+            Box::new([task_id.describe()]),
+            Returns::reply(),
+            Box::new(move |inputs| {
+                let owner = inputs.owner();
+                let task_id = task_id.take(inputs);
+                let stopped = inputs.call.context.extensions.get::<Stop>().copied();
+                Some(self.stop(Arc::clone(&log), owner, task_id?, stopped))
+            }),
+        )
+    }
+
+    /// Asks a task to stop, unless that was done where the call was read, and says what came of it.
+    pub(crate) fn stop(
+        self,
+        log: Arc<dyn Front>,
+        owner: Owner,
+        task_id: String,
+        stopped: Option<Stop>,
+    ) -> Body {
+        Box::pin(async move {
+            let stop = || find(&*log, owner, &task_id).map_or(Stop::Unknown, |key| log.stop(&key));
+            let check_task = self.check_task;
+            let text = match stopped.unwrap_or_else(stop) {
+                Stop::Asked => format!(
+                    "Task `{}` was asked to stop. Call `{check_task}` with {} to hear how it ends.",
+                    shown(&task_id),
+                    self.check_arguments(&task_id),
+                ),
+                Stop::Ended => {
+                    format!(
+                        "Task `{}` has ended already; `{check_task}` says how.",
+                        shown(&task_id)
+                    )
+                }
+                Stop::Unknown => return Err(unknown(&*log, owner, &task_id).await.into()),
+            };
+            Ok(Success::of(CallToolResult::success(vec![ContentBlock::text(text)])))
+        })
+    }
+}
+
+/// Asks the task that a call of the stopping tool means to stop.
+pub(crate) fn stop_meant(log: &dyn Front, owner: Owner, task_id: &str) -> Stop {
+    find(log, owner, task_id).map_or(Stop::Unknown, |key: Key| log.stop(&key))
+}
+
+/// What is said of an id where no more may be known.
+pub(crate) fn unknown_id(task_id: &str) -> String {
+    format!("no task `{}` is known; an ended one is forgotten after a while", shown(task_id))
+}
+
+/// A task that goes on when its call is answered.
+pub(crate) struct Running<'a> {
+    pub(crate) tool_name: &'a str,
+    pub(crate) task_id: &'a str,
+    /// How far it is, in words.
+    pub(crate) how_far: Option<String>,
+    /// A task that was started before with the same arguments, and still runs.
+    pub(crate) twin: Option<Arc<str>>,
+}
+
+impl Running<'_> {
+    fn twin(&self) -> String {
+        let twin = self.twin.as_ref().map(|twin| {
+            format!(
+                " Task `{}` runs `{}` with the same arguments since before.",
+                shown(twin),
+                self.tool_name
+            )
+        });
+        twin.unwrap_or_default()
+    }
+}
+
+/// What a check asks for.
+pub(crate) struct Check {
+    pub(crate) task_id: Option<String>,
+    pub(crate) wait: Duration,
+    /// From which byte on the result is wanted.
+    pub(crate) offset: Option<usize>,
+}
+
+const ABOUT_CHECK: &str = "Says how a task is doing that another tool started: what is new since the last \
+check, and its result once it has ended. With `wait_seconds` it answers as soon as there is something worth \
+knowing (the end, or a good deal of news), so there is no need to ask again and again. Without `task_id` it lists all tasks.";
+
+const ABOUT_STOP: &str = "Asks a task that another tool started to stop. It answers at once; checking the task \
+says how it ended.";
+
+const HINTS: Hints =
+    Hints { read_only: None, destructive: None, idempotent: None, open_world: Some(false) };
+
+fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
+    let times = Times { patience: None, timeout: None, retention: None };
+    About { kind: Kind::Control, name, title: None, description, hints, times, place: "mcpc" }
+}
