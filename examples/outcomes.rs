@@ -80,6 +80,8 @@ async fn main() -> mcpc::Result {
     Server::new("outcomes")
         // Short, so that a client without a better way sees a ticket soon.
         .patience(Duration::from_secs(2))
+        // So that a client with tasks sees one, whatever it calls.
+        .task_patience(Duration::ZERO)
         .tools(tools![add, divide, panic_at_once, count, fail, panic_later, watch])
         .serve_stdio()
         .await

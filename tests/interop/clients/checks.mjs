@@ -88,8 +88,8 @@ function expectSuccess(result, text) {
 
 export function expectFailure(result, text) {
     expect('isError', [result.isError ?? false, wholeTextOf(result)], [true, wholeTextOf(result)]);
-    // What came before the error may precede it.
-    expectIn('last text', text, result.content.at(-1).text);
+    // What came before the error may follow it.
+    expectIn('text', text, result.content[0].text);
 }
 
 export function expectCounted(result, to) {

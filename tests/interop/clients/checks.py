@@ -96,8 +96,8 @@ def expect_success(result: CallToolResult, text: str) -> None:
 
 def expect_failure(result: CallToolResult, text: str) -> None:
     expect("isError", (result.is_error, whole_text_of(result)), (True, whole_text_of(result)))
-    # What came before the error may precede it.
-    expect_in("last text", text, result.content[-1].text)
+    # What came before the error may follow it.
+    expect_in("text", text, result.content[0].text)
 
 
 def expect_counted(result: CallToolResult, to: int) -> None:

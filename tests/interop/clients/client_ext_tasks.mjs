@@ -152,10 +152,6 @@ async function announcement({ client, tasks }) {
 }
 
 async function toolList({ client }) {
-    await expectTools(client, TOOLS);
-}
-
-async function toolListWithToolsForTickets({ client }) {
     await expectTools(client, [...TOOLS, ...TOOLS_FOR_TICKETS]);
 }
 
@@ -281,7 +277,7 @@ async function resultOf(execution) {
 }
 
 const PLAIN_CHECKS = [
-    toolListWithToolsForTickets,
+    toolList,
     ...CHECKS_OF_PLAIN_CALLS,
     backgroundCallWithoutAToken,
     backgroundCallWithProgress,

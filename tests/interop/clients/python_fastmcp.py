@@ -44,12 +44,12 @@ async def announcement(client: Client, _: Witness) -> None:
 
 async def tool_list(client: Client, _: Witness) -> None:
     names = [tool.name for tool in await client.list_tools()]
-    expect("tools", sorted(names), sorted(TOOLS))
-
-
-async def tool_list_with_tools_for_tickets(client: Client, _: Witness) -> None:
-    names = [tool.name for tool in await client.list_tools()]
     expect("tools", sorted(names), sorted(TOOLS + TOOLS_FOR_TICKETS))
+
+
+async def data_of_a_plain_call(client: Client, _: Witness) -> None:
+    """What is no object is the result of one, and this client takes it out again."""
+    expect("data", (await client.call_tool("add", {"a": 2, "b": 40})).data, 42)
 
 
 async def task_to_its_end(client: Client, _: Witness) -> None:
@@ -146,6 +146,7 @@ CHECKS = {
         announcement,
         tool_list,
         *CHECKS_OF_PLAIN_CALLS,
+        data_of_a_plain_call,
         task_to_its_end,
         task_that_the_client_waits_for,
         result_asked_for_twice,
@@ -157,8 +158,9 @@ CHECKS = {
         *CHECKS_OF_THE_END,
     ],
     "legacy": [
-        tool_list_with_tools_for_tickets,
+        tool_list,
         *CHECKS_OF_PLAIN_CALLS,
+        data_of_a_plain_call,
         background_call_with_progress,
         close,
     ],

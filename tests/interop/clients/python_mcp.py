@@ -59,8 +59,13 @@ async def background_call_with_progress_that_outlasts_the_patience(
 ) -> None:
     progress = Progress()
     arguments = {"to": 18}
-    expect_counted(await client.call_tool("count", arguments, progress_callback=progress), 18)
-    expect_counting(progress, 18)
+    ticket = await client.call_tool("count", arguments, progress_callback=progress)
+    task_id = task_id_in(ticket)
+    expect("strictly increasing", progress.values, sorted(set(progress.values)))
+    expect_in("last message", " of 18", (progress.messages or [None])[-1])
+    while " is running" in whole_text_of(checked := await check_task(client, task_id)):
+        pass
+    expect_in("result", '{"to":18}', whole_text_of(checked))
 
 
 async def ticket(client: Client, _: Witness) -> None:
