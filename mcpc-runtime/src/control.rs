@@ -10,6 +10,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use crate::delivery::{in_words, percent, result, updates_in_words, within};
 use crate::log::{Event, EventKind, Front, Key, Owner, Page, Reader, Shown, Standing, Stop};
+use crate::logging::event;
 use crate::names::{CHECK_TASK, STOP_TASK};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Range, Settings};
@@ -118,11 +119,14 @@ pub(crate) fn stop(
     Box::pin(async move {
         let key = Key { owner, task_id: task_id.as_str().into() };
         let text = match stopped.unwrap_or_else(|| log.stop(&key)) {
-            Stop::Asked => format!(
-                "Task `{}` was asked to stop. Call `{CHECK_TASK}` with {} to hear how it ends.",
-                shown(&task_id),
-                check_arguments(&task_id, longest),
-            ),
+            Stop::Asked => {
+                event!(info, task_id = &*shown(&task_id), by = STOP_TASK, "asked to stop");
+                format!(
+                    "Task `{}` was asked to stop. Call `{CHECK_TASK}` with {} to hear how it ends.",
+                    shown(&task_id),
+                    check_arguments(&task_id, longest),
+                )
+            }
             Stop::Ended => {
                 format!("Task `{}` has ended already; `{CHECK_TASK}` says how.", shown(&task_id))
             }

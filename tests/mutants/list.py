@@ -77,11 +77,11 @@ MUTANTS = [
     mutant("the last event of a stopped task waits for room", "task/runner.rs",
            "            () = self.stop.cancelled() => Room::NONE,\n", "", ci=True),
     mutant("a dropped runner says nothing", "task/runner.rs",
-           "        self.0.finish(failed(reason), Room::NONE);", "        let _ = reason;"),
+           "        self.1.end(&self.0, failed(reason), Room::NONE);", "        let _ = reason;"),
     mutant("nobody can end a task from elsewhere", "task/runner.rs",
            "            worker.ended_by(task as Weak<dyn Ends>);", "            let _: Weak<dyn Ends> = task; let _ = worker;"),
     mutant("a body that never rests starves its end", "task/runner.rs",
-           "                end = tokio::task::coop::unconstrained(task.overdue()) => end,\n"
+           "                end = tokio::task::coop::unconstrained(task.overdue(trace)) => end,\n"
            "                reason = task.attend() => failed(&reason),\n"
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
@@ -91,7 +91,7 @@ MUTANTS = [
            "                    Ok(outcome) => task.terminal(outcome),\n"
            "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
            "                },\n"
-           "                end = task.overdue() => end,\n"
+           "                end = task.overdue(trace) => end,\n"
            "                reason = task.attend() => failed(&reason),\n",
            "lifecycle never_rests"),
     mutant("the grace cannot be ended", "task/runner.rs",
@@ -226,5 +226,5 @@ MUTANTS = [
     mutant("a ticket is given at the end", "service/calls.rs",
            "Answer::RanOut(_) if self.ending.has_begun() => {", "Answer::RanOut(_) if false => {", "tickets"),
     mutant("a cancelled call's task goes on", "service/calls.rs",
-           "                // Nobody reads this reply any more.\n                self.shared().log.stop(&key);\n", "", "lifecycle cancelled", "tickets cancelled"),
+           "                // Nobody reads this reply any more.\n                let stop = self.shared().log.stop(&key);\n", "                let stop = crate::log::Stop::Unknown;\n", "lifecycle cancelled", "tickets cancelled"),
 ]

@@ -15,7 +15,7 @@ use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
 use super::intake::{Accepted, Parcel};
-use super::{ToolService, bounded, knows_tasks, takes_tasks};
+use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
 use crate::control::{ticket, unknown};
 use crate::delivery::{
     Answer, Callbacks, Delivery, Notices, Open, Progress, Shown, Way, choose, tasks,
@@ -25,9 +25,9 @@ use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
-use crate::output::Body;
+use crate::output::{Body, Success};
 use crate::parameter::{CallParts, Inputs};
-use crate::task::{NewTask, Sender, Times, panicked};
+use crate::task::{NewTask, Sender, Times};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
 
@@ -103,6 +103,7 @@ impl ToolService {
         let task = self.create(tool, accepted, delivery);
         self.launch(tool, arguments, task, context)?;
         self.stop_if_cancelled(&ids.task_id, gate);
+        trace::note(context, "created");
         let Ids { session_id, task_id } = &ids;
         let text = created(Address { session_id, task_id, tool_name: name });
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
@@ -130,9 +131,8 @@ impl ToolService {
     /// Has a task stopped whose client never hears of it.
     fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
         let (log, key) = (Arc::clone(&self.shared().log), self.requests.key(task_id));
-        gate.on_cancel(move || {
-            log.stop(&key);
-        });
+        let ending = self.ending.clone();
+        gate.on_cancel(move || trace::left(&ending, &key.task_id, log.stop(&key)));
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
@@ -179,14 +179,16 @@ impl ToolService {
                     Ok(Open::until_the_end(&*reader).await)
                 }
                 Answer::RanOut(waited) => {
+                    trace::note(context, "ticket");
                     let longest = self.shared().times.patience.unwrap_or(waited);
                     Ok(ticket(tool.about.name, &key.task_id, waited, longest))
                 }
             },
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
-                self.shared().log.stop(&key);
-                Err("cancelled".to_owned())
+                let stop = self.shared().log.stop(&key);
+                trace::left(&self.ending, &key.task_id, stop);
+                Err(trace::cancelled(context))
             }
         }
     }
@@ -210,7 +212,8 @@ impl ToolService {
         let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
-                task.spawn(body);
+                let span = trace::of_task(context, tool.about.name, sender.task_id());
+                task.inside(span).spawn(body);
                 Ok(())
             }
             Err(problems) => {
@@ -233,7 +236,7 @@ impl ToolService {
         let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
         let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
         prepared
-            .map_err(|panic| panicked(tool.about.name, &*panic))?
+            .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
     }
 
@@ -249,12 +252,12 @@ impl ToolService {
             biased;
             outcome = self.until_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned()),
+            () = unconstrained(context.ct.cancelled()) => return Err(trace::cancelled(context)),
         };
         match outcome {
-            Ok(Ok(success)) => success?.into_reply(),
-            Ok(Err(panic)) => Err(panicked(name, &*panic)),
-            Err(Over) => Err(ended_before(name)),
+            Ok(Ok(outcome)) => trace::ran(context, outcome.and_then(Success::into_reply)),
+            Ok(Err(panic)) => Err(trace::panicked(context, name, &*panic)),
+            Err(Over) => trace::ran(context, Err(ended_before(name))),
         }
     }
 

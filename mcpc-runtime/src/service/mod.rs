@@ -4,6 +4,7 @@
 mod calls;
 mod intake;
 mod subscriptions;
+mod trace;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -27,6 +28,7 @@ use self::intake::Requests;
 use crate::control::unknown;
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Owner, Reader, Stop};
+use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
 use crate::output::error_reply;
@@ -292,7 +294,7 @@ impl ServerHandler for ToolService {
     ) -> Result<CallToolResponse, ErrorData> {
         let reply = match Dialect::of_handshake(&call.name) {
             Some(dialect) => Ok(self.greet(dialect).into()),
-            None => self.call(call, &context).await,
+            None => trace::call(self, call, context).await,
         };
         Ok(reply.unwrap_or_else(|error| error_reply(error).into()))
     }
@@ -323,7 +325,16 @@ impl ServerHandler for ToolService {
         let stopped = context.extensions.get::<Stop>().copied();
         let stop = || self.shared().log.stop(&self.requests.key(&request.task_id));
         match stopped.unwrap_or_else(stop) {
-            Stop::Asked | Stop::Ended => Ok(()),
+            Stop::Asked => {
+                event!(
+                    info,
+                    task_id = &*shown(&request.task_id),
+                    by = "tasks/cancel",
+                    "asked to stop"
+                );
+                Ok(())
+            }
+            Stop::Ended => Ok(()),
             Stop::Unknown => Err(ErrorData::invalid_params(unknown(&request.task_id), None)),
         }
     }
