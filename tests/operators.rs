@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mcpc::{Sender, Server, tools};
-use serde_json::json;
+use serde_json::{Value, json};
 use support::Wire;
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
@@ -161,6 +161,36 @@ async fn who_asks_a_task_to_stop_is_told() {
     assert!(log.lines().iter().any(|line| line == stop), "{:#?}", log.lines());
     let end = r#"INFO mcpc: ended outcome=stopped error="it was to end obey" took=2s"#;
     assert_eq!(log.of(&task("t")).last().map(String::as_str), Some(end));
+}
+
+/// A client of the Tasks extension.
+#[tokio::test(start_paused = true)]
+async fn so_is_who_cancels_a_task() {
+    let (log, _listens) = Log::open(Level::INFO);
+    let mut wire = Wire::open(server());
+    let mut request = async |method: &str, mut params: Value| {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "modern", "version": "2"},
+            "io.modelcontextprotocol/clientCapabilities":
+                {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+        });
+        let request = json!({"jsonrpc": "2.0", "id": method, "method": method, "params": params});
+        wire.send(&request.to_string()).await;
+        wire.value().await["result"].clone()
+    };
+    let call = json!({"name": "work", "arguments": {"how": "obey"}});
+    let created = request("tools/call", call).await;
+    let task_id = created["taskId"].as_str().expect("a task").to_owned();
+    request("tasks/cancel", json!({"taskId": task_id})).await;
+    wire.finish().await;
+    let stop = format!(r#"INFO mcpc: asked to stop task_id="{task_id}" by="tasks/cancel""#);
+    assert!(log.lines().contains(&stop), "{:#?}", log.lines());
+    let span = format!(
+        r#"task{{tool="work" task_id="{task_id}" request="tools/call" client="modern 2"}}: "#
+    );
+    let end = r#"INFO mcpc: ended outcome=stopped error="it was to end obey" took=2s"#;
+    assert_eq!(log.of(&span).last().map(String::as_str), Some(end));
 }
 
 #[tokio::test(start_paused = true)]

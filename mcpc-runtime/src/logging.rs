@@ -2,8 +2,8 @@
 //!
 //! A subscriber is the user's, and may panic: that of `tracing-subscriber` does when it writes to a stderr that
 //! nobody reads any more, unless it is told not to report that on stderr. It may block as well, on a log that is full.
-//! So what it does is contained, and nothing is logged, and no span made, entered or dropped, under a lock or on the
-//! thread that ends a server.
+//! So what it does is contained, and nothing is logged, and no span made, entered or dropped, on the thread that ends
+//! a server or under a lock that this may need.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

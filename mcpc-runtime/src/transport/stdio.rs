@@ -6,7 +6,7 @@
 //!
 //! They move when they are served, or before, if the application asks for that ([`take`]); they are served once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(unix)]
 use super::hangup;
@@ -77,12 +77,17 @@ enum Standing {
 
 static STANDING: Mutex<Standing> = Mutex::new(Standing::InPlace);
 
+fn standing() -> MutexGuard<'static, Standing> {
+    // Whatever panics under this lock leaves one of its values.
+    STANDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Moves the real stdin and stdout away for a server that is yet to be served; a second time, this does nothing.
 /// What goes wrong here will do so again when they are served, and is told then.
 pub(crate) fn take() {
     #[cfg(unix)]
     {
-        let mut standing = STANDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standing = standing();
         if let Standing::InPlace = *standing
             && let Ok(taken) = unix::Taken::take()
         {
@@ -94,8 +99,8 @@ pub(crate) fn take() {
 impl Stdio {
     /// The real stdin and stdout, once in a process. Must be called inside a tokio runtime with IO enabled.
     pub(crate) fn serve() -> Result<Self> {
-        let mut standing = STANDING.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *standing, Standing::Served) {
+        let standing = std::mem::replace(&mut *standing(), Standing::Served);
+        match standing {
             Standing::InPlace => Ok(Self::take()),
             #[cfg(unix)]
             Standing::Taken(taken) => Ok(Self::of(&taken)),
