@@ -85,11 +85,11 @@ MUTANTS = [
            "                reason = task.attend() => failed(&reason),\n"
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
            "                },\n",
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
            "                },\n"
            "                end = task.overdue(trace) => end,\n"
            "                reason = task.attend() => failed(&reason),\n",
