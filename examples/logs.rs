@@ -1,6 +1,10 @@
 //! A server that logs, whether or not anybody reads its log.
 
 use mcpc::{Sender, Server, tools};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::prelude::*;
 
 /// Adds two numbers.
 #[mcpc::tool]
@@ -33,7 +37,14 @@ async fn main() -> mcpc::Result {
     let fragile = || tracing_subscriber::fmt().with_writer(std::io::stderr);
     match std::env::args().nth(1).as_deref() {
         Some("fragile") => fragile().init(),
-        Some("fragile-to-the-last") => fragile().with_max_level(tracing::Level::TRACE).init(),
+        Some("fragile-to-the-last") => fragile().with_max_level(Level::TRACE).init(),
+        // One that writes whenever a span of the server's is made, entered, left or closed.
+        Some("fragile-in-spans") => {
+            let spans = tracing_subscriber::fmt::layer().with_span_events(FmtSpan::FULL);
+            let spans = spans.with_writer(std::io::stderr).log_internal_errors(true);
+            let servers = Targets::new().with_target("mcpc", Level::INFO);
+            tracing_subscriber::registry().with(spans).with(servers).init();
+        }
         _ => {
             tracing_subscriber::fmt()
                 .with_writer(std::io::stderr)

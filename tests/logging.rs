@@ -14,16 +14,31 @@ use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Panics at every event of a target.
-struct Panics(&'static str);
+/// Panics at every event of a target, and at whatever is done with its spans; also when they are made, if so.
+struct Panics(&'static str, bool);
+
+/// The spans of the target. Another one has the id 1.
+const OURS: u64 = 2;
 
 impl Subscriber for Panics {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let is_ours = span.metadata().target().starts_with(self.0);
+        assert!(!is_ours || !self.1, "no span is to be made");
+        Id::from_u64(if is_ours { OURS } else { 1 })
+    }
+
+    fn try_close(&self, span: Id) -> bool {
+        assert_ne!(span.into_u64(), OURS, "no span is to be closed");
+        true
+    }
+
+    fn clone_span(&self, span: &Id) -> Id {
+        assert_ne!(span.into_u64(), OURS, "no span is to be cloned");
+        span.clone()
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -35,9 +50,13 @@ impl Subscriber for Panics {
         assert!(!target.starts_with(self.0), "{target} is not to be logged");
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, span: &Id) {
+        assert_ne!(span.into_u64(), OURS, "no span is to be entered");
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, span: &Id) {
+        assert_ne!(span.into_u64(), OURS, "no span is to be left");
+    }
 }
 
 #[mcpc::tool]
@@ -74,7 +93,7 @@ fn server() -> Server {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_of_the_users_that_panics_is_a_failure_of_its_call() {
-    let _guard = tracing::subscriber::set_default(Panics("logging"));
+    let _guard = tracing::subscriber::set_default(Panics("logging", true));
     let mut wire = Wire::connect(server()).await;
     let problem = "panicked: logging is not to be logged";
     let (text, is_error) = wire.ask("logs", json!({})).await;
@@ -103,11 +122,19 @@ impl AsyncRead for Broken {
 /// off at the end, a stream that cannot be read, a client that leaves and one that reads nothing.
 #[tokio::test(start_paused = true)]
 async fn a_log_of_the_servers_that_panics_is_nothing_to_speak_of() {
-    let _guard = tracing::subscriber::set_default(Panics("mcpc_runtime"));
+    for at_new_spans in [false, true] {
+        let _guard = tracing::subscriber::set_default(Panics("mcpc", at_new_spans));
+        goes_on_whatever_is_logged().await;
+    }
+}
+
+async fn goes_on_whatever_is_logged() {
     let mut wire = Wire::connect(server()).await;
     wire.call("cancelled", "bomb", json!({})).await;
     wire.cancel("cancelled").await;
     assert_eq!(wire.ask("logs", json!({})).await, ("5".to_owned(), false));
+    wire.start("t", "logs_later", json!({})).await;
+    assert_eq!(wire.task().await.len(), 3);
     wire.call("cut off", "bomb", json!({})).await;
     let rest = wire.finish().await;
     assert_eq!(rest.len(), 1, "{rest:?}");
@@ -139,7 +166,7 @@ mod processes {
     use super::support::{INITIALIZE, call, example, parse, text};
     use serde_json::{Value, json};
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-    use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+    use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
     /// What is wrong with stderr.
     #[derive(Clone, Copy, Debug)]
@@ -215,10 +242,10 @@ mod processes {
         }
     }
 
-    /// A pipe that is full, as nobody reads it, though somebody could: whatever logs or prints is blocked.
-    #[tokio::test]
-    async fn a_full_log_does_not_keep_a_server_from_ending() {
+    /// One with a log that nobody reads although somebody could, and that is full some time.
+    async fn with_a_full_log(argument: &str) -> (Process, ChildStderr) {
         let mut child = Command::new(example("logs"))
+            .arg(argument)
             .env("TOKIO_WORKER_THREADS", "2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -226,15 +253,17 @@ mod processes {
             .kill_on_drop(true)
             .spawn()
             .expect("it starts");
-        let _full = child.stderr.take().expect("piped");
+        let full = child.stderr.take().expect("piped");
         let input = child.stdin.take().expect("piped");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut process = Process { child, input, lines };
         process.send(INITIALIZE).await;
         assert_eq!(process.value().await["id"], "init");
-        for i in 0..4 {
-            process.send(&call(i, "print_much", json!({}))).await;
-        }
+        (process, full)
+    }
+
+    /// What it says when it is asked to end, twice, which must not take long.
+    async fn asked_to_end(process: Process) -> Vec<Value> {
         // By then, both workers print.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let Process { mut child, input, mut lines } = process;
@@ -246,14 +275,44 @@ mod processes {
         }
         let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
         assert_eq!(status.expect("it ends").expect("it ran").code(), Some(0));
-        let mut answered = 0;
-        while let Some(line) = lines.next_line().await.expect("UTF-8") {
-            let text = text(&parse(&line));
-            assert_eq!(text, "the server ended before `print_much` did");
-            answered += 1;
-        }
-        assert!(answered > 0, "of those that were read");
         drop(input);
+        let mut said = Vec::new();
+        while let Some(line) = lines.next_line().await.expect("UTF-8") {
+            said.push(parse(&line));
+        }
+        said
+    }
+
+    /// Whatever logs or prints is blocked.
+    #[tokio::test]
+    async fn a_full_log_does_not_keep_a_server_from_ending() {
+        let (mut process, _full) = with_a_full_log("").await;
+        for i in 0..4 {
+            process.send(&call(i, "print_much", json!({}))).await;
+        }
+        let said = asked_to_end(process).await;
+        assert!(!said.is_empty(), "of those that were read");
+        for reply in &said {
+            assert_eq!(text(reply), "the server ended before `print_much` did");
+        }
+    }
+
+    /// So is whatever makes a span, enters, leaves or closes it. No task may be without an end for that.
+    #[tokio::test]
+    async fn nor_does_one_that_is_full_of_spans() {
+        let (mut process, _full) = with_a_full_log("fragile-in-spans").await;
+        for i in 0..60 {
+            process.send(&call(i, "sum", json!({"numbers": [1, 2], "_metadata": {}}))).await;
+        }
+        let said = asked_to_end(process).await;
+        let events: Vec<Value> = said
+            .iter()
+            .filter_map(|message| serde_json::from_str(&text(message)).ok())
+            .map(|message: Value| message["event"].clone())
+            .collect();
+        let count = |event| events.iter().filter(|it| *it == event).count();
+        assert!(count("created") > 0, "{said:?}");
+        assert_eq!(count("created"), count("complete") + count("failed"), "{said:?}");
     }
 
     /// What a tool prints goes to stderr, too.
@@ -316,7 +375,7 @@ mod processes {
 
     #[tokio::test]
     async fn nor_is_a_server_whose_subscriber_panics() {
-        for subscriber in ["fragile", "fragile-to-the-last"] {
+        for subscriber in ["fragile", "fragile-to-the-last", "fragile-in-spans"] {
             for stderr in EVERY {
                 goes_on(subscriber, stderr).await;
             }

@@ -186,6 +186,80 @@ async fn from_a_file_to_a_file() {
     std::fs::remove_dir_all(folder).expect("it was made here");
 }
 
+fn startup(how: &str) -> Command {
+    let mut command = Command::new(example("startup"));
+    command.arg(how);
+    command
+}
+
+/// What it said before it served stands on stderr, and nothing on stdout.
+async fn is_quiet_until_it_serves(how: &str) {
+    let mut process = Process::start_with(startup(how)).await;
+    process.call("1", "add", json!({"a": 2, "b": 40})).await;
+    assert_eq!(process.value().await["result"]["content"][0]["text"], "42");
+    process.input = None;
+    let (rest, errors, status) = process.end().await;
+    assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
+    let beginning = "starting\n INFO startup: ready\nhalf a line, ";
+    assert!(errors.starts_with(beginning) && errors.ends_with("the end\n"), "{errors}");
+}
+
+#[tokio::test]
+async fn what_is_printed_before_serving_goes_to_stderr_if_stdio_was_taken() {
+    is_quiet_until_it_serves("").await;
+}
+
+#[tokio::test]
+async fn it_can_be_taken_twice() {
+    is_quiet_until_it_serves("twice").await;
+}
+
+#[tokio::test]
+async fn what_is_printed_is_not_lost_if_nothing_is_served() {
+    let output = startup("never").output().await.expect("it runs");
+    let said = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!((said.0.as_ref(), output.status.code()), ("", Some(0)));
+    assert_eq!(said.1, "starting\n INFO startup: ready\nhalf a line, ");
+}
+
+/// Nobody has taken anything, and half a line is still in its buffer when it is served.
+#[tokio::test]
+async fn half_a_line_that_waits_for_the_rest_is_kept_out_of_the_stream() {
+    let mut process = Process::start_with(startup("untaken")).await;
+    process.input = None;
+    let (rest, errors, status) = process.end().await;
+    assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
+    assert_eq!(errors, "half a line, the end\n");
+}
+
+/// The client is at the other end of these, and it has left.
+#[tokio::test]
+async fn stdin_and_stdout_are_served_once() {
+    let mut process = Process::start_with(startup("again")).await;
+    process.input = None;
+    let (rest, errors, status) = process.end().await;
+    assert_eq!((rest, status.code()), (Vec::new(), Some(1)));
+    let problem =
+        "Error: stdin and stdout were served before; expected `serve_stdio` once in a process";
+    assert_eq!(errors.lines().last(), Some(problem));
+}
+
+/// What takes the place of stdout can be written to from the start.
+#[tokio::test]
+async fn what_is_printed_early_disturbs_nobody_where_stderr_is_unread() {
+    let mut command = startup("");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(std::io::pipe().expect("a pipe").1);
+    let mut child = command.kill_on_drop(true).spawn().expect("it starts");
+    drop(command);
+    let input = child.stdin.take().expect("piped");
+    let output = child.stdout.take().expect("piped");
+    let mut process = Process::initialized(child, Box::new(input), Box::new(output)).await;
+    process.input = None;
+    assert_eq!(process.try_line().await, None);
+    assert_eq!(process.child.wait().await.expect("it ends").code(), Some(0));
+}
+
 async fn ends_in_order(signal: &str) {
     let mut process = Process::start().await;
     process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;

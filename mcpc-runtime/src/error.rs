@@ -80,6 +80,12 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
+    /// A server was to be served outside of a tokio runtime.
+    #[error("a server is served inside of a tokio runtime, as `#[tokio::main]` makes one")]
+    Runtime(#[source] tokio::runtime::TryCurrentError),
+    /// The process's stdin and stdout were served before: there is one client at their other ends.
+    #[error("stdin and stdout were served before; expected `serve_stdio` once in a process")]
+    StdioServed,
     /// The client went away, or spoke no MCP, before the connection stood.
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),

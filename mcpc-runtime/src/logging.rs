@@ -1,31 +1,154 @@
 //! What the runtime logs, which must not end anything.
 //!
 //! A subscriber is the user's, and may panic: that of `tracing-subscriber` does when it writes to a stderr that
-//! nobody reads any more, unless it is told not to report that on stderr.
+//! nobody reads any more, unless it is told not to report that on stderr. It may block as well, on a log that is full.
+//! So what it does is contained, and nothing is logged, and no span made, entered or dropped, on the thread that ends
+//! a server or under a lock that this may need.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tracing::dispatcher;
 
 /// Logs an event: the name of `tracing`'s macro, and what that takes.
 macro_rules! event {
-    ($level:ident, $($event:tt)+) => {
-        $crate::logging::contain(|| tracing::$level!($($event)+))
+    ($level:ident, $($event:tt)+) => {{
+        let _logged = $crate::logging::contain(|| tracing::$level!(target: "mcpc", $($event)+));
+    }};
+}
+
+/// Makes a [`Span`]: its name, and its fields as `tracing`'s macros take them, which are looked at only if somebody
+/// wants to know.
+macro_rules! span {
+    ($($span:tt)+) => {
+        $crate::logging::Span::new(|| tracing::info_span!(target: "mcpc", $($span)+))
     };
 }
 
-pub(crate) use event;
+pub(crate) use {event, span};
 
 /// Does something whose panic is nobody's business.
-pub(crate) fn contain(log: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(log)) {
-        // Dropping it would be the next thing to panic.
-        std::mem::forget(panic);
-    }
+pub(crate) fn contain<T>(log: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(log));
+    // Dropping the panic would be the next thing to panic.
+    done.map_err(std::mem::forget).ok()
 }
 
 /// Logs on a thread of its own: one that nobody reads a log of may be held up for ever, and what ends a server must
 /// not be. Must be called inside of a tokio runtime.
 pub(crate) fn aside(log: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    tokio::task::spawn_blocking(log)
+    let subscriber = dispatcher::get_default(Clone::clone);
+    tokio::task::spawn_blocking(move || dispatcher::with_default(&subscriber, log))
+}
+
+/// The same, if anybody listens at the level `info`, and wherever it is called.
+pub(crate) fn mention(log: impl FnOnce() + Send + 'static) {
+    if listens() && Handle::try_current().is_ok() {
+        drop(aside(log));
+    }
+}
+
+/// Whether anybody listens to what is logged at the level `info`.
+pub(crate) fn listens() -> bool {
+    contain(|| tracing::enabled!(target: "mcpc", tracing::Level::INFO)).unwrap_or_default()
+}
+
+/// A span, if the subscriber wants one. Whatever that does about it is contained.
+#[derive(Debug)]
+pub(crate) struct Span(Option<Box<tracing::Span>>);
+
+impl Span {
+    pub(crate) const NONE: Self = Self(None);
+
+    pub(crate) fn new(span: impl FnOnce() -> tracing::Span) -> Self {
+        Self(contain(span).filter(|span| !span.is_disabled()).map(Box::new))
+    }
+
+    /// The one that this thread is in.
+    pub(crate) fn current() -> Self {
+        Self::new(tracing::Span::current)
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn id(&self) -> Option<tracing::Id> {
+        contain(|| self.0.as_ref()?.id()).flatten()
+    }
+
+    /// Does something inside of it.
+    pub(crate) fn inside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        work()
+    }
+
+    fn enter(&self) -> Option<Entered<'_>> {
+        let span = self.0.as_deref()?;
+        // A subscriber that panics half way in is to be led out again.
+        let entered = Entered(span);
+        contain(|| span.with_subscriber(|(id, subscriber)| subscriber.enter(id)));
+        Some(entered)
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        contain(|| drop(self.0.take()));
+    }
+}
+
+/// A span that this thread is in.
+struct Entered<'a>(&'a tracing::Span);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        contain(|| self.0.with_subscriber(|(id, subscriber)| subscriber.exit(id)));
+    }
+}
+
+/// A future that is polled and dropped inside of a span.
+#[derive(Debug)]
+pub(crate) struct Inside<'a, F> {
+    span: &'a Span,
+    work: Option<F>,
+}
+
+impl<'a, F> Inside<'a, F> {
+    pub(crate) fn new(span: &'a Span, work: F) -> Self {
+        Self { span, work: Some(work) }
+    }
+}
+
+impl<F: Future + Unpin> Future for Inside<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { span, work } = &mut *self;
+        let work = work.as_mut().expect("it is dropped with this alone");
+        span.inside(|| Pin::new(work).poll(context))
+    }
+}
+
+impl<F> Drop for Inside<'_, F> {
+    fn drop(&mut self) {
+        let Self { span, work } = self;
+        span.inside(|| drop(work.take()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    #[test]
+    fn a_span_that_nobody_wants_costs_nothing() {
+        let is_looked_at = Cell::new(false);
+        let look = || is_looked_at.replace(true);
+        let span = span!("span", field = look());
+        assert!(span.is_none() && span.id().is_none() && !is_looked_at.get());
+    }
 }

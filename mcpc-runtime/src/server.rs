@@ -1,6 +1,9 @@
 //! The builder that users see.
 
 mod limits;
+mod start;
+
+pub use start::take_stdio;
 
 use std::fmt;
 use std::sync::Arc;
@@ -315,14 +318,21 @@ impl Server {
     ///
     /// On Unix, stdout belongs to the protocol alone from here on: what the program prints goes to stderr,
     /// and child processes get that as their stdout, and an empty stdin. Elsewhere nothing else may be
-    /// written to stdout.
+    /// written to stdout. What was printed before is in the stream; [`take_stdio`] prevents that. A process serves
+    /// its stdin and stdout once.
     ///
     /// # Errors
     ///
     /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
     /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, when a limit
-    /// would let nothing through, or when the client leaves before the connection stands. What goes wrong
-    /// inside a call is answered and is not an error here.
+    /// would let nothing through, when there is no tokio runtime, when stdin and stdout were served before, or when
+    /// the client leaves before the connection stands. What goes wrong inside a call is answered and is not an
+    /// error here.
+    ///
+    /// # Panics
+    ///
+    /// When the tokio runtime was built without timers or without IO, before anything is read: build it with
+    /// `enable_all`, as `#[tokio::main]` does.
     ///
     /// # Blocking threads
     ///
@@ -395,6 +405,7 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
 
 fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
     Box::pin(async move {
+        start::check_runtime()?;
         let mut watch = Watch::start(plan.parts().process);
         let served = serve_process(plan, &mut watch).await;
         if served.is_err() {
@@ -407,7 +418,7 @@ fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 fn serve_process(plan: Box<dyn Plan>, watch: &mut Watch) -> Boxed<'_, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
-        let Stdio { reader, writer, closed, spare } = Stdio::take();
+        let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
         let quit = CancellationToken::new();
         let lines = |wiring| {
             let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
@@ -427,6 +438,7 @@ fn serve_process(plan: Box<dyn Plan>, watch: &mut Watch) -> Boxed<'_, Result> {
 
 fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
     Box::pin(async move {
+        start::check_runtime()?;
         let (shared, bounds) = build(plan)?;
         let lines = |wiring| {
             let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
@@ -438,6 +450,7 @@ fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'stati
 
 fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
     Box::pin(async move {
+        start::check_runtime()?;
         let (shared, bounds) = build(plan)?;
         let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
         serve(shared, bounds, wrapped).await

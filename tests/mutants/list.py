@@ -77,21 +77,21 @@ MUTANTS = [
     mutant("the last event of a stopped task waits for room", "task/runner.rs",
            "            () = self.stop.cancelled() => Room::NONE,\n", "", ci=True),
     mutant("a dropped runner says nothing", "task/runner.rs",
-           "        self.0.finish(failed(reason), Room::NONE);", "        let _ = reason;"),
+           "        self.1.end(&self.0, failed(reason), Room::NONE);", "        let _ = reason;"),
     mutant("nobody can end a task from elsewhere", "task/runner.rs",
            "            worker.ended_by(task as Weak<dyn Ends>);", "            let _: Weak<dyn Ends> = task; let _ = worker;"),
     mutant("a body that never rests starves its end", "task/runner.rs",
-           "                end = tokio::task::coop::unconstrained(task.overdue()) => end,\n"
+           "                end = tokio::task::coop::unconstrained(task.overdue(trace)) => end,\n"
            "                reason = task.attend() => failed(&reason),\n"
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
            "                },\n",
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
            "                },\n"
-           "                end = task.overdue() => end,\n"
+           "                end = task.overdue(trace) => end,\n"
            "                reason = task.attend() => failed(&reason),\n",
            "lifecycle never_rests"),
     mutant("the grace cannot be ended", "task/runner.rs",
@@ -226,5 +226,23 @@ MUTANTS = [
     mutant("a ticket is given at the end", "service/calls.rs",
            "Answer::RanOut(_) if self.ending.has_begun() => {", "Answer::RanOut(_) if false => {", "tickets"),
     mutant("a cancelled call's task goes on", "service/calls.rs",
-           "                // Nobody reads this reply any more.\n                self.shared().log.stop(&key);\n", "", "lifecycle cancelled", "tickets cancelled"),
+           "                // Nobody reads this reply any more.\n                let stop = self.shared().log.stop(&key);\n", "                let stop = crate::log::Stop::Unknown;\n", "lifecycle cancelled", "tickets cancelled"),
+    # What is said before a server serves, and what it logs.
+    mutant("stdio is taken when it is served", "server/start.rs",
+           "    transport::take_stdio();", "", "stdio printed"),
+    mutant("stdin and stdout are served twice", "transport/stdio.rs",
+           "Standing::Served => Err(Error::StdioServed),", "Standing::Served => Ok(Self::take()),", "stdio served_once"),
+    mutant("a panic on the way into a span is not contained", "logging.rs",
+           "        contain(|| span.with_subscriber(|(id, subscriber)| subscriber.enter(id)));",
+           "        span.with_subscriber(|(id, subscriber)| subscriber.enter(id));", "logging a_log_of_the_servers"),
+    mutant("a span is never left", "logging.rs",
+           "        contain(|| self.0.with_subscriber(|(id, subscriber)| subscriber.exit(id)));", "", "operators"),
+    mutant("a body is outside of its task's span", "task/runner.rs",
+           "InTurns(trace.inside(body))", "InTurns(body)", "operators a_task_has"),
+    mutant("the end of a task is told twice", "task/trace.rs",
+           "if self.is_told.swap(true, Ordering::Relaxed) {", "if false {", "operators a_task_has"),
+    mutant("a blocked body is nothing to speak of", "task/trace.rs",
+           "        if late > LATE {", "        if late > LATE * 100 {", "operators a_body"),
+    mutant("each event that nobody takes is told of", "task/trace.rs",
+           "if !self.is_untaken_told.swap(true, Ordering::Relaxed) {", "if true {", "operators an_event"),
 ]

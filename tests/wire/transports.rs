@@ -53,6 +53,20 @@ async fn any_transport_of_rmcps_keeps_the_order() {
     assert_eq!(wire.finish().await, [""; 0]);
 }
 
+/// What a runtime lacks is told before anything is read, and not by half of the calls.
+#[test]
+fn a_runtime_that_cannot_serve_is_told_of_at_once() {
+    let serve = || server().serve_io(tokio::io::empty(), tokio::io::sink());
+    let outside = futures::executor::block_on(serve()).expect_err("there is no runtime");
+    let problem = "a server is served inside of a tokio runtime, as `#[tokio::main]` makes one";
+    assert_eq!(outside.to_string(), problem);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let panic = std::panic::catch_unwind(|| runtime.block_on(serve()));
+    let panic = panic.expect_err("there are no timers");
+    let panic = panic.downcast_ref::<String>().expect("a text");
+    assert!(panic.contains("Call `enable_time`"), "{panic}");
+}
+
 #[tokio::test]
 async fn a_callback_looks_the_same_over_any_transport() {
     let (mut ours, mut theirs) = (Wire::connect(server()).await, Wire::open_over_rmcp(server()));

@@ -13,6 +13,7 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use self::known::{find, unknown};
 use crate::delivery::Rest;
 use crate::log::{Front, Key, Owner, Stop};
+use crate::logging::event;
 use crate::names::{CHECK_TASK, STOP_TASK, kept};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Settings};
@@ -164,11 +165,14 @@ impl Control {
             let stop = || find(&*log, owner, &task_id).map_or(Stop::Unknown, |key| log.stop(&key));
             let check_task = self.check_task;
             let text = match stopped.unwrap_or_else(stop) {
-                Stop::Asked => format!(
-                    "Task `{}` was asked to stop. Call `{check_task}` with {} to hear how it ends.",
-                    shown(&task_id),
-                    self.check_arguments(&task_id),
-                ),
+                Stop::Asked => {
+                    event!(info, task_id = &*shown(&task_id), by = self.stop_task, "asked to stop");
+                    format!(
+                        "Task `{}` was asked to stop. Call `{check_task}` with {} to hear how it ends.",
+                        shown(&task_id),
+                        self.check_arguments(&task_id),
+                    )
+                }
                 Stop::Ended => {
                     format!(
                         "Task `{}` has ended already; `{check_task}` says how.",

@@ -6,14 +6,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::Value;
 
 use crate::log::{Cursor, Event, EventKind, Page, Reader};
 use crate::message::ProgressUpdate;
-use crate::output::{self, Written, text_of};
+use crate::output::{self, text_of};
 use crate::words::{cut_to, json};
 
 /// How a call is answered: by a reply, or by an error of the protocol if that is what its tool failed with.
@@ -79,8 +78,7 @@ pub(super) async fn final_reply(reader: &dyn Reader, rest: Option<Rest<'_>>) -> 
 /// The reply that a terminal event stands for.
 pub(crate) fn result(end: Event) -> Reply {
     match end.written {
-        Some(Written::Reply(reply)) => Ok(Arc::unwrap_or_clone(reply)),
-        Some(Written::Error(error)) => Err(Arc::unwrap_or_clone(error)),
+        Some(written) => written.into_reply(),
         None => {
             let mut reply = output::reply(&end.result);
             if end.kind != EventKind::Complete {

@@ -100,13 +100,12 @@ pub(crate) enum Written {
     Error(Arc<ErrorData>),
 }
 
-impl Failed {
+impl Written {
     /// The answer to the call of a plain tool.
     pub(crate) fn into_reply(self) -> Result<CallToolResult, ErrorData> {
-        match self.written {
-            Some(Written::Reply(reply)) => Ok(readable(Arc::unwrap_or_clone(reply))),
-            Some(Written::Error(error)) => Err(Arc::unwrap_or_clone(error)),
-            None => Ok(error_reply(self.text)),
+        match self {
+            Self::Reply(reply) => Ok(readable(Arc::unwrap_or_clone(reply))),
+            Self::Error(error) => Err(Arc::unwrap_or_clone(error)),
         }
     }
 }

@@ -14,7 +14,7 @@ use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
 use super::intake::{Accepted, Parcel};
-use super::{ToolService, bounded, knows_tasks, takes_tasks};
+use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, Delivery, Later, Notices, Open, PATIENCE, PATIENCE_WITH_PROGRESS, Progress, Shown,
@@ -27,7 +27,7 @@ use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::Body;
 use crate::parameter::{CallParts, Inputs};
-use crate::task::{NewTask, Sender, Times, panicked};
+use crate::task::{NewTask, Sender, Times};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
 use crate::words::in_short;
@@ -97,6 +97,7 @@ impl ToolService {
         let task = self.create(tool, accepted, delivery);
         self.launch(tool, arguments, task, context)?;
         self.stop_if_cancelled(&ids.task_id, gate);
+        trace::note(context, "created");
         let Ids { session_id, task_id } = &ids;
         let text = created(Address { session_id, task_id, tool_name: name });
         Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
@@ -105,9 +106,8 @@ impl ToolService {
     /// Has a task stopped whose client never hears of it.
     fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
         let (log, key) = (Arc::clone(&self.shared().log), self.requests.key(task_id));
-        gate.on_cancel(move || {
-            log.stop(&key);
-        });
+        let ending = self.ending.clone();
+        gate.on_cancel(move || trace::left(&ending, &key.task_id, log.stop(&key)));
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
@@ -169,8 +169,9 @@ impl ToolService {
             reply = open.answer(&*reader, patience, rest) => reply,
             () = context.ct.cancelled() => {
                 // Nobody reads this reply any more.
-                self.shared().log.stop(&key);
-                return Err("cancelled".to_owned().into());
+                let stop = self.shared().log.stop(&key);
+                trace::left(&self.ending, &key.task_id, stop);
+                return Err(trace::cancelled(context).into());
             }
         };
         match reply {
@@ -184,6 +185,7 @@ impl ToolService {
                 if let Some(gate) = context.extensions.get::<Gate>() {
                     self.stop_if_cancelled(&key.task_id, gate);
                 }
+                trace::note(context, if is_task { "created" } else { "ticket" });
                 let waited = patience.unwrap_or_default();
                 Ok(self.goes_on(tool, &key, &*reader, waited, is_task).await)
             }
@@ -237,7 +239,8 @@ impl ToolService {
         let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
-                task.spawn(body);
+                let span = trace::of_task(context, tool.about.name, sender.task_id());
+                task.inside(span).spawn(body);
                 Ok(())
             }
             Err(problems) => {
@@ -260,7 +263,7 @@ impl ToolService {
         let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
         let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
         prepared
-            .map_err(|panic| panicked(tool.about.name, &*panic))?
+            .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
     }
 
@@ -276,15 +279,25 @@ impl ToolService {
             biased;
             outcome = self.until_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err("cancelled".to_owned().into()),
+            () = unconstrained(context.ct.cancelled()) => return Err(trace::cancelled(context).into()),
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
-                Ok(success.into_reply(|| self.shared().registry.has_output_schema(name))?)
+                let reply = success.into_reply(|| self.shared().registry.has_output_schema(name));
+                Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
             }
-            Ok(Ok(Err(failed))) => Ok(failed.into_reply()?),
-            Ok(Err(panic)) => Err(panicked(name, &*panic).into()),
-            Err(Over) => Err(ended_before(name).into()),
+            Ok(Ok(Err(failed))) => {
+                trace::note(context, "failed");
+                match failed.written {
+                    Some(written) => Ok(written.into_reply()?),
+                    None => Err(failed.text.into()),
+                }
+            }
+            Ok(Err(panic)) => Err(trace::panicked(context, name, &*panic).into()),
+            Err(Over) => {
+                trace::note(context, "failed");
+                Err(ended_before(name).into())
+            }
         }
     }
 
@@ -310,6 +323,16 @@ pub(super) enum Refusal {
     Said(String),
     /// An error of the protocol, as the tool failed with one.
     Protocol(ErrorData),
+}
+
+impl Refusal {
+    /// What it says.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Said(text) => text,
+            Self::Protocol(error) => &error.message,
+        }
+    }
 }
 
 impl From<String> for Refusal {

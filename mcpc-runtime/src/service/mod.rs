@@ -4,6 +4,7 @@
 mod calls;
 mod intake;
 mod subscriptions;
+mod trace;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -27,6 +28,7 @@ use self::intake::Requests;
 use crate::control::{Control, unknown_id};
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Owner, Reader, Stop};
+use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
 use crate::output::error_reply;
@@ -293,7 +295,7 @@ impl ServerHandler for ToolService {
         if let Some(dialect) = Dialect::of_handshake(&call.name) {
             return Ok(self.greet(dialect).into());
         }
-        match self.call(call, &context).await {
+        match trace::call(self, call, context).await {
             Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
             Err(Refusal::Protocol(error)) => Err(error),
             Ok(reply) => Ok(reply),
@@ -326,7 +328,16 @@ impl ServerHandler for ToolService {
         let stopped = context.extensions.get::<Stop>().copied();
         let stop = || self.shared().log.stop(&self.requests.key(&request.task_id));
         match stopped.unwrap_or_else(stop) {
-            Stop::Asked | Stop::Ended => Ok(()),
+            Stop::Asked => {
+                event!(
+                    info,
+                    task_id = &*shown(&request.task_id),
+                    by = "tasks/cancel",
+                    "asked to stop"
+                );
+                Ok(())
+            }
+            Stop::Ended => Ok(()),
             Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
         }
     }

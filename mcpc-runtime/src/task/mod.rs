@@ -4,6 +4,7 @@ mod line;
 mod quantity;
 mod runner;
 mod sender;
+mod trace;
 
 pub(crate) use runner::{Grace, NewTask, Times, panicked};
 pub use sender::Sender;
@@ -42,6 +43,8 @@ struct Task {
     is_over: AtomicBool,
     /// It was told that something came after that.
     is_late_told: AtomicBool,
+    /// It was told that an event of the session has nowhere to go.
+    is_untaken_told: AtomicBool,
     /// Where blocking calls from other threads wait.
     runtime: Handle,
 }
@@ -114,8 +117,8 @@ impl Task {
         worker.append(event);
     }
 
-    /// Logs and sends the terminal event; nothing can follow.
-    fn finish(&self, event: Event, room: Room<'_>) {
+    /// Logs and sends the terminal event; nothing can follow. Returns whether there was none.
+    fn finish(&self, event: Event, room: Room<'_>) -> bool {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
         if let Some(mut worker) = progression.worker.take() {
@@ -128,7 +131,9 @@ impl Task {
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
             self.disperse();
+            return true;
         }
+        false
     }
 
     /// Sends `event` now, or keeps it as the latest when the client is slow.
@@ -154,7 +159,7 @@ impl Task {
             return;
         }
         let Some(event) = self.delivery.server_event(event, data) else {
-            return;
+            return self.tell_untaken(event);
         };
         if let Some((room, _turn)) = self.in_line(event.room()).await {
             let mut progression = self.progression();

@@ -10,9 +10,11 @@ use futures::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::trace::Trace;
 use super::{Progression, Sender, Task, dropped, failed};
 use crate::delivery::Delivery;
 use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
 use crate::outbox::{InTurns, Room};
@@ -73,6 +75,7 @@ pub(crate) struct Times {
 /// A task that was accepted and whose body is yet to be started.
 pub(crate) struct NewTask {
     task: Arc<Task>,
+    span: Span,
 }
 
 impl NewTask {
@@ -100,13 +103,19 @@ impl NewTask {
             line: OnceLock::new(),
             is_over: AtomicBool::new(false),
             is_late_told: AtomicBool::new(false),
+            is_untaken_told: AtomicBool::new(false),
             runtime: Handle::current(),
         });
         if let Some(worker) = &task.progression().worker {
             let task = Arc::downgrade(&task);
             worker.ended_by(task as Weak<dyn Ends>);
         }
-        Self { task }
+        Self { task, span: Span::NONE }
+    }
+
+    /// Has what is logged of it, by its body as well, be inside of this span.
+    pub(crate) fn inside(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     /// The sender that the body is given.
@@ -121,7 +130,7 @@ impl NewTask {
 
     /// Runs the body to the task's end. Dropped before, it ends the task as well.
     pub(crate) fn run(self, body: Body) -> impl Future<Output = ()> + Send {
-        Runner(self.task).run(body)
+        Runner(self.task, Trace::new(self.span)).run(body)
     }
 
     /// Gives the id back without a word: the call was refused.
@@ -131,31 +140,33 @@ impl NewTask {
 }
 
 /// Ends its task on every path: a runner that is dropped (the runtime is shutting down) still says so.
-struct Runner(Arc<Task>);
+struct Runner(Arc<Task>, Trace);
 
 impl Runner {
     async fn run(self, body: Body) {
-        let task = &self.0;
+        let Self(task, trace) = &self;
+        trace.started();
         let terminal = {
-            let body = AssertUnwindSafe(InTurns(body)).catch_unwind();
+            let body = AssertUnwindSafe(InTurns(trace.inside(body))).catch_unwind();
             tokio::select! {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
                 // and starve the timer that is to stop it.
-                end = tokio::task::coop::unconstrained(task.overdue()) => end,
+                end = tokio::task::coop::unconstrained(task.overdue(trace)) => end,
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => task.terminal(outcome),
-                    Err(panic) => failed(&panicked(task.tool_name, &*panic)),
+                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),
                 },
             }
         };
+        trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
         let room = match task.delivery.try_room(&terminal) {
             Some(room) => room,
             None => Box::pin(task.room_for_the_end(&terminal)).await,
         };
-        task.finish(terminal, room);
+        trace.end(task, terminal, room);
     }
 }
 
@@ -165,7 +176,7 @@ impl Task {
 
     /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
     /// is such a request, too.
-    async fn overdue(&self) -> Event {
+    async fn overdue(&self, trace: &Trace) -> Event {
         let stopped = self.stop.cancelled();
         let end = match self.times.timeout {
             None => {
@@ -177,6 +188,7 @@ impl Task {
                 Err(_) => {
                     self.progression().timed_out = true;
                     self.stop.cancel();
+                    trace.timed_out(timeout);
                     failed(&format!("timed out after {timeout:?}"))
                 }
             },
@@ -239,7 +251,7 @@ impl Drop for Runner {
             true => "stopped, and panicked while it was dropped",
             false => "the server shut down",
         };
-        self.0.finish(failed(reason), Room::NONE);
+        self.1.end(&self.0, failed(reason), Room::NONE);
     }
 }
 

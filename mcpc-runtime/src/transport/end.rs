@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
 use crate::log::{Boxed, Front, Owner};
-use crate::logging::{aside, event};
+use crate::logging::{aside, event, mention};
 use crate::task::Grace;
 
 /// For how long nothing may have moved before what is held up is finished here.
@@ -49,8 +49,14 @@ impl Ending {
     /// Begins it.
     pub(crate) fn begin(&self) {
         if !self.has_begun() {
+            let tasks = self.0.log.running(self.0.owner);
             self.0.log.stop_all(self.0.owner);
             self.0.begun.cancel();
+            if tasks > 0 {
+                mention(move || {
+                    event!(info, tasks, "the connection ends: its tasks are asked to stop")
+                });
+            }
         }
     }
 

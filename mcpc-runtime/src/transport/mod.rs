@@ -22,7 +22,7 @@ pub(crate) use erased::Erased;
 pub(crate) use gates::{Intake, ended_before, is_modern};
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
-pub(crate) use stdio::Stdio;
+pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
 #[cfg(fuzzing)]

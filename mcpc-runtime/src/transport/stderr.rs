@@ -20,14 +20,13 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::{Reader, hangup};
 use crate::logging::event;
 
-/// A reader of stdin whose messages find a stderr that can be written to. To be made once stdout is the protocol's.
-pub(super) fn guarded(reader: Reader) -> Reader {
+/// Watches stderr from here on, if somebody may stop to read it. To be called once stdout is the protocol's.
+pub(super) fn watched() -> Option<Arc<Stderr>> {
     let stderr = match Stderr::open() {
-        Ok(Some(stderr)) => Arc::new(stderr),
-        Ok(None) => return reader,
+        Ok(stderr) => Arc::new(stderr?),
         Err(error) => {
             event!(debug, %error, "stderr cannot be watched");
-            return reader;
+            return None;
         }
     };
     stderr.replace_if_unread();
@@ -38,11 +37,19 @@ pub(super) fn guarded(reader: Reader) -> Reader {
     if let Err(error) = thread.spawn(watch) {
         event!(debug, %error, "stderr is only watched when something is read");
     }
-    Box::new(Guarded { reader, stderr })
+    Some(stderr)
+}
+
+/// A reader of stdin whose messages find a stderr that can be written to.
+pub(super) fn guarded(reader: Reader, stderr: Option<Arc<Stderr>>) -> Reader {
+    match stderr {
+        Some(stderr) => Box::new(Guarded { reader, stderr }),
+        None => reader,
+    }
 }
 
 /// A stderr that somebody may stop to read.
-struct Stderr {
+pub(super) struct Stderr {
     stderr: OwnedFd,
     null: File,
     is_replaced: AtomicBool,

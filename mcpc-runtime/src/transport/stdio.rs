@@ -3,10 +3,15 @@
 //! On Unix the real ones move to descriptors of their own, which no child process inherits. In their
 //! place, stdout is stderr and stdin is empty: a `println!` in a tool, or in a C library, cannot break the
 //! stream, and a child process can neither read nor write it. Elsewhere they stay where they are.
+//!
+//! They move when they are served, or before, if the application asks for that ([`take`]); they are served once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(unix)]
 use super::hangup;
 use super::{Reader, Writer};
+use crate::error::{Error, Result};
 use crate::log::Boxed;
 #[cfg(unix)]
 use crate::logging::event;
@@ -62,20 +67,72 @@ impl Spare {
     }
 }
 
+/// What has become of the real stdin and stdout.
+enum Standing {
+    InPlace,
+    #[cfg(unix)]
+    Taken(unix::Taken),
+    Served,
+}
+
+static STANDING: Mutex<Standing> = Mutex::new(Standing::InPlace);
+
+fn standing() -> MutexGuard<'static, Standing> {
+    // Whatever panics under this lock leaves one of its values.
+    STANDING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moves the real stdin and stdout away for a server that is yet to be served; a second time, this does nothing.
+/// What goes wrong here will do so again when they are served, and is told then.
+pub(crate) fn take() {
+    #[cfg(unix)]
+    {
+        let mut standing = standing();
+        if let Standing::InPlace = *standing
+            && let Ok(taken) = unix::Taken::take()
+        {
+            *standing = Standing::Taken(taken);
+        }
+    }
+}
+
 impl Stdio {
-    /// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
+    /// The real stdin and stdout, once in a process. Must be called inside a tokio runtime with IO enabled.
+    pub(crate) fn serve() -> Result<Self> {
+        let standing = std::mem::replace(&mut *standing(), Standing::Served);
+        match standing {
+            Standing::InPlace => Ok(Self::take()),
+            #[cfg(unix)]
+            Standing::Taken(taken) => Ok(Self::of(&taken)),
+            Standing::Served => Err(Error::StdioServed),
+        }
+    }
+
     #[cfg(not(unix))]
-    pub(crate) fn take() -> Self {
+    fn take() -> Self {
         Self::unguarded()
     }
 
-    /// The real stdin and stdout. Must be called inside a tokio runtime with IO enabled.
     #[cfg(unix)]
-    pub(crate) fn take() -> Self {
-        unix::take().unwrap_or_else(|error| {
-            event!(warn, %error, "stdout is not guarded: whatever else is written there breaks the stream");
-            Self::unguarded()
+    fn take() -> Self {
+        match unix::Taken::take() {
+            Ok(taken) => Self::of(&taken),
+            Err(error) => Self::unguarded_after(&error),
+        }
+    }
+
+    #[cfg(unix)]
+    fn of(taken: &unix::Taken) -> Self {
+        taken.open().unwrap_or_else(|error| {
+            taken.put_back();
+            Self::unguarded_after(&error)
         })
+    }
+
+    #[cfg(unix)]
+    fn unguarded_after(error: &std::io::Error) -> Self {
+        event!(warn, %error, "stdout is not guarded: whatever else is written there breaks the stream");
+        Self::unguarded()
     }
 
     fn unguarded() -> Self {
@@ -97,26 +154,64 @@ mod unix {
     use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
     use std::os::unix::fs::FileTypeExt as _;
     use std::os::unix::net::UnixStream as Socket;
+    use std::sync::Arc;
     use std::thread;
 
     use tokio::io::Interest;
     use tokio::net::UnixStream;
     use tokio::net::unix::pipe;
 
-    use super::super::stderr;
+    use super::super::stderr::{self, Stderr};
     use super::{Reader, Spare, Stdio, Writer};
     use crate::log::Boxed;
     use crate::logging::event;
 
-    pub(super) fn take() -> io::Result<Stdio> {
-        let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
-        let closed = closed(&output)?;
-        let descriptors = input.try_clone().and_then(|input| Ok((input, output.try_clone()?)));
-        let spare = Spare { descriptors: descriptors.ok() };
-        let (reader, writer) = (reader(input)?, writer(output)?);
-        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-        rustix::stdio::dup2_stdout(io::stderr())?;
-        Ok(Stdio { reader: stderr::guarded(reader), writer, closed, spare })
+    /// The real stdin and stdout, away from their places.
+    pub(super) struct Taken {
+        input: OwnedFd,
+        output: OwnedFd,
+        /// What stands in the place of stdout, if somebody may stop to read it.
+        stderr: Option<Arc<Stderr>>,
+    }
+
+    impl Taken {
+        pub(super) fn take() -> io::Result<Self> {
+            let (input, output) = (duplicate(io::stdin())?, duplicate(io::stdout())?);
+            let null = File::open("/dev/null")?;
+            // What the buffers of `print!` and of C still hold is not written before: it is no part of the protocol.
+            rustix::stdio::dup2_stdout(io::stderr())?;
+            if let Err(error) = rustix::stdio::dup2_stdin(null) {
+                rustix::stdio::dup2_stdout(&output)?;
+                return Err(error.into());
+            }
+            Ok(Self { input, output, stderr: stderr::watched() })
+        }
+
+        /// Must be called inside of a tokio runtime with IO enabled.
+        pub(super) fn open(&self) -> io::Result<Stdio> {
+            let (input, output) = (self.input.try_clone()?, self.output.try_clone()?);
+            let closed = closed(&output)?;
+            let descriptors = input.try_clone().and_then(|input| Ok((input, output.try_clone()?)));
+            let spare = Spare { descriptors: descriptors.ok() };
+            let (reader, writer) = (reader(input)?, writer(output)?);
+            Ok(Stdio {
+                reader: stderr::guarded(reader, self.stderr.clone()),
+                writer,
+                closed,
+                spare,
+            })
+        }
+
+        /// Undoes it, as far as that can be done.
+        pub(super) fn put_back(&self) {
+            for put_back in
+                [rustix::stdio::dup2_stdin(&self.input), rustix::stdio::dup2_stdout(&self.output)]
+            {
+                if let Err(error) = put_back {
+                    event!(debug, %error, "a stream stays where it is");
+                }
+            }
+        }
     }
 
     /// Another descriptor of the same file, which is closed in child processes.

@@ -1,0 +1,121 @@
+//! What an operator hears of a call.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use rmcp::RoleServer;
+use rmcp::model::{CallToolRequestParams, CallToolResponse};
+use rmcp::service::RequestContext;
+use tokio::time::Instant;
+
+use super::ToolService;
+use super::calls::Refusal;
+use crate::log::Stop;
+use crate::logging::{Inside, Span, event, mention, span};
+use crate::task::panicked as in_words;
+use crate::transport::Ending;
+use crate::words::shown;
+
+/// What is noted of a call that somebody listens to, among its request's extensions.
+#[derive(Clone)]
+struct Noted(Arc<Notes>);
+
+struct Notes {
+    /// The span in which the call was made.
+    outside: Span,
+    /// What became of the call, where its reply does not say so.
+    outcome: OnceLock<&'static str>,
+}
+
+/// Answers a call inside of a span, if anybody listens.
+pub(super) async fn call(
+    service: &ToolService,
+    call: CallToolRequestParams,
+    mut context: RequestContext<RoleServer>,
+) -> Result<CallToolResponse, Refusal> {
+    let span = span_of(&call.name, &context);
+    if span.is_none() {
+        return service.call(call, &context).await;
+    }
+    let notes = Arc::new(Notes { outside: Span::current(), outcome: OnceLock::new() });
+    context.extensions.insert(Noted(Arc::clone(&notes)));
+    let began = Instant::now();
+    span.inside(|| event!(debug, "called"));
+    let reply = Inside::new(&span, Box::pin(service.call(call, &context))).await;
+    let outcome = notes.outcome.get().copied().unwrap_or(outcome(&reply));
+    let (error, took) = (reply.as_ref().err().map(|error| shown(error.text())), began.elapsed());
+    span.inside(|| event!(debug, %outcome, error = error.as_deref(), ?took, "answered"));
+    reply
+}
+
+/// What became of a call that nothing was noted of.
+fn outcome(reply: &Result<CallToolResponse, Refusal>) -> &'static str {
+    match reply {
+        Err(Refusal::Protocol(_)) => "failed",
+        Err(Refusal::Said(_)) => "refused",
+        Ok(CallToolResponse::Complete(reply)) if reply.is_error == Some(true) => "failed",
+        Ok(CallToolResponse::Task(_)) => "created",
+        Ok(_) => "complete",
+    }
+}
+
+fn span_of(tool: &str, context: &RequestContext<RoleServer>) -> Span {
+    span!("call", tool = &*shown(tool), request = &*request(context), client = client(context))
+}
+
+/// The span of a task, beside that of the call that starts it, which ends before.
+pub(super) fn of_task(context: &RequestContext<RoleServer>, tool: &str, task_id: &str) -> Span {
+    let outside = context.extensions.get::<Noted>().and_then(|noted| noted.0.outside.id());
+    span!(
+        parent: outside,
+        "task",
+        tool,
+        task_id = &*shown(task_id),
+        request = &*request(context),
+        client = client(context)
+    )
+}
+
+fn request(context: &RequestContext<RoleServer>) -> String {
+    shown(&context.id.to_string()).into_owned()
+}
+
+/// What the client calls itself, in short.
+fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+    let client = context.client_info()?;
+    Some(shown(&format!("{} {}", client.name, client.version)).into_owned())
+}
+
+/// Notes what becomes of a call; the first note counts.
+pub(super) fn note(context: &RequestContext<RoleServer>, outcome: &'static str) {
+    if let Some(noted) = context.extensions.get::<Noted>() {
+        let _is_first = noted.0.outcome.set(outcome);
+    }
+}
+
+/// What to say about a call whose code panicked.
+pub(super) fn panicked(
+    context: &RequestContext<RoleServer>,
+    tool: &str,
+    panic: &(dyn Any + Send),
+) -> String {
+    note(context, "panicked");
+    let panic = in_words(tool, panic);
+    let tool = context.extensions.get::<Noted>().is_none().then_some(tool);
+    event!(error, tool, panic = &*shown(&panic), "panicked");
+    panic
+}
+
+/// Notes that a call was cancelled; returns a reply that nobody reads any more.
+pub(super) fn cancelled(context: &RequestContext<RoleServer>) -> String {
+    note(context, "cancelled");
+    "cancelled".to_owned()
+}
+
+/// Tells that a task was asked to stop because its call was cancelled, if that is why it was. Is held up by nothing.
+pub(super) fn left(ending: &Ending, task_id: &str, stop: Stop) {
+    if stop == Stop::Asked && !ending.has_begun() {
+        let task_id = shown(task_id).into_owned();
+        mention(move || event!(info, task_id, by = "notifications/cancelled", "asked to stop"));
+    }
+}

@@ -1,0 +1,119 @@
+//! What an operator hears of a task.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Task, Times};
+use crate::log::{Event, EventKind};
+use crate::logging::{Inside, Span, event, listens};
+use crate::message::Json;
+use crate::outbox::Room;
+use crate::words::shown;
+
+/// How late a body may be seen to have ended on a busy machine.
+const LATE: Duration = Duration::from_millis(100);
+
+/// What is told of a running task: that it started, was asked to stop, and how it ended.
+pub(super) struct Trace {
+    span: Span,
+    began: Instant,
+    /// Its end was told.
+    is_told: AtomicBool,
+}
+
+impl Trace {
+    pub(super) fn new(span: Span) -> Self {
+        Self { span, began: Instant::now(), is_told: AtomicBool::new(false) }
+    }
+
+    /// A body whose own messages are inside of the task's span.
+    pub(super) fn inside<F>(&self, body: F) -> Inside<'_, F> {
+        Inside::new(&self.span, body)
+    }
+
+    pub(super) fn started(&self) {
+        self.span.inside(|| event!(info, "started"));
+    }
+
+    pub(super) fn timed_out(&self, timeout: Duration) {
+        self.span.inside(|| event!(info, by = "timeout", ?timeout, "asked to stop"));
+    }
+
+    /// A body panicked; returns what it said.
+    pub(super) fn panicked(&self, task: &Task, panic: String) -> String {
+        let [tool, task_id] = self.names(task);
+        self.span.inside(|| event!(error, tool, task_id, panic = &*shown(&panic), "panicked"));
+        panic
+    }
+
+    /// The body has ended. If it was to end long before, the timer that says so had no thread to run on.
+    pub(super) fn gave_way(&self, task: &Task) {
+        let Times { grace, timeout: Some(timeout) } = &task.times else { return };
+        let late = self.began.elapsed().saturating_sub(*timeout + grace.length());
+        if late > LATE {
+            let [tool, task_id] = self.names(task);
+            self.span.inside(|| {
+                event!(
+                    warn,
+                    tool,
+                    task_id,
+                    ?late,
+                    "its thread was blocked when its timeout and its grace were over: blocking code belongs on \
+                     `spawn_blocking`"
+                );
+            });
+        }
+    }
+
+    /// Ends a task, unless it has ended, and tells how it did.
+    pub(super) fn end(&self, task: &Task, terminal: Event, room: Room<'_>) {
+        if self.is_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let kind = terminal.kind;
+        let has_error = matches!(kind, EventKind::Failed | EventKind::Stopped) && listens();
+        let error = has_error.then(|| reason(&terminal.result));
+        let has_ended_here = task.finish(terminal, room);
+        let outcome = match kind {
+            _ if !has_ended_here => "cut_off",
+            EventKind::Failed if task.progression().timed_out => "timed_out",
+            EventKind::Failed | EventKind::Update | EventKind::Output | EventKind::Progress(_) => {
+                "failed"
+            }
+            EventKind::Complete => "complete",
+            EventKind::Stopped => "stopped",
+            EventKind::Dropped => "dropped",
+        };
+        let (error, took) = (error.as_deref(), self.began.elapsed());
+        self.span.inside(|| event!(info, %outcome, error, ?took, "ended"));
+    }
+
+    /// What the span would say.
+    fn names<'a>(&self, task: &'a Task) -> [Option<&'a str>; 2] {
+        [task.tool_name, &*task.ids.task_id].map(|name| self.span.is_none().then_some(name))
+    }
+}
+
+impl Task {
+    /// Tells, once for each task, that the client takes no event of the session.
+    pub(super) fn tell_untaken(&self, name: &str) {
+        if !self.is_untaken_told.swap(true, Ordering::Relaxed) {
+            let (tool, task_id) = (self.tool_name, &*self.ids.task_id);
+            event!(
+                debug,
+                tool,
+                task_id,
+                event = name,
+                "nobody takes what is emitted: the client wants no such events"
+            );
+        }
+    }
+}
+
+/// The text of a failure, or its beginning.
+fn reason(result: &Json) -> String {
+    let text = serde_json::from_str::<String>(result.as_str());
+    shown(text.as_deref().unwrap_or(result.as_str())).into_owned()
+}
