@@ -87,7 +87,7 @@ async fn a_plain_tool() {
                 "type": "object",
                 "properties": {
                     "service": {"type": "string"},
-                    "version": {"type": ["string", "null"]},
+                    "version": {"anyOf": [{"type": "string"}, {"type": "null"}]},
                 },
                 "required": ["service", "version"],
             },
@@ -156,4 +156,52 @@ async fn structured_content_is_as_listed() {
     let result = wire.value().await["result"].clone();
     assert_eq!(result["structuredContent"], json!({"service": "web", "version": null}));
     assert_eq!(result["content"][0]["text"], r#"{"service":"web","version":null}"#);
+}
+
+#[mcpc::tool]
+async fn nullable(numbers: Vec<Option<u8>>, price: Price) -> u8 {
+    drop(price);
+    numbers.into_iter().flatten().sum()
+}
+
+/// A number, or a string.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Price {
+    Number(#[allow(dead_code, reason = "only read")] f64),
+    Text(#[allow(dead_code, reason = "only read")] String),
+}
+
+#[tokio::test]
+async fn what_may_be_null_is_one_of_two_types() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![nullable])).await;
+    assert_eq!(
+        wire.list().await[0]["inputSchema"]["properties"],
+        json!({
+            "numbers": {
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        {"type": "integer", "minimum": 0, "maximum": 255},
+                        {"type": "null"},
+                    ],
+                },
+            },
+            "price": {
+                "description": "A number, or a string.",
+                "anyOf": [{"type": "number"}, {"type": "string"}],
+            },
+        })
+    );
+    let (text, is_error) = wire.ask("nullable", json!({"numbers": [1, null], "price": 1})).await;
+    assert_eq!((text.as_str(), is_error), ("1", false));
+    let (text, is_error) =
+        wire.ask("nullable", json!({"numbers": [300, null, "x"], "price": null})).await;
+    assert!(is_error);
+    assert_eq!(
+        text,
+        "argument `numbers[0]`: 300 is not in 0..=255\n\
+         argument `numbers[2]`: expected a whole number, got the string \"x\"\n\
+         argument `price`: expected a number or a string, got null"
+    );
 }
