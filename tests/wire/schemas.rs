@@ -205,3 +205,71 @@ async fn what_may_be_null_is_one_of_two_types() {
          argument `price`: expected a number or a string, got null"
     );
 }
+
+#[mcpc::tool]
+async fn book(
+    /// When it starts
+    start: chrono::NaiveDate,
+    end: Option<chrono::NaiveTime>,
+    made: chrono::DateTime<chrono::Utc>,
+    /// Who comes
+    guests: Vec<uuid::Uuid>,
+    part: Part,
+    /// Which of them
+    wing: Wing,
+) -> String {
+    format!("{start}{end:?}{made}{guests:?}{part:?}{wing:?}")
+}
+
+/// A part of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Part {
+    #[schemars(extend("format" = "isin"))]
+    code: String,
+    page: Option<url::Url>,
+}
+
+/// Where.
+#[derive(Debug, Deserialize, JsonSchema)]
+enum Wing {
+    /// By the sea.
+    East,
+    West,
+}
+
+/// Gemini's API refuses any format of a string but `date-time`.
+#[tokio::test]
+async fn a_format_that_models_apis_refuse_is_said_in_words() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![book])).await;
+    assert_eq!(
+        wire.list().await[0]["inputSchema"]["properties"],
+        json!({
+            "start": {"type": "string", "description": "When it starts\n\nA date, like 2026-11-29"},
+            "end": {"type": "string", "description": "A time, like 13:30:00"},
+            "made": {"type": "string", "format": "date-time"},
+            "guests": {
+                "type": "array",
+                "description": "Who comes",
+                "items": {
+                    "type": "string",
+                    "description": "A UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8",
+                },
+            },
+            "part": {
+                "description": "A part of it.",
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "description": "In the format `isin`"},
+                    "page": {"type": "string", "description": "A URL, like https://example.com/page"},
+                },
+                "required": ["code"],
+            },
+            // What is said of the argument takes nothing from what is said of its values.
+            "wing": {
+                "description": "Which of them\n\n- `East`: By the sea.",
+                "type": "string",
+                "enum": ["West", "East"],
+            },
+        })
+    );
+}

@@ -20,8 +20,8 @@ pub enum Schemas {
     /// - No `$schema`, and no `$ref` but where a type contains itself.
     /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends. What may be of several types is an `anyOf` of one type each, never a list of types.
-    /// - No formats but those of JSON Schema itself; the limits that `int32` and `uint32` stand for
-    ///   are written as numbers.
+    /// - No format but `date-time`. What any other one says of a string is part of its description, and the limits
+    ///   that `int32` and `uint32` stand for are written as numbers.
     /// - An enum without data is one list of strings, its variants' comments part of its description;
     ///   any other is an `anyOf`. No `oneOf`, no `const`.
     /// - No `true` in place of a schema, and no `uniqueItems`. A tuple has `items` beside its `prefixItems`.
@@ -58,6 +58,12 @@ impl Writer {
             Direction::Output => settings.for_serialize(),
         };
         Self { schemas, direction, generator: settings.into_generator() }
+    }
+
+    /// Writes what a type takes as its author wrote it, whatever form clients are shown: every format is there,
+    /// and what `#[schemars(..)]` asks. For looking for what is wrong with a value.
+    pub(crate) fn for_problems() -> Self {
+        Self::new(Schemas::Draft2020_12, Direction::Input)
     }
 
     /// A schema that the generator made, as clients are to see it.
@@ -175,14 +181,14 @@ impl Transform for AsIs {
     fn transform(&mut self, _: &mut Schema) {}
 }
 
-/// Writes the limits that the formats of Rust's numbers stand for as numbers.
+/// Writes the limits that the formats of Rust's numbers stand for as numbers, and leaves the formats.
 #[derive(Clone, Copy)]
 pub(crate) struct NumberLimits;
 
 impl Transform for NumberLimits {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
-            formats::replace(object);
+            formats::write_limits(object);
         }
         transform_subschemas(self, schema);
     }
