@@ -223,6 +223,7 @@ async fn book(
 
 /// A part of it.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only read")]
 struct Part {
     #[schemars(extend("format" = "isin"))]
     code: String,

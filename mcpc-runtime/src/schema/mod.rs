@@ -1,6 +1,7 @@
 //! JSON schemas from `schemars`, and the portable form of them.
 
 mod formats;
+mod inlining;
 mod portable;
 
 use rmcp::model::JsonObject;
@@ -9,6 +10,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::inlining::reference;
 use self::portable::{Portable, remove_null};
 
 /// How the schemas of a server's tools are written.
@@ -17,7 +19,8 @@ use self::portable::{Portable, remove_null};
 pub enum Schemas {
     /// In the part of JSON Schema that models and clients agree on. The default.
     ///
-    /// - No `$schema`, and no `$ref` but where a type contains itself.
+    /// - No `$schema`, and no `$ref` but where a type contains itself, or where a schema without would have more than
+    ///   8 KiB, or four times as many as one whose types are written once.
     /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends. What may be of several types is an `anyOf` of one type each, never a list of types.
     /// - No format but `date-time`. What any other one says of a string is part of its description, and the limits
@@ -40,46 +43,75 @@ pub(crate) enum Direction {
     Output,
 }
 
+/// How a writer writes types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// In the portable form, where they are used.
+    Inlined,
+    /// In the portable form, those that have a name once.
+    Shared,
+    /// As `schemars` does: those that have a name once.
+    Plain,
+}
+
+impl Schemas {
+    /// The schema that `write` writes, in this form. It may be asked twice.
+    pub(crate) fn write<E>(
+        self,
+        direction: Direction,
+        write: impl Fn(Writer) -> Result<JsonObject, E>,
+    ) -> Result<JsonObject, E> {
+        let form = match self {
+            Self::Portable => Form::Shared,
+            Self::Draft2020_12 => Form::Plain,
+        };
+        let schema = write(Writer::new(form, direction))?;
+        // `schemars` inlines whatever becomes of it, so it is asked once it is known to end.
+        match form == Form::Shared && inlining::is_better(&schema) {
+            true => write(Writer::new(Form::Inlined, direction)),
+            false => Ok(schema),
+        }
+    }
+}
+
 /// Writes the schemas of one tool's arguments, or of its result.
 pub(crate) struct Writer {
-    schemas: Schemas,
+    form: Form,
     direction: Direction,
     pub(crate) generator: SchemaGenerator,
 }
 
 impl Writer {
-    pub(crate) fn new(schemas: Schemas, direction: Direction) -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| match schemas {
-            Schemas::Portable => settings.inline_subschemas = true,
-            Schemas::Draft2020_12 => {}
-        });
+    fn new(form: Form, direction: Direction) -> Self {
+        let settings = SchemaSettings::draft2020_12()
+            .with(|settings| settings.inline_subschemas = form == Form::Inlined);
         let settings = match direction {
             Direction::Input => settings.for_deserialize(),
             Direction::Output => settings.for_serialize(),
         };
-        Self { schemas, direction, generator: settings.into_generator() }
+        Self { form, direction, generator: settings.into_generator() }
     }
 
     /// Writes what a type takes as its author wrote it, whatever form clients are shown: every format is there,
     /// and what `#[schemars(..)]` asks. For looking for what is wrong with a value.
     pub(crate) fn for_problems() -> Self {
-        Self::new(Schemas::Draft2020_12, Direction::Input)
+        Self::new(Form::Plain, Direction::Input)
     }
 
     /// A schema that the generator made, as clients are to see it.
     pub(crate) fn finished(&self, mut schema: Schema) -> Schema {
-        match self.schemas {
-            Schemas::Portable => Portable(self.direction).transform(&mut schema),
-            Schemas::Draft2020_12 => {}
+        match self.form {
+            Form::Inlined | Form::Shared => Portable(self.direction).transform(&mut schema),
+            Form::Plain => {}
         }
         schema
     }
 
     /// Takes `null` out of the schema of what may be left out instead.
     pub(crate) fn may_be_left_out(&self, schema: &mut JsonObject) {
-        match self.schemas {
-            Schemas::Portable => remove_null(schema),
-            Schemas::Draft2020_12 => {}
+        match self.form {
+            Form::Inlined | Form::Shared => remove_null(schema),
+            Form::Plain => {}
         }
     }
 
@@ -106,7 +138,7 @@ impl Writer {
     pub(crate) fn structured(self, schema: Schema) -> Option<JsonObject> {
         let mut schema = self.finished(self.resolved(schema));
         let object = std::mem::take(schema.ensure_object());
-        if !is_object(&object) {
+        if !self.is_object(&object, MOST_REFERENCES) {
             return None;
         }
         let mut structured = self.root();
@@ -119,30 +151,45 @@ impl Writer {
 
     /// The schema that a schema refers to, if all it does is refer.
     fn resolved(&self, schema: Schema) -> Schema {
-        let name = schema.get("$ref").and_then(Value::as_str);
-        let name = name.and_then(|name| name.strip_prefix("#/$defs/"));
-        let definition = name.and_then(|name| self.generator.definitions().get(name));
+        let name = schema.as_object().and_then(reference);
+        let definition = name.and_then(|name| self.generator.definitions().get(name.as_ref()));
         definition.and_then(|it| Schema::try_from(it.clone()).ok()).unwrap_or(schema)
+    }
+
+    /// Whether every value of a schema is an object, as far as so many references tell.
+    fn is_object(&self, schema: &JsonObject, references: usize) -> bool {
+        let definition = reference(schema)
+            .and_then(|name| self.generator.definitions().get(name.as_ref())?.as_object());
+        let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+        match (schema.get("type"), alternatives, definition) {
+            (Some(kind), ..) => kind == "object",
+            (None, Some(Value::Array(alternatives)), _) => {
+                let mut schemas = alternatives.iter().map(Value::as_object);
+                schemas.all(|it| it.is_some_and(|schema| self.is_object(schema, references)))
+            }
+            (None, _, Some(definition)) => {
+                references > 0 && self.is_object(definition, references - 1)
+            }
+            (None, ..) => false,
+        }
     }
 
     fn root(&self) -> JsonObject {
         let mut root = JsonObject::new();
-        if let (Schemas::Draft2020_12, Some(meta)) =
-            (self.schemas, &self.generator.settings().meta_schema)
-        {
+        if let (Form::Plain, Some(meta)) = (self.form, &self.generator.settings().meta_schema) {
             root.insert("$schema".into(), meta.to_string().into());
         }
         root
     }
 
-    /// Adds what the schema refers to: in the portable form, types that contain themselves.
+    /// Adds what the schema refers to: where types are inlined, those that contain themselves.
     fn add_definitions(self, schema: &mut JsonObject) {
-        let definitions = match self.schemas {
-            Schemas::Portable => {
+        let definitions = match self.form {
+            Form::Inlined | Form::Shared => {
                 let portable = Portable(self.direction);
                 self.definitions(portable)
             }
-            Schemas::Draft2020_12 => self.definitions(AsIs),
+            Form::Plain => self.definitions(AsIs),
         };
         if !definitions.is_empty() {
             schema.insert("$defs".into(), definitions.into());
@@ -161,17 +208,8 @@ impl Writer {
     }
 }
 
-/// Whether every value of a schema is an object.
-fn is_object(schema: &JsonObject) -> bool {
-    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
-    match (schema.get("type"), alternatives) {
-        (Some(kind), _) => kind == "object",
-        (None, Some(Value::Array(alternatives))) => {
-            alternatives.iter().all(|schema| schema.as_object().is_some_and(is_object))
-        }
-        (None, _) => false,
-    }
-}
+/// How many references one behind the other are followed to find out what a schema is.
+const MOST_REFERENCES: usize = 8;
 
 /// Leaves schemas as they are.
 #[derive(Clone, Copy)]
