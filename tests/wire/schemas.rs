@@ -274,3 +274,52 @@ async fn a_format_that_models_apis_refuse_is_said_in_words() {
         })
     );
 }
+
+#[mcpc::tool]
+async fn open_and_closed(open: Part, closed: Closed, either: Vec<Either>) -> String {
+    format!("{open:?}{closed:?}{either:?}")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "only read")]
+struct Closed {
+    x: u8,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only read")]
+enum Either {
+    One { x: u8 },
+}
+
+/// `additionalProperties` is what is true: a struct that ignores what it does not know does not say that it refuses
+/// it.
+#[tokio::test]
+async fn a_schema_is_closed_where_unknown_fields_are_refused() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![open_and_closed])).await;
+    let schema = wire.list().await[0]["inputSchema"].clone();
+    assert_eq!(schema["additionalProperties"], false);
+    let properties = &schema["properties"];
+    assert_eq!(properties["open"]["additionalProperties"], Value::Null);
+    assert_eq!(properties["closed"]["additionalProperties"], false);
+    let one = &properties["either"]["items"]["anyOf"][0];
+    assert_eq!(one["additionalProperties"], false);
+    assert_eq!(one["properties"]["One"]["additionalProperties"], Value::Null);
+
+    let good = json!({
+        "open": {"code": "x", "more": 1}, "closed": {"x": 1}, "either": [{"One": {"x": 1, "more": 1}}],
+    });
+    let (text, is_error) = wire.ask("open_and_closed", good).await;
+    assert!(!is_error, "{text}");
+    let bad = json!({
+        "open": {"code": "x"}, "closed": {"x": 1, "y": 1}, "either": [{"One": {"x": 1}, "Two": 2}], "more": 1,
+    });
+    let (text, _) = wire.ask("open_and_closed", bad).await;
+    assert_eq!(
+        text,
+        "unknown argument `closed.y`; known are `x`\n\
+         unknown argument `either[0].Two`; known are `One`\n\
+         unknown argument `more`; known are `open`, `closed`, `either`"
+    );
+}
