@@ -23,7 +23,7 @@ pub(super) fn is_better(shared: &JsonObject) -> bool {
 }
 
 /// The definitions of a schema.
-pub(super) fn definitions(schema: &JsonObject) -> Option<&JsonObject> {
+pub(crate) fn definitions(schema: &JsonObject) -> Option<&JsonObject> {
     schema.get("$defs").and_then(Value::as_object)
 }
 

@@ -10,7 +10,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::inlining::reference;
+pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
 
 /// How the schemas of a server's tools are written.
