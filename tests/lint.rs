@@ -112,8 +112,17 @@ async fn unions(
     numbers: Vec<Option<u8>>,
     /// Anything
     anything: Value,
+    /// How fast
+    speed: Speed,
 ) -> String {
-    format!("{shape:?}{numbers:?}{anything}")
+    format!("{shape:?}{numbers:?}{anything}{speed:?}")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only read")]
+struct Speed {
+    #[schemars(extend("enum" = [1, 2, 5]))]
+    steps: u8,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -129,7 +138,7 @@ fn what_schemas_ask_of_an_api() {
         lines(tools![unions]),
         [
             "tool `unions`, argument `shape`: it may be of several types (`anyOf`): Gemini's API on Vertex AI refuses \
-             it beside anything else, such as a description, and local models overlook it; take a struct with \
+             it beside anything else, such as a description; take a struct with \
              fields that may be left out, or make a tool for each type",
             "tool `unions`, argument `shape.Line.from`: `prefixItems` stands in its schema: Gemini's API does not \
              know it, and refuses every request of a host that passes it on; take a struct, whose fields have names",
@@ -137,10 +146,12 @@ fn what_schemas_ask_of_an_api() {
              does not know it, and refuses every request of a host that passes it on; take a map whose keys are \
              strings, or a list of structs",
             "tool `unions`, argument `numbers[]`: it may be `null` (`anyOf`): Gemini's API on Vertex AI refuses it \
-             beside anything else, such as a description, and local models overlook it; leave the `Option` away, or \
+             beside anything else, such as a description; leave the `Option` away, or \
              make it a field that may be left out",
             "tool `unions`, argument `anything`: its schema allows any value: Codex tells its model that it is a \
              string, and Gemini's API asks for a type; take a type that says what it is",
+            "tool `unions`, argument `speed.steps`: its values are listed, and not all of them are strings (`enum`): \
+             Gemini's API refuses every request with it; take an enum whose variants have names, or a `range`",
         ]
     );
 }
@@ -211,7 +222,7 @@ fn objects_in_one_another() {
         lines(tools![deep]),
         [
             "tool `deep`, argument `refused`: objects are in one another 11 levels deep: OpenAI's API takes 10 in \
-          strict mode, and models get lost; take flatter types"
+          strict mode; take flatter types"
         ]
     );
 }

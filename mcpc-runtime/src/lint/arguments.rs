@@ -51,8 +51,8 @@ pub(super) fn look(about: &mut About<'_>) {
         let levels = 1 + levels.of(argument);
         if levels > MOST_LEVELS {
             let text = format!(
-                "objects are in one another {levels} levels deep: OpenAI's API takes {MOST_LEVELS} in strict mode, \
-                 and models get lost; take flatter types"
+                "objects are in one another {levels} levels deep: OpenAI's API takes {MOST_LEVELS} in strict mode; \
+                 take flatter types"
             );
             search.about.add(Rule::Depth, Some(&place), text);
         }
@@ -159,8 +159,8 @@ impl<'a> Search<'a, '_> {
             ),
         };
         let text = format!(
-            "{what} (`anyOf`): Gemini's API on Vertex AI refuses it beside anything else, such as a description, and \
-             local models overlook it; {what_to_do}"
+            "{what} (`anyOf`): Gemini's API on Vertex AI refuses it beside anything else, such as a description; \
+             {what_to_do}"
         );
         self.add(Rule::Union, place, text);
     }
@@ -187,6 +187,12 @@ impl<'a> Search<'a, '_> {
             if schema.contains_key(keyword) {
                 self.add(Rule::Keyword, place, unknown(keyword, what_to_do));
             }
+        }
+        let values = schema.get("enum").and_then(Value::as_array);
+        if values.is_some_and(|values| !values.iter().all(Value::is_string)) {
+            let text = "its values are listed, and not all of them are strings (`enum`): Gemini's API refuses every \
+                        request with it; take an enum whose variants have names, or a `range`";
+            self.add(Rule::Keyword, place, text);
         }
     }
 

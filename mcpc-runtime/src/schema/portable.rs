@@ -57,6 +57,8 @@ fn replace_types(object: &mut JsonObject) {
     let alternatives = alternatives.filter_map(|kind| of_type(kind, values.as_ref(), &about_types));
     let mut alternatives: Vec<JsonObject> = alternatives.collect();
     match alternatives.len() {
+        // No value fits, which the values say without a type, too.
+        0 => object.extend(values.map(|values| ("enum".into(), values))),
         1 => object.extend(alternatives.remove(0)),
         _ => add_any_of(object, alternatives.into()),
     }
