@@ -225,6 +225,12 @@ fn objects_in_one_another() {
           strict mode; take flatter types"
         ]
     );
+    // References are followed.
+    let plain = Server::new("hosts").tools(tools![deep]).schemas(Schemas::Draft2020_12);
+    let mut found = findings(plain);
+    found.retain(|finding| finding.rule == Rule::Depth);
+    let places: Vec<_> = found.iter().map(|finding| finding.argument.as_deref()).collect();
+    assert_eq!(places, [Some("refused")]);
 }
 
 macro_rules! long {

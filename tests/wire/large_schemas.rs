@@ -105,6 +105,26 @@ struct Twelve {
     l: Vec<Place>,
 }
 
+/// Of one of two kinds, each so often that they are written once.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Either {
+    One(One),
+    Other(Box<One>),
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct One {
+    levels: Option<Box<A18>>,
+}
+
+/// Returns one of two objects.
+#[mcpc::tool]
+async fn either() -> Either {
+    let one = One { levels: None };
+    if std::process::id() == 0 { Either::One(one) } else { Either::Other(Box::new(one)) }
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "Knoten (größer)/~")]
 #[allow(dead_code, reason = "only read")]
@@ -125,7 +145,8 @@ fn server() -> Server {
         circle,
         two_places,
         twelve_places,
-        any_name
+        any_name,
+        either
     ])
 }
 
@@ -208,7 +229,8 @@ async fn what_is_written_once_says_the_same() {
 async fn a_plain_schema_is_inlined_nowhere() {
     let mut wire = Wire::connect(server().schemas(Schemas::Draft2020_12)).await;
     let tools = wire.list().await;
-    assert!(tools.iter().all(|tool| tool["inputSchema"]["$defs"].is_object()));
+    let mut schemas = tools.iter().map(|tool| &tool["inputSchema"]);
+    assert!(schemas.all(|it| it["$defs"].is_object() || it["properties"] == json!({})));
 }
 
 #[tokio::test]
@@ -221,4 +243,11 @@ async fn a_type_is_found_whatever_it_is_called() {
         "argument `value.next.next.names[0]`: expected a string, got the number 1\n\
          argument `value.next.next.names[2]`: expected a string, got the number 2"
     );
+}
+
+#[tokio::test]
+async fn a_result_is_an_object_wherever_that_is_written() {
+    let schema = listed("either").await["outputSchema"].clone();
+    assert_eq!(schema["type"], "object");
+    assert_eq!(schema["anyOf"][0], json!({"$ref": "#/$defs/One"}));
 }
