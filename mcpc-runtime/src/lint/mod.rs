@@ -45,7 +45,8 @@ pub enum Rule {
     /// What a model reads of a tool, or of all of them, is long.
     Size,
     /// The schema of a result that is not an object.
-    Result,
+    // Not `Result`: as soon as two things have one name, rustc writes the paths of both in full.
+    ResultSchema,
 }
 
 impl fmt::Display for Finding {
@@ -199,7 +200,7 @@ impl About<'_> {
         if schema.get("type").is_none_or(|kind| kind != "object") {
             let text = "the schema of its result is not an object: clients made with MCP's TypeScript SDK (Claude \
                         Code, Cursor, LM Studio) refuse the whole list of tools; return a struct";
-            self.add(Rule::Result, None, text);
+            self.add(Rule::ResultSchema, None, text);
         }
     }
 }
@@ -234,7 +235,7 @@ mod tests {
         let mut tool = tool(json!({"type": "object"}));
         assert_eq!(found("s", tool.clone()), []);
         tool.output_schema = Some(std::sync::Arc::new(JsonObject::new()));
-        assert_eq!(found("s", tool), [(Rule::Result, None)]);
+        assert_eq!(found("s", tool), [(Rule::ResultSchema, None)]);
     }
 
     #[test]
