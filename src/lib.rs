@@ -99,6 +99,7 @@ macro_rules! tools {
 }
 
 pub use mcpc_runtime::error::{Error, Result};
+pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
 pub use mcpc_runtime::names::Dialect;
 pub use mcpc_runtime::parameter::{Call, State};

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::servers::{
-    Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Scalars, Shape, Tagged, Tree,
-    server,
+    Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Price, Scalars, Several, Shape,
+    Tagged, Tree, server,
 };
 use crate::support::Wire;
 
@@ -238,6 +238,21 @@ fn of_containers() {
             numbered: BTreeMap::from([(7, true)]),
             maybe: Some(1),
             deep: vec![Some(Point { x: 1, y: Some(0.5) })],
+        }),
+    );
+}
+
+#[test]
+fn of_what_may_be_null_or_of_several_types() {
+    let point = Point { x: 1, y: Some(0.5) };
+    agree(
+        "several",
+        &value(Several {
+            price: Price(json!("12")),
+            prices: vec![Some(Price(json!(0.5))), None],
+            numbers: vec![Some(1), None],
+            levels: vec![Some(Level::Low), None],
+            points: BTreeMap::from([("a".to_owned(), Some(point)), ("x".to_owned(), None)]),
         }),
     );
 }

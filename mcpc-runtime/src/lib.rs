@@ -9,6 +9,7 @@
 //! of `control` read the log.
 
 pub mod error;
+pub mod lint;
 pub mod message;
 pub mod names;
 pub mod output;

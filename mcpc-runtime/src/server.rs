@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::{Error, Result};
+use crate::lint::{self, Finding};
 use crate::log::{Boxed, Front, Limits, MemoryLog};
 use crate::parameter::States;
 use crate::registry::Registry;
@@ -312,6 +313,45 @@ impl Server {
         self
     }
 
+    /// Everything about this server's tools that a host or a model's API is known to object to: names, missing
+    /// descriptions, what their schemas ask of an API, and how much a model has to read. For a test of the server:
+    ///
+    /// ```
+    /// # use mcpc::{Server, tools};
+    /// /// Adds two numbers.
+    /// #[mcpc::tool]
+    /// async fn add(
+    ///     /// One of them
+    ///     a: i64,
+    ///     /// The other
+    ///     b: i64,
+    /// ) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// fn server() -> Server {
+    ///     Server::new("calculator").tools(tools![add])
+    /// }
+    ///
+    /// # /*
+    /// #[test]
+    /// # */
+    /// fn hosts_take_every_tool() -> mcpc::Result {
+    ///     assert_eq!(server().lint()?, []);
+    ///     Ok(())
+    /// }
+    /// # hosts_take_every_tool().unwrap();
+    /// ```
+    ///
+    /// Whether a finding matters depends on who uses the server: what it is about is its [`Finding::rule`].
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be built, as [`serve_stdio`](Self::serve_stdio) says.
+    pub fn lint(self) -> Result<Vec<Finding>> {
+        lint(self.0)
+    }
+
     /// Serves one client over stdin and stdout, until the input ends or the process is asked to end
     /// (SIGTERM, SIGINT, SIGHUP, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
     /// was said is written. Asked again, they have 250 ms more; asked a third time, the process ends at once.
@@ -398,6 +438,11 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let max_requests = parts.max_requests;
     let shared = Shared { registry, states, log, config, times, control, inner, max_requests };
     Ok((Arc::new(shared), parts.bounds))
+}
+
+fn lint(plan: Box<dyn Plan>) -> Result<Vec<Finding>> {
+    let (shared, _) = build(plan)?;
+    Ok(lint::findings(&shared.config.server_info.name, shared.registry.list()))
 }
 
 // These return boxes rather than being `async fn`s: the code of a future is compiled where it is first

@@ -165,7 +165,8 @@ impl Definition {
             return Err(Error::HiddenResult { tool: about.name });
         }
         let description = (!about.description.is_empty()).then(|| about.description.into());
-        let input_schema = self.input_schema(states, schemas)?;
+        let input_schema =
+            schemas.write(Direction::Input, |writer| self.input_schema(states, writer))?;
         let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
         tool.title = about.title.map(Into::into);
         tool.annotations = about.hints.annotations();
@@ -177,9 +178,8 @@ impl Definition {
         Ok(tool)
     }
 
-    fn input_schema(&self, states: &States, schemas: Schemas) -> Result<JsonObject> {
+    fn input_schema(&self, states: &States, mut writer: Writer) -> Result<JsonObject> {
         let tool = self.about.name;
-        let mut writer = Writer::new(schemas, Direction::Input);
         let mut properties = Vec::new();
         let mut required = Vec::new();
         for parameter in &self.parameters {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "sync",
     "logging",
     "words",
@@ -23,6 +23,7 @@ const LAYERS: [&str; 24] = [
     "tool",
     "control",
     "registry",
+    "lint",
     "transport",
     "service",
     "server",

@@ -1,10 +1,12 @@
 //! The server whose schemas and types are held against each other.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mcpc::{Schemas, Server, tools};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Scalars {
@@ -97,6 +99,48 @@ pub(crate) enum Bounded {
     Word(#[schemars(length(min = 2))] String),
 }
 
+/// What may be `null`, or of several types, but cannot be left out.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Several {
+    pub(crate) price: Price,
+    pub(crate) prices: Vec<Option<Price>>,
+    pub(crate) numbers: Vec<Option<u8>>,
+    pub(crate) levels: Vec<Option<Level>>,
+    pub(crate) points: BTreeMap<String, Option<Point>>,
+}
+
+/// As the decimals of several crates are read: digits in a string, or a number.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Price(pub(crate) serde_json::Value);
+
+impl JsonSchema for Price {
+    fn schema_name() -> Cow<'static, str> {
+        "Price".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({"type": ["string", "number"], "pattern": "^[0-9]+$"})
+    }
+}
+
+impl<'de> Deserialize<'de> for Price {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let is_price = match &value {
+            serde_json::Value::Number(_) => true,
+            serde_json::Value::String(text) => {
+                !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            _ => false,
+        };
+        is_price.then_some(Self(value)).ok_or_else(|| D::Error::custom("no price"))
+    }
+}
+
 macro_rules! takes {
     ($($name:ident: $ty:ty),*) => {
         $(
@@ -111,7 +155,7 @@ macro_rules! takes {
 
 takes! {
     scalars: Scalars, containers: Containers, shape: Shape, tagged: Tagged, adjacent: Adjacent,
-    tree: Tree, optional: Option<Scalars>, limited: Limited
+    tree: Tree, optional: Option<Scalars>, limited: Limited, several: Several
 }
 
 #[mcpc::tool]
@@ -129,6 +173,6 @@ async fn checked(
 
 pub(crate) fn server(schemas: Schemas) -> Server {
     Server::new("agreement").schemas(schemas).tools(tools![
-        scalars, containers, shape, tagged, adjacent, tree, optional, limited, checked
+        scalars, containers, shape, tagged, adjacent, tree, optional, limited, several, checked
     ])
 }

@@ -142,6 +142,49 @@ async fn of_std(
     format!("{path:?}{duration:?}{v4}{any}{boxed}{cow}{result:?}{bound:?}")
 }
 
+#[mcpc::tool]
+async fn several_types(
+    /// What it costs
+    price: Decimal,
+    discount: Option<Decimal>,
+    numbers: Vec<Option<u8>>,
+    levels: Vec<Option<Level>>,
+    cities: HashMap<String, Option<City>>,
+    pairs: Vec<(u8, Option<String>)>,
+    lists: Vec<Option<Vec<Option<f64>>>>,
+    prices: Vec<Option<Decimal>>,
+    choices: Vec<Option<Either>>,
+) -> Several {
+    drop((discount, levels, pairs, lists, prices, choices));
+    Several { price, number: numbers.into_iter().next().flatten(), cities }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Several {
+    price: Decimal,
+    /// If there is one
+    number: Option<u8>,
+    cities: HashMap<String, Option<City>>,
+}
+
+/// As the decimals of several crates are read and written.
+#[derive(Serialize, Deserialize)]
+struct Decimal(Value);
+
+impl JsonSchema for Decimal {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Decimal".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": ["string", "number"], "pattern": r"^-?\d+(\.\d+)?$"})
+    }
+}
+
 tool!(anything: Value);
 
 /// Comments at every level.
@@ -429,6 +472,7 @@ pub(crate) fn server(schemas: Schemas) -> Server {
         two_enums_flattened,
         other_crates,
         of_std,
+        several_types,
         anything,
         comments,
         checks,

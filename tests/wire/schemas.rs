@@ -87,7 +87,7 @@ async fn a_plain_tool() {
                 "type": "object",
                 "properties": {
                     "service": {"type": "string"},
-                    "version": {"type": ["string", "null"]},
+                    "version": {"anyOf": [{"type": "string"}, {"type": "null"}]},
                 },
                 "required": ["service", "version"],
             },
@@ -156,4 +156,170 @@ async fn structured_content_is_as_listed() {
     let result = wire.value().await["result"].clone();
     assert_eq!(result["structuredContent"], json!({"service": "web", "version": null}));
     assert_eq!(result["content"][0]["text"], r#"{"service":"web","version":null}"#);
+}
+
+#[mcpc::tool]
+async fn nullable(numbers: Vec<Option<u8>>, price: Price) -> u8 {
+    drop(price);
+    numbers.into_iter().flatten().sum()
+}
+
+/// A number, or a string.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Price {
+    Number(#[allow(dead_code, reason = "only read")] f64),
+    Text(#[allow(dead_code, reason = "only read")] String),
+}
+
+#[tokio::test]
+async fn what_may_be_null_is_one_of_two_types() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![nullable])).await;
+    assert_eq!(
+        wire.list().await[0]["inputSchema"]["properties"],
+        json!({
+            "numbers": {
+                "type": "array",
+                "items": {
+                    "anyOf": [
+                        {"type": "integer", "minimum": 0, "maximum": 255},
+                        {"type": "null"},
+                    ],
+                },
+            },
+            "price": {
+                "description": "A number, or a string.",
+                "anyOf": [{"type": "number"}, {"type": "string"}],
+            },
+        })
+    );
+    let (text, is_error) = wire.ask("nullable", json!({"numbers": [1, null], "price": 1})).await;
+    assert_eq!((text.as_str(), is_error), ("1", false));
+    let (text, is_error) =
+        wire.ask("nullable", json!({"numbers": [300, null, "x"], "price": null})).await;
+    assert!(is_error);
+    assert_eq!(
+        text,
+        "argument `numbers[0]`: 300 is not in 0..=255\n\
+         argument `numbers[2]`: expected a whole number, got the string \"x\"\n\
+         argument `price`: expected a number or a string, got null"
+    );
+}
+
+#[mcpc::tool]
+async fn book(
+    /// When it starts
+    start: chrono::NaiveDate,
+    end: Option<chrono::NaiveTime>,
+    made: chrono::DateTime<chrono::Utc>,
+    /// Who comes
+    guests: Vec<uuid::Uuid>,
+    part: Part,
+    /// Which of them
+    wing: Wing,
+) -> String {
+    format!("{start}{end:?}{made}{guests:?}{part:?}{wing:?}")
+}
+
+/// A part of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only read")]
+struct Part {
+    #[schemars(extend("format" = "isin"))]
+    code: String,
+    page: Option<url::Url>,
+}
+
+/// Where.
+#[derive(Debug, Deserialize, JsonSchema)]
+enum Wing {
+    /// By the sea.
+    East,
+    West,
+}
+
+/// Gemini's API refuses any format of a string but `date-time`.
+#[tokio::test]
+async fn a_format_that_models_apis_refuse_is_said_in_words() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![book])).await;
+    assert_eq!(
+        wire.list().await[0]["inputSchema"]["properties"],
+        json!({
+            "start": {"type": "string", "description": "When it starts\n\nA date, like 2026-11-29"},
+            "end": {"type": "string", "description": "A time, like 13:30:00"},
+            "made": {"type": "string", "format": "date-time"},
+            "guests": {
+                "type": "array",
+                "description": "Who comes",
+                "items": {
+                    "type": "string",
+                    "description": "A UUID, like 67e55044-10b1-426f-9247-bb680e5fe0c8",
+                },
+            },
+            "part": {
+                "description": "A part of it.",
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "description": "In the format `isin`"},
+                    "page": {"type": "string", "description": "A URL, like https://example.com/page"},
+                },
+                "required": ["code"],
+            },
+            // What is said of the argument takes nothing from what is said of its values.
+            "wing": {
+                "description": "Which of them\n\n- `East`: By the sea.",
+                "type": "string",
+                "enum": ["West", "East"],
+            },
+        })
+    );
+}
+
+#[mcpc::tool]
+async fn open_and_closed(open: Part, closed: Closed, either: Vec<Either>) -> String {
+    format!("{open:?}{closed:?}{either:?}")
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "only read")]
+struct Closed {
+    x: u8,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "only read")]
+enum Either {
+    One { x: u8 },
+}
+
+/// `additionalProperties` is what is true: a struct that ignores what it does not know does not say that it refuses
+/// it.
+#[tokio::test]
+async fn a_schema_is_closed_where_unknown_fields_are_refused() {
+    let mut wire = Wire::connect(Server::new("schemas").tools(tools![open_and_closed])).await;
+    let schema = wire.list().await[0]["inputSchema"].clone();
+    assert_eq!(schema["additionalProperties"], false);
+    let properties = &schema["properties"];
+    assert_eq!(properties["open"]["additionalProperties"], Value::Null);
+    assert_eq!(properties["closed"]["additionalProperties"], false);
+    let one = &properties["either"]["items"]["anyOf"][0];
+    assert_eq!(one["additionalProperties"], false);
+    assert_eq!(one["properties"]["One"]["additionalProperties"], Value::Null);
+
+    let good = json!({
+        "open": {"code": "x", "more": 1}, "closed": {"x": 1}, "either": [{"One": {"x": 1, "more": 1}}],
+    });
+    let (text, is_error) = wire.ask("open_and_closed", good).await;
+    assert!(!is_error, "{text}");
+    let bad = json!({
+        "open": {"code": "x"}, "closed": {"x": 1, "y": 1}, "either": [{"One": {"x": 1}, "Two": 2}], "more": 1,
+    });
+    let (text, _) = wire.ask("open_and_closed", bad).await;
+    assert_eq!(
+        text,
+        "unknown argument `closed.y`; known are `x`\n\
+         unknown argument `either[0].Two`; known are `One`\n\
+         unknown argument `more`; known are `open`, `closed`, `either`"
+    );
 }

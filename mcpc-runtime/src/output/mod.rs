@@ -290,9 +290,11 @@ fn schema(
     if is_content(id) {
         return None;
     }
-    let mut writer = Writer::new(schemas, Direction::Output);
-    let schema = json_schema(&mut writer.generator);
-    writer.structured(schema)
+    let write = |mut writer: Writer| {
+        let schema = json_schema(&mut writer.generator);
+        writer.structured(schema).ok_or(())
+    };
+    schemas.write(Direction::Output, write).ok()
 }
 
 /// `no_number` looks for a float that is `null` in the JSON; only if there is any `null`, as it takes its time.

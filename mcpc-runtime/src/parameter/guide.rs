@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::reader::Reader;
 use super::refusal::Refusal;
 use super::{Source, keywords, problems};
-use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
+use crate::schema::{AsIs, NumberLimits, Writer};
 
 /// The schema of a type, for looking for problems by it.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Guide {
         source: fn(&mut SchemaGenerator) -> Source,
         mut transform: impl Transform + Copy,
     ) -> Option<Self> {
-        let mut writer = Writer::new(Schemas::Draft2020_12, Direction::Input);
+        let mut writer = Writer::for_problems();
         let Source::Argument { mut schema, .. } = source(&mut writer.generator) else {
             return None;
         };
@@ -76,5 +76,24 @@ pub(super) fn every_problem(
     match Guide::new(source, NumberLimits) {
         Some(Guide { schema, definitions }) => problems::all(&schema, &definitions, value, refusal),
         None => vec![refusal],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::parameter::Parameter;
+
+    #[test]
+    fn problems_are_looked_for_with_every_format_at_hand() {
+        let guide = Guide::new(<IpAddr as Parameter>::source, NumberLimits).expect("a schema");
+        assert_eq!(guide.schema["format"], "ip");
+        let guide = Guide::new(<u32 as Parameter>::source, NumberLimits).expect("a schema");
+        assert_eq!(
+            (&guide.schema["format"], &guide.schema["maximum"]),
+            (&"uint32".into(), &u32::MAX.into())
+        );
     }
 }

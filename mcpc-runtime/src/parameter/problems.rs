@@ -17,6 +17,7 @@ use super::keywords::{
 };
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal, expected_content};
+use crate::schema::reference;
 use crate::words::{Step, did_you_mean, list, none_of, quoted};
 
 /// How many problems of one argument are looked for; a call lists fewer.
@@ -338,7 +339,6 @@ impl<'a> Search<'a> {
 
     /// What a schema refers to.
     fn definition(&self, schema: &JsonObject) -> Option<&'a JsonObject> {
-        let name = schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
-        self.definitions.get(name)?.as_object()
+        self.definitions.get(reference(schema)?.as_ref())?.as_object()
     }
 }

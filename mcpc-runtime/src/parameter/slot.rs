@@ -154,19 +154,21 @@ impl Description {
     /// What `#[arg(..)]` says that cannot be.
     pub(crate) fn property(
         &self,
-        schema: Schema,
+        mut schema: Schema,
         optional: bool,
         writer: &Writer,
     ) -> Result<Property, String> {
-        let mut schema = writer.finished(schema);
         let object = schema.ensure_object();
         object.shift_remove("title");
-        if !self.description.is_empty() {
-            object.insert("description".into(), self.description.into());
-        }
         if optional || self.has_default {
             writer.may_be_left_out(object);
         }
+        // Before the schema is finished, which adds to what is said of the argument.
+        if !self.description.is_empty() {
+            object.insert("description".into(), self.description.into());
+        }
+        let mut schema = writer.finished(schema);
+        let object = schema.ensure_object();
         self.checks.write(object)?;
         // A type may write itself in a way that it does not read.
         if let Some(default) = &self.default

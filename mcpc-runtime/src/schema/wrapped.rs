@@ -1,0 +1,33 @@
+//! Results that are no objects, as structured content: each is the `result` of one.
+
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+/// Whether every value of a schema is one that a client reads as the `result` of an object: no object, and no text.
+pub(super) fn is_wrapped(schema: &JsonObject) -> bool {
+    let is_wrapped_or_null = |kind: &Value| {
+        ["number", "integer", "boolean", "array", "null"].iter().any(|wrapped| kind == wrapped)
+    };
+    let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
+    match (schema.get("type"), alternatives) {
+        (Some(Value::Array(kinds)), _) => kinds.iter().all(is_wrapped_or_null),
+        (Some(kind), _) => kind != "null" && is_wrapped_or_null(kind),
+        (None, Some(Value::Array(alternatives))) => alternatives.iter().all(|schema| {
+            let kind = schema.as_object().and_then(|schema| schema.get("type"));
+            kind.is_some_and(is_wrapped_or_null)
+        }),
+        (None, _) => false,
+    }
+}
+
+/// Whether a schema has integers of 128 bits.
+pub(super) fn has_wide_integers(schema: &Value) -> bool {
+    let is_wide = |format: &Value| format == "int128" || format == "uint128";
+    match schema {
+        Value::Object(object) => {
+            object.get("format").is_some_and(is_wide) || object.values().any(has_wide_integers)
+        }
+        Value::Array(items) => items.iter().any(has_wide_integers),
+        _ => false,
+    }
+}
