@@ -25,6 +25,7 @@ use rmcp::{RoleServer, ServerHandler, Service};
 
 use self::calls::Over;
 use self::intake::Requests;
+use self::trace::Trace;
 use crate::control::unknown;
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Owner, Reader, Stop};
@@ -290,11 +291,14 @@ impl ServerHandler for ToolService {
     async fn call_tool(
         &self,
         call: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let reply = match Dialect::of_handshake(&call.name) {
             Some(dialect) => Ok(self.greet(dialect).into()),
-            None => trace::call(self, call, context).await,
+            None => match Trace::of(&call.name, &mut context) {
+                None => self.call(call, &context).await,
+                Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
+            },
         };
         Ok(reply.unwrap_or_else(|error| error_reply(error).into()))
     }
