@@ -25,6 +25,7 @@ use rmcp::{RoleServer, ServerHandler, Service};
 
 use self::calls::{Over, Refusal};
 use self::intake::Requests;
+use self::trace::Trace;
 use crate::control::{Control, unknown_id};
 use crate::delivery::{Wanted, tasks};
 use crate::log::{Front, Owner, Reader, Stop};
@@ -290,12 +291,16 @@ impl ServerHandler for ToolService {
     async fn call_tool(
         &self,
         call: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if let Some(dialect) = Dialect::of_handshake(&call.name) {
             return Ok(self.greet(dialect).into());
         }
-        match trace::call(self, call, context).await {
+        let reply = match Trace::of(&call.name, &mut context) {
+            None => self.call(call, &context).await,
+            Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
+        };
+        match reply {
             Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
             Err(Refusal::Protocol(error)) => Err(error),
             Ok(reply) => Ok(reply),

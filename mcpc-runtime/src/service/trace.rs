@@ -4,11 +4,10 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 use rmcp::RoleServer;
-use rmcp::model::{CallToolRequestParams, CallToolResponse};
+use rmcp::model::CallToolResponse;
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 
-use super::ToolService;
 use super::calls::Refusal;
 use crate::log::Stop;
 use crate::logging::{Inside, Span, event, mention, span};
@@ -27,25 +26,44 @@ struct Notes {
     outcome: OnceLock<&'static str>,
 }
 
-/// Answers a call inside of a span, if anybody listens.
-pub(super) async fn call(
-    service: &ToolService,
-    call: CallToolRequestParams,
-    mut context: RequestContext<RoleServer>,
-) -> Result<CallToolResponse, Refusal> {
-    let span = span_of(&call.name, &context);
-    if span.is_none() {
-        return service.call(call, &context).await;
+/// A call that somebody listens to.
+pub(super) struct Trace {
+    span: Span,
+    notes: Arc<Notes>,
+    began: Instant,
+}
+
+impl Trace {
+    /// `None` if nobody listens.
+    pub(super) fn of(tool: &str, context: &mut RequestContext<RoleServer>) -> Option<Self> {
+        let span = span!(
+            "call",
+            tool = &*shown(tool),
+            request = &*request(context),
+            client = client(context)
+        );
+        if span.is_none() {
+            return None;
+        }
+        let notes = Arc::new(Notes { outside: Span::current(), outcome: OnceLock::new() });
+        context.extensions.insert(Noted(Arc::clone(&notes)));
+        Some(Self { span, notes, began: Instant::now() })
     }
-    let notes = Arc::new(Notes { outside: Span::current(), outcome: OnceLock::new() });
-    context.extensions.insert(Noted(Arc::clone(&notes)));
-    let began = Instant::now();
-    span.inside(|| event!(debug, "called"));
-    let reply = Inside::new(&span, Box::pin(service.call(call, &context))).await;
-    let outcome = notes.outcome.get().copied().unwrap_or(outcome(&reply));
-    let (error, took) = (reply.as_ref().err().map(|error| shown(error.text())), began.elapsed());
-    span.inside(|| event!(debug, %outcome, error = error.as_deref(), ?took, "answered"));
-    reply
+
+    /// Answers the call inside of its span.
+    pub(super) async fn follow(
+        self,
+        answer: impl Future<Output = Result<CallToolResponse, Refusal>> + Unpin,
+    ) -> Result<CallToolResponse, Refusal> {
+        let Self { span, notes, began } = self;
+        span.inside(|| event!(debug, "called"));
+        let reply = Inside::new(&span, answer).await;
+        let outcome = notes.outcome.get().copied().unwrap_or(outcome(&reply));
+        let (error, took) =
+            (reply.as_ref().err().map(|error| shown(error.text())), began.elapsed());
+        span.inside(|| event!(debug, %outcome, error = error.as_deref(), ?took, "answered"));
+        reply
+    }
 }
 
 /// What became of a call that nothing was noted of.
@@ -57,10 +75,6 @@ fn outcome(reply: &Result<CallToolResponse, Refusal>) -> &'static str {
         Ok(CallToolResponse::Task(_)) => "created",
         Ok(_) => "complete",
     }
-}
-
-fn span_of(tool: &str, context: &RequestContext<RoleServer>) -> Span {
-    span!("call", tool = &*shown(tool), request = &*request(context), client = client(context))
 }
 
 /// The span of a task, beside that of the call that starts it, which ends before.
