@@ -207,7 +207,10 @@ pub(crate) struct NumberLimits;
 impl Transform for NumberLimits {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
+            let format = object.get("format").cloned();
             replace_rust_format(object);
+            // What a text looks like is said where it looks like something else.
+            object.extend(format.map(|format| ("format".to_owned(), format)));
         }
         transform_subschemas(self, schema);
     }

@@ -10,6 +10,7 @@ mod arguments;
 mod bad_input;
 mod echoes;
 mod golden;
+mod lenient;
 mod numbers;
 mod order;
 mod results;
