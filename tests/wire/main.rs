@@ -6,6 +6,7 @@ mod support;
 #[path = "../servers/golden.rs"]
 mod servers;
 
+mod advice;
 mod arguments;
 mod bad_input;
 mod echoes;

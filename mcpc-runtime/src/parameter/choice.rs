@@ -85,7 +85,7 @@ impl<'a> Search<'a> {
 
     /// Whether a value seems to be meant for an alternative: it is of its type, and has the tag of an
     /// enum's variant.
-    fn is_meant(&mut self, schema: &'a JsonObject, value: &Value) -> bool {
+    pub(super) fn is_meant(&mut self, schema: &'a JsonObject, value: &Value) -> bool {
         self.steps += 1;
         if let Some(definition) = self.definition(schema).filter(|_| !self.is_over()) {
             return self.is_meant(definition, value);

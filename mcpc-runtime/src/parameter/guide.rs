@@ -7,6 +7,7 @@ use super::mend::{Mended, mend};
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::Refusal;
+use super::repair::{Read, add_others};
 use super::{Source, keywords, problems};
 use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
 use rmcp::model::JsonObject;
@@ -65,11 +66,12 @@ impl Guide {
         asked: &Asked<'_>,
         value: Reader<'_>,
         refusal: Refusal,
+        read: Read<'_>,
     ) -> Vec<Refusal> {
-        match self.schema(asked) {
-            Some(Schema { root, definitions }) => problems::all(root, definitions, value, refusal),
-            None => vec![refusal],
-        }
+        let Some(Schema { root, definitions }) = self.schema(asked) else { return vec![refusal] };
+        let mut found = problems::all(root, definitions, value, refusal);
+        add_others(root, definitions, value, &mut found, read);
+        found
     }
 
     /// What is made of a value that its type refused, if anything in it can be mended.

@@ -7,6 +7,7 @@ use super::guide::Asked;
 use super::mend::Mended;
 use super::reader::Reader;
 use super::refusal::Refusal;
+use super::repair::Read;
 use super::{CallParts, States};
 use crate::log::Owner;
 use crate::numbers::{Large, LargeNumbers};
@@ -84,8 +85,14 @@ impl<'a> Inputs<'a> {
 
     /// Notes everything that is wrong with an argument that its type refused.
     #[cold]
-    pub(super) fn refused(&mut self, asked: &Asked<'_>, value: Reader<'_>, refusal: Refusal) {
-        let found = asked.guide.problems(asked, value, refusal);
+    pub(super) fn refused(
+        &mut self,
+        asked: &Asked<'_>,
+        value: Reader<'_>,
+        refusal: Refusal,
+        read: Read<'_>,
+    ) {
+        let found = asked.guide.problems(asked, value, refusal, read);
         let before = self.problems.len();
         // What is of another type altogether has no length, or not that one.
         if !found.iter().any(Refusal::is_of_another_type) {

@@ -45,12 +45,44 @@ impl Mended {
         Reader::new(&self.json).with_large(self.large.as_ref())
     }
 
-    fn apply(&mut self, Mend { path, with }: Mend) {
-        let Some((value, large)) = with else { return remove(&mut self.json, &path) };
-        if let Some(place) = at(&mut self.json, &path) {
+    /// The same value.
+    pub(super) fn of(value: Reader<'_>) -> Self {
+        Self { json: value.json.clone(), large: value.large().cloned() }
+    }
+
+    pub(super) fn get(&mut self, path: &[Step]) -> Option<&mut Value> {
+        path.iter().try_fold(&mut self.json, |value, step| match step {
+            Step::Key(key) => value.get_mut(&**key),
+            Step::Index(index) => value.get_mut(index),
+        })
+    }
+
+    /// Replaces what is at a place, or adds an entry there; `false` if there is no such place.
+    pub(super) fn set(&mut self, path: &[Step], (value, large): (Value, Option<Large>)) -> bool {
+        if let Some((Step::Key(key), outside)) = path.split_last() {
+            let Some(Value::Object(entries)) = self.get(outside) else { return false };
+            entries.insert(key.to_string(), value);
+        } else if let Some(place) = self.get(path) {
             *place = value;
-            self.large = Large::replace(self.large.take(), &path, large);
+        } else {
+            return false;
         }
+        self.large = Large::replace(self.large.take(), path, large);
+        true
+    }
+
+    /// Takes an entry out; `false` if there is none.
+    pub(super) fn remove(&mut self, path: &[Step]) -> bool {
+        let Some((Step::Key(key), outside)) = path.split_last() else { return false };
+        let Some(Value::Object(entries)) = self.get(outside) else { return false };
+        entries.shift_remove(&**key).is_some()
+    }
+
+    fn apply(&mut self, Mend { path, with }: Mend) {
+        match with {
+            Some(value) => self.set(&path, value),
+            None => self.remove(&path),
+        };
     }
 }
 
@@ -64,26 +96,11 @@ pub(super) fn mend(
     search.mends = Some(Vec::new());
     search.schema(schema, value);
     let mends = search.mends.filter(|mends| !mends.is_empty())?;
-    let mut mended = Mended { json: value.json.clone(), large: value.large().cloned() };
+    let mut mended = Mended::of(value);
     for mend in mends {
         mended.apply(mend);
     }
     Some(mended)
-}
-
-fn at<'a>(value: &'a mut Value, path: &[Step]) -> Option<&'a mut Value> {
-    path.iter().try_fold(value, |value, step| match step {
-        Step::Key(key) => value.get_mut(&**key),
-        Step::Index(index) => value.get_mut(index),
-    })
-}
-
-fn remove(value: &mut Value, path: &[Step]) {
-    if let Some((Step::Key(key), outside)) = path.split_last()
-        && let Some(Value::Object(entries)) = at(value, outside)
-    {
-        entries.shift_remove(&**key);
-    }
 }
 
 /// Whether a text says that there is nothing.

@@ -12,6 +12,7 @@ mod problems;
 mod range;
 mod reader;
 mod refusal;
+mod repair;
 mod slot;
 mod state;
 mod values;
@@ -145,7 +146,7 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
             (read, Some(default)) => Some(read.unwrap_or_else(|_| default())),
             (Ok(read), None) => inputs.passes(&asked, value).then_some(read),
             (Err(refusal), None) => {
-                inputs.refused(&asked, value, refusal);
+                inputs.refused(&asked, value, refusal, &|value| T::deserialize(value).map(drop));
                 None
             }
         }

@@ -32,29 +32,36 @@ pub(super) fn all(
     schema: &JsonObject,
     definitions: &JsonObject,
     value: Reader<'_>,
-    mut refusal: Refusal,
+    refusal: Refusal,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
     let mut search = Search::new(definitions, type_misses, STEPS);
     search.asked = Some(refusal.path.clone());
     let mut found = search.schema(schema, value);
     // What no schema can say, a type says for itself.
-    let is_news = match &mut refusal.problem {
-        Problem::Wrong(text) => {
-            match search.advice {
-                Some(Advice::Instead(sentence)) => *text = sentence,
-                Some(Advice::Example(example)) => *text = with_example(text, &example),
-                None => {}
-            }
+    let is_news = match refusal.problem {
+        Problem::Wrong(_) | Problem::Limit(_) => {
             !found.iter().any(|found| found.overlaps(&refusal))
         }
-        Problem::Limit(_) => !found.iter().any(|found| found.overlaps(&refusal)),
         Problem::Missing | Problem::Unknown(_) => found.is_empty(),
     };
     if is_news {
-        found.push(refusal);
+        found.push(search.advised(refusal));
     }
     found
+}
+
+/// What a type says of a place in a value, with what the schema knows about it.
+pub(super) fn advised(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    refusal: Refusal,
+) -> Refusal {
+    let mut search = Search::new(definitions, false, STEPS);
+    search.asked = Some(refusal.path.clone());
+    search.schema(schema, value);
+    search.advised(refusal)
 }
 
 /// What a schema adds to a type's own words.
@@ -190,6 +197,18 @@ impl<'a> Search<'a> {
         let checks = Checks::read(schema, value.json);
         let problems = checks.problems(value).chain(pattern);
         problems.flat_map(|problem| self.at(Problem::Limit(problem))).collect()
+    }
+
+    /// The same refusal with what the schema had to say.
+    fn advised(self, mut refusal: Refusal) -> Refusal {
+        if let Problem::Wrong(text) = &mut refusal.problem {
+            match self.advice {
+                Some(Advice::Instead(sentence)) => *text = sentence,
+                Some(Advice::Example(example)) => *text = with_example(text, &example),
+                None => {}
+            }
+        }
+        refusal
     }
 
     /// Keeps what a schema has to say about the place where the type refused the value.
