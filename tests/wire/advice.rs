@@ -39,6 +39,7 @@ struct Formats {
 enum Event {
     Once { day: chrono::NaiveDate, size: u8 },
     Never { reason: String },
+    Painted { day: chrono::NaiveDate, color: Color },
 }
 
 #[derive(Deserialize)]
@@ -303,7 +304,13 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
             json!({"kind": "Once", "day": "2026-02-30", "size": 300}),
             &[
                 "argument `value.size`: 300 is not in 0..=255",
+                r#"argument `value.day`: expected a date like "2026-11-29", got the string "2026-02-30""#,
             ],
+        ),
+        (
+            "event",
+            json!({"kind": "Painted", "day": "2026-11-30", "color": "red"}),
+            &[r##"argument `value.color`: `red` is not a color; an example is "#ff0000""##],
         ),
         (
             "colors",

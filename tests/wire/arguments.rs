@@ -379,11 +379,13 @@ async fn odd(
     digit: Option<Digit>,
     key: Option<BTreeMap<u8, bool>>,
     #[arg(default = Some(5))] five: Option<u8>,
+    #[arg(default = -6, range = -9..0)] minus_six: Option<i8>,
     #[arg(default = "five")] text: Option<String>,
     large: Option<i64>,
 ) -> String {
     let digit = digit.map(|digit| digit.0);
     drop((size, place, key));
+    assert!(minus_six.is_none_or(|number| number == -6));
     format!("{digit:?} {five:?} {text:?} {large:?}")
 }
 

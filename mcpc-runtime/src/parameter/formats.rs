@@ -90,15 +90,17 @@ fn is_no_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_err()
 }
 
-/// What a value looks like that fits, as JSON: the author's example, or one of the schema's format.
+/// A value that fits: the author's example, or one of the schema's format.
+pub(super) fn sample(schema: &JsonObject) -> Option<Value> {
+    let given = array(schema, "examples").first().cloned();
+    given.or_else(|| Some(Format::of(schema)?.example.into()))
+}
+
+/// The same as JSON.
 pub(super) fn example(schema: &JsonObject) -> Option<String> {
     /// A longer one helps nobody in the middle of a sentence.
     const LONGEST: usize = 200;
-    let example = match array(schema, "examples").first() {
-        Some(example) => example.to_string(),
-        None => Value::from(Format::of(schema)?.example).to_string(),
-    };
-    (example.len() <= LONGEST).then_some(example)
+    sample(schema).map(|sample| sample.to_string()).filter(|example| example.len() <= LONGEST)
 }
 
 /// A sentence about what is wrong with a value, and what would not be.

@@ -7,7 +7,7 @@ use super::mend::{Mended, mend};
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::Refusal;
-use super::repair::{Read, add_others};
+use super::repair::{Read, add_others, located};
 use super::{Source, keywords, problems};
 use crate::schema::{AsIs, Direction, NumberLimits, Schemas, Writer};
 use rmcp::model::JsonObject;
@@ -69,6 +69,7 @@ impl Guide {
         read: Read<'_>,
     ) -> Vec<Refusal> {
         let Some(Schema { root, definitions }) = self.schema(asked) else { return vec![refusal] };
+        let refusal = located(root, definitions, value, refusal, read);
         let mut found = problems::all(root, definitions, value, refusal);
         add_others(root, definitions, value, &mut found, read);
         found

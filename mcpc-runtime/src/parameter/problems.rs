@@ -10,7 +10,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::checks::{Checks, Pattern};
-use super::formats::{Format, example, with_example};
+use super::formats::{Format, example, sample, with_example};
 use super::keywords::{array, fits, misfit};
 use super::mend::Mend;
 use super::reader::Reader;
@@ -64,6 +64,19 @@ pub(super) fn advised(
     search.advised(refusal)
 }
 
+/// The places of texts below a place of which an example is known, and that.
+pub(super) fn samples_below(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    place: &[Step],
+) -> Vec<(Vec<Step>, Value)> {
+    let mut search = Search::new(definitions, false, STEPS);
+    search.asked = Some(place.to_vec());
+    search.schema(schema, value);
+    search.samples
+}
+
 /// What a schema adds to a type's own words.
 enum Advice {
     /// It knows better ones.
@@ -100,6 +113,8 @@ pub(super) struct Search<'a> {
     asked: Option<Vec<Step>>,
     /// What the schema says about that place.
     advice: Option<Advice>,
+    /// The texts below that place of which an example is known, and that.
+    samples: Vec<(Vec<Step>, Value)>,
     pub(super) path: Vec<Step>,
     pub(super) steps: usize,
     most_steps: usize,
@@ -116,6 +131,7 @@ impl<'a> Search<'a> {
             mends: None,
             asked: None,
             advice: None,
+            samples: Vec::new(),
             path: Vec::new(),
             steps: 0,
             most_steps,
@@ -213,7 +229,13 @@ impl<'a> Search<'a> {
 
     /// Keeps what a schema has to say about the place where the type refused the value.
     fn advise(&mut self, schema: &JsonObject, value: &Value) {
-        if self.advice.is_none() && self.asked.as_ref() == Some(&self.path) {
+        let Some(asked) = &self.asked else { return };
+        if *asked != self.path {
+            let is_below = value.is_string() && self.path.starts_with(asked);
+            if let Some(sample) = is_below.then(|| sample(schema)).flatten() {
+                self.samples.push((self.path.clone(), sample));
+            }
+        } else if self.advice.is_none() {
             self.advice = match Format::of(schema) {
                 Some(_) => Some(Advice::Instead(misfit(schema, value))),
                 None => example(schema).map(Advice::Example),

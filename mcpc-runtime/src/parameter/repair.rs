@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::formats;
 use super::keywords::{array, types_of, values};
 use super::mend::Mended;
-use super::problems::{Search, advised};
+use super::problems::{Search, advised, samples_below};
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
 use crate::words::Step;
@@ -54,7 +54,7 @@ pub(super) fn add_others(
     }
     for _ in 0..reads {
         let refusal = match catch_unwind(AssertUnwindSafe(|| read(repair.repaired.reader()))) {
-            Ok(Err(refusal)) => refusal,
+            Ok(Err(refusal)) => located(root, definitions, repair.repaired.reader(), refusal, read),
             // A key may have a name that only the type knows.
             Ok(Ok(())) => return keep_told(found, &told),
             Err(_) => return,
@@ -79,6 +79,32 @@ pub(super) fn add_others(
 fn keep_told(found: &mut Vec<Refusal>, told: &[bool]) {
     let mut told = told.iter();
     found.retain(|_| told.next().is_none_or(|told| *told));
+}
+
+/// A refusal with the place that it is about. What serde reads from a buffer of its own has none in it; there, it is
+/// the text without which the type would say something else.
+pub(super) fn located(
+    root: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    refusal: Refusal,
+    read: Read<'_>,
+) -> Refusal {
+    let is_wrong = matches!(refusal.problem, Problem::Wrong(_));
+    if !is_wrong || count(value.json) > VALUES / READS {
+        return refusal;
+    }
+    let mut tried = Mended::of(value);
+    let places = samples_below(root, definitions, value, &refusal.path);
+    for (path, example) in places.into_iter().take(READS) {
+        tried.set(&path, (example, None));
+        match catch_unwind(AssertUnwindSafe(|| read(tried.reader()))) {
+            Ok(Err(other)) if other == refusal => {}
+            Ok(_) => return Refusal { path, ..refusal },
+            Err(_) => return refusal,
+        }
+    }
+    refusal
 }
 
 fn count(value: &Value) -> usize {
@@ -160,12 +186,9 @@ impl<'a> Repair<'a> {
 
     fn sample(&self, schema: &'a JsonObject, depth: usize) -> Option<Value> {
         let depth = depth.checked_sub(1)?;
-        let given = array(schema, "examples").first().or_else(|| schema.get("default"));
-        if let Some(value) = given.or_else(|| values(schema).first().copied()) {
-            return Some(value.clone());
-        }
-        if let Some(example) = formats::example(schema) {
-            return serde_json::from_str(&example).ok();
+        let given = formats::sample(schema).or_else(|| schema.get("default").cloned());
+        if let Some(value) = given.or_else(|| values(schema).first().copied().cloned()) {
+            return Some(value);
         }
         match types_of(schema).as_slice() {
             [] => self.sample_of_parts(schema, depth),
