@@ -236,7 +236,8 @@ impl Definition {
 
 /// Whether a host added arguments of its own to those that a model wrote.
 fn has_host_arguments(arguments: &JsonObject) -> bool {
-    HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name))
+    arguments.len() >= HOST_ARGUMENTS.len()
+        && HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name))
 }
 
 impl Hints {

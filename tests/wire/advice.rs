@@ -147,7 +147,7 @@ enum Kind {
 #[allow(dead_code, reason = "it is only read")]
 enum Adjacent {
     Point(At),
-    Nothing,
+    Day(chrono::NaiveDate),
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -157,6 +157,36 @@ struct Renamed {
     #[serde(alias = "town")]
     city: String,
     number: u8,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "chrono::NaiveDate")]
+struct Late;
+
+impl TryFrom<chrono::NaiveDate> for Late {
+    type Error = &'static str;
+
+    fn try_from(day: chrono::NaiveDate) -> Result<Self, Self::Error> {
+        if day > chrono::NaiveDate::MIN { Err("the day is over") } else { Ok(Self) }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "Days")]
+struct Span;
+
+#[derive(Deserialize, JsonSchema)]
+struct Days {
+    from: chrono::NaiveDate,
+    to: chrono::NaiveDate,
+}
+
+impl TryFrom<Days> for Span {
+    type Error = &'static str;
+
+    fn try_from(days: Days) -> Result<Self, Self::Error> {
+        if days.from > days.to { Err("it ends before it begins") } else { Ok(Self) }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -195,6 +225,8 @@ takes! {
     renamed: Renamed,
     open: Open,
     days: Vec<chrono::NaiveDate>,
+    late: Late,
+    span: Span,
 }
 
 async fn table(rows: &[(&str, Value, &[&str])]) {
@@ -211,16 +243,16 @@ async fn a_format_that_has_to_be_guessed_is_shown() {
     table(&[
         ("day", json!("tomorrow"), &[r#"argument `value`: expected a date like "2026-11-29", got the string "tomorrow""#]),
         // What looks like one to anybody but the type.
-        ("day", json!("2026-02-30"), &[r#"argument `value`: expected a date like "2026-11-29", got the string "2026-02-30""#]),
+        ("day", json!("2026-02-30"), &[r#"argument `value`: expected a date like "2026-11-29", got the string "2026-02-30": input is out of range"#]),
         ("day", json!(5), &[r#"argument `value`: expected a date like "2026-11-29", got the number 5"#]),
         ("when", json!("now"), &[r#"argument `value`: expected a date and time like "2026-11-29T13:45:00Z", got the string "now""#]),
-        ("local", json!("2026-11-29"), &[r#"argument `value`: expected a date and time like "2026-11-29T13:45:00", got the string "2026-11-29""#]),
+        ("local", json!("2026-11-29"), &[r#"argument `value`: expected a date and time like "2026-11-29T13:45:00", got the string "2026-11-29": premature end of input"#]),
         ("clock", json!("noon"), &[r#"argument `value`: expected a time like "13:45:00", got the string "noon""#]),
         ("id", json!("5"), &[r#"argument `value`: expected a UUID like "123e4567-e89b-12d3-a456-426614174000", got the string "5""#]),
         ("page", json!("/index"), &[r#"argument `value`: expected a URL like "https://example.com/path", got the string "/index""#]),
         ("address", json!("localhost"), &[r#"argument `value`: expected an IP address like "192.0.2.1", got the string "localhost""#]),
-        ("four", json!("::1"), &[r#"argument `value`: expected an IPv4 address like "192.0.2.1", got the string "::1""#]),
-        ("six", json!("10.0.0.1"), &[r#"argument `value`: expected an IPv6 address like "2001:db8::1", got the string "10.0.0.1""#]),
+        ("four", json!("::1"), &[r#"argument `value`: expected an IPv4 address like "192.0.2.1", got the string "::1": invalid IPv4 address syntax"#]),
+        ("six", json!("10.0.0.1"), &[r#"argument `value`: expected an IPv6 address like "2001:db8::1", got the string "10.0.0.1": invalid IPv6 address syntax"#]),
         ("decimal", json!("12,50"), &[r#"argument `value`: expected a decimal number like "12.50", got the string "12,50""#]),
         ("decimal", json!(true), &[r#"argument `value`: expected a decimal number like "12.50", got true"#]),
         ("days", json!(["2026-11-29", "soon"]), &[r#"argument `value[1]`: expected a date like "2026-11-29", got the string "soon""#]),
@@ -295,8 +327,8 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
             &[
                 r#"argument `value.days[2]`: expected a date like "2026-11-29", got the string "soon""#,
                 r#"argument `value.id`: expected a UUID like "123e4567-e89b-12d3-a456-426614174000", got the string "x""#,
-                r#"argument `value.day`: expected a date like "2026-11-29", got the string "2026-02-30""#,
-                r#"argument `value.days[0]`: expected a date like "2026-11-29", got the string "2026-02-30""#,
+                r#"argument `value.day`: expected a date like "2026-11-29", got the string "2026-02-30": input is out of range"#,
+                r#"argument `value.days[0]`: expected a date like "2026-11-29", got the string "2026-02-30": input is out of range"#,
             ],
         ),
         (
@@ -304,8 +336,13 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
             json!({"kind": "Once", "day": "2026-02-30", "size": 300}),
             &[
                 "argument `value.size`: 300 is not in 0..=255",
-                r#"argument `value.day`: expected a date like "2026-11-29", got the string "2026-02-30""#,
+                r#"argument `value.day`: expected a date like "2026-11-29", got the string "2026-02-30": input is out of range"#,
             ],
+        ),
+        (
+            "adjacent",
+            json!({"t": "Day", "c": "2026-02-30"}),
+            &[r#"argument `value.c`: expected a date like "2026-11-29", got the string "2026-02-30": input is out of range"#],
         ),
         (
             "event",
@@ -347,6 +384,26 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
         ),
         // Another name of a field is none that is unknown, nor is the field missing.
         ("renamed", json!({"town": "x", "number": 300}), &["argument `value.number`: 300 is not in 0..=255"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_reason_of_a_type_is_told_as_it_is() {
+    let expected = r#"argument `value`: expected a date like "2026-11-29", got the string "2020-01-01": the day is over"#;
+    table(&[
+        ("late", json!("2020-01-01"), &[expected]),
+        // None of the two is to blame.
+        (
+            "span",
+            json!({"from": "2026-12-01", "to": "2026-11-01"}),
+            &["argument `value`: it ends before it begins"],
+        ),
+        (
+            "span",
+            json!({"from": "soon", "to": "2020-01-01"}),
+            &[r#"argument `value.from`: expected a date like "2026-11-29", got the string "soon""#],
+        ),
     ])
     .await;
 }

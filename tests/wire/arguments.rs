@@ -379,13 +379,11 @@ async fn odd(
     digit: Option<Digit>,
     key: Option<BTreeMap<u8, bool>>,
     #[arg(default = Some(5))] five: Option<u8>,
-    #[arg(default = -6, range = -9..0)] minus_six: Option<i8>,
     #[arg(default = "five")] text: Option<String>,
     large: Option<i64>,
 ) -> String {
     let digit = digit.map(|digit| digit.0);
     drop((size, place, key));
-    assert!(minus_six.is_none_or(|number| number == -6));
     format!("{digit:?} {five:?} {text:?} {large:?}")
 }
 
@@ -524,4 +522,30 @@ async fn what_panics_when_it_is_read_from_nothing_cannot_be_left_out() {
     let missing = ("argument `number` is missing".to_owned(), true);
     assert_eq!(wire.ask("certain", json!({})).await, missing);
     assert_eq!(wire.ask("certain", json!({"number": 2})).await, ("7".to_owned(), false));
+}
+
+#[mcpc::tool]
+async fn literals(
+    #[arg(default = -6, range = -9..0)] number: Option<i8>,
+    #[arg(default = true)] flag: Option<bool>,
+    #[arg(default = 'x')] letter: Option<char>,
+    #[arg(default = Some(0.5))] float: Option<f64>,
+) -> String {
+    format!("{number:?} {flag:?} {letter:?} {float:?}")
+}
+
+#[tokio::test]
+async fn a_literal_is_the_default_of_what_is_optional() {
+    let mut wire = Wire::connect(Server::new("literals").tools(tools![literals])).await;
+    let schema = &wire.list().await[0]["inputSchema"];
+    assert_eq!(schema.get("required"), None);
+    let default = |name: &str| schema["properties"][name]["default"].clone();
+    let defaults = ["number", "flag", "letter", "float"].map(default);
+    assert_eq!(defaults, [json!(-6), json!(true), json!("x"), json!(0.5)]);
+    for (arguments, expected) in [
+        (json!({}), "Some(-6) Some(true) Some('x') Some(0.5)"),
+        (json!({"number": -1, "flag": null, "letter": "y"}), "Some(-1) None Some('y') Some(0.5)"),
+    ] {
+        assert_eq!(wire.ask("literals", arguments).await, (expected.to_owned(), false));
+    }
 }

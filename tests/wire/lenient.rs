@@ -72,6 +72,19 @@ struct Tree {
     children: Vec<Tree>,
 }
 
+/// A list of itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "it is shown as a whole")]
+struct Nest(Vec<Nest>);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is shown as a whole")]
+enum NumberOrNest {
+    Number(u8),
+    Nest(Vec<NumberOrNest>),
+}
+
 macro_rules! takes {
     ($($name:ident: $(#[$arg:meta])? $ty:ty),* $(,)?) => {
         $(
@@ -117,6 +130,8 @@ takes! {
     shape: Shape,
     target: Target,
     tree: Tree,
+    nest: Nest,
+    number_or_nest: NumberOrNest,
     default_byte: #[arg(default = 7, range = 1..=9)] u8,
     default_text: #[arg(default = "seven")] String,
     default_words: #[arg(default)] Vec<String>,
@@ -447,6 +462,29 @@ async fn a_lone_item_is_taken_for_a_list() {
     ] {
         assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
     }
+}
+
+#[tokio::test]
+async fn a_list_of_itself_has_an_end() {
+    let mut wire = Wire::connect(server()).await;
+    for (tool, value, expected) in [
+        ("nest", json!("[[]]"), "Nest([Nest([])])"),
+        ("nest", json!(["[]"]), "Nest([Nest([])])"),
+        ("nest", json!(5), "argument `value`: expected an array, got the number 5"),
+        ("number_or_nest", json!(["5", 6]), "Nest([Number(5), Number(6)])"),
+        (
+            "number_or_nest",
+            json!("x"),
+            "argument `value`: expected a whole number or an array, got the string \"x\"",
+        ),
+    ] {
+        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+    }
+    // Texts in texts are no way to a value that is deeper than one can be sent.
+    let deep = |inside: &str| format!("{}{inside}{}", "[".repeat(100), "]".repeat(100));
+    let text = (0..10).fold(String::new(), |text, _| deep(&Value::from(text).to_string()));
+    let answer = got(&mut wire, "nest", &json!(text)).await;
+    assert!(answer.contains("expected an array, got a string"), "{answer}");
 }
 
 /// A list that has more items than problems are looked for.

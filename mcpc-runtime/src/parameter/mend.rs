@@ -20,6 +20,12 @@ const STEPS: usize = 1_000_000;
 /// How deep schemas are followed that say nothing but to look at others.
 const DEEPEST: usize = 16;
 
+/// How deep a value may be with what stands in its texts: as deep as one that came without texts.
+const DEEPEST_VALUE: usize = 127;
+
+/// How many lists are made around one value: a type may be a list of itself.
+const MOST_LISTS: usize = 3;
+
 /// One change to a value.
 #[derive(Debug)]
 pub(super) struct Mend {
@@ -118,6 +124,16 @@ fn written(text: &str) -> Option<(Value, Option<Large>)> {
     Some((value, large))
 }
 
+/// How deep a value is, which was read from a text.
+fn depth(value: &Value) -> usize {
+    let inside = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(entries) => entries.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    1 + inside.unwrap_or(0)
+}
+
 /// Whether a schema wants a list of any length.
 fn is_list(schema: &JsonObject) -> bool {
     let is_fixed = schema.contains_key("prefixItems")
@@ -153,7 +169,10 @@ impl<'a> Search<'a> {
             return Some(Vec::new());
         }
         let text = value.json.as_str().filter(|text| !self.takes_text(schema, text));
-        if let Some((json, large)) = text.and_then(written).filter(|(json, _)| fits(schema, json)) {
+        let written = text.and_then(written).filter(|(json, _)| {
+            fits(schema, json) && self.path.len() + depth(json) <= DEEPEST_VALUE
+        });
+        if let Some((json, large)) = written {
             self.put(Some((json.clone(), large.clone())));
             return Some(self.schema(schema, Reader::new(&json).with_large(large.as_ref())));
         }
@@ -162,14 +181,17 @@ impl<'a> Search<'a> {
 
     /// Takes a value for the only item of a list, unless it does not fit that either.
     fn lone_item(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Option<Vec<Refusal>> {
-        if !is_list(schema) || value.json.is_array() || value.json.is_null() {
+        let is_item = !value.json.is_array() && !value.json.is_null();
+        if !is_list(schema) || !is_item || self.lists == MOST_LISTS {
             return None;
         }
+        self.lists += 1;
         let (mark, problems) = (self.mark(), self.problems);
         let list = Value::from(vec![value.json.clone()]);
         let large = value.large().cloned().map(Large::of_lone_item);
         self.put(Some((list.clone(), large.clone())));
         let found = self.schema(schema, Reader::new(&list).with_large(large.as_ref()));
+        self.lists -= 1;
         let place = self.path.len() + 1;
         let is_item = |refusal: &Refusal| {
             refusal.path.len() > place || !matches!(refusal.problem, Problem::Wrong(_))

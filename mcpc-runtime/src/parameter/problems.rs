@@ -64,7 +64,7 @@ pub(super) fn advised(
     search.advised(refusal)
 }
 
-/// The places of texts below a place of which an example is known, and that.
+/// The texts in an enum's variant of which an example is known, with their places and that.
 pub(super) fn samples_below(
     schema: &JsonObject,
     definitions: &JsonObject,
@@ -74,13 +74,14 @@ pub(super) fn samples_below(
     let mut search = Search::new(definitions, false, STEPS);
     search.asked = Some(place.to_vec());
     search.schema(schema, value);
-    search.samples
+    // Elsewhere a type knows the place, unless the reason is something else.
+    if search.chooses { search.samples } else { Vec::new() }
 }
 
 /// What a schema adds to a type's own words.
 enum Advice {
-    /// It knows better ones.
-    Instead(String),
+    /// It knows of a format, which is more than many types say.
+    Format(String),
     /// It has an example.
     Example(String),
 }
@@ -115,7 +116,11 @@ pub(super) struct Search<'a> {
     advice: Option<Advice>,
     /// The texts below that place of which an example is known, and that.
     samples: Vec<(Vec<Step>, Value)>,
+    /// Whether there are several alternatives for that place.
+    chooses: bool,
     pub(super) path: Vec<Step>,
+    /// How many lists were made of lone items, one inside of the other.
+    pub(super) lists: usize,
     pub(super) steps: usize,
     most_steps: usize,
     pub(super) problems: usize,
@@ -132,7 +137,9 @@ impl<'a> Search<'a> {
             asked: None,
             advice: None,
             samples: Vec::new(),
+            chooses: false,
             path: Vec::new(),
+            lists: 0,
             steps: 0,
             most_steps,
             problems: 0,
@@ -159,9 +166,14 @@ impl<'a> Search<'a> {
         step: Step,
         look: impl FnOnce(&mut Self) -> Vec<Refusal>,
     ) -> Vec<Refusal> {
+        let lists = self.lists;
+        if matches!(step, Step::Key(_)) {
+            self.lists = 0;
+        }
         self.path.push(step);
         let found = look(self);
         self.path.pop();
+        self.lists = lists;
         found
     }
 
@@ -219,7 +231,7 @@ impl<'a> Search<'a> {
     fn advised(self, mut refusal: Refusal) -> Refusal {
         if let Problem::Wrong(text) = &mut refusal.problem {
             match self.advice {
-                Some(Advice::Instead(sentence)) => *text = sentence,
+                Some(Advice::Format(sentence)) => *text = format!("{sentence}: {text}"),
                 Some(Advice::Example(example)) => *text = with_example(text, &example),
                 None => {}
             }
@@ -230,6 +242,11 @@ impl<'a> Search<'a> {
     /// Keeps what a schema has to say about the place where the type refused the value.
     fn advise(&mut self, schema: &JsonObject, value: &Value) {
         let Some(asked) = &self.asked else { return };
+        if *asked == self.path {
+            let alternatives = ["anyOf", "oneOf"].into_iter().flat_map(|key| array(schema, key));
+            let others = alternatives.filter(|other| other.get("type") != Some(&"null".into()));
+            self.chooses |= others.count() > 1;
+        }
         if *asked != self.path {
             let is_below = value.is_string() && self.path.starts_with(asked);
             if let Some(sample) = is_below.then(|| sample(schema)).flatten() {
@@ -237,7 +254,7 @@ impl<'a> Search<'a> {
             }
         } else if self.advice.is_none() {
             self.advice = match Format::of(schema) {
-                Some(_) => Some(Advice::Instead(misfit(schema, value))),
+                Some(_) => Some(Advice::Format(misfit(schema, value))),
                 None => example(schema).map(Advice::Example),
             };
         }
