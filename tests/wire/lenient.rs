@@ -85,6 +85,17 @@ enum NumberOrNest {
     Nest(Vec<NumberOrNest>),
 }
 
+/// Each of its values may be meant in many ways.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it is shown as a whole")]
+enum Maze {
+    Left { way: Box<Maze> },
+    Right { way: Box<Maze>, marks: Option<u8> },
+    Back { way: Vec<Maze> },
+    End { way: Vec<u8> },
+}
+
 macro_rules! takes {
     ($($name:ident: $(#[$arg:meta])? $ty:ty),* $(,)?) => {
         $(
@@ -128,10 +139,12 @@ takes! {
     number_or_text: NumberOrText,
     number_or_numbers: NumberOrNumbers,
     shape: Shape,
+    shapes: Vec<Shape>,
     target: Target,
     tree: Tree,
     nest: Nest,
     number_or_nest: NumberOrNest,
+    maze: Maze,
     default_byte: #[arg(default = 7, range = 1..=9)] u8,
     default_text: #[arg(default = "seven")] String,
     default_words: #[arg(default)] Vec<String>,
@@ -487,6 +500,16 @@ async fn a_list_of_itself_has_an_end() {
     assert!(answer.contains("expected an array, got a string"), "{answer}");
 }
 
+#[tokio::test]
+async fn of_several_ways_to_mean_a_value_one_is_found() {
+    let mut wire = Wire::connect(server()).await;
+    let maze = |end: &str| (0..3).fold(json!({ "way": end }), |inside, _| json!({ "way": inside }));
+    let end = "Left { way: Left { way: Left { way: End { way: [5] } } } }";
+    assert_eq!(got(&mut wire, "maze", &maze("[\"5\"]")).await, end);
+    let (answer, is_error) = wire.ask("maze", json!({ "value": maze("[\"x\"]") })).await;
+    assert!(is_error && answer.starts_with("argument `value"), "{answer}");
+}
+
 /// A list that has more items than problems are looked for.
 #[tokio::test]
 async fn a_long_list_is_taken_to_its_end() {
@@ -494,6 +517,10 @@ async fn a_long_list_is_taken_to_its_end() {
     let mut wire = Wire::connect(server()).await;
     let text = got(&mut wire, "bytes", &json!(list)).await;
     assert!(text.starts_with("[0, 1, ") && text.ends_with("158, 159]"), "{}", &text[..100]);
+    let shapes = vec![json!(r#"{"kind":"square","side":"1"}"#); 1000];
+    let text = got(&mut wire, "shapes", &json!(shapes)).await;
+    let expected = vec!["Square { side: 1.0, tilted: None }"; 1000].join(", ");
+    assert_eq!(text, format!("[{expected}]"));
 }
 
 #[mcpc::tool]

@@ -57,13 +57,15 @@ impl<'a> Search<'a> {
         });
         let mut nearest: Option<Nearest> = None;
         for alternative in alternatives.iter().filter_map(Value::as_object) {
-            let mark = self.mark();
+            let (mark, problems) = (self.mark(), self.problems);
             let found = match self.is_meant(alternative, value.json) {
                 true => Some(self.schema(alternative, value)),
                 false if is_text => None,
                 false => self.otherwise(self.definition(alternative).unwrap_or(alternative), value),
             };
             let Some(found) = found else { continue };
+            // What is wrong with those that were not meant is no problem of the value.
+            self.problems = problems;
             let mends = self.take_back(mark);
             if found.is_empty() && mends.is_empty() {
                 return Some(found);
@@ -77,6 +79,7 @@ impl<'a> Search<'a> {
             }
         }
         let Nearest { found, mends, .. } = nearest?;
+        self.problems += found.len();
         if let Some(all) = &mut self.mends {
             all.extend(mends);
         }

@@ -17,6 +17,9 @@ use crate::words::Step;
 /// numbers may be one of texts.
 const STEPS: usize = 1_000_000;
 
+/// How much of a text is read in the time that it takes to look at a schema.
+const BYTES_OF_A_STEP: usize = 16;
+
 /// How deep schemas are followed that say nothing but to look at others.
 const DEEPEST: usize = 16;
 
@@ -124,6 +127,15 @@ fn written(text: &str) -> Option<(Value, Option<Large>)> {
     Some((value, large))
 }
 
+/// How many values are in one, itself among them.
+pub(super) fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(entries) => entries.values().map(count).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 /// How deep a value is, which was read from a text.
 fn depth(value: &Value) -> usize {
     let inside = match value {
@@ -163,12 +175,16 @@ impl<'a> Search<'a> {
         schema: &'a JsonObject,
         value: Reader<'_>,
     ) -> Option<Vec<Refusal>> {
-        self.mends.as_ref()?;
+        if self.mends.is_none() || self.is_over() {
+            return None;
+        }
         if self.is_nothing(schema, value.json) && self.takes_null(schema) {
             self.put(Some((Value::Null, None)));
             return Some(Vec::new());
         }
         let text = value.json.as_str().filter(|text| !self.takes_text(schema, text));
+        // Of many alternatives, each may want to read a long text.
+        self.steps += text.map_or(0, |text| text.len() / BYTES_OF_A_STEP);
         let written = text.and_then(written).filter(|(json, _)| {
             fits(schema, json) && self.path.len() + depth(json) <= DEEPEST_VALUE
         });
@@ -185,6 +201,7 @@ impl<'a> Search<'a> {
         if !is_list(schema) || !is_item || self.lists == MOST_LISTS {
             return None;
         }
+        self.steps += count(value.json);
         self.lists += 1;
         let (mark, problems) = (self.mark(), self.problems);
         let list = Value::from(vec![value.json.clone()]);

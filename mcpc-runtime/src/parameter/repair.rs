@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::formats;
 use super::keywords::{array, types_of, values};
-use super::mend::Mended;
+use super::mend::{Mended, count};
 use super::problems::{Search, advised, samples_below};
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
@@ -105,14 +105,6 @@ pub(super) fn located(
         }
     }
     refusal
-}
-
-fn count(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(count).sum(),
-        Value::Object(entries) => entries.values().map(count).sum::<usize>(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
 }
 
 struct Repair<'a> {
