@@ -566,6 +566,23 @@ async fn what_a_host_adds_to_every_call_is_dropped() {
     assert_eq!(lenient.ask("act", host_adds).await, expected);
 }
 
+#[mcpc::background]
+async fn later(value: u8, label: Option<u8>) -> String {
+    format!("{value} {label:?}")
+}
+
+/// Tasks are started and looked after in the same way.
+#[tokio::test]
+async fn it_is_so_for_tasks_too() {
+    let mut wire = Wire::connect(Server::new("tasks").tools(tools![later])).await;
+    let host_adds =
+        json!({"sessionId": "s", "action": "send", "chatInput": "hi", "toolCallId": "c"});
+    let call = with(json!({"value": "5", "label": ""}), host_adds.clone());
+    assert_eq!(wire.ask("later", call).await, ("5 None".to_owned(), false));
+    let (answer, _) = wire.ask("check_task", with(json!({"task_id": "x"}), host_adds)).await;
+    assert!(answer.contains("task") && !answer.contains("argument"), "{answer}");
+}
+
 #[tokio::test]
 async fn arguments_that_nobody_knows_may_be_ignored() {
     let mut wire = Wire::connect(server().ignore_unknown_arguments(true)).await;

@@ -75,10 +75,12 @@ pub(super) fn add_others(
     }
 }
 
-/// Drops what the schema said of keys, and the type did not.
+/// Drops what the schema said of keys, and the type did not. Something was said in any case.
 fn keep_told(found: &mut Vec<Refusal>, told: &[bool]) {
-    let mut told = told.iter();
-    found.retain(|_| told.next().is_none_or(|told| *told));
+    if told.contains(&true) {
+        let mut told = told.iter();
+        found.retain(|_| told.next().is_none_or(|told| *told));
+    }
 }
 
 /// A refusal with the place that it is about. What serde reads from a buffer of its own has none in it; there, it is
