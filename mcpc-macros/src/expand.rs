@@ -17,7 +17,7 @@ use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use crate::input::Function;
 use crate::model::{
-    Default, Description, Hints, Kind, Parameter, Range, Returns, Times, Tool, Variant, string,
+    Default, Description, Hints, Kind, Parameter, Range, Returns, Times, Tool, Variant,
 };
 use crate::types::{self, under_option};
 
@@ -199,15 +199,25 @@ fn parameter(parameter: &Parameter) -> TokenStream {
 fn default_value(ty: &Type, default: &Default) -> TokenStream {
     let value = match default {
         Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
-        Default::Value(value) => match (string(value), types::is_called(ty, "Option")) {
-            (Some(_), true) => {
-                let text = self::value(value);
-                quote!(::core::option::Option::Some(#text))
+        Default::Value(value) if is_literal(value) && types::is_called(ty, "Option") => {
+            let (value, ty) = (self::value(value), under_option(ty));
+            quote! {
+                let __mcpc_default: #ty = #value;
+                ::core::option::Option::Some(__mcpc_default)
             }
-            _ => self::value(value),
-        },
+        }
+        Default::Value(value) => self::value(value),
     };
     quote!(.default_value(|| -> #ty { #value }, (&&__mcpc::DefaultKind::<#ty>::new()).json()))
+}
+
+/// Whether a value can only be what an `Option` holds.
+fn is_literal(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(_) => true,
+        Expr::Unary(unary) => is_literal(&unary.expr),
+        _ => false,
+    }
 }
 
 /// An example. It is what the argument is where it is there, so none needs a `Some`.

@@ -114,3 +114,6 @@ pub const RESERVED_TOOLS: [&str; 6] = [
     "stop_task",
     "message_task",
 ];
+
+/// The arguments that n8n adds to every call, whatever the tool takes; it adds all of them.
+pub(crate) const HOST_ARGUMENTS: [&str; 4] = ["sessionId", "action", "chatInput", "toolCallId"];

@@ -143,7 +143,7 @@ fn has_large(value: &Value) -> bool {
 pub(crate) struct LargeNumbers(Arc<Large>);
 
 /// The large numbers of a value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Large {
     /// It is one, and this is how it is written.
     Number(Box<str>),
@@ -179,6 +179,43 @@ impl LargeNumbers {
 }
 
 impl Large {
+    /// Those of a value that was read from a text.
+    pub(crate) fn read(value: &Value, text: &str) -> Option<Self> {
+        if !has_large(value) {
+            return None;
+        }
+        Self::of(value, serde_json::from_str(text).ok()?)
+    }
+
+    /// Those of a list with one item, which has these.
+    pub(crate) fn of_lone_item(self) -> Self {
+        Self::Items(HashMap::from([(0, self)]))
+    }
+
+    /// Replaces those of what is at a place.
+    pub(crate) fn replace(whole: Option<Self>, path: &[Step], new: Option<Self>) -> Option<Self> {
+        let Some((step, rest)) = path.split_first() else { return new };
+        match (step, whole) {
+            (Step::Index(index), Some(Self::Items(mut items))) => {
+                let inner = Self::replace(items.remove(index), rest, new);
+                items.extend(inner.map(|inner| (*index, inner)));
+                Some(Self::Items(items))
+            }
+            (Step::Key(key), Some(Self::Entries(mut entries))) => {
+                let inner = Self::replace(entries.remove(&**key), rest, new);
+                entries.extend(inner.map(|inner| (key.to_string(), inner)));
+                Some(Self::Entries(entries))
+            }
+            (step, _) => {
+                let inner = Self::replace(None, rest, new)?;
+                Some(match step {
+                    Step::Index(index) => Self::Items(HashMap::from([(*index, inner)])),
+                    Step::Key(key) => Self::Entries(HashMap::from([(key.to_string(), inner)])),
+                })
+            }
+        }
+    }
+
     fn of(value: &Value, text: &RawValue) -> Option<Self> {
         match value {
             Value::Number(_) if is_large(value) => Some(Self::Number(text.get().into())),
@@ -209,6 +246,14 @@ impl Large {
         match self {
             Self::Number(text) => Whole::read(text),
             Self::Items(_) | Self::Entries(_) => None,
+        }
+    }
+
+    /// The text of the number, if it is short enough to be repeated.
+    pub(crate) fn short_text(&self) -> Option<&str> {
+        match self {
+            Self::Number(text) if text.len() <= 50 => Some(text),
+            Self::Number(_) | Self::Items(_) | Self::Entries(_) => None,
         }
     }
 
@@ -263,11 +308,7 @@ pub(crate) struct Inexact {
 impl Inexact {
     /// The first one of a value that was read from a text.
     pub(crate) fn first(value: &Value, text: &str) -> Option<Self> {
-        if !has_large(value) {
-            return None;
-        }
-        let text: &RawValue = serde_json::from_str(text).ok()?;
-        Large::of(value, text)?.first_inexact(value)
+        Large::read(value, text)?.first_inexact(value)
     }
 
     fn inside(mut self, step: Step) -> Self {

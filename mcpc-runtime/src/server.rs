@@ -21,7 +21,7 @@ use crate::delivery::PATIENCE;
 use crate::error::{Error, Result};
 use crate::lint::{self, Finding};
 use crate::log::{Boxed, Front, Limits, MemoryLog};
-use crate::parameter::States;
+use crate::parameter::{Reading, States};
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
@@ -64,6 +64,7 @@ struct Parts {
     max_requests: usize,
     process: Process,
     schemas: Schemas,
+    reading: Reading,
     inner: Option<Inner>,
 }
 
@@ -126,6 +127,7 @@ impl Server {
             max_requests: 20_000,
             process: Process { signals: true, is_ours: true },
             schemas: Schemas::default(),
+            reading: Reading::default(),
             inner: None,
         }))
     }
@@ -352,6 +354,31 @@ impl Server {
         lint(self.0)
     }
 
+    /// Whether an argument must be what its schema says; by default, what models and hosts make of it is taken, too.
+    ///
+    /// What a type refuses is read once more, by its schema:
+    ///
+    /// - A text that is a JSON value from its first character to its last, without white space around it, is taken
+    ///   for that value where it fits and the text itself does not: `"5"`, `"true"`, `"[1,2]"`, `"{\"a\":1}"`.
+    /// - `null`, `"null"` and `""` are nothing where something may be left out that cannot be a string.
+    /// - A value that is not a list is the only item of one. Tuples and arrays of a fixed length are not lists.
+    /// - The arguments that n8n adds to every call (`sessionId`, `action`, `chatInput` and `toolCallId`, all four
+    ///   of them) are dropped, unless the tool has one of that name.
+    #[must_use]
+    pub fn exact_arguments(mut self, exact_arguments: bool) -> Self {
+        self.0.parts().reading.exact = exact_arguments;
+        self
+    }
+
+    /// Whether arguments that a tool does not know are dropped; by default, they are refused. If they are dropped,
+    /// the input schemas do not say `additionalProperties: false`. Inside of an argument, serde decides: it drops
+    /// what it does not know, unless the type says `#[serde(deny_unknown_fields)]`.
+    #[must_use]
+    pub fn ignore_unknown_arguments(mut self, ignore_unknown_arguments: bool) -> Self {
+        self.0.parts().reading.ignores_unknown = ignore_unknown_arguments;
+        self
+    }
+
     /// Serves one client over stdin and stdout, until the input ends or the process is asked to end
     /// (SIGTERM, SIGINT, SIGHUP, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
     /// was said is written. Asked again, they have 250 ms more; asked a third time, the process ends at once.
@@ -433,6 +460,9 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
     tools.extend(control.into_iter().flat_map(|control| control.tools(&log)));
+    for tool in &mut tools {
+        tool.reading = parts.reading;
+    }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn(&config.server_info.name, inner.is_some());
     let max_requests = parts.max_requests;

@@ -7,8 +7,9 @@ use futures::FutureExt as _;
 use rmcp::model::{JsonObject, ToolAnnotations};
 
 use crate::error::{Error, Result};
+use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Fails, Fallible, Returns};
-use crate::parameter::{Description, Inputs, Source, States};
+use crate::parameter::{Description, Inputs, Reading, Source, States};
 use crate::schema::{Direction, Schemas, Writer};
 use crate::words::{did_you_mean, shown};
 
@@ -105,6 +106,8 @@ pub struct Definition {
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Box<Prepare>,
+    /// How the server wants its arguments read.
+    pub(crate) reading: Reading,
 }
 
 impl fmt::Debug for Definition {
@@ -133,13 +136,21 @@ impl Definition {
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
             prepare,
+            reading: Reading::default(),
         }
     }
 
     /// The body of a call with these inputs, or every problem of the call.
     pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
+        inputs.reading = self.reading;
+        let has_host = !self.reading.exact && has_host_arguments(&inputs.arguments);
         let body = (self.prepare)(&mut inputs);
-        let Inputs { arguments, mut problems, .. } = inputs;
+        let Inputs { mut arguments, mut problems, .. } = inputs;
+        if self.reading.ignores_unknown {
+            arguments.clear();
+        } else if has_host {
+            arguments.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
+        }
         let room = (MOST_PROBLEMS + 1).saturating_sub(problems.len());
         problems.extend(arguments.keys().take(room).map(|name| self.unknown_argument(name)));
         if problems.len() > MOST_PROBLEMS {
@@ -215,8 +226,18 @@ impl Definition {
                 Source::Call => {}
             }
         }
-        Ok(writer.object(properties, &required))
+        let mut schema = writer.object(properties, &required);
+        if self.reading.ignores_unknown {
+            schema.shift_remove("additionalProperties");
+        }
+        Ok(schema)
     }
+}
+
+/// Whether a host added arguments of its own to those that a model wrote.
+fn has_host_arguments(arguments: &JsonObject) -> bool {
+    arguments.len() >= HOST_ARGUMENTS.len()
+        && HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name))
 }
 
 impl Hints {

@@ -172,7 +172,8 @@ async fn checked(
 }
 
 pub(crate) fn server(schemas: Schemas) -> Server {
-    Server::new("agreement").schemas(schemas).tools(tools![
+    // What is taken besides is not in the schema.
+    Server::new("agreement").schemas(schemas).exact_arguments(true).tools(tools![
         scalars, containers, shape, tagged, adjacent, tree, optional, limited, several, checked
     ])
 }

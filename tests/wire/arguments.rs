@@ -142,7 +142,7 @@ async fn every_problem_of_a_call_is_listed_with_its_place() {
         &[
             "argument `filters[0].min`: 256 is not in 0..=255",
             "unknown argument `filters[0].maxx`; did you mean `max`?",
-            "argument `filters[1].field`: expected a string, got the number 5",
+            "argument `filters[1].field`: expected a string, got the number 5; send it as a string: \"5\"",
             "argument `filters[2].field` is missing",
             "argument `filters[2].min`: expected a whole number, got the string \"many\"",
             "argument `filters[3]`: expected an object, got the string \"age\"",
@@ -189,7 +189,10 @@ async fn of_an_enum_the_variant_that_was_meant_is_spoken_of() {
             json!({"Stdout": null}),
             "argument `target`: expected the string \"Stdout\", got an object",
         ),
-        (json!({"Disk": 5}), "argument `target.Disk`: expected a string, got the number 5"),
+        (
+            json!({"Disk": 5}),
+            "argument `target.Disk`: expected a string, got the number 5; send it as a string: \"5\"",
+        ),
         (
             json!({"Tape": 5}),
             "argument `target`: the key \"Tape\" is none of `Stdout`, `Disk`, `Bucket`",
@@ -216,7 +219,7 @@ async fn a_type_that_contains_itself_is_searched_to_the_end() {
         json!({"tree": tree}),
         &[
             "argument `tree.children[1].name` is missing",
-            "argument `tree.children[1].children[0].name`: expected a string, got the number 5",
+            "argument `tree.children[1].children[0].name`: expected a string, got the number 5; send it as a string: \"5\"",
         ],
     )
     .await;
@@ -230,8 +233,8 @@ async fn what_only_the_type_knows_has_its_place_too() {
         "ids",
         json!({"id": "5", "when": "yesterday", "of": {"1": "a", "2": "bc"}}),
         &[
-            "argument `id`: UUID parsing failed: invalid length: found 1",
-            "argument `when`: input contains invalid characters",
+            "argument `id`: expected a UUID like \"123e4567-e89b-12d3-a456-426614174000\", got the string \"5\"",
+            "argument `when`: expected a date like \"2026-11-29\", got the string \"yesterday\"",
             "argument `of.2`: a length of 2 is not in 1..=1",
         ],
     )
@@ -263,8 +266,8 @@ async fn what_the_attribute_asks() {
         ),
         (
             "a",
-            json!({"parts": "[1, 2]"}),
-            "argument `parts`: expected an array, got the string \"[1, 2]\"",
+            json!({"parts": "1, 2"}),
+            "argument `parts`: expected an array, got the string \"1, 2\"",
         ),
         ("a", json!({"parts": [1]}), "argument `parts`: a length of 1 is not in 2.."),
         (
@@ -331,7 +334,7 @@ async fn a_huge_key_is_not_repeated() {
     let arguments = json!({"filters": [], "source": source, "levels": levels});
     let (text, is_error) = connect().await.ask("search", arguments).await;
     assert!(is_error);
-    assert_eq!(text.len(), 499, "{text}");
+    assert_eq!(text.len(), 523, "{text}");
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -519,4 +522,30 @@ async fn what_panics_when_it_is_read_from_nothing_cannot_be_left_out() {
     let missing = ("argument `number` is missing".to_owned(), true);
     assert_eq!(wire.ask("certain", json!({})).await, missing);
     assert_eq!(wire.ask("certain", json!({"number": 2})).await, ("7".to_owned(), false));
+}
+
+#[mcpc::tool]
+async fn literals(
+    #[arg(default = -6, range = -9..0)] number: Option<i8>,
+    #[arg(default = true)] flag: Option<bool>,
+    #[arg(default = 'x')] letter: Option<char>,
+    #[arg(default = Some(0.5))] float: Option<f64>,
+) -> String {
+    format!("{number:?} {flag:?} {letter:?} {float:?}")
+}
+
+#[tokio::test]
+async fn a_literal_is_the_default_of_what_is_optional() {
+    let mut wire = Wire::connect(Server::new("literals").tools(tools![literals])).await;
+    let schema = &wire.list().await[0]["inputSchema"];
+    assert_eq!(schema.get("required"), None);
+    let default = |name: &str| schema["properties"][name]["default"].clone();
+    let defaults = ["number", "flag", "letter", "float"].map(default);
+    assert_eq!(defaults, [json!(-6), json!(true), json!("x"), json!(0.5)]);
+    for (arguments, expected) in [
+        (json!({}), "Some(-6) Some(true) Some('x') Some(0.5)"),
+        (json!({"number": -1, "flag": null, "letter": "y"}), "Some(-1) None Some('y') Some(0.5)"),
+    ] {
+        assert_eq!(wire.ask("literals", arguments).await, (expected.to_owned(), false));
+    }
 }

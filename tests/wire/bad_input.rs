@@ -52,8 +52,8 @@ async fn tools_and_arguments() {
         ("add", json!({}), "argument `a` is missing"),
         (
             "add",
-            json!({"a": "1", "b": 11, "c": 1, "aa": 2}),
-            "argument `a`: expected a whole number, got the string \"1\"\n\
+            json!({"a": "one", "b": 11, "c": 1, "aa": 2}),
+            "argument `a`: expected a whole number, got the string \"one\"\n\
              argument `b`: 11 is not in -10..=10\n\
              unknown argument `c`; known are `a`, `b`\n\
              unknown argument `aa`; did you mean `a`?",

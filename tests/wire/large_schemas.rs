@@ -240,8 +240,8 @@ async fn a_type_is_found_whatever_it_is_called() {
     let (text, _) = wire.ask("any_name", json!({"value": {"next": next, "names": []}})).await;
     assert_eq!(
         text,
-        "argument `value.next.next.names[0]`: expected a string, got the number 1\n\
-         argument `value.next.next.names[2]`: expected a string, got the number 2"
+        "argument `value.next.next.names[0]`: expected a string, got the number 1; send it as a string: \"1\"\n\
+         argument `value.next.next.names[2]`: expected a string, got the number 2; send it as a string: \"2\""
     );
 }
 

@@ -6,11 +6,13 @@ mod support;
 #[path = "../servers/golden.rs"]
 mod servers;
 
+mod advice;
 mod arguments;
 mod bad_input;
 mod echoes;
 mod golden;
 mod large_schemas;
+mod lenient;
 mod numbers;
 mod order;
 mod results;

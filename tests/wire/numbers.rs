@@ -127,9 +127,21 @@ async fn whole_numbers_that_do_not_fit_are_refused_digit_for_digit() {
         (
             "u128_of",
             "340282366920938463463374607431768211456",
-            "3.402823669209385e+38 is not in 0..=340282366920938463463374607431768211455",
+            "340282366920938463463374607431768211456 is not in 0..=340282366920938463463374607431768211455",
         ),
         ("u128_of", "-36893488147419103233", "-36893488147419103233 is not in 0.."),
+        (
+            "i128_of",
+            "-170141183460469231731687303715884105729",
+            "-170141183460469231731687303715884105729 is not in \
+             -170141183460469231731687303715884105728..=170141183460469231731687303715884105727",
+        ),
+        (
+            "i128_of",
+            "-1e39",
+            "-1e39 is not in \
+             -170141183460469231731687303715884105728..=170141183460469231731687303715884105727",
+        ),
         (
             "u128_of",
             "18446744073709551616.5",
@@ -140,7 +152,7 @@ async fn whole_numbers_that_do_not_fit_are_refused_digit_for_digit() {
             "18446744073709551616",
             "18446744073709551616 is not in 0..=18446744073709551615",
         ),
-        ("u64_of", "1e300", "1e+300 is not in 0..=18446744073709551615"),
+        ("u64_of", "1e300", "1e300 is not in 0..=18446744073709551615"),
         (
             "i64_of",
             "-9223372036854775809",
@@ -376,4 +388,26 @@ async fn a_float_alone_that_is_not_a_number_is_a_text_of_a_task_and_an_error_of_
     assert_eq!(wire.task().await[1], ("complete".to_owned(), Value::Null));
     wire.start("t", "average_later", json!({"what": "mean"})).await;
     assert_eq!(wire.task().await[1].1["mean"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_number_that_no_float_can_be_is_named() {
+    let mut wire = Wire::connect(server()).await;
+    for (arguments, number) in [
+        (r#"{"n":1e400}"#, "1e400"),
+        (r#"{"n":[1, -1.5E+309 ]}"#, "-1.5E+309"),
+        (r#"{"m":"1e400","n":9e999999999999}"#, "9e999999999999"),
+    ] {
+        let params = format!(r#"{{"name":"float_of","arguments":{arguments}}}"#);
+        let call = r#""jsonrpc":"2.0","method":"tools/call""#;
+        wire.send(&format!(r#"{{{call},"params":{params},"id":"large"}}"#)).await;
+        let message = format!("the number {number} is too large");
+        let error = json!({"code": -32600, "message": message});
+        assert_eq!(wire.value().await, json!({"jsonrpc": "2.0", "id": "large", "error": error}));
+    }
+    // A text that would be such a number is a text.
+    assert_eq!(
+        answer(&mut wire, "float_of", r#""1e400""#).await,
+        r#"argument `n`: expected a number, got the string "1e400""#
+    );
 }

@@ -6,6 +6,7 @@ use regex_lite::Regex;
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
+use super::formats::with_example;
 use super::keywords::{array, is_of_type, types_of};
 use super::range::Range;
 use super::reader::Reader;
@@ -17,6 +18,8 @@ pub(super) struct Checks {
     pub(super) range: Option<Range>,
     pub(super) length: Option<Range>,
     pub(super) pattern: Option<Pattern>,
+    /// Asks for nothing, but shows what is asked for.
+    pub(super) example: Option<fn() -> Option<Value>>,
 }
 
 /// A regular expression, somewhere in the text.
@@ -63,10 +66,21 @@ impl Checks {
             let problem = range.refuse(Reader::new(&length(value.json)?.into()))?;
             Some(format!("a length of {problem}"))
         });
-        let pattern = self.pattern.as_ref().and_then(|pattern| pattern.refuse(value.json));
+        let pattern = self.pattern.as_ref().and_then(|pattern| {
+            let sentence = pattern.refuse(value.json)?;
+            Some(match self.example() {
+                Some(example) => with_example(&sentence, &example.to_string()),
+                None => sentence,
+            })
+        });
         [range, length, pattern].into_iter().flatten()
     }
 
+    pub(super) fn example(&self) -> Option<Value> {
+        self.example.and_then(|example| example())
+    }
+
+    /// Whether nothing is asked.
     pub(super) fn is_empty(&self) -> bool {
         self.range.is_none() && self.length.is_none() && self.pattern.is_none()
     }
@@ -115,7 +129,7 @@ impl Checks {
         let length = LENGTHS.into_iter().find(|(name, ..)| is_of_type(name, value));
         let length = length.and_then(|(_, low, high)| Range::read(schema, low, high, ""));
         let range = Range::read(schema, "minimum", "maximum", "exclusiveMaximum");
-        Self { range, length, pattern: None }
+        Self { range, length, ..Self::default() }
     }
 }
 

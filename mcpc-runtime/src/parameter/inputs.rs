@@ -1,17 +1,26 @@
 //! What a call brings to a tool, and what is found wrong with it.
 
 use rmcp::model::JsonObject;
-use schemars::SchemaGenerator;
 use serde_json::Value;
 
-use super::checks::Checks;
-use super::guide::{Limits, every_problem};
+use super::guide::Asked;
+use super::mend::Mended;
 use super::reader::Reader;
 use super::refusal::Refusal;
-use super::{CallParts, Source, States};
+use super::repair::Read;
+use super::{CallParts, States};
 use crate::log::Owner;
 use crate::numbers::{Large, LargeNumbers};
 use crate::task::Sender;
+
+/// How the arguments of a server's calls are read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reading {
+    /// Nothing is taken for something else.
+    pub(crate) exact: bool,
+    /// Arguments that nobody knows are dropped.
+    pub(crate) ignores_unknown: bool,
+}
 
 /// Everything a call brings to a tool.
 #[derive(Debug)]
@@ -22,9 +31,21 @@ pub struct Inputs<'a> {
     pub(crate) sender: Option<&'a Sender>,
     pub(crate) states: &'a States,
     pub(crate) call: CallParts<'a>,
+    pub(crate) reading: Reading,
 }
 
 impl<'a> Inputs<'a> {
+    /// Those of a call that nothing is wrong with yet.
+    pub(crate) fn new(
+        arguments: JsonObject,
+        sender: Option<&'a Sender>,
+        states: &'a States,
+        call: CallParts<'a>,
+    ) -> Self {
+        let reading = Reading::default();
+        Self { arguments, problems: Vec::new(), sender, states, call, reading }
+    }
+
     /// Takes an argument out, if it was given.
     pub(super) fn argument(&mut self, name: &str) -> Option<Value> {
         self.arguments.shift_remove(name)
@@ -40,46 +61,48 @@ impl<'a> Inputs<'a> {
         self.call.owner
     }
 
-    /// Whether an argument passes its checks; notes why not.
-    pub(super) fn passes(&mut self, name: &str, checks: &Checks, value: Reader<'_>) -> bool {
+    /// Whether an argument that its type took passes its checks and is within the limits inside of the type;
+    /// notes where not.
+    pub(super) fn passes(&mut self, asked: &Asked<'_>, value: Reader<'_>) -> bool {
         let before = self.problems.len();
-        let problems =
-            checks.problems(value).map(|problem| format!("argument `{name}`: {problem}"));
-        self.problems.extend(problems);
+        self.check(asked, value);
+        for problem in asked.guide.limits(asked, value) {
+            self.problems.push(problem.sentence(asked.name));
+        }
         self.problems.len() == before
     }
 
-    /// Whether an argument is within the limits inside of its type; notes where not.
-    pub(super) fn is_within(
-        &mut self,
-        name: &str,
-        limits: &Limits,
-        source: fn(&mut SchemaGenerator) -> Source,
-        value: Reader<'_>,
-    ) -> bool {
-        let found = limits.problems(source, value);
-        self.problems.extend(found.iter().map(|problem| problem.sentence(name)));
-        found.is_empty()
+    fn check(&mut self, Asked { name, checks, .. }: &Asked<'_>, value: Reader<'_>) {
+        let problems = checks.problems(value);
+        self.problems.extend(problems.map(|problem| format!("argument `{name}`: {problem}")));
+    }
+
+    /// What can be made of an argument that its type refused.
+    #[cold]
+    pub(super) fn mended(&self, asked: &Asked<'_>, value: Reader<'_>) -> Option<Mended> {
+        (!self.reading.exact).then(|| asked.guide.mend(asked, value)).flatten()
     }
 
     /// Notes everything that is wrong with an argument that its type refused.
     #[cold]
     pub(super) fn refused(
         &mut self,
-        name: &str,
-        checks: &Checks,
+        asked: &Asked<'_>,
         value: Reader<'_>,
         refusal: Refusal,
-        source: fn(&mut SchemaGenerator) -> Source,
+        read: Read<'_>,
     ) {
-        let found = every_problem(value, refusal, source);
+        let found = asked.guide.problems(asked, value, refusal, read);
+        let before = self.problems.len();
         // What is of another type altogether has no length, or not that one.
-        let passed =
-            found.iter().any(Refusal::is_of_another_type) || self.passes(name, checks, value);
+        if !found.iter().any(Refusal::is_of_another_type) {
+            self.check(asked, value);
+        }
+        let passed = self.problems.len() == before;
         for problem in found {
             // A value that failed its own checks was spoken of already.
             if passed || !problem.path.is_empty() {
-                self.problems.push(problem.sentence(name));
+                self.problems.push(problem.sentence(asked.name));
             }
         }
     }

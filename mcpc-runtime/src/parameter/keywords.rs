@@ -3,7 +3,9 @@
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use crate::words::{kind, none_of};
+use super::formats::{Format, example};
+use crate::numbers::is_large;
+use crate::words::{json, kind, none_of};
 
 /// Whether a schema has limits that do not just repeat what a type of Rust's is.
 pub(super) fn has_limits(schema: &Value) -> bool {
@@ -76,18 +78,27 @@ pub(super) fn external_tag(schema: &JsonObject) -> Option<&str> {
     array(schema, "required").iter().any(|required| required == name).then_some(name)
 }
 
-/// Says so if a value is of no type that a schema allows.
-pub(super) fn wrong_type(schema: &JsonObject, value: &Value) -> Option<String> {
-    let types = types_of(schema);
-    let fits = types.is_empty() || types.iter().any(|name| is_of_type(name, value));
-    (!fits).then(|| expected_types(&types, value))
+/// Whether a value is of a type that a schema allows, and one of those that it lists.
+pub(super) fn fits(schema: &JsonObject, value: &Value) -> bool {
+    let (types, values) = (types_of(schema), values(schema));
+    (types.is_empty() || types.iter().any(|name| is_of_type(name, value)))
+        && (values.is_empty() || values.contains(&value))
 }
 
-/// Says so if a value is none of those that a schema lists.
-pub(super) fn wrong_value(schema: &JsonObject, value: &Value) -> Option<String> {
-    let values = values(schema);
-    let fits = values.is_empty() || values.contains(&value);
-    (!fits).then(|| expected_one_of(&values, value))
+/// What is said of a value that does not fit.
+pub(super) fn misfit(schema: &JsonObject, value: &Value) -> String {
+    let (types, values) = (types_of(schema), values(schema));
+    if !values.is_empty() {
+        return expected_one_of(&values, value);
+    }
+    let words = match Format::of(schema) {
+        Some(format) => format.words.to_owned(),
+        None => types_in_words(&types),
+    };
+    match example(schema) {
+        Some(example) => expected(&format!("{words} like {example}"), value),
+        None => expected_types(&types, value),
+    }
 }
 
 pub(super) fn expected_one_of(values: &[&Value], came: &Value) -> String {
@@ -111,12 +122,27 @@ fn in_code(value: &Value) -> String {
 }
 
 pub(super) fn expected_types(types: &[&str], came: &Value) -> String {
+    let sentence = expected(&types_in_words(types), came);
+    match came {
+        Value::Bool(_) | Value::Number(_) if types.contains(&"string") && !is_large(came) => {
+            let text = json(&came.to_string());
+            format!("{sentence}; send it as a string: {text}")
+        }
+        _ => sentence,
+    }
+}
+
+pub(super) fn expected(wanted: &str, came: &Value) -> String {
+    format!("expected {wanted}, got {}", kind(came))
+}
+
+fn types_in_words(types: &[&str]) -> String {
     // That `null` is allowed, too, helps nobody who sent something else.
     let words: Vec<&str> =
         types.iter().filter(|name| **name != "null").map(|name| type_in_words(name)).collect();
     match words.as_slice() {
-        [] => format!("expected null, got {}", kind(came)),
-        words => format!("expected {}, got {}", words.join(" or "), kind(came)),
+        [] => "null".to_owned(),
+        words => words.join(" or "),
     }
 }
 

@@ -2,13 +2,17 @@
 
 mod call;
 mod checks;
+mod choice;
+mod formats;
 mod guide;
 mod inputs;
 mod keywords;
+mod mend;
 mod problems;
 mod range;
 mod reader;
 mod refusal;
+mod repair;
 mod slot;
 mod state;
 mod values;
@@ -16,6 +20,7 @@ mod values;
 pub use call::Call;
 pub(crate) use call::CallParts;
 pub use inputs::Inputs;
+pub(crate) use inputs::Reading;
 pub use range::{Bound, Range};
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
@@ -29,7 +34,8 @@ use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use self::guide::Limits;
+use self::guide::Guide;
+use self::mend::Mended;
 use self::reader::Reader;
 use crate::task::Sender;
 
@@ -72,7 +78,7 @@ pub trait Parameter: Sized + 'static {
             is_argument: Self::IS_ARGUMENT,
             source: Self::source,
             read_back: Self::read_back,
-            limits: Limits::default(),
+            guide: Guide::default(),
             take: Self::take,
         }
     }
@@ -126,18 +132,21 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
                 }
             };
         };
+        let asked = slot.asked();
+        let exact = Reader::new(&value).with_large(inputs.large(name));
+        let mut read = T::deserialize(exact);
         // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
-        let left_out = settings.default.filter(|_| value.is_null());
-        let value = Reader::new(&value).with_large(inputs.large(name));
-        match (T::deserialize(value), left_out) {
+        let is_refused = read.is_err() && !(exact.json.is_null() && asked.has_default);
+        let mended = is_refused.then(|| inputs.mended(&asked, exact)).flatten();
+        let value = mended.as_ref().map_or(exact, Mended::reader);
+        if mended.is_some() {
+            read = T::deserialize(value);
+        }
+        match (read, settings.default.filter(|_| value.json.is_null())) {
             (read, Some(default)) => Some(read.unwrap_or_else(|_| default())),
-            (Ok(read), None) => {
-                let passed = inputs.passes(name, &settings.checks, value);
-                let within = inputs.is_within(name, &slot.limits, Self::source, value);
-                (passed && within).then_some(read)
-            }
+            (Ok(read), None) => inputs.passes(&asked, value).then_some(read),
             (Err(refusal), None) => {
-                inputs.refused(name, &settings.checks, value, refusal, Self::source);
+                inputs.refused(&asked, value, refusal, &|value| T::deserialize(value).map(drop));
                 None
             }
         }

@@ -4,21 +4,19 @@
 //! model can mend its call in one go. This runs for refused values, and for those whose schema has limits of
 //! its own.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::checks::{Checks, Pattern};
-use super::keywords::{
-    array, expected_one_of, expected_types, external_tag, known_entries, tags, types_of, values,
-    wrong_type, wrong_value,
-};
+use super::formats::{Format, example, sample, with_example};
+use super::keywords::{array, fits, misfit};
+use super::mend::Mend;
 use super::reader::Reader;
-use super::refusal::{Problem, Refusal, expected_content};
+use super::refusal::{Problem, Refusal};
 use crate::schema::reference;
-use crate::words::{Step, did_you_mean, list, none_of, quoted};
+use crate::words::{Step, did_you_mean};
 
 /// How many problems of one argument are looked for; a call lists fewer.
 const MOST: usize = 50;
@@ -38,7 +36,9 @@ pub(super) fn all(
     refusal: Refusal,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
-    let mut found = Search::new(definitions, type_misses, STEPS).schema(schema, value);
+    let mut search = Search::new(definitions, type_misses, STEPS);
+    search.asked = Some(refusal.path.clone());
+    let mut found = search.schema(schema, value);
     // What no schema can say, a type says for itself.
     let is_news = match refusal.problem {
         Problem::Wrong(_) | Problem::Limit(_) => {
@@ -47,9 +47,44 @@ pub(super) fn all(
         Problem::Missing | Problem::Unknown(_) => found.is_empty(),
     };
     if is_news {
-        found.push(refusal);
+        found.push(search.advised(refusal));
     }
     found
+}
+
+/// What a type says of a place in a value, with what the schema knows about it.
+pub(super) fn advised(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    refusal: Refusal,
+) -> Refusal {
+    let mut search = Search::new(definitions, false, STEPS);
+    search.asked = Some(refusal.path.clone());
+    search.schema(schema, value);
+    search.advised(refusal)
+}
+
+/// The texts in an enum's variant of which an example is known, with their places and that.
+pub(super) fn samples_below(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    place: &[Step],
+) -> Vec<(Vec<Step>, Value)> {
+    let mut search = Search::new(definitions, false, STEPS);
+    search.asked = Some(place.to_vec());
+    search.schema(schema, value);
+    // Elsewhere a type knows the place, unless the reason is something else.
+    if search.chooses { search.samples } else { Vec::new() }
+}
+
+/// What a schema adds to a type's own words.
+enum Advice {
+    /// It knows of a format, which is more than many types say.
+    Format(String),
+    /// It has an example.
+    Example(String),
 }
 
 /// The limits in a schema that a value is out of, although its type took it.
@@ -68,26 +103,44 @@ pub(super) fn limits(
     found
 }
 
-struct Search<'a> {
+pub(super) struct Search<'a> {
     definitions: &'a JsonObject,
     /// Whether the type refused the value because something is missing.
     type_misses: bool,
     /// Whether this is to find out which of several alternatives was meant.
-    choosing: bool,
-    path: Vec<Step>,
-    steps: usize,
+    pub(super) choosing: bool,
+    /// What is taken for something else, if anything may be.
+    pub(super) mends: Option<Vec<Mend>>,
+    /// Where the type refused the value.
+    asked: Option<Vec<Step>>,
+    /// What the schema says about that place.
+    advice: Option<Advice>,
+    /// The texts below that place of which an example is known, and that.
+    samples: Vec<(Vec<Step>, Value)>,
+    /// Whether there are several alternatives for that place.
+    chooses: bool,
+    pub(super) path: Vec<Step>,
+    /// How many lists were made of lone items, one inside of the other.
+    pub(super) lists: usize,
+    pub(super) steps: usize,
     most_steps: usize,
-    problems: usize,
+    pub(super) problems: usize,
     patterns: HashMap<&'a str, Option<Pattern>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(definitions: &'a JsonObject, type_misses: bool, most_steps: usize) -> Self {
+    pub(super) fn new(definitions: &'a JsonObject, type_misses: bool, most_steps: usize) -> Self {
         Self {
             definitions,
             type_misses,
             choosing: false,
+            mends: None,
+            asked: None,
+            advice: None,
+            samples: Vec::new(),
+            chooses: false,
             path: Vec::new(),
+            lists: 0,
             steps: 0,
             most_steps,
             problems: 0,
@@ -95,46 +148,55 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn at(&mut self, problem: Problem) -> Vec<Refusal> {
+    pub(super) fn at(&mut self, problem: Problem) -> Vec<Refusal> {
         self.problems += 1;
         vec![Refusal { path: self.path.clone(), problem }]
     }
 
-    fn wrong(&mut self, text: String) -> Vec<Refusal> {
+    pub(super) fn wrong(&mut self, text: String) -> Vec<Refusal> {
         self.at(Problem::Wrong(text))
     }
 
     /// Whether this has gone on for long enough.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.steps > self.most_steps || self.problems > MOST
     }
 
-    fn inside(&mut self, step: Step, look: impl FnOnce(&mut Self) -> Vec<Refusal>) -> Vec<Refusal> {
+    pub(super) fn inside(
+        &mut self,
+        step: Step,
+        look: impl FnOnce(&mut Self) -> Vec<Refusal>,
+    ) -> Vec<Refusal> {
+        let lists = self.lists;
+        if matches!(step, Step::Key(_)) {
+            self.lists = 0;
+        }
         self.path.push(step);
         let found = look(self);
         self.path.pop();
+        self.lists = lists;
         found
     }
 
-    fn any(&mut self, schema: &'a Value, value: Reader<'_>) -> Vec<Refusal> {
+    pub(super) fn any(&mut self, schema: &'a Value, value: Reader<'_>) -> Vec<Refusal> {
         schema.as_object().map_or_else(Vec::new, |schema| self.schema(schema, value))
     }
 
-    fn schema(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
+    pub(super) fn schema(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
         self.steps += 1;
         if self.is_over() {
             return Vec::new();
         }
         let json = value.json;
-        if let Some(sentence) = wrong_type(schema, json).or_else(|| wrong_value(schema, json)) {
-            return self.wrong(sentence);
+        if !fits(schema, json) {
+            let otherwise = self.otherwise(schema, value);
+            return otherwise.unwrap_or_else(|| self.wrong(misfit(schema, json)));
         }
-        let mut found = Vec::new();
-        let pattern = schema.get("pattern").and_then(Value::as_str);
-        let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(json));
-        for problem in Checks::read(schema, json).problems(value).chain(pattern) {
-            found.extend(self.at(Problem::Limit(problem)));
+        self.advise(schema, json);
+        if self.mends.is_none() && is_far_from_format(schema, json) {
+            return self.wrong(misfit(schema, json));
         }
+        let mut found = self.limits(schema, value);
         match json {
             Value::Array(items) => found.extend(self.items(schema, value, items)),
             Value::Object(entries) => found.extend(self.entries(schema, value, entries)),
@@ -150,6 +212,53 @@ impl<'a> Search<'a> {
             found.extend(self.alternatives(array(schema, key), value));
         }
         found
+    }
+
+    /// What is out of the limits that a schema has itself.
+    fn limits(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
+        let pattern = schema.get("pattern").and_then(Value::as_str);
+        let pattern = pattern.and_then(|pattern| self.pattern(pattern)?.refuse(value.json));
+        let pattern = pattern.map(|sentence| match (Format::of(schema), example(schema)) {
+            (Some(_), _) => misfit(schema, value.json),
+            (None, Some(example)) => with_example(&sentence, &example),
+            (None, None) => sentence,
+        });
+        let checks = Checks::read(schema, value.json);
+        let problems = checks.problems(value).chain(pattern);
+        problems.flat_map(|problem| self.at(Problem::Limit(problem))).collect()
+    }
+
+    /// The same refusal with what the schema had to say.
+    fn advised(self, mut refusal: Refusal) -> Refusal {
+        if let Problem::Wrong(text) = &mut refusal.problem {
+            match self.advice {
+                Some(Advice::Format(sentence)) => *text = format!("{sentence}: {text}"),
+                Some(Advice::Example(example)) => *text = with_example(text, &example),
+                None => {}
+            }
+        }
+        refusal
+    }
+
+    /// Keeps what a schema has to say about the place where the type refused the value.
+    fn advise(&mut self, schema: &JsonObject, value: &Value) {
+        let Some(asked) = &self.asked else { return };
+        if *asked == self.path {
+            let alternatives = ["anyOf", "oneOf"].into_iter().flat_map(|key| array(schema, key));
+            let others = alternatives.filter(|other| other.get("type") != Some(&"null".into()));
+            self.chooses |= others.count() > 1;
+        }
+        if *asked != self.path {
+            let is_below = value.is_string() && self.path.starts_with(asked);
+            if let Some(sample) = is_below.then(|| sample(schema)).flatten() {
+                self.samples.push((self.path.clone(), sample));
+            }
+        } else if self.advice.is_none() {
+            self.advice = match Format::of(schema) {
+                Some(_) => Some(Advice::Format(misfit(schema, value))),
+                None => example(schema).map(Advice::Example),
+            };
+        }
     }
 
     fn pattern(&mut self, pattern: &'a str) -> Option<&Pattern> {
@@ -189,8 +298,13 @@ impl<'a> Search<'a> {
         let is_known =
             |name: &String| properties.is_some_and(|properties| properties.contains_key(name));
         // A name that the schema does not know may be another name of a field: then the type knows best.
-        let schema_misses = self.type_misses || self.choosing || entries.keys().all(is_known);
-        for name in array(schema, "required").iter().filter_map(Value::as_str) {
+        let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+        let schema_misses =
+            self.type_misses || self.choosing || is_closed || entries.keys().all(is_known);
+        let required = array(schema, "required");
+        let may_be_left_out =
+            |name: &String| is_known(name) && !required.iter().any(|required| required == name);
+        for name in required.iter().filter_map(Value::as_str) {
             if schema_misses && !entries.contains_key(name) {
                 found.extend(self.inside(Step::Key(name.into()), |it| it.at(Problem::Missing)));
             }
@@ -208,6 +322,9 @@ impl<'a> Search<'a> {
                     let known = properties.into_iter().flat_map(|known| known.keys());
                     let known = did_you_mean(name, known.map(String::as_str));
                     search.at(Problem::Unknown(known))
+                }
+                Some(schema) if may_be_left_out(name) && search.leave_out(schema, value) => {
+                    Vec::new()
                 }
                 Some(schema) => search.any(schema, object.entry(name, value)),
                 None => Vec::new(),
@@ -228,117 +345,15 @@ impl<'a> Search<'a> {
         matching.map(|(_, schema)| schema)
     }
 
-    /// What the alternative that was meant has against a value; where that is not clear, that it is
-    /// none of them.
-    fn alternatives(&mut self, alternatives: &'a [Value], value: Reader<'_>) -> Vec<Refusal> {
-        let is_null = |schema: &&Value| schema.get("type").is_some_and(|kind| kind == "null");
-        let mut others = alternatives.iter().filter(|schema| !is_null(schema));
-        // What may be `null`, and is not, is the only other thing.
-        if let (Some(only), None) = (others.next(), others.next()) {
-            return if value.json.is_null() { Vec::new() } else { self.any(only, value) };
-        }
-        let outside = std::mem::replace(&mut self.choosing, true);
-        let found = self.nearest(alternatives, value);
-        self.choosing = outside;
-        match (found, alternatives) {
-            (_, []) => Vec::new(),
-            (Some(found), _) => found,
-            (None, _) => self.none_meant(alternatives, value.json),
-        }
-    }
-
-    /// What the nearest of the alternatives that seem to be meant has against a value.
-    fn nearest(&mut self, alternatives: &'a [Value], value: Reader<'_>) -> Option<Vec<Refusal>> {
-        let mut nearest: Option<(usize, Reverse<usize>, Vec<Refusal>)> = None;
-        for alternative in alternatives.iter().filter_map(Value::as_object) {
-            if !self.is_meant(alternative, value.json) {
-                continue;
-            }
-            let found = self.schema(alternative, value);
-            if found.is_empty() {
-                return Some(found);
-            }
-            // The one that has the least against the value, and of these the one that knows most of it.
-            let rank = (found.len(), Reverse(known_entries(alternative, value.json)));
-            if nearest.as_ref().is_none_or(|(problems, known, _)| rank < (*problems, *known)) {
-                nearest = Some((rank.0, rank.1, found));
-            }
-        }
-        nearest.map(|(_, _, found)| found)
-    }
-
-    /// Whether a value seems to be meant for an alternative: it is of its type, and has the tag of an
-    /// enum's variant.
-    fn is_meant(&mut self, schema: &'a JsonObject, value: &Value) -> bool {
-        self.steps += 1;
-        if let Some(definition) = self.definition(schema).filter(|_| !self.is_over()) {
-            return self.is_meant(definition, value);
-        }
-        let has_tags = value.as_object().is_none_or(|entries| {
-            let tags = tags(schema).all(|(tag, name)| entries.get(tag) == Some(name));
-            tags && external_tag(schema).is_none_or(|tag| entries.contains_key(tag))
-        });
-        has_tags && wrong_type(schema, value).or_else(|| wrong_value(schema, value)).is_none()
-    }
-
-    fn none_meant(&mut self, alternatives: &'a [Value], value: &Value) -> Vec<Refusal> {
-        let resolved = alternatives.iter().filter_map(Value::as_object);
-        let resolved = resolved.map(|schema| self.definition(schema).unwrap_or(schema));
-        let resolved: Vec<&'a JsonObject> = resolved.collect();
-        let objects = || resolved.iter().copied();
-        // An enum whose variants are told apart by a field of theirs.
-        if let Value::Object(entries) = value
-            && let Some((tag, _)) = objects().flat_map(tags).next()
-        {
-            let names = objects().flat_map(tags).filter(|(name, _)| *name == tag);
-            let names: Vec<&Value> = names.map(|(_, name)| name).collect();
-            return self.inside(Step::Key(tag.into()), |search| match entries.get(tag) {
-                None => search.at(Problem::Missing),
-                Some(other) => search.wrong(expected_one_of(&names, other)),
-            });
-        }
-        // One whose variants are a key or a string each.
-        let keys = objects().filter_map(external_tag);
-        let strings = objects().flat_map(values).filter_map(Value::as_str);
-        match value {
-            Value::Object(entries) if entries.len() != 1 && keys.clone().next().is_some() => {
-                let keys = list(keys);
-                let count = entries.len();
-                self.wrong(format!(
-                    "expected an object with one key, one of {keys}, got {count} keys"
-                ))
-            }
-            Value::Object(entries) if keys.clone().next().is_some() => {
-                let name = entries.keys().next().map_or("", String::as_str);
-                if strings.clone().any(|string| string == name) {
-                    return self
-                        .wrong(format!("expected the string {}, got an object", quoted(name)));
-                }
-                self.wrong(none_of("the key", name, strings.chain(keys)))
-            }
-            Value::String(name) if keys.clone().any(|key| key == name) => {
-                self.wrong(expected_content(name))
-            }
-            Value::String(name) if strings.clone().next().is_some() => {
-                self.wrong(none_of("the string", name, strings.chain(keys)))
-            }
-            other => {
-                let mut types: Vec<&str> = Vec::new();
-                for name in objects().flat_map(types_of) {
-                    if !types.contains(&name) {
-                        types.push(name);
-                    }
-                }
-                match types.as_slice() {
-                    [] => Vec::new(),
-                    types => self.wrong(expected_types(types, other)),
-                }
-            }
-        }
-    }
-
     /// What a schema refers to.
-    fn definition(&self, schema: &JsonObject) -> Option<&'a JsonObject> {
+    pub(super) fn definition(&self, schema: &JsonObject) -> Option<&'a JsonObject> {
         self.definitions.get(reference(schema)?.as_ref())?.as_object()
     }
+}
+
+/// Whether a text is nothing like the format that a schema asks for. A type allows more than a format does, so
+/// this is asked only where a value is refused anyhow.
+fn is_far_from_format(schema: &JsonObject, value: &Value) -> bool {
+    let text = value.as_str().zip(Format::of(schema));
+    text.is_some_and(|(text, format)| format.is_far_from(text))
 }

@@ -38,6 +38,10 @@ impl<'a> Reader<'a> {
         Self { large, ..self }
     }
 
+    pub(super) fn large(self) -> Option<&'a Large> {
+        self.large
+    }
+
     pub(super) fn item(self, index: usize, item: &'a Value) -> Self {
         Self { json: item, large: self.large.and_then(|large| large.of_item(index)) }
     }
@@ -76,7 +80,13 @@ impl<'a> Reader<'a> {
             }
             (Some(whole), _) if is_in(whole) || !is_large(self.json) => Ok(Some(whole)),
             (Some(whole), _) => Err(Refusal::limit(format!("{whole} is not in {least}..={most}"))),
-            (None, Some(float)) if most.compare(float).is_some_and(Ordering::is_lt) => {
+            // The least `i128` is a float, which what is just below it is rounded to.
+            (None, Some(float))
+                if most.compare(float).is_some_and(Ordering::is_lt)
+                    || least.compare(float).is_some_and(Ordering::is_ge) =>
+            {
+                let text = self.large.and_then(Large::short_text);
+                let number = text.map_or_else(|| number.to_string(), str::to_owned);
                 Err(Refusal::limit(format!("{number} is not in {least}..={most}")))
             }
             (None, _) => Ok(None),

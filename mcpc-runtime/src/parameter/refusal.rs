@@ -67,6 +67,24 @@ impl Refusal {
         self.path.iter().zip(&other.path).all(|(ours, theirs)| ours == theirs)
     }
 
+    /// Whether a key is missing, or there is one too many.
+    pub(super) fn is_about_a_key(&self) -> bool {
+        matches!(self.problem, Problem::Missing | Problem::Unknown(_))
+    }
+
+    /// Whether another one says the same, perhaps of a place that it knows less well: serde loses the way to a key in
+    /// what it reads from a buffer of its own.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        let is_key = self.is_about_a_key() && other.is_about_a_key();
+        let same_key = match (self.path.split_last(), other.path.split_last()) {
+            (Some((key, place)), Some((same, outside))) => {
+                key == same && place.starts_with(outside)
+            }
+            _ => false,
+        };
+        self.path == other.path || (is_key && same_key)
+    }
+
     /// Whether the whole argument is of another type.
     pub(super) fn is_of_another_type(&self) -> bool {
         self.path.is_empty()

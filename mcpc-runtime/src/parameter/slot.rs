@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Source;
 use super::checks::{Checks, Pattern};
-use super::guide::Limits;
+use super::guide::{Asked, Guide};
 use super::inputs::Inputs;
 use super::range::Range;
 use super::reader::Reader;
@@ -22,7 +22,7 @@ pub struct Slot<T> {
     pub(super) is_argument: bool,
     pub(super) source: fn(&mut SchemaGenerator) -> Source,
     pub(super) read_back: fn(&Value) -> Result<(), String>,
-    pub(super) limits: Limits,
+    pub(super) guide: Guide,
     pub(super) take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
 }
 
@@ -31,7 +31,6 @@ pub struct Slot<T> {
 pub struct Settings<T> {
     pub(super) default: Option<fn() -> T>,
     pub(super) default_json: Option<fn(T) -> Option<Value>>,
-    pub(super) example: Option<fn() -> Option<Value>>,
     pub(super) checks: Checks,
 }
 
@@ -49,7 +48,7 @@ impl<T> fmt::Debug for Settings<T> {
 
 impl<T> Default for Settings<T> {
     fn default() -> Self {
-        Self { default: None, default_json: None, example: None, checks: Checks::default() }
+        Self { default: None, default_json: None, checks: Checks::default() }
     }
 }
 
@@ -71,7 +70,7 @@ impl<T> Settings<T> {
     /// What the argument may look like.
     #[must_use]
     pub fn example(mut self, example: fn() -> Option<Value>) -> Self {
-        self.example = Some(example);
+        self.checks.example = Some(example);
         self
     }
 
@@ -113,8 +112,17 @@ impl<T> Slot<T> {
                 .default
                 .zip(self.settings.default_json)
                 .and_then(|(default, json)| json(default())),
-            example: self.settings.example.and_then(|example| example()),
             checks: self.settings.checks.clone(),
+        }
+    }
+
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            name: self.name,
+            checks: &self.settings.checks,
+            guide: &self.guide,
+            source: self.source,
+            has_default: self.settings.default.is_some(),
         }
     }
 
@@ -136,7 +144,6 @@ pub struct Description {
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.
     default: Option<Value>,
-    example: Option<Value>,
     checks: Checks,
 }
 
@@ -177,19 +184,18 @@ impl Description {
             self.accepts("default", default)?;
             object.insert("default".into(), default.clone());
         }
-        if let Some(example) = &self.example {
-            (self.read_back)(example)
+        if let Some(example) = self.checks.example() {
+            (self.read_back)(&example)
                 .map_err(|problem| format!("its `example` cannot be read back: {problem}"))?;
-            self.accepts("example", example)?;
-            object.insert("examples".into(), [example.clone()].as_slice().into());
+            self.accepts("example", &example)?;
+            object.insert("examples".into(), [example].as_slice().into());
         }
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
     }
 
     /// Whether something was said about a parameter that is no argument.
     pub(crate) fn is_spoken_of(&self) -> bool {
-        let Self { has_default, example, checks, .. } = self;
-        *has_default || example.is_some() || !checks.is_empty()
+        self.has_default || self.checks.example().is_some() || !self.checks.is_empty()
     }
 
     /// Whether a value that stands in the attribute fits what else stands there.

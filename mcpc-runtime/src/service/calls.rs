@@ -260,7 +260,7 @@ impl ToolService {
         call: CallParts<'_>,
     ) -> Result<Body, String> {
         let states = &self.shared().states;
-        let inputs = Inputs { arguments, problems: Vec::new(), sender, states, call };
+        let inputs = Inputs::new(arguments, sender, states, call);
         let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
         prepared
             .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?

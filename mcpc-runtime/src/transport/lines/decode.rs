@@ -153,8 +153,11 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
     let value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(error) => {
-            let message = format!("this line is no JSON: {error}");
-            return Some(Refusal { id: legible_id(line), code: -32700, message });
+            let (code, message) = match too_large_number(line, &error) {
+                Some(number) => (-32600, format!("the number {} is too large", shown(number))),
+                None => (-32700, format!("this line is no JSON: {error}")),
+            };
+            return Some(Refusal { id: legible_id(line), code, message });
         }
     };
     let method = value.get("method");
@@ -181,6 +184,19 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Some(_) | None => (-32600, "`method` must be a string".to_owned()),
     };
     Some(Refusal { id, code, message })
+}
+
+/// The number that is the reason why a line cannot be read, although it is JSON: no float is that large.
+fn too_large_number<'a>(line: &'a [u8], error: &serde_json::Error) -> Option<&'a str> {
+    if !error.to_string().starts_with("number out of range") {
+        return None;
+    }
+    let is_in_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+    // The column is that of one of its characters, or the one after them.
+    let (before, after) = line.split_at_checked(error.column().saturating_sub(1))?;
+    let start = before.iter().rposition(|byte| !is_in_number(byte)).map_or(0, |at| at + 1);
+    let length = after.iter().position(|byte| !is_in_number(byte)).unwrap_or(after.len());
+    str::from_utf8(&line[start..before.len() + length]).ok().filter(|number| !number.is_empty())
 }
 
 fn is_id(value: &Value) -> bool {
