@@ -117,6 +117,8 @@ async fn serve() -> mcpc::Result {
         .tools(tools![held, echo, rest, work, hurry])
         .grace(Duration::from_millis(200))
         .patience(Duration::from_secs(1))
+        // So that some of what clients with tasks call is over by then, and some is not.
+        .task_patience(Duration::from_millis(200))
         .retention(Duration::from_secs(2))
         .heartbeat(Duration::from_millis(500))
         .max_message_bytes(64 << 10)

@@ -94,7 +94,8 @@ async fn a_task_that_takes_longer_is_a_ticket() {
     let (text, _) = check(&mut wire, &id, 0).await;
     assert_eq!(text, format!("{running} {NOTHING_NEW}"));
     let (text, _) = check(&mut wire, &id, 5).await;
-    assert_eq!(text, format!("{running} {NOTHING_NEW}"));
+    let nothing = "There is nothing new since the last check, nor came anything in 5 s.";
+    assert_eq!(text, format!("{running} {nothing}"));
     assert_eq!(started.elapsed().as_secs(), 70);
     wire.call("end", "check_task", json!({"task_id": id, "wait_seconds": 50})).await;
     let reply = wire.value().await["result"].take();
@@ -479,7 +480,7 @@ async fn without_an_id_every_task_is_listed() {
     let (text, _) = wire.ask("check_task", json!({"wait_seconds": 50})).await;
     assert_eq!(started.elapsed().as_secs(), 23);
     assert!(
-        text.contains(&format!("- `{counting}`: `count` {{\"seconds\":90}}, is complete 0 s ago")),
+        text.contains(&format!("- `{counting}`: `count` {{\"seconds\":90}}, completed 0 s ago")),
         "{text}"
     );
 }

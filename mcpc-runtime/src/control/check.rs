@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use futures::future::select_all;
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use super::known::{find, how, listed, unknown};
+use super::known::{find, how, listed, time, unknown};
 use super::{Check, Control};
 use crate::delivery::{
     Reply, Rest, in_parts, in_words, output_in_words, part, percent, result, updates_in_words,
@@ -74,6 +74,8 @@ struct News {
     page: Page,
     /// Whether any of that is new.
     is_new: bool,
+    /// How long it was waited for.
+    waited: Duration,
     standing: Standing,
 }
 
@@ -92,7 +94,7 @@ impl News {
             page.events.pop_if(|last| last.kind.is_terminal());
             page
         });
-        Self { page: page.unwrap_or_default(), is_new, standing }
+        Self { page: page.unwrap_or_default(), is_new, waited: wait, standing }
     }
 
     fn reply(self, tool_name: &str, rest: Rest<'_>) -> CallToolResult {
@@ -120,9 +122,12 @@ impl News {
             Some(end) if end.kind == EventKind::Dropped => failed(with_news(text, &news)),
             Some(end) => ended(text, end, &news, rest),
             None if is_quiet && !self.is_new => {
-                CallToolResult::success(vec![ContentBlock::text(format!(
-                    "{text} There is nothing new since the last check; `wait_seconds` waits for it."
-                ))])
+                let hint = match self.waited.is_zero() {
+                    true => "; `wait_seconds` waits for it".to_owned(),
+                    false => format!(", nor came anything in {}", time(self.waited)),
+                };
+                let text = format!("{text} There is nothing new since the last check{hint}.");
+                CallToolResult::success(vec![ContentBlock::text(text)])
             }
             None => CallToolResult::success(vec![ContentBlock::text(with_news(text, &news))]),
         }

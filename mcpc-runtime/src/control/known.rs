@@ -82,9 +82,14 @@ async fn list(tasks: &[Known]) -> String {
 
 /// What a task is doing, or how it ended, and since when.
 fn in_one_line(standing: &Standing) -> String {
-    if standing.end.is_some() {
+    if let Some(end) = &standing.end {
+        let ended = match end.kind {
+            EventKind::Complete => "completed",
+            EventKind::Stopped | EventKind::Dropped => "was stopped",
+            _ => "failed",
+        };
         let lived = standing.changed_at.duration_since(standing.created_at).unwrap_or_default();
-        return format!("{} {} ago", how(standing), time(standing.age.saturating_sub(lived)));
+        return format!("{ended} {} ago", time(standing.age.saturating_sub(lived)));
     }
     let mut text = format!("is running for {}", time(standing.age));
     if standing.is_stopping {
@@ -112,7 +117,7 @@ pub(super) fn how(standing: &Standing) -> &'static str {
 }
 
 /// A time as people say it.
-fn time(time: Duration) -> String {
+pub(super) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),

@@ -47,6 +47,8 @@ async fn main() -> mcpc::Result {
     Server::new("with-mcpc")
         .tools(tools![add, chatter, clock, watch])
         .max_tasks(200_000)
+        // What is measured is tasks, and all of these take longer.
+        .task_patience(Duration::ZERO)
         .serve_stdio()
         .await
 }
