@@ -43,7 +43,7 @@ impl Control {
     }
 }
 
-/// Waits until one of the tasks that run now has ended; for ever, if none does.
+/// Waits until one of the tasks that run now has ended; not at all if none runs.
 async fn an_end(log: &dyn Front, owner: Owner) {
     /// More are not waited for one by one.
     const MOST: usize = 100;

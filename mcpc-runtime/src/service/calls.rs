@@ -53,7 +53,8 @@ impl ToolService {
                 let parcel = context.extensions.get::<Parcel>().and_then(Parcel::take);
                 let accepted =
                     parcel.unwrap_or_else(|| self.requests.accept(tool, &mut arguments))?;
-                self.call_background(tool, arguments, accepted, context).await
+                // On the heap: a plain call would hold as much room, and move it several times.
+                Box::pin(self.call_background(tool, arguments, accepted, context)).await
             }
         }
     }
