@@ -22,38 +22,42 @@ struct Host {
     token: bool,
     /// How long it waits for a call, whatever it hears meanwhile.
     limit: Option<Duration>,
-    /// How many characters of a text its model gets to see.
+    /// How many characters of a text its model gets to see, without the middle.
     most: Option<usize>,
+    /// How many of a longer text: its beginning, and a file with the rest.
+    beginning: Option<(usize, usize)>,
     /// What its model gets to see of a result, or why the call fails.
     shows: fn(&Value) -> Result<String, String>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
+const WITH_TOKEN: Host =
+    Host { name: "", token: true, limit: None, most: None, beginning: None, shows: texts };
+
 const HOSTS: [Host; 8] = [
-    Host { name: "claude", token: true, limit: None, most: Some(100_000), shows: structured_alone },
+    Host { name: "claude", shows: structured_alone, ..WITH_TOKEN },
     Host {
         name: "codex",
-        token: true,
         limit: Some(Duration::from_secs(300)),
         most: Some(11_900),
         shows: structured_alone,
+        ..WITH_TOKEN
     },
-    Host { name: "copilot", token: true, limit: None, most: None, shows: glued },
-    Host { name: "opencode", token: true, limit: None, most: None, shows: texts },
+    Host { name: "copilot", beginning: Some((20_000, 500)), shows: glued, ..WITH_TOKEN },
+    Host { name: "opencode", beginning: Some((51_200, 51_200)), ..WITH_TOKEN },
     Host {
         name: "gemini",
-        token: true,
         limit: Some(Duration::from_secs(600)),
-        most: Some(40_000),
+        most: Some(16_000),
         shows: texts_that_are_records,
+        ..WITH_TOKEN
     },
     Host {
         name: "qwen",
-        token: true,
         limit: Some(Duration::from_secs(600)),
-        most: None,
-        shows: texts,
+        beginning: Some((25_000, 2_000)),
+        ..WITH_TOKEN
     },
     Host {
         name: "cline",
@@ -61,13 +65,13 @@ const HOSTS: [Host; 8] = [
         limit: Some(Duration::from_secs(60)),
         most: Some(8_000),
         shows: |result| Ok(result.to_string()),
+        ..WITH_TOKEN
     },
     Host {
         name: "continue",
         token: false,
-        limit: None,
-        most: None,
         shows: |result| Ok(result["content"].to_string()),
+        ..WITH_TOKEN
     },
 ];
 
@@ -137,8 +141,11 @@ impl Host {
         (self.cut(shown).replace("\\n", "\n").replace("\\\"", "\""), took)
     }
 
-    /// The middle of a long text is lost.
+    /// The middle of a long text is lost, or all but its beginning.
     fn cut(&self, text: String) -> String {
+        if let Some((_, shown)) = self.beginning.filter(|(most, _)| text.len() > *most) {
+            return format!("{}[cut]", &text[..shown]);
+        }
         match self.most.filter(|most| text.len() > *most) {
             Some(most) => {
                 let end = text.len() - most / 2;
@@ -255,6 +262,13 @@ async fn large(bytes: usize) -> String {
     format!("LARGE-BEGIN{}LARGE-END", "x".repeat(bytes))
 }
 
+/// The same, after two seconds.
+#[mcpc::background]
+async fn large_later(bytes: usize) -> String {
+    sleep(2 * SECOND).await;
+    format!("LARGE-BEGIN{}LARGE-END", "x".repeat(bytes))
+}
+
 fn server() -> Server {
     Server::new("hosts").tools(tools![
         number,
@@ -274,6 +288,7 @@ fn server() -> Server {
         fails,
         long,
         large,
+        large_later,
     ])
 }
 
@@ -288,6 +303,7 @@ async fn every_model_sees_the_result_and_what_was_sent_before() {
             ("digits", &["0042"]),
             ("json_in_a_text", &["\"not\", \"a\", \"list\""]),
             ("written", &["17"]),
+            ("maybe", &[]),
             ("wide", &["340282366920938463463374607431768211455"]),
             ("error_code", &["404"]),
             ("refused", &["the branch does not exist"]),
@@ -304,9 +320,8 @@ async fn every_model_sees_the_result_and_what_was_sent_before() {
         }
         let (seen, _) = host.call(&mut wire, "report", json!({})).await;
         assert!(!seen.contains("a line of its output"), "{}: {seen}", host.name);
-        let (result, updates) = (seen.find("answer"), seen.find("found"));
-        assert!(result < updates, "{}: what comes last may be cut: {seen}", host.name);
-        host.call(&mut wire, "maybe", json!({})).await;
+        let at = |part| seen.find(part).expect("it is seen");
+        assert!(at("answer") < at("found"), "{}: what comes last may be cut: {seen}", host.name);
     }
 }
 
@@ -328,20 +343,77 @@ async fn no_host_gives_up_on_a_task_and_every_model_gets_its_result() {
     }
 }
 
-/// Some cut the middle of a text, so the way to it is where they do not: a part is as long as they show.
+/// However much of a large result a host shows, its model learns how to read the rest, in parts that it shows.
 #[tokio::test(start_paused = true)]
 async fn what_is_left_out_of_a_large_result_can_be_read_on_every_host() {
     for host in HOSTS {
-        let bytes = host.most.map_or(20_000, |most| most / 2);
-        let mut wire = Wire::connect(server().max_result_bytes(bytes)).await;
+        let mut wire = Wire::connect(server()).await;
         let (seen, _) = host.call(&mut wire, "large", json!({ "bytes": 200_000 })).await;
-        for part in ["LARGE-BEGIN", "LARGE-END", "bytes are left out here: call `check_task` with"]
+        for part in
+            ["LARGE-BEGIN", "beginning and the end of 200020 bytes. Call `check_task` with {"]
         {
             assert!(seen.contains(part), "{}: {part}", host.name);
         }
         let id = seen.split('"').find(|part| part.len() == 36).expect("an id").to_owned();
-        let arguments = json!({"task_id": id, "offset": 199_500});
+        let arguments = json!({"task_id": id, "offset": 195_000});
         let (seen, _) = host.call(&mut wire, "check_task", arguments).await;
-        assert!(seen.contains("LARGE-END"), "{}", host.name);
+        assert!(seen.contains("LARGE-END") && !seen.contains("[cut]"), "{}", host.name);
+    }
+}
+
+/// As Claude Code calls in its terminal: with a task, of which its model gets the note at once, and then the result,
+/// cut at so many characters.
+#[tokio::test(start_paused = true)]
+async fn the_model_of_a_host_with_tasks_sees_the_note_and_then_the_result() {
+    const MOST: usize = 100_000;
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "claude-code", "version": "2.1.332"},
+        "io.modelcontextprotocol/clientCapabilities": {
+            "extensions": {"io.modelcontextprotocol/tasks": {}},
+        },
+    });
+    let mut wire = Wire::open(server());
+    let mut ask = async |method: &str, mut params: Value| {
+        params["_meta"] = meta.clone();
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        wire.send(&request.to_string()).await;
+        wire.value().await["result"].take()
+    };
+    for (tool, arguments, parts) in [
+        ("report", json!({}), &["{\"answer\":42}", "{\"found\":4}\n{\"found\":8}"][..]),
+        ("long", json!({"seconds": 400}), &["{\"answer\":42}"]),
+        ("large_later", json!({"bytes": 200_000}), &["LARGE-BEGIN"]),
+    ] {
+        let call = json!({"name": tool, "arguments": arguments});
+        let created = ask("tools/call", call).await;
+        assert_eq!(created["resultType"], "task", "{tool}: {created}");
+        let id = created["taskId"].as_str().expect("an id").to_owned();
+        let note = &created["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
+        let note = note.as_str().expect("a note");
+        assert!(note.contains(&id) && note.len() < 2_000, "{note}");
+        let mut polls = 0;
+        let result = loop {
+            let mut task = ask("tasks/get", json!({ "taskId": id })).await;
+            if task["status"] == "completed" {
+                break task["result"].take();
+            }
+            let pause = task["pollIntervalMs"].as_u64().expect("a time");
+            assert!((1_000..=5_000).contains(&pause), "{pause}");
+            sleep(Duration::from_millis(pause)).await;
+            polls += 1;
+        };
+        assert!(polls < 200, "{tool}: {polls} polls");
+        let seen = structured_alone(&result).expect("it is shown");
+        let seen = &seen[..seen.len().min(MOST)];
+        for part in parts {
+            assert!(seen.contains(part), "{tool}: {seen}");
+        }
+        let check = json!({"name": "check_task", "arguments": {"task_id": id, "offset": 150_000}});
+        let checked = structured_alone(&ask("tools/call", check).await).expect("it is shown");
+        assert!(
+            tool != "large_later" || checked.starts_with("[bytes 150000 to 157000"),
+            "{checked}"
+        );
     }
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use mcpc::content::ContentBlock;
+use mcpc::content::{CallToolResult, ContentBlock};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 use support::Wire;
@@ -231,7 +231,7 @@ async fn chapters(number: usize, linger: bool, updates: Sender) -> &'static str 
 #[tokio::test(start_paused = true)]
 async fn the_latest_updates_are_kept_within_bounds() {
     let mut wire = Wire::connect(Server::new("chapters").tools(tools![chapters])).await;
-    for (number, missed) in [(16, None), (17, Some("(1 older update is not kept any more)"))] {
+    for (number, missed) in [(16, None), (17, Some("(1 older update is left out)"))] {
         let (_, id) =
             ticket(&mut wire, "chapters", json!({"number": number, "linger": true})).await;
         let (text, _) = check(&mut wire, &id, 0).await;
@@ -410,32 +410,35 @@ async fn a_result_that_is_too_large_comes_in_parts() {
     let id = text.split('"').nth(3).expect("an id").to_owned();
     let rest = |id: &str, offset: u64| format!("{{\"task_id\": \"{id}\", \"offset\": {offset}}}");
     let (beginning, end) = ("x".repeat(501), "x".repeat(500));
-    let gap = format!(
-        "[1999 of 3000 bytes are left out here: call `check_task` with {} to read on]",
+    let notice = format!(
+        "[These are the beginning and the end of 3000 bytes. Call `check_task` with {}, or any other offset, to \
+         read on from there.]",
         rest(&id, 501)
     );
-    assert_eq!(text, format!("{beginning}\n\n{gap}\n\n{end}\n\n{UPDATES}"));
+    let gap = "[1999 bytes are left out here]";
+    let expected = format!("{notice}\n\n{beginning}\n\n{gap}\n\n{end}\n\n{UPDATES}");
+    assert_eq!(text, expected);
     assert!(!is_error);
     // Read on as it says.
     let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 501})).await;
     let part = "x".repeat(1_001);
     let more = format!("[bytes 501 to 1502 of 3000; go on with {}]", rest(&id, 1502));
-    assert_eq!(text, format!("{part}\n\n{more}"));
+    assert_eq!(text, format!("{more}\n\n{part}"));
     let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 2_900})).await;
-    let last = format!("{}\n\n[bytes 2900 to 3000 of 3000, which is its end]", "x".repeat(100));
+    let last = format!("[bytes 2900 to 3000 of 3000, the end]\n\n{}", "x".repeat(100));
     assert_eq!(text, last);
     let (text, _) = wire.ask("check_task", json!({"task_id": id, "offset": 1_000_000})).await;
-    assert_eq!(text, "\n\n[bytes 3000 to 3000 of 3000, which is its end]");
+    assert_eq!(text, "[The result has no more than 3000 bytes]");
     // A check of its own, characters that are not torn, and what is no text.
     wire.call("report", "report", json!({"characters": 1_000})).await;
     let reply = wire.value().await["result"].take();
     assert_eq!(reply["content"][1]["type"], "image", "{reply}");
     let text = reply["content"][0]["text"].as_str().expect("a text");
     let id = text.split('"').nth(3).expect("an id").to_owned();
-    assert!(text.starts_with(&"äö".repeat(125)) && text.contains("[1000 of 2000 bytes"), "{text}");
+    assert!(text.contains(&"äö".repeat(125)) && text.contains("[1000 bytes"), "{text}");
     let (checked, _) = wire.ask("check_task", json!({"task_id": id, "offset": 501})).await;
     assert!(
-        checked.starts_with("öä") && checked.contains("[bytes 502 to 1502 of 2000"),
+        checked.ends_with("öä") && checked.starts_with("[bytes 502 to 1502 of 2000"),
         "{checked}"
     );
 }
@@ -627,11 +630,157 @@ async fn updates_that_the_result_says_again_are_left_out() {
     let mut wire = Wire::connect(Server::new("find").tools(tools![find])).await;
     for (how, text) in [
         ("list", "[\"a.rs\",\"b.rs\"]\n\nUpdates while it ran:\nsearched everywhere"),
-        ("text", "found:\n  a.rs\n  b.rs\n\n\nUpdates while it ran:\nsearched everywhere"),
+        ("text", "found:\n  a.rs\n  b.rs\n\nUpdates while it ran:\nsearched everywhere"),
         ("all", "[\"a.rs\",\"b.rs\",\"searched everywhere\"]"),
         ("none", "searched everywhere\n\nUpdates while it ran:\na.rs\nb.rs"),
     ] {
         assert_eq!(wire.ask("find", json!({ "how": how })).await.0, text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_leaves_out_what_the_result_says_too() {
+    let server = Server::new("find").tools(tools![find]).patience(Duration::ZERO);
+    let mut wire = Wire::connect(server).await;
+    let (_, id) = ticket(&mut wire, "find", json!({"how": "list"})).await;
+    sleep(Duration::from_secs(1)).await;
+    let expected = format!(
+        "Task `{id}` (`find`) is complete. The result:\n[\"a.rs\",\"b.rs\"]\n\n\
+         New since the last check:\nsearched everywhere"
+    );
+    assert_eq!(check(&mut wire, &id, 0).await, (expected, false));
+}
+
+/// Sends each of its items, more than are kept, and returns them all.
+#[mcpc::background]
+async fn items(number: u32, updates: Sender) -> Vec<String> {
+    let items: Vec<String> = (0..number).map(|item| format!("src/item_{item}.rs")).collect();
+    for item in &items {
+        updates.send(item).await;
+    }
+    items
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_says_everything_again_stands_alone() {
+    let mut wire = Wire::connect(Server::new("items").tools(tools![items])).await;
+    wire.call("items", "items", json!({"number": 3000})).await;
+    let result = wire.value().await["result"].take();
+    assert!(result["structuredContent"]["result"].is_array(), "{}", result["content"][0]["text"]);
+}
+
+/// Sends an update of so many bytes.
+#[mcpc::background(patience = "0s")]
+async fn huge(bytes: usize, updates: Sender) {
+    updates.send("x".repeat(bytes)).await;
+    sleep(Duration::from_secs(3600)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_is_no_longer_than_a_result_may_be() {
+    let server = Server::new("huge").tools(tools![huge]).max_result_bytes(1_000);
+    let mut wire = Wire::connect(server).await;
+    let (_, id) = ticket(&mut wire, "huge", json!({"bytes": 5_000_000})).await;
+    let (text, _) = check(&mut wire, &id, 0).await;
+    let news = format!("New since the last check:\n{}…", "x".repeat(1_000));
+    assert_eq!(text, format!("Task `{id}` (`huge`) is running.\n\n{news}"));
+}
+
+/// Answers as tools of rmcp may.
+#[mcpc::background]
+async fn written(how: String, updates: Sender) -> Result<CallToolResult, CallToolResult> {
+    updates.send("found").await;
+    updates.output("LAST-LINE").await;
+    sleep(Duration::from_secs(2)).await;
+    let texts = |texts: &[&str]| texts.iter().map(|text| ContentBlock::text(*text)).collect();
+    let mut rows = CallToolResult::structured(json!({"rows": [1, 2]}));
+    match how.as_str() {
+        "number" => Ok(CallToolResult::success(texts(&["42"]))),
+        "two" => Ok(CallToolResult::success(texts(&["part 1", "part 2"]))),
+        "two_numbers" => Ok(CallToolResult::success(texts(&["17", "18"]))),
+        "empty" => Ok(CallToolResult::success(texts(&[""]))),
+        "rows" => {
+            rows.content = texts(&["Found 2 rows"]);
+            Ok(rows)
+        }
+        "rows_alone" => {
+            rows.content.clear();
+            Ok(rows)
+        }
+        "error_with_rows" => {
+            rows.content.clear();
+            Err(rows)
+        }
+        _ => Err(CallToolResult::error(texts(&["404"]))),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_tool_wrote_itself_is_one_text_with_all_that_it_says() {
+    let server = || Server::new("written").tools(tools![written]);
+    let mut wire = Wire::connect(server()).await;
+    let updates = "Updates while it ran:\nfound";
+    for (how, text, is_error) in [
+        ("number", format!("42\n\n{updates}"), false),
+        ("two", format!("part 1\npart 2\n\n{updates}"), false),
+        ("two_numbers", format!("17\n18\n\n{updates}"), false),
+        ("empty", updates.to_owned(), false),
+        ("error", format!("404\n\n{updates}\n\nThe end of its output:\nLAST-LINE"), true),
+        // It says itself where its client is to look.
+        ("rows", "Found 2 rows".to_owned(), false),
+    ] {
+        assert_eq!(wire.ask("written", json!({ "how": how })).await, (text, is_error), "{how}");
+    }
+    // A check has no other place for what is structured.
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    for (how, says) in [
+        ("rows", "is complete. The result:\nFound 2 rows\n{\"rows\":[1,2]}"),
+        ("rows_alone", "is complete. The result:\n{\"rows\":[1,2]}"),
+        ("error_with_rows", "failed. The error:\n{\"rows\":[1,2]}"),
+        ("number", "is complete. The result:\n42"),
+    ] {
+        let (_, id) = ticket(&mut wire, "written", json!({ "how": how })).await;
+        check(&mut wire, &id, 0).await;
+        let (text, _) = check(&mut wire, &id, 50).await;
+        assert_eq!(text.split("\n\n").next(), Some(&*format!("Task `{id}` (`written`) {says}")));
+    }
+    // Nor has `failed`.
+    wire.start("t", "written", json!({"how": "error_with_rows"})).await;
+    assert_eq!(wire.task().await.pop(), Some(("failed".to_owned(), json!("{\"rows\":[1,2]}"))));
+}
+
+/// What a host adds to each call is nothing that the model asked for.
+#[tokio::test(start_paused = true)]
+async fn a_call_is_the_same_whatever_its_host_adds() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let call = |id: &str| {
+        json!({
+            "seconds": 60, "sessionId": "s", "action": "sendMessage", "chatInput": "hello",
+            "toolCallId": id,
+        })
+    };
+    let (_, first) = ticket(&mut wire, "count", call("call_1")).await;
+    let (text, _) = ticket(&mut wire, "count", call("call_2")).await;
+    assert!(
+        text.ends_with(&format!(
+            " Task `{first}` runs `count` with the same arguments since before."
+        ))
+    );
+    let (text, _) = wire.ask("check_task", json!({})).await;
+    assert!(text.contains("`count` {\"seconds\":60}, is running"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_check_waits_follows_no_patience_that_is_short_or_very_long() {
+    for (patience, longest) in [(0, 50), (2, 50), (10, 10), (30, 30), (55, 50)] {
+        let patience = Duration::from_secs(patience);
+        let mut wire = Wire::connect(server().patience(patience)).await;
+        let (text, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
+        assert!(text.contains(&format!("\"wait_seconds\": {longest}}}")), "{text}");
+        let started = Instant::now();
+        wire.ask("stop_task", json!({"task_id": "never"})).await;
+        wire.ask("check_task", json!({"wait_seconds": 1000})).await;
+        assert_eq!(started.elapsed().as_secs(), longest, "{id}");
     }
 }
 

@@ -182,7 +182,9 @@ impl Server {
     /// How long the call of a background tool stays open for its result. If the task then still runs, the call is
     /// answered with its id, and the model goes on with `check_task`. By default that is 240 seconds where the client
     /// hears of the task's progress, as some give up after 300 whatever they hear, and else 50 seconds, as many give
-    /// up after 60. A tool's own `patience` comes first. With no time at all every call is answered at once.
+    /// up after 60. A tool's own `patience` comes first. With no time at all every such call is answered at once. A client
+    /// that takes MCP's tasks waits for [`task_patience`](Self::task_patience) at most, and `check_task` for this or for
+    /// 50 seconds, but not for less than 10.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.0.parts().patience = Some(patience);
@@ -437,6 +439,13 @@ impl Server {
     }
 }
 
+/// How long a check of a task may wait, of whatever client: one that says what clients wait for says so of a check,
+/// too, but a server that answers at once means nothing by it.
+fn longest_check(patience: Option<Duration>) -> Duration {
+    const AT_ONCE: Duration = Duration::from_secs(10);
+    patience.filter(|patience| *patience >= AT_ONCE).map_or(PATIENCE, |it| it.min(PATIENCE))
+}
+
 fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let parts = *plan.into_parts();
     limits::check(&parts)?;
@@ -455,8 +464,7 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     }
     let (patience, task_patience) = (parts.patience, parts.task_patience);
     let times = ServerTimes { grace, patience, task_patience, retention, heartbeat }.bounded();
-    // Who is not to wait for a result may still wait for news of it.
-    let longest_check = times.patience.filter(|patience| !patience.is_zero()).unwrap_or(PATIENCE);
+    let longest_check = longest_check(times.patience);
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
     tools.extend(control.into_iter().flat_map(|control| control.tools(&log)));

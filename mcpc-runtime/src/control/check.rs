@@ -9,12 +9,9 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::known::{find, how, listed, time, unknown};
 use super::{Check, Control};
-use crate::delivery::{
-    Reply, Rest, in_parts, in_words, output_in_words, part, percent, result, updates_in_words,
-    within,
-};
+use crate::delivery::{Rest, Sent, in_parts, in_words, part, percent, result, within};
 use crate::log::{Boxed, Cursor, Event, EventKind, Front, Owner, Page, Reader, Shown, Standing};
-use crate::output::{Body, Success, error_reply, text_of};
+use crate::output::{Body, Success, error_reply, in_one_text, text_of};
 use crate::words::{in_short, shown};
 
 impl Control {
@@ -34,8 +31,7 @@ impl Control {
             if let Some(offset) = check.offset
                 && let Some(end) = reader.standing().await.end
             {
-                let reply = result(end).unwrap_or_else(|error| error_reply(error.message));
-                return Ok(Success::of(part(&reply, offset, rest)));
+                return Ok(Success::of(part(&said(&end), offset, rest)));
             }
             let news = News::read(&*reader, check.wait).await;
             Ok(Success::of(news.reply(reader.tool_name(), rest)))
@@ -47,7 +43,7 @@ impl Control {
 async fn an_end(log: &dyn Front, owner: Owner) {
     /// More are not waited for one by one.
     const MOST: usize = 100;
-    let running = log.list(owner).into_iter().filter(|task| !task.has_ended);
+    let running = log.list(owner).tasks.into_iter().filter(|task| !task.has_ended);
     let ends: Vec<Boxed<'_, ()>> = running
         .take(MOST)
         .map(|task| Box::pin(async move { until_the_end(&*task.reader).await }) as Boxed<'_, ()>)
@@ -85,13 +81,16 @@ impl News {
     async fn read(reader: &dyn Reader, wait: Duration) -> Self {
         let shown = reader.shown();
         within(wait, worth_a_look(reader, shown)).await;
+        // In this order: the end that is told of is the one on the page, after all that came before it.
+        let mut standing = reader.standing().await;
         let page = reader.after(shown.seen).now_or_never().flatten();
-        let standing = reader.standing().await;
         let percent = standing.progress.as_ref().and_then(percent).unwrap_or(shown.percent);
         let is_new = page.is_some();
         let page = page.map(|mut page| {
             reader.show(Shown { seen: page.next, percent });
-            page.events.pop_if(|last| last.kind.is_terminal());
+            if let Some(end) = page.events.pop_if(|last| last.kind.is_terminal()) {
+                standing.end = Some(Arc::new(end));
+            }
             page
         });
         Self { page: page.unwrap_or_default(), is_new, waited: wait, standing }
@@ -106,60 +105,52 @@ impl News {
             text.push_str(&in_short(in_words(progress)));
         }
         let text = format!("{}.", text.trim_end_matches([',', '.']));
-        let kind = end.as_ref().map(|end| end.kind);
-        let updates = updates_in_words(&self.page.events, self.page.missed);
-        // It is part of what a result says.
-        let output =
-            (kind != Some(EventKind::Complete)).then(|| output_in_words(&self.page)).flatten();
-        let is_quiet = updates.is_none() && output.is_none();
-        let news = [
-            updates.map(|updates| format!("New since the last check:\n{updates}")),
-            output.map(|output| format!("The end of its output since the last check:\n{output}")),
-        ];
-        let news: Vec<String> = news.into_iter().flatten().collect();
-        match end {
+        let reply = end.as_ref().map(|end| (end.kind, said(end)));
+        let of_end = reply.as_ref().map(|(kind, reply)| (*kind, reply));
+        let sent = Sent::new(&self.page, of_end, rest.most);
+        let sent = sent.in_words(NEWS, "The end of its output since the last check");
+        let Some((kind, reply)) = reply else {
+            let text = match sent {
+                Some(sent) => format!("{text}\n\n{sent}"),
+                None if self.is_new => text,
+                None => format!("{text} {}", nothing_new(self.waited)),
+            };
+            return CallToolResult::success(vec![ContentBlock::text(text)]);
+        };
+        let mut reply = in_one_text(in_parts(reply, rest));
+        let result = text_of(&reply).filter(|result| !result.is_empty());
+        let text = match result {
             // It had no words of its own.
-            Some(end) if end.kind == EventKind::Dropped => failed(with_news(text, &news)),
-            Some(end) => ended(text, end, &news, rest),
-            None if is_quiet && !self.is_new => {
-                let hint = match self.waited.is_zero() {
-                    true => "; `wait_seconds` waits for it".to_owned(),
-                    false => format!(", nor came anything in {}", time(self.waited)),
-                };
-                let text = format!("{text} There is nothing new since the last check{hint}.");
-                CallToolResult::success(vec![ContentBlock::text(text)])
-            }
-            None => CallToolResult::success(vec![ContentBlock::text(with_news(text, &news))]),
-        }
+            _ if kind == EventKind::Dropped => text,
+            Some(error) if reply.is_error == Some(true) => format!("{text} The error:\n{error}"),
+            Some(result) => format!("{text} The result:\n{result}"),
+            None => text,
+        };
+        let text = match sent {
+            Some(sent) => format!("{}\n\n{sent}", text.trim_end_matches('\n')),
+            None => text,
+        };
+        // One block, of which a client shows all: structured content would hide it from many a model.
+        reply.structured_content = None;
+        reply.content.retain(|block| block.as_text().is_none());
+        reply.content.insert(0, ContentBlock::text(text));
+        reply
     }
 }
 
-fn with_news(text: String, news: &[String]) -> String {
-    std::iter::once(text).chain(news.iter().cloned()).collect::<Vec<_>>().join("\n\n")
+const NEWS: &str = "New since the last check";
+
+fn nothing_new(waited: Duration) -> String {
+    let hint = match waited.as_secs() {
+        0 => "; `wait_seconds` waits for it".to_owned(),
+        _ => format!(", nor came anything in {}", time(waited)),
+    };
+    format!("There is nothing new since the last check{hint}.")
 }
 
-fn failed(text: String) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(text)])
-}
-
-/// The end of a task: its result or error, then what else is new.
-fn ended(text: String, end: Event, news: &[String], rest: Rest<'_>) -> CallToolResult {
-    let mut reply = match result(end) as Reply {
-        Ok(reply) => in_parts(reply, rest),
-        Err(error) => error_reply(error.message),
-    };
-    let said = text_of(&reply).filter(|said| !said.is_empty());
-    let is_error = reply.is_error == Some(true);
-    let text = match (said, is_error) {
-        (Some(said), true) => format!("{text} The error:\n{said}"),
-        (Some(said), false) => format!("{text} The result:\n{said}"),
-        (None, _) => text,
-    };
-    // One block, of which a client shows all: structured content would hide it from many a model.
-    reply.structured_content = None;
-    reply.content.retain(|block| block.as_text().is_none());
-    reply.content.insert(0, ContentBlock::text(with_news(text, news)));
-    reply
+/// What the end of a task says.
+fn said(end: &Event) -> CallToolResult {
+    result(end.clone()).unwrap_or_else(|error| error_reply(error.message))
 }
 
 /// Waits until there is something worth a model's turn: the end, a good deal of updates, or of progress. Cancel safe.

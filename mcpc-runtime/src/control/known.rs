@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::unknown_id;
 use crate::delivery::in_words;
-use crate::log::{EventKind, Front, Key, Known, Owner, Standing};
+use crate::log::{EventKind, Front, Key, Known, List, Owner, Standing};
 use crate::words::{in_short, nearest, shown};
 
 /// How many tasks are listed.
@@ -24,12 +24,12 @@ fn unquoted(task_id: &str) -> &str {
 
 /// What is said about an id that nothing is known of: the same for somebody else's as for one that never was.
 pub(super) async fn unknown(log: &dyn Front, owner: Owner, task_id: &str) -> String {
-    let tasks = log.list(owner);
-    if tasks.is_empty() {
+    let list = log.list(owner);
+    if list.tasks.is_empty() {
         return unknown_id(task_id);
     }
-    let near = near(task_id, &tasks).map(|near| format!("; did you mean `{}`?", shown(near)));
-    let (near, list) = (near.unwrap_or_default(), list(&tasks).await);
+    let near = near(task_id, &list.tasks).map(|near| format!("; did you mean `{}`?", shown(near)));
+    let (near, list) = (near.unwrap_or_default(), in_lines(&list).await);
     format!("no task `{}` is known{near}\n{list}", shown(task_id))
 }
 
@@ -44,23 +44,22 @@ fn near<'a>(task_id: &str, tasks: &'a [Known]) -> Option<&'a str> {
 
 /// All tasks, in words.
 pub(super) async fn listed(log: &dyn Front, owner: Owner, check_task: &str) -> String {
-    let tasks = log.list(owner);
-    if tasks.is_empty() {
+    let list = log.list(owner);
+    if list.tasks.is_empty() {
         return "There is no task: none is running, and none that ended is still known.".to_owned();
     }
-    let list = list(&tasks).await;
+    let list = in_lines(&list).await;
     format!(
         "{list}\nCall `{check_task}` with the `task_id` of one for its news, or for its result."
     )
 }
 
-async fn list(tasks: &[Known]) -> String {
-    let ended = tasks.iter().filter(|task| task.has_ended).count();
-    let running = tasks.len() - ended;
-    let is_or_are = |count: usize| if count == 1 { "is" } else { "are" };
-    let plural = if running == 1 { "" } else { "s" };
+async fn in_lines(list: &List) -> String {
+    let List { running, ended, tasks } = list;
+    let is_or_are = |count: &usize| if *count == 1 { "is" } else { "are" };
+    let plural = if *running == 1 { "" } else { "s" };
     let mut text = format!("{running} task{plural} {} running", is_or_are(running));
-    if ended > 0 {
+    if *ended > 0 {
         text.push_str(&format!(", {ended} that ended {} still known", is_or_are(ended)));
     }
     text.push(':');
@@ -74,7 +73,7 @@ async fn list(tasks: &[Known]) -> String {
             in_one_line(&standing),
         ));
     }
-    if let Some(more) = tasks.len().checked_sub(MOST_LISTED + 1) {
+    if let Some(more) = (running + ended).checked_sub(MOST_LISTED + 1) {
         text.push_str(&format!("\n- and {} more", more + 1));
     }
     text

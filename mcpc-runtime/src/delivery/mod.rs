@@ -9,9 +9,7 @@ pub(crate) mod tasks;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{
-    Reply, Rest, in_parts, in_words, output_in_words, part, percent, result, updates_in_words,
-};
+pub(crate) use reply::{Reply, Rest, Sent, in_parts, in_words, part, percent, result};
 
 use std::time::Duration;
 

@@ -141,8 +141,11 @@ impl<'a> Progress<'a> {
     fn say(&mut self) -> bool {
         let Some(due) = self.due.take() else { return true };
         let number = self.number(due.amount);
-        // Without a number that is above the last one it cannot be said at all.
-        let Some(number) = number.filter(|number| number.is_finite()) else { return true };
+        let Some(number) = number.filter(|number| number.is_finite()) else {
+            // There is no number above the last one, so it cannot be said at all.
+            (self.said, self.said_at) = (due, Instant::now());
+            return true;
+        };
         let total = self.total(due.amount, number);
         let notification = notification(&self.token, due.message.clone(), number, total);
         match self.gate.push_before_reply(notification) {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::log::{Cursor, Event, EventKind, Page, Reader};
 use crate::message::ProgressUpdate;
-use crate::output::{self, text_of};
+use crate::output::{self, in_one_text, readable, text_of};
 use crate::words::{cut_to, json};
 
 /// How a call is answered: by a reply, or by an error of the protocol if that is what its tool failed with.
@@ -20,6 +20,9 @@ pub(crate) type Reply = Result<CallToolResult, ErrorData>;
 
 /// How many bytes of updates, and of output, go with a result.
 const MOST_SENT: usize = 4 << 10;
+
+/// How many bytes of a long result are read at once: hosts cut what is longer.
+const MOST_OF_A_PART: usize = 7_000;
 
 /// How a model reads what a reply has to leave out of a long result.
 #[derive(Clone, Copy, Debug)]
@@ -64,46 +67,47 @@ pub(super) async fn final_reply(reader: &dyn Reader, rest: Option<Rest<'_>>) -> 
         // The tool said what its client is to read, and where.
         return Ok(reply);
     }
-    let sent = sent(&page, kind, &reply);
+    let sent = Sent::new(&page, Some((kind, &reply)), MOST_SENT);
     let reply = match rest {
         Some(rest) => in_parts(reply, rest),
         None => reply,
     };
-    Ok(match sent {
+    Ok(readable(match sent.in_words("Updates while it ran", "The end of its output") {
         Some(sent) => followed_by(reply, &sent),
         None => reply,
-    })
+    }))
 }
 
 /// The reply that a terminal event stands for.
 pub(crate) fn result(end: Event) -> Reply {
-    match end.written {
-        Some(written) => written.into_reply(),
-        None => {
-            let mut reply = output::reply(&end.result);
-            if end.kind != EventKind::Complete {
-                reply.is_error = Some(true);
-            }
-            Ok(reply)
+    let Some(written) = end.written else {
+        let mut reply = output::reply(&end.result);
+        if end.kind != EventKind::Complete {
+            reply.is_error = Some(true);
         }
-    }
+        return Ok(reply);
+    };
+    written.into_reply()
 }
 
 /// A reply with a text after its own.
-fn followed_by(mut reply: CallToolResult, text: &str) -> CallToolResult {
-    reply.structured_content = None;
+fn followed_by(reply: CallToolResult, text: &str) -> CallToolResult {
+    let mut reply = in_one_text(reply);
     match reply.content.first_mut() {
-        Some(ContentBlock::Text(first)) => {
+        Some(ContentBlock::Text(first)) if !first.text.is_empty() => {
+            first.text.truncate(first.text.trim_end_matches('\n').len());
             first.text.push_str("\n\n");
             first.text.push_str(text);
         }
+        Some(ContentBlock::Text(first)) => first.text.push_str(text),
         _ => reply.content.push(ContentBlock::text(text)),
     }
     reply
 }
 
-/// A reply whose text is as long as it may be: the beginning and the end of a longer one, and how to get the rest.
-pub(crate) fn in_parts(mut reply: CallToolResult, rest: Rest<'_>) -> CallToolResult {
+/// A reply whose text is as long as it may be: the beginning and the end of a longer one. How to get the rest stands
+/// before them, where every host shows it.
+pub(crate) fn in_parts(reply: CallToolResult, rest: Rest<'_>) -> CallToolResult {
     let Some(text) = text_of(&reply).filter(|text| text.len() > rest.most) else {
         return reply;
     };
@@ -111,31 +115,37 @@ pub(crate) fn in_parts(mut reply: CallToolResult, rest: Rest<'_>) -> CallToolRes
     let end = &text[from(&text, text.len() - rest.most / 2)..];
     let (total, start) = (text.len(), beginning.len());
     let missing = total - start - end.len();
-    let arguments = rest.arguments(start);
+    let arguments = rest.arguments(start.min(MOST_OF_A_PART));
     let Rest { check_task, .. } = rest;
     let text = format!(
-        "{beginning}\n\n[{missing} of {total} bytes are left out here: call `{check_task}` with {arguments} to \
-         read on]\n\n{end}"
+        "[These are the beginning and the end of {total} bytes. Call `{check_task}` with {arguments}, or any other \
+         offset, to read on from there.]\n\n{beginning}\n\n[{missing} bytes are left out here]\n\n{end}"
     );
-    reply.structured_content = None;
-    reply.content.retain(|block| block.as_text().is_none());
-    reply.content.insert(0, ContentBlock::text(text));
+    let mut reply = in_one_text(reply);
+    if let Some(ContentBlock::Text(first)) = reply.content.first_mut() {
+        first.text = text;
+    }
     reply
 }
 
-/// What a reply that was in parts says from a byte on.
+/// What a result says from a byte on, as much as every host shows.
 pub(crate) fn part(reply: &CallToolResult, offset: usize, rest: Rest<'_>) -> CallToolResult {
     let text = text_of(reply).unwrap_or_default();
     let total = text.len();
     let start = from(&text, offset.min(total));
-    let part = cut_to(&text[start..], rest.most.max(4));
+    let part = cut_to(&text[start..], rest.most.min(MOST_OF_A_PART));
     let next = start + part.len();
-    let more = match next < total {
-        true => format!("; go on with {}", rest.arguments(next)),
-        false => ", which is its end".to_owned(),
+    let text = match next < total {
+        _ if part.is_empty() => format!("[The result has no more than {total} bytes]"),
+        true => {
+            let more = rest.arguments(next);
+            format!("[bytes {start} to {next} of {total}; go on with {more}]\n\n{part}")
+        }
+        false => format!("[bytes {start} to {next} of {total}, the end]\n\n{part}"),
     };
-    let text = format!("{part}\n\n[bytes {start} to {next} of {total}{more}]");
-    CallToolResult::success(vec![ContentBlock::text(text)])
+    let mut part = CallToolResult::success(vec![ContentBlock::text(text)]);
+    part.is_error = reply.is_error;
+    part
 }
 
 impl Rest<'_> {
@@ -149,52 +159,63 @@ fn from(text: &str, at: usize) -> usize {
     (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }
 
-/// What a task sent before its end that its result does not say again.
-fn sent(page: &Page, end: EventKind, reply: &CallToolResult) -> Option<String> {
-    let updates = page.events.iter().filter(|event| event.kind == EventKind::Update).map(in_words);
-    let mut updates: Vec<Cow<'_, str>> = updates.collect();
-    if !updates.is_empty() {
-        let text = text_of(reply).unwrap_or_default();
-        let said = Said::new(&text);
-        updates.retain(|update| !said.says(update));
+/// What a task sent, for a model to read.
+pub(crate) struct Sent {
+    updates: Option<String>,
+    output: Option<String>,
+}
+
+impl Sent {
+    /// What is on a page, each kind of it with so many bytes at most. If the task has ended, what its result does not
+    /// say again; and if it succeeded, none of its output, which is part of what its result says.
+    pub(crate) fn new(page: &Page, end: Option<(EventKind, &CallToolResult)>, most: usize) -> Self {
+        let updates = page.events.iter().filter(|event| event.kind == EventKind::Update);
+        let mut updates: Vec<Cow<'_, str>> = updates.map(in_words).collect();
+        if let Some((_, reply)) = end
+            && !updates.is_empty()
+        {
+            let text = text_of(reply).unwrap_or_default();
+            let said = Said::new(&text);
+            updates.retain(|update| !said.says(update));
+        }
+        let has_output = end.is_none_or(|(kind, _)| kind != EventKind::Complete);
+        let output = page.output.texts.iter().filter(|_| has_output);
+        let output: Vec<Cow<'_, str>> = output.map(|text| words_of(text)).collect();
+        Self {
+            updates: latest(&updates, page.missed, "update", most),
+            output: latest(&output, page.output.missed, "part", most),
+        }
     }
-    let updates = latest(&updates, page.missed, "update");
-    // It is what the result would have said.
-    let output = (end != EventKind::Complete).then(|| output_in_words(page)).flatten();
-    let updates = updates.map(|updates| format!("Updates while it ran:\n{updates}"));
-    let output = output.map(|output| format!("The end of its output:\n{output}"));
-    let sent: Vec<String> = updates.into_iter().chain(output).collect();
-    (!sent.is_empty()).then(|| sent.join("\n\n"))
+
+    /// Each kind below what it is called; `None` if there is nothing.
+    pub(crate) fn in_words(self, updates: &str, output: &str) -> Option<String> {
+        let parts = [(updates, self.updates), (output, self.output)];
+        let parts = parts.into_iter().filter_map(|(name, it)| Some(format!("{name}:\n{}", it?)));
+        let parts: Vec<String> = parts.collect();
+        (!parts.is_empty()).then(|| parts.join("\n\n"))
+    }
 }
 
-/// The end of a task's output that is new.
-pub(crate) fn output_in_words(page: &Page) -> Option<String> {
-    let texts: Vec<Cow<'_, str>> = page.output.texts.iter().map(|text| words_of(text)).collect();
-    latest(&texts, page.output.missed, "part")
-}
-
-/// The latest texts, one a line, that have so many bytes as may go with a result, and how many are left out before
-/// them; `None` if there are none.
-fn latest(texts: &[Cow<'_, str>], missed: u64, what: &str) -> Option<String> {
+/// The latest texts, one a line, that have so many bytes, and how many are left out before them; `None` if there are
+/// none. One that is longer is shown in part.
+fn latest(texts: &[Cow<'_, str>], missed: u64, what: &str, most: usize) -> Option<String> {
     let mut bytes = 0;
     let fit = texts.iter().rev().take_while(|text| {
         bytes += text.len() + 1;
-        bytes <= MOST_SENT
+        bytes <= most
     });
     let shown = fit.count().max(1).min(texts.len());
+    if shown == 0 {
+        return None;
+    }
     let left_out = missed + (texts.len() - shown) as u64;
-    let mut lines = gap(left_out, what, "left out").into_iter().collect::<Vec<_>>();
-    // One that is longer is shown in part.
-    lines.extend(texts[texts.len() - shown..].iter().map(|text| match cut_to(text, MOST_SENT) {
+    let plural = if left_out == 1 { " is" } else { "s are" };
+    let gap = (left_out > 0).then(|| format!("({left_out} older {what}{plural} left out)"));
+    let lines = texts[texts.len() - shown..].iter().map(|text| match cut_to(text, most) {
         cut if cut.len() < text.len() => format!("{cut}…"),
         whole => whole.to_owned(),
-    }));
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-fn gap(missed: u64, what: &str, how: &str) -> Option<String> {
-    let plural = if missed == 1 { " is" } else { "s are" };
-    (missed > 0).then(|| format!("({missed} older {what}{plural} {how})"))
+    });
+    Some(gap.into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
 }
 
 /// What a result says, by lines and by items.
@@ -233,14 +254,6 @@ impl From<Words> for String {
     }
 }
 
-/// The updates among some events, one a line, and how many are missing before them; `None` if there are none.
-pub(crate) fn updates_in_words(events: &[Event], missed: u64) -> Option<String> {
-    let updates = events.iter().filter(|event| event.kind == EventKind::Update).map(in_words);
-    let gap = gap(missed, "update", "not kept any more").map(Cow::Owned);
-    let lines: Vec<Cow<'_, str>> = gap.into_iter().chain(updates).collect();
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
 /// What an update or a progress says to a model.
 pub(crate) fn in_words(event: &Event) -> Cow<'_, str> {
     match status(event) {
@@ -255,10 +268,18 @@ fn words_of(json: &str) -> Cow<'_, str> {
 
 /// The same to a person, who reads no JSON.
 pub(super) fn in_plain_words(event: &Event) -> Cow<'_, str> {
-    match status(event) {
-        Some(status) => how_far(event, &status).into(),
-        None => serde_json::from_str(event.result.as_str())
-            .map_or(event.result.as_str().into(), |value| plain(&value).into()),
+    if let Some(status) = status(event) {
+        return how_far(event, &status).into();
+    }
+    let json = event.result.as_str();
+    match serde_json::from_str(json) {
+        // A text may be JSON that the body wrote itself.
+        Ok(Value::String(text)) => match serde_json::from_str(&text) {
+            Ok(value @ (Value::Array(_) | Value::Object(_))) => plain(&value).into(),
+            _ => text.into(),
+        },
+        Ok(value) => plain(&value).into(),
+        Err(_) => json.into(),
     }
 }
 

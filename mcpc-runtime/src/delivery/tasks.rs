@@ -52,7 +52,9 @@ fn task(task_id: &str, standing: &Standing) -> Task {
     let status = TaskStatus::Working;
     let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
     let error = end.as_ref().filter(|end| end.kind != EventKind::Complete);
-    task.status_message = error.or(latest.as_ref()).map(|event| in_short(in_plain_words(event)));
+    task.status_message =
+        error.map(|it| &**it).or(latest.as_ref()).map(|event| in_short(in_plain_words(event)));
+    task.status_message = task.status_message.filter(|message| !message.is_empty());
     // What runs is not forgotten.
     let lived = changed_at.duration_since(*created_at).unwrap_or_default();
     task.ttl_ms = end.as_ref().map(|_| millis(lived + *retention));

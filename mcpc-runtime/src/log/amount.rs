@@ -9,13 +9,16 @@ pub(crate) struct Amount {
     pub(crate) total: Option<f64>,
 }
 
+/// No counter gets there, and there are numbers above it.
+const MOST: f64 = 1e18;
+
 impl Amount {
     /// What is not a number is nothing, and what is negative or beyond the total is clamped.
     pub(crate) fn new(done: f64, total: Option<f64>) -> Self {
         // Without a total, or of infinitely much.
         let most = total.filter(|total| total.is_finite());
         let done = if done.is_nan() { 0.0 } else { done };
-        let done = done.min(most.map_or(f64::MAX, |most| most.max(0.0)));
+        let done = done.min(most.map_or(MOST, |most| most.max(0.0)));
         // The sum makes `-0.0` a plain zero.
         Self { done: Some(done.max(0.0) + 0.0), total: most }
     }

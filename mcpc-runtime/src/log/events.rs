@@ -1,10 +1,13 @@
 //! What one task said, within a bound.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::texts::Texts;
 use super::{Cursor, Event, EventKind, Output, Page};
 use crate::message::Json;
+use crate::output::Written;
 
 /// The events of one task.
 ///
@@ -20,7 +23,7 @@ pub(super) struct Events {
     output: Option<Box<Kept>>,
     /// What the body said last.
     latest: Latest,
-    end: Option<Box<Event>>,
+    end: Option<Arc<Event>>,
     changed_at: Instant,
     closed: bool,
 }
@@ -58,8 +61,7 @@ struct Progress {
 /// About how many bytes an event takes that is kept as it is.
 fn size(event: &Event) -> usize {
     let result = event.result.as_str().len();
-    // The reply that a tool wrote itself holds what is in the result once more.
-    let written = if event.written.is_some() { result } else { 0 };
+    let written = event.written.as_ref().map_or(0, Written::bytes);
     size_of::<Event>() + result + written
 }
 
@@ -106,7 +108,7 @@ impl Events {
                 self.latest = Latest::Progress;
             }
             EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
-                self.end = Some(Box::new(event));
+                self.end = Some(Arc::new(event));
             }
         }
     }
@@ -135,7 +137,7 @@ impl Events {
         let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
         let mut events: Vec<Event> = self.updates.skip(known).map(update).collect();
         // The end is after every update.
-        events.extend(self.end().filter(|_| seen.events < next.events).cloned());
+        events.extend(self.end().filter(|_| seen.events < next.events).map(|end| (**end).clone()));
         if let Some(progress) = &self.progress
             && progress.number > seen.progress
         {
@@ -157,8 +159,8 @@ impl Events {
     }
 
     /// The terminal event.
-    pub(super) fn end(&self) -> Option<&Event> {
-        self.end.as_deref()
+    pub(super) fn end(&self) -> Option<&Arc<Event>> {
+        self.end.as_ref()
     }
 
     /// The latest of what the body said, be it an update or how far it is.
@@ -180,7 +182,7 @@ impl Events {
 
     /// How many bytes all of it has.
     pub(super) fn bytes(&self) -> usize {
-        let as_they_are = self.progress().into_iter().chain(self.end());
+        let as_they_are = self.progress().into_iter().chain(self.end.as_deref());
         let output = self.output.as_ref().map_or(0, |output| output.texts.bytes());
         self.updates.bytes() + output + as_they_are.map(size).sum::<usize>()
     }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Arguments, Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Known, Owner, Page,
+    Arguments, Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Known, List, Owner, Page,
     Reader, Shown, Standing, Stop, Worker,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard, Notify};
@@ -217,16 +217,18 @@ impl Front for MemoryLog {
         Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
     }
 
-    fn list(&self, owner: Owner) -> Vec<Known> {
+    fn list(&self, owner: Owner) -> List {
+        /// Of more than these nobody looks for the one that was meant.
+        const MOST: usize = 200;
         let (mut running, mut ended) = self.0.tasks().known(owner);
+        let count = (running.len(), ended.len());
         running.sort_by_key(|(_, record)| record.number);
         ended.reverse();
-        let tasks = running.into_iter().chain(ended);
-        let known = tasks.map(|(task_id, record)| {
+        let tasks = running.into_iter().chain(ended).take(MOST).map(|(task_id, record)| {
             let (has_ended, reader) = (record.has_ended(), Box::new(MemoryReader(record)));
             Known { task_id, has_ended, reader }
         });
-        known.collect()
+        List { running: count.0, ended: count.1, tasks: tasks.collect() }
     }
 
     fn twin(&self, key: &Key) -> Option<Arc<str>> {

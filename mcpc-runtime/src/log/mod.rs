@@ -203,7 +203,7 @@ pub(crate) struct Standing {
     /// How far it last said it was.
     pub(crate) progress: Option<Event>,
     /// Its terminal event.
-    pub(crate) end: Option<Event>,
+    pub(crate) end: Option<Arc<Event>>,
     /// Whether it was asked to stop.
     pub(crate) is_stopping: bool,
     /// How long after its end it stays readable.
@@ -221,7 +221,7 @@ pub(crate) trait Front: Send + Sync {
 
     /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
     /// first.
-    fn list(&self, owner: Owner) -> Vec<Known>;
+    fn list(&self, owner: Owner) -> List;
 
     /// The task of the same owner that runs the same tool with the same arguments since before, if this one and
     /// that run; nobody looks who has very many.
@@ -245,6 +245,14 @@ pub(crate) trait Front: Send + Sync {
 
     /// Waits until no task of `owner` is running, and every worker of those that ended is dropped.
     fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
+}
+
+/// The tasks that an owner may ask about.
+pub(crate) struct List {
+    pub(crate) running: usize,
+    pub(crate) ended: usize,
+    /// The first of them, as many as anybody may want to look at.
+    pub(crate) tasks: Vec<Known>,
 }
 
 /// A task that its owner may ask about.

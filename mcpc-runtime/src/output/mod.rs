@@ -35,7 +35,7 @@ pub mod content {
 
 /// What a tool may return: `()`, or anything that is `serde::Serialize` and `schemars::JsonSchema`.
 ///
-/// A string reaches a model as it is, any other value as JSON; an object is structured content, too.
+/// A string reaches a model as it is, any other value as JSON and as structured content.
 /// rmcp's content types (images, audio, resources, [`CallToolResult`]) are passed on as they are.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a tool",
@@ -43,7 +43,7 @@ pub mod content {
     note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it"
 )]
 pub trait Output: 'static {
-    /// The schema of structured content, if this is an object.
+    /// The schema of structured content, if every value has some.
     #[doc(hidden)]
     fn schema(schemas: Schemas) -> Option<JsonObject>;
 
@@ -101,12 +101,22 @@ pub(crate) enum Written {
 }
 
 impl Written {
-    /// The answer to the call of a plain tool.
+    /// What the tool wrote.
     pub(crate) fn into_reply(self) -> Result<CallToolResult, ErrorData> {
         match self {
-            Self::Reply(reply) => Ok(readable(Arc::unwrap_or_clone(reply))),
+            Self::Reply(reply) => Ok(Arc::unwrap_or_clone(reply)),
             Self::Error(error) => Err(Arc::unwrap_or_clone(error)),
         }
+    }
+
+    /// About how many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        let json = match self {
+            Self::Reply(reply) => serde_json::to_string(reply),
+            Self::Error(error) => serde_json::to_string(error),
+        };
+        // What cannot be written was not kept by anybody.
+        json.map_or(0, |json| json.len())
     }
 }
 
@@ -130,11 +140,30 @@ impl From<ErrorData> for Failed {
     }
 }
 
-/// The texts of a reply, one below the other.
+/// All that a reply says in words: its texts, one below the other, and its structured content where they do not say
+/// that, too.
 pub(crate) fn text_of(reply: &CallToolResult) -> Option<String> {
     let texts = reply.content.iter().filter_map(|block| block.as_text());
     let texts: Vec<&str> = texts.map(|text| text.text.as_str()).collect();
-    (!texts.is_empty()).then(|| texts.join("\n"))
+    let text = (!texts.is_empty()).then(|| texts.join("\n"));
+    match (&reply.structured_content, text) {
+        (None | Some(Value::Null), text) => text,
+        (Some(structured), Some(text)) if says(&text, structured) => Some(text),
+        (Some(structured), text) => Some(match text {
+            Some(text) if !text.is_empty() => format!("{text}\n{structured}"),
+            _ => structured.to_string(),
+        }),
+    }
+}
+
+/// Whether a text is what structured content says, or the `result` in it.
+fn says(text: &str, structured: &Value) -> bool {
+    let result = &structured["result"];
+    if result.as_str() == Some(text) {
+        return true;
+    }
+    let value = serde_json::from_str::<Value>(text);
+    value.is_ok_and(|value| value == *structured || value == *result)
 }
 
 impl Success {
@@ -248,19 +277,37 @@ pub(crate) fn error_reply(text: impl Into<String>) -> CallToolResult {
     readable(CallToolResult::error(vec![ContentBlock::text(text.into())]))
 }
 
-/// A reply that every client can read: a lone text that would be taken for JSON, and for no object, is structured
-/// content, too.
-fn readable(reply: CallToolResult) -> CallToolResult {
-    let lone = match (reply.content.as_slice(), &reply.structured_content) {
-        ([ContentBlock::Text(text)], None) => &text.text,
+/// A reply that every client can read: where its first text would be taken for JSON, and for no object, it does not
+/// stand there. A lone one is structured content, too.
+pub(crate) fn readable(mut reply: CallToolResult) -> CallToolResult {
+    let first = match (reply.content.first(), &reply.structured_content) {
+        (Some(ContentBlock::Text(first)), None) => &first.text,
         _ => return reply,
     };
-    let is_object = lone.trim_start().starts_with('{');
-    if is_object || serde_json::from_str::<IgnoredAny>(lone).is_err() {
+    let is_object = first.trim_start().starts_with('{');
+    if is_object || serde_json::from_str::<IgnoredAny>(first).is_err() {
         return reply;
     }
-    let text = lone.clone();
-    not_json(reply, &text)
+    let is_text = |block: &ContentBlock| block.as_text().is_some();
+    if reply.content.len() == 1 {
+        let text = first.clone();
+        return not_json(reply, &text);
+    }
+    match reply.content.iter().position(|block| !is_text(block)) {
+        Some(other) => reply.content.rotate_left(other),
+        None => reply = in_one_text(reply),
+    }
+    reply
+}
+
+/// A reply whose texts are one, before whatever else it has.
+pub(crate) fn in_one_text(mut reply: CallToolResult) -> CallToolResult {
+    if let Some(text) = text_of(&reply) {
+        reply.structured_content = None;
+        reply.content.retain(|block| block.as_text().is_none());
+        reply.content.insert(0, ContentBlock::text(text));
+    }
+    reply
 }
 
 /// The same reply, with its text as structured content.

@@ -25,7 +25,7 @@ use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
-use crate::output::Body;
+use crate::output::{Body, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::task::{NewTask, Sender, Times};
 use crate::tool::{Definition, Kind};
@@ -290,7 +290,7 @@ impl ToolService {
             Ok(Ok(Err(failed))) => {
                 trace::note(context, "failed");
                 match failed.written {
-                    Some(written) => Ok(written.into_reply()?),
+                    Some(written) => Ok(readable(written.into_reply()?)),
                     None => Err(failed.text.into()),
                 }
             }

@@ -3,6 +3,7 @@
 //! rmcp hands each request to a task of its own, and these run in any order. So a call gets its task here, and
 //! here a task is asked to stop: what asks about a task, read after the call that starts it, finds it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject};
@@ -12,6 +13,7 @@ use super::{Shared, bounded};
 use crate::control::stop_meant;
 use crate::log::{Arguments, CreateError, Kept, Key, Owner, Stop, Worker};
 use crate::metadata::{Ids, Metadata};
+use crate::names::HOST_ARGUMENTS;
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
 use crate::words::shown;
@@ -84,7 +86,7 @@ impl Requests {
         let has_metadata = metadata.present;
         let ids = metadata.ids();
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
-        let arguments = Arguments::new(arguments);
+        let arguments = Arguments::new(&of_the_model(arguments));
         let kept = Kept { tool_name: tool.about.name, arguments, retention };
         match self.shared.log.create(self.key(&ids.task_id), kept) {
             Ok(worker) => Ok(Accepted { ids, has_metadata, worker }),
@@ -103,4 +105,14 @@ impl Requests {
     pub(super) fn key(&self, task_id: &str) -> Key {
         Key { owner: self.owner, task_id: task_id.into() }
     }
+}
+
+/// The arguments of a call without what a host adds to each.
+fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
+    if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
+        return Cow::Borrowed(arguments);
+    }
+    let mut others = arguments.clone();
+    others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
+    Cow::Owned(others)
 }
