@@ -288,7 +288,7 @@ async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
     let id = ticket.split('`').nth(3).expect("an id");
     for (millis, state) in [
         (500, "is running, connecting."),
-        (1000, "is running, 4096: downloading."),
+        (1000, "is running, 4096 done: downloading."),
         (1000, "is running, 81.92 %: downloading."),
         (1000, "is running, 81.92 %: unpacking."),
     ] {

@@ -475,6 +475,7 @@ async fn without_an_id_every_task_is_listed() {
              Call `check_task` with the `task_id` of one for its news, or for its result."
         )
     );
+    assert_eq!(wire.ask("check_task", json!({"task_id": ""})).await.0, text, "it has none");
     // It may wait for one of them to end.
     let started = Instant::now();
     let (text, _) = wire.ask("check_task", json!({"wait_seconds": 50})).await;
@@ -782,6 +783,31 @@ async fn how_long_a_check_waits_follows_no_patience_that_is_short_or_very_long()
         wire.ask("check_task", json!({"wait_seconds": 1000})).await;
         assert_eq!(started.elapsed().as_secs(), longest, "{id}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_stops_nothing() {
+    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
+    let (_, id) = ticket(&mut wire, "count", json!({"seconds": 3600})).await;
+    let (text, is_error) = wire.ask("stop_task", json!({"task_id": id, "force": true})).await;
+    assert_eq!((text.as_str(), is_error), ("unknown argument `force`; known are `task_id`", true));
+    sleep(Duration::from_secs(10)).await;
+    let (text, _) = check(&mut wire, &id, 0).await;
+    assert_eq!(text, format!("Task `{id}` (`count`) is running. {NOTHING_NEW}"));
+}
+
+/// Stops when its time is up, and says where it was.
+#[mcpc::background(timeout = "3s")]
+async fn timed(updates: Sender) -> Result<(), &'static str> {
+    updates.stopped().await;
+    Err("stopped at step 2")
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_had_no_more_time_is_told_so() {
+    let mut wire = Wire::connect(Server::new("timed").tools(tools![timed])).await;
+    let expected = "timed out after 3s: stopped at step 2";
+    assert_eq!(wire.ask("timed", json!({})).await, (expected.to_owned(), true));
 }
 
 /// Sends so many things, one by one.

@@ -125,7 +125,9 @@ impl Control {
                 let task_id = task_id.take(inputs);
                 let wait = wait_seconds.take(inputs);
                 let offset = offset.take(inputs);
-                let check = Check { task_id: task_id?, wait: self.wait(wait?), offset: offset? };
+                // A model that has none may say so with an empty text.
+                let task_id = task_id?.filter(|task_id| !task_id.trim().is_empty());
+                let check = Check { task_id, wait: self.wait(wait?), offset: offset? };
                 Some(self.check(Arc::clone(&log), owner, check))
             }),
         )

@@ -308,7 +308,7 @@ fn how_far(event: &Event, status: &str) -> String {
     let EventKind::Progress(amount) = event.kind else { return status.to_owned() };
     let number = match (amount.percent(), amount.done) {
         (Some(percent), _) => format!("{percent} %"),
-        (None, Some(done)) => done.to_string(),
+        (None, Some(done)) => format!("{done} done"),
         (None, None) => return status.to_owned(),
     };
     if status.is_empty() { number } else { format!("{number}: {status}") }

@@ -502,7 +502,8 @@ impl<E> Fails<E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool error",
     label = "has no text to show to a client",
-    note = "implement `std::fmt::Display`, or derive `thiserror::Error`; `anyhow::Error` and `String` work as they are"
+    note = "implement `std::fmt::Display`, or derive `thiserror::Error`; `anyhow::Error` and `String` work as they are, \
+            and so does rmcp's `CallToolResult` where it is called that"
 )]
 pub trait Failure: Sized {
     /// The error's text.

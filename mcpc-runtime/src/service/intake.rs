@@ -58,7 +58,8 @@ impl Intake for Requests {
                 call.extensions_mut().insert(Parcel::new(accepted));
             }
             Kind::Control if self.shared.control.is_some_and(|control| control.stops(name)) => {
-                let arguments = call.params.arguments.as_ref();
+                // With anything else the call is refused.
+                let arguments = call.params.arguments.as_ref().filter(|it| it.len() == 1);
                 if let Some(Value::String(task_id)) = arguments.and_then(|it| it.get("task_id")) {
                     let stop = stop_meant(&*self.shared.log, self.owner, task_id);
                     call.extensions_mut().insert(stop);

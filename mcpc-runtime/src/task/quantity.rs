@@ -12,7 +12,7 @@ pub trait Quantity: sealed::Sealed {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a total",
     label = "expected a number, or an `Option<u64>`",
-    note = "a total that is not known is `None`"
+    note = "a total that is not known is `None`; another `Option` is one after `.map(|total| total as u64)`"
 )]
 pub trait Total: sealed::Sealed {
     /// The number, as that of a [`Quantity`].

@@ -189,7 +189,7 @@ impl Task {
                     self.progression().timed_out = true;
                     self.stop.cancel();
                     trace.timed_out(timeout);
-                    failed(&format!("timed out after {timeout:?}"))
+                    failed(&timed_out(timeout))
                 }
             },
         };
@@ -212,8 +212,12 @@ impl Task {
             Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
             Err(Failed { text, written }) => {
                 // Once it was asked to stop, that is what an error comes from.
-                let is_stopped = self.stop.is_cancelled() && !self.progression().timed_out;
-                let kind = if is_stopped { EventKind::Stopped } else { EventKind::Failed };
+                let timeout = self.times.timeout.filter(|_| self.progression().timed_out);
+                let (kind, text) = match timeout {
+                    Some(timeout) => (EventKind::Failed, format!("{}: {text}", timed_out(timeout))),
+                    None if self.stop.is_cancelled() => (EventKind::Stopped, text),
+                    None => (EventKind::Failed, text),
+                };
                 Event { kind, result: Json::text(&text), written }
             }
         }
@@ -253,6 +257,10 @@ impl Drop for Runner {
         };
         self.1.end(&self.0, failed(reason), Room::NONE);
     }
+}
+
+fn timed_out(timeout: Duration) -> String {
+    format!("timed out after {timeout:?}")
 }
 
 /// What to say about a tool that panicked.
