@@ -57,12 +57,12 @@ pub use mcpc_macros::tool;
 ///
 /// - `timeout`: a task that still runs then is asked to stop, and dropped when the server's grace is over,
 ///   too. Without it a task may run for ever.
-/// - `patience`: how long a call stays open for the result, of a client that knows no better way; then it is
-///   answered with the task's id. Without it, [`Server::patience`].
+/// - `patience`: how long a call stays open for the result; then it is answered with a ticket, or a client that takes
+///   MCP's tasks with a task (after [`Server::task_patience`], unless this is shorter). Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 ///
 /// A client that speaks MCPC is answered at once and hears of every
-/// update; any other client waits for the result, as long as its patience lasts.
+/// update; any other client waits for the result, as long as the patience lasts.
 ///
 /// ```
 /// /// Builds a project.

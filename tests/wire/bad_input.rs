@@ -351,7 +351,7 @@ async fn a_line_has_as_many_bytes_as_it_may_and_none_more() {
             wire.send(&call_of(most, id_is_last)).await;
             let reply = wire.value().await;
             assert_eq!(reply["id"], "huge");
-            assert!(text(&reply).starts_with("xxx"));
+            assert!(text(&reply).contains("xxx"));
             for too_many in [1, 100_000] {
                 wire.send(&call_of(most + too_many, id_is_last)).await;
                 let message = format!("a message must not be longer than {most} bytes");

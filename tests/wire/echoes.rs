@@ -339,7 +339,7 @@ async fn the_arguments_in_a_text_are_json() {
         let end = text.rfind("} to ").expect("arguments") + 1;
         serde_json::from_str(&text[start..end]).unwrap_or_else(|error| panic!("{error}: {text}"))
     };
-    assert_eq!(arguments(&text), json!({"task_id": id, "wait_seconds": 1}));
+    assert_eq!(arguments(&text), json!({"task_id": id, "wait_seconds": 50}));
     // A ticket: the call's id is the server's own, or that of a client which forgot its handshake.
     wire.call("ticket", "waits", json!({})).await;
     let reply = wire.value().await;

@@ -393,7 +393,8 @@ mod tests {
             Err("in my own words".to_owned().into())
         }));
         log.idle(OWNER).await;
-        assert_eq!(end(&*reader).await, (EventKind::Failed, "\"in my own words\"".to_owned()));
+        let text = "\"timed out after 60s: in my own words\"";
+        assert_eq!(end(&*reader).await, (EventKind::Failed, text.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
