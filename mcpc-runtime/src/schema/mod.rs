@@ -140,7 +140,7 @@ impl Writer {
     /// for what need not be structured: nothing, a text, or one thing and another.
     pub(crate) fn structured(self, schema: Schema) -> Option<JsonObject> {
         let schema = self.resolved(schema);
-        let is_wide = has_wide_integers(schema.as_value());
+        let is_wide = has_wide_integers(schema.as_value(), self.generator.definitions());
         let mut schema = self.finished(schema);
         let object = std::mem::take(schema.ensure_object());
         let mut structured = self.root();
