@@ -11,6 +11,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::formats::Format;
 pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
 use self::wrapped::{has_wide_integers, is_wrapped};
