@@ -1,4 +1,4 @@
-//! What the formats of values say, in the portable form.
+//! What the formats and examples of values say, in the portable form.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -60,7 +60,8 @@ pub(super) fn replace(object: &mut JsonObject) {
     if let Some(Value::String(format)) = object.shift_remove("format")
         && !is_of_rust(&format)
     {
-        describe(object, &in_words(&format));
+        let words = in_words(&format, object.contains_key("examples"));
+        describe(object, &words);
     }
 }
 
@@ -83,9 +84,19 @@ fn is_of_rust(format: &str) -> bool {
     is_integer || ["float", "double", "char"].contains(&format)
 }
 
-/// What is said of a string in place of its format.
-fn in_words(name: &str) -> String {
+/// Says what a value may look like that has a schema.
+pub(super) fn replace_examples(object: &mut JsonObject) {
+    let Some(Value::Array(examples)) = object.shift_remove("examples") else { return };
+    let examples: Vec<String> = examples.iter().map(Value::to_string).collect();
+    if !examples.is_empty() {
+        describe(object, &format!("For example {}", examples.join(", or ")));
+    }
+}
+
+/// What is said of a string in place of its format, whose author may have given an example.
+fn in_words(name: &str, has_example: bool) -> String {
     match Format::named(name) {
+        Some(Format { words, .. }) if has_example => capitalized(words),
         Some(Format { words, example, .. }) => format!("{}, like {example}", capitalized(words)),
         None => format!("In the format `{name}`"),
     }

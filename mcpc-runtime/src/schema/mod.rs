@@ -27,7 +27,7 @@ pub enum Schemas {
     /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends. What may be of several types is an `anyOf` of one type each, never a list of types.
     /// - No format but `date-time`. What any other one says of a string is part of its description, and the limits
-    ///   that `int32` and `uint32` stand for are written as numbers.
+    ///   that `int32` and `uint32` stand for are written as numbers. No `examples`: they are part of it, too.
     /// - An enum without data is one list of strings, its variants' comments part of its description;
     ///   any other is an `anyOf`. No `oneOf`, no `const`.
     /// - No `true` in place of a schema, and no `uniqueItems`. A tuple has `items` beside its `prefixItems`.
