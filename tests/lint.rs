@@ -20,6 +20,7 @@ fn lines(tools: Tools) -> Vec<String> {
 #[mcpc::background]
 async fn import(
     /// Which one
+    #[arg(example = "sales")]
     table: String,
     /// How many rows at most
     #[arg(default = 100, range = 1..=10_000)]
@@ -38,6 +39,7 @@ async fn import(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "only read")]
 struct Filter {
+    #[schemars(example = &"price")]
     column: String,
     kind: Kind,
     labels: HashMap<String, u8>,
@@ -272,6 +274,7 @@ fn a_plain_schema_has_what_the_portable_form_has_not() {
         found.iter().map(|it| (it.rule, it.argument.as_deref().unwrap_or_default())).collect();
     for expected in [
         (Rule::Keyword, ""),
+        (Rule::Keyword, "table"),
         (Rule::Format, "rows"),
         (Rule::Format, "since"),
         (Rule::Union, "since"),

@@ -4,6 +4,9 @@ mod support;
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use serde_json::json;
 use support::{INITIALIZE, Wire, call};
 use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Panics at every event of a target, and at whatever is done with its spans; also when they are made, if so.
 struct Panics(&'static str, bool);
@@ -153,6 +156,89 @@ async fn goes_on_whatever_is_logged() {
     let served = tokio::time::timeout(Duration::from_secs(60), server).await;
     served.expect("it ends").expect("no panic").expect("no error");
     drop(lines);
+}
+
+/// Is held up by every message that a task was asked to stop, until it is let go.
+struct HeldUp {
+    let_go: Mutex<Receiver<()>>,
+    messages: AtomicUsize,
+    warnings: AtomicUsize,
+}
+
+impl Subscriber for HeldUp {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "mcpc" && *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if *event.metadata().level() == Level::WARN {
+            self.warnings.fetch_add(1, Ordering::SeqCst);
+        }
+        if event.fields().any(|field| field.name() == "by") {
+            self.messages.fetch_add(1, Ordering::SeqCst);
+            let let_go = self.let_go.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(let_go.recv().is_err(), "nothing is sent");
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Waits until it is stopped.
+#[mcpc::background]
+async fn waits(updates: Sender) {
+    updates.stopped().await;
+}
+
+/// Needs one of the threads for what blocks.
+#[mcpc::tool]
+async fn blocks() -> u8 {
+    tokio::task::spawn_blocking(|| 5).await.expect("no panic")
+}
+
+/// What is logged of cancelled calls waits for one of the threads that all tools share, and not without end.
+#[test]
+fn a_log_that_is_held_up_leaves_tools_their_threads() {
+    let (held, let_go) = channel::<()>();
+    let (messages, warnings) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let log = Arc::new(HeldUp { let_go: Mutex::new(let_go), messages, warnings });
+    let _guard = tracing::subscriber::set_default(Arc::clone(&log));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async move {
+        let server = Server::new("held up").tools(tools![waits, blocks]);
+        let mut wire = Wire::connect(server).await;
+        for i in 0..1_500 {
+            let id = format!("call {i}");
+            wire.call(id.as_str(), "waits", json!({})).await;
+            wire.cancel(id.as_str()).await;
+            if i % 50 == 8 {
+                let five =
+                    tokio::time::timeout(Duration::from_secs(10), wire.ask("blocks", json!({})))
+                        .await;
+                assert_eq!(five.expect("a thread is left"), ("5".to_owned(), false));
+            }
+        }
+        wire.ask("blocks", json!({})).await;
+        drop(held);
+        wire.finish().await;
+    });
+    drop(runtime);
+    let count = |of: &AtomicUsize| of.load(Ordering::SeqCst);
+    let (messages, warnings) = (count(&log.messages), count(&log.warnings));
+    // The first one is no longer waiting.
+    assert!((1_000..=1_001).contains(&messages) && warnings == 1, "{messages} {warnings}");
 }
 
 /// As a process of its own, with its own stderr.

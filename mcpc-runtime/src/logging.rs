@@ -5,13 +5,16 @@
 //! So what it does is contained, and nothing is logged, and no span made, entered or dropped, on the thread that ends
 //! a server or under a lock that this may need.
 
+use std::cmp::Ordering;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use tracing::dispatcher;
+use tokio::runtime::{self, Handle};
+use tokio::sync::oneshot;
+use tracing::dispatcher::{self, Dispatch};
 
 /// Logs an event: the name of `tracing`'s macro, and what that takes.
 macro_rules! event {
@@ -37,11 +40,95 @@ pub(crate) fn contain<T>(log: impl FnOnce() -> T) -> Option<T> {
     done.map_err(std::mem::forget).ok()
 }
 
-/// Logs on a thread of its own: one that nobody reads a log of may be held up for ever, and what ends a server must
-/// not be. Must be called inside of a tokio runtime.
-pub(crate) fn aside(log: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+/// Logs on a thread that nobody waits for: one that nobody reads a log of may be held up for ever, and what ends a
+/// server must not be. There is one such thread for a runtime, which logs in the order of the calls; what is too much
+/// for it is left out. The receiver hears when this was logged, or that it will not be. Must be called inside of a
+/// tokio runtime.
+pub(crate) fn aside(log: impl FnOnce() + Send + 'static) -> oneshot::Receiver<()> {
+    let (logged, is_logged) = oneshot::channel();
+    let log = move || {
+        log();
+        let _nobody_waits = logged.send(());
+    };
     let subscriber = dispatcher::get_default(Clone::clone);
-    tokio::task::spawn_blocking(move || dispatcher::with_default(&subscriber, log))
+    let runtime = Handle::current();
+    let message = Message { log: Box::new(log), subscriber };
+    if let Some(writer) = Writer::give(runtime.id(), message) {
+        runtime.spawn_blocking(move || writer.write());
+    }
+    is_logged
+}
+
+/// How many messages wait to be logged aside. More have piled up in a log that nobody reads.
+const MOST_WAITING: usize = 1_000;
+
+struct Message {
+    log: Box<dyn FnOnce() + Send>,
+    /// Who is to hear it.
+    subscriber: Dispatch,
+}
+
+/// What waits to be logged aside, for each runtime that has a [`Writer`].
+static WAITING: LazyLock<Mutex<HashMap<runtime::Id, VecDeque<Message>>>> =
+    LazyLock::new(Mutex::default);
+
+/// Logs what waits in a runtime until nothing does. A thread for each message would take the whole of the runtime's
+/// pool, of which tools need some.
+struct Writer(runtime::Id);
+
+impl Writer {
+    /// Lets a message wait; returns the writer that is to be started if there is none yet.
+    fn give(runtime: runtime::Id, mut message: Message) -> Option<Self> {
+        let mut all = waiting();
+        let is_new = !all.contains_key(&runtime);
+        let messages = all.entry(runtime).or_default();
+        let left_out = match messages.len().cmp(&MOST_WAITING) {
+            Ordering::Less => {
+                messages.push_back(message);
+                None
+            }
+            Ordering::Equal => {
+                let notice = || event!(warn, "the log is held up: messages are left out");
+                let left_out = std::mem::replace(&mut message.log, Box::new(notice));
+                messages.push_back(message);
+                Some(left_out)
+            }
+            Ordering::Greater => Some(message.log),
+        };
+        // What is the user's, such as a subscriber, is dropped where it may log.
+        drop(all);
+        drop(left_out);
+        is_new.then(|| Self(runtime))
+    }
+
+    fn write(self) {
+        while let Some(Message { log, subscriber }) = self.next() {
+            contain(move || dispatcher::with_default(&subscriber, log));
+        }
+        // Another one may have begun.
+        std::mem::forget(self);
+    }
+
+    fn next(&self) -> Option<Message> {
+        let mut all = waiting();
+        let message = all.get_mut(&self.0)?.pop_front();
+        if message.is_none() {
+            all.remove(&self.0);
+        }
+        message
+    }
+}
+
+impl Drop for Writer {
+    /// The runtime ended before this began.
+    fn drop(&mut self) {
+        let messages = waiting().remove(&self.0);
+        drop(messages);
+    }
+}
+
+fn waiting() -> MutexGuard<'static, HashMap<runtime::Id, VecDeque<Message>>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The same, if anybody listens at the level `info`, and wherever it is called.

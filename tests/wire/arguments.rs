@@ -233,7 +233,7 @@ async fn what_only_the_type_knows_has_its_place_too() {
         "ids",
         json!({"id": "5", "when": "yesterday", "of": {"1": "a", "2": "bc"}}),
         &[
-            "argument `id`: expected a UUID like \"123e4567-e89b-12d3-a456-426614174000\", got the string \"5\"",
+            "argument `id`: expected a UUID like \"67e55044-10b1-426f-9247-bb680e5fe0c8\", got the string \"5\"",
             "argument `when`: expected a date like \"2026-11-29\", got the string \"yesterday\"",
             "argument `of.2`: a length of 2 is not in 1..=1",
         ],
@@ -488,6 +488,43 @@ async fn limits_inside_of_a_type_are_checked_too() {
     // What the type takes beyond its schema, it takes.
     let order = json!({"quantity": 9, "code": null, "orders": [{"quantity": 1, "code": "a"}]});
     assert_eq!(wire.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "it is only read")]
+struct Letter {
+    #[schemars(email, length(max = 64))]
+    to: String,
+    #[serde(default)]
+    #[schemars(inner(url))]
+    links: Vec<String>,
+    #[serde(default)]
+    #[schemars(range(max = 9))]
+    weight: u8,
+}
+
+#[mcpc::tool]
+async fn letter(letter: Letter) -> u8 {
+    letter.weight
+}
+
+/// Its type is a string, and takes any text.
+#[tokio::test]
+async fn limits_beside_a_format_are_checked_whatever_the_text_is() {
+    let mut wire = Wire::connect(Server::new("letters").tools(tools![letter])).await;
+    let too_long = "argument `letter.to`: a length of 65 is not in ..=64";
+    let too_heavy = "argument `letter.weight`: 10 is not in 0..=9";
+    for (letter, expected) in [
+        (json!({"to": "a".repeat(65)}), too_long),
+        (json!({"to": format!("{}@b", "a".repeat(63))}), too_long),
+        (json!({"to": "a", "weight": 10}), too_heavy),
+        (json!({"to": "a", "links": vec!["b"; 100], "weight": 10}), too_heavy),
+    ] {
+        let answer = wire.ask("letter", json!({ "letter": letter })).await;
+        assert_eq!(answer, (expected.to_owned(), true), "{letter}");
+    }
+    let letter = json!({"to": "a", "links": vec!["b"; 100], "weight": 9});
+    assert_eq!(wire.ask("letter", json!({ "letter": letter })).await, ("9".to_owned(), false));
 }
 
 /// Has no error for a value that is not there.

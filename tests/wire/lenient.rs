@@ -27,6 +27,12 @@ fn five() -> u8 {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[allow(dead_code, reason = "it is shown as a whole")]
+struct Article {
+    tags: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Level {
     Low,
@@ -125,6 +131,9 @@ takes! {
     maybe_level: Option<Level>,
     maybe_user: Option<User>,
     maybe_bytes: Option<Vec<u8>>,
+    maybe_words: Option<Vec<String>>,
+    words_or_none: Vec<Option<String>>,
+    article: Article,
     bytes: Vec<u8>,
     bytes_of_bytes: Vec<Vec<u8>>,
     queue: VecDeque<u8>,
@@ -256,8 +265,8 @@ async fn what_may_be_a_string_stays_one() {
 async fn a_text_with_anything_around_the_value_is_not_taken() {
     let mut wire = Wire::connect(server()).await;
     for text in [
-        "5 ", " 5", "\n5", "5x", "0x5", "05", "+5", "5.", ".5", "5.5", "NaN", "1e400", "\"5\"",
-        "٥", "true", "[5]",
+        "5 ", " 5", "\n5", "5x", "[5", "0x5", "05", "+5", "5.", ".5", "5.5", "NaN", "1e400",
+        "\"5\"", "٥", "true", "[5]",
     ] {
         let shown = Value::from(text);
         let expected = format!("argument `value`: expected a whole number, got the string {shown}");
@@ -268,9 +277,15 @@ async fn a_text_with_anything_around_the_value_is_not_taken() {
         let expected = format!("argument `value`: expected true or false, got the string {shown}");
         assert_eq!(got(&mut wire, "flag", &shown).await, expected);
     }
-    for text in [r#" {"name":"a"}"#, "{name: 'a'}", r#"{"name":"a"}}"#, "[]"] {
+    for (text, more) in [
+        (r#" {"name":"a"}"#, ""),
+        ("{name: 'a'}", ", which is not JSON"),
+        (r#"{"name":"a"}}"#, ", which is not JSON"),
+        ("[]", ""),
+    ] {
         let shown = Value::from(text);
-        let expected = format!("argument `value`: expected an object, got the string {shown}");
+        let expected =
+            format!("argument `value`: expected an object, got the string {shown}{more}");
         assert_eq!(got(&mut wire, "user", &shown).await, expected);
     }
 }
@@ -437,7 +452,6 @@ async fn a_lone_item_is_taken_for_a_list() {
     table(&[
         ("words", json!("a"), r#"["a"]"#, r#"expected an array, got the string "a""#),
         ("words", json!("[\"a\"]"), r#"["a"]"#, r#"expected an array, got the string "[\"a\"]""#),
-        ("words", json!("[a"), r#"["[a"]"#, r#"expected an array, got the string "[a""#),
         ("words", json!("5"), r#"["5"]"#, r#"expected an array, got the string "5""#),
         ("bytes", json!(5), "[5]", "expected an array, got the number 5"),
         ("bytes", json!("5"), "[5]", r#"expected an array, got the string "5""#),
@@ -474,6 +488,46 @@ async fn a_lone_item_is_taken_for_a_list() {
         ("array", json!(5), "argument `value`: expected an array, got the number 5"),
     ] {
         assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+    }
+}
+
+/// A list that is required: what may be left out is as if it were.
+#[tokio::test]
+async fn a_text_that_says_nothing_or_is_half_a_list_is_not_the_only_item_of_one() {
+    let mut lenient = Wire::connect(server()).await;
+    let mut exact = Wire::connect(server().exact_arguments(true)).await;
+    for (text, more) in [
+        ("", ""),
+        ("null", ""),
+        ("[a", ", which is not JSON"),
+        ("[\"a\",", ", which is not JSON"),
+        ("['a', 'b']", ", which is not JSON"),
+        (" [\"a\"", ", which is not JSON"),
+        ("{\"a\":", ", which is not JSON"),
+        ("{a: 1}", ", which is not JSON"),
+        // JSON, but not from its first character to its last.
+        (" [\"a\"]", ""),
+    ] {
+        let value = json!(text);
+        let sentence = format!("expected an array, got the string {value}{more}");
+        for (tool, place) in [("words", "value"), ("words_or_none", "value"), ("values", "value")] {
+            let expected = format!("argument `{place}`: {sentence}");
+            assert_eq!(got(&mut lenient, tool, &value).await, expected, "{tool} {value}");
+            assert_eq!(got(&mut exact, tool, &value).await, expected, "exact: {tool} {value}");
+        }
+        let expected = format!("argument `value.tags`: {sentence}");
+        let article = json!({ "tags": value });
+        assert_eq!(got(&mut lenient, "article", &article).await, expected, "{article}");
+    }
+    for (tool, value, expected) in [
+        ("maybe_words", json!(""), "None"),
+        ("maybe_words", json!("null"), "None"),
+        ("default_words", json!("null"), "[]"),
+        ("words", json!(["", "null", "[a"]), r#"["", "null", "[a"]"#),
+        ("words", json!(r#"{"a":1}"#), r#"["{\"a\":1}"]"#),
+        ("words", json!("a[0]"), r#"["a[0]"]"#),
+    ] {
+        assert_eq!(got(&mut lenient, tool, &value).await, expected, "{tool} {value}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mcpc::{Server, tools};
+use mcpc::{Schemas, Server, tools};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -262,6 +262,39 @@ async fn a_result_is_exact_in_both_places_or_an_error_that_names_the_field() {
     }
     let line = ask("alone", json!({})).await;
     assert_eq!(texts(&parse(&line)), [u128::MAX.to_string()]);
+}
+
+#[mcpc::tool]
+async fn listed() -> Vec<Sum> {
+    vec![Sum { u: u128::MAX, i: i128::MIN }]
+}
+
+/// Contains itself, so that its type is written once in every form.
+#[derive(Serialize, JsonSchema)]
+struct Tree {
+    u: u128,
+    trees: Vec<Tree>,
+}
+
+#[mcpc::tool]
+async fn forest() -> Vec<Tree> {
+    vec![Tree { u: u128::MAX, trees: vec![Tree { u: 1, trees: Vec::new() }] }]
+}
+
+#[tokio::test]
+async fn a_list_of_what_has_wide_numbers_is_a_text_however_its_type_is_written() {
+    let (u, i) = (u128::MAX, i128::MIN);
+    for schemas in [Schemas::Portable, Schemas::Draft2020_12] {
+        let server = Server::new("lists").tools(tools![listed, forest]).schemas(schemas);
+        let mut wire = Wire::connect(server).await;
+        for tool in wire.list().await {
+            assert_eq!(tool["outputSchema"], Value::Null, "{schemas:?} {tool}");
+        }
+        let list = format!(r#"[{{"u":{u},"i":{i}}}]"#);
+        assert_eq!(wire.ask("listed", json!({})).await, (list, false), "{schemas:?}");
+        let list = format!(r#"[{{"u":{u},"trees":[{{"u":1,"trees":[]}}]}}]"#);
+        assert_eq!(wire.ask("forest", json!({})).await, (list, false), "{schemas:?}");
+    }
 }
 
 #[tokio::test]

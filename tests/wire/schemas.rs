@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mcpc::{Sender, Server, State, tools};
+use mcpc::{Schemas, Sender, Server, State, tools};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -236,6 +236,71 @@ enum Wing {
     /// By the sea.
     East,
     West,
+}
+
+#[mcpc::tool]
+async fn translate(
+    /// Into which language
+    #[arg(example = "en", length = 2..)]
+    language: String,
+    #[arg(example = 7, range = 1..)] pages: u8,
+    /// From when on
+    #[arg(example = chrono::NaiveDate::from_ymd_opt(2026, 1, 31).expect("a date"))]
+    since: chrono::NaiveDate,
+    source: Source,
+) -> String {
+    format!("{language}{pages}{since}{source:?}")
+}
+
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(example = Self { pages: vec![1, 2] })]
+struct Source {
+    /// Which of them
+    #[schemars(example = [1, 2], example = [3])]
+    pages: Vec<u8>,
+}
+
+/// Gemini's API refuses `examples`, too.
+#[tokio::test]
+async fn an_example_is_said_in_words() {
+    let server = || Server::new("schemas").tools(tools![translate]);
+    let mut wire = Wire::connect(server()).await;
+    assert_eq!(
+        wire.list().await[0]["inputSchema"]["properties"],
+        json!({
+            "language": {
+                "type": "string",
+                "description": "Into which language\n\nFor example \"en\"",
+                "minLength": 2,
+            },
+            "pages": {
+                "type": "integer",
+                "description": "For example 7",
+                "minimum": 1,
+                "maximum": 255,
+            },
+            "since": {
+                "type": "string",
+                "description": "From when on\n\nA date\n\nFor example \"2026-01-31\"",
+            },
+            "source": {
+                "type": "object",
+                "description": "For example {\"pages\":[1,2]}",
+                "properties": {
+                    "pages": {
+                        "type": "array",
+                        "description": "Which of them\n\nFor example [1,2], or [3]",
+                        "items": {"type": "integer", "minimum": 0, "maximum": 255},
+                    },
+                },
+                "required": ["pages"],
+            },
+        })
+    );
+    let mut wire = Wire::connect(server().schemas(Schemas::Draft2020_12)).await;
+    let language = wire.list().await[0]["inputSchema"]["properties"]["language"].clone();
+    assert_eq!(language["examples"], json!(["en"]));
+    assert_eq!(language["description"], "Into which language");
 }
 
 /// Gemini's API refuses any format of a string but `date-time`.

@@ -23,7 +23,7 @@ const KEYWORDS: [(&str, &str); 14] = [
     ("propertyNames", "take a map whose keys are any strings, or a list of structs"),
     ("exclusiveMinimum", "ask for a least value that is allowed"),
     ("exclusiveMaximum", "ask for a greatest value that is allowed: `..=`"),
-    ("examples", "give the example in the description"),
+    ("examples", PORTABLE),
     ("if", SAY),
     ("not", SAY),
     ("contains", SAY),

@@ -79,7 +79,7 @@ impl<'a> Search<'a> {
             }
         }
         let Nearest { found, mends, .. } = nearest?;
-        self.problems += found.len();
+        self.count(&found);
         if let Some(all) = &mut self.mends {
             all.extend(mends);
         }

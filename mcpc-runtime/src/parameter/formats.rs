@@ -6,6 +6,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::keywords::array;
+use crate::schema;
 
 /// A string that is written in a way of its own.
 #[derive(Debug)]
@@ -15,16 +16,6 @@ pub(super) struct Format {
     /// Whether a text cannot be one, however much a type allows.
     is_far_from: fn(&str) -> bool,
 }
-
-const DATE: Format = Format { words: "a date", example: "2026-11-29", is_far_from: has_no_digit };
-
-const DATE_TIME: Format =
-    Format { words: "a date and time", example: "2026-11-29T13:45:00Z", is_far_from: has_no_digit };
-
-const TIME: Format = Format { words: "a time", example: "13:45:00Z", is_far_from: has_no_digit };
-
-const ADDRESS: Format =
-    Format { words: "an IP address", example: "192.0.2.1", is_far_from: is_no_address };
 
 /// How [`DECIMAL`] is found in a schema: `schemars` gives it no format.
 const DECIMAL_PATTERN: &str = r"^-?\d+(\.\d+)?([eE]\d+)?$";
@@ -38,43 +29,18 @@ impl Format {
         if schema.get("pattern").is_some_and(|pattern| pattern == DECIMAL_PATTERN) {
             return Some(DECIMAL);
         }
-        let format = schema.get("format").and_then(Value::as_str)?;
-        Some(match format {
-            "date" => DATE,
-            "date-time" => DATE_TIME,
-            // Without a time zone.
-            "partial-date-time" => Self { example: "2026-11-29T13:45:00", ..DATE_TIME },
-            "zoned-date-time" => {
-                Self { example: "2026-11-29T13:45:00+01:00[Europe/Berlin]", ..DATE_TIME }
-            }
-            "time" => TIME,
-            "partial-time" => Self { example: "13:45:00", ..TIME },
-            "duration" => {
-                Self { words: "a duration", example: "PT1H30M", is_far_from: has_no_digit }
-            }
-            "uuid" => Self {
-                words: "a UUID",
-                example: "123e4567-e89b-12d3-a456-426614174000",
-                is_far_from: |text| text.len() < 32,
-            },
-            "ip" => ADDRESS,
-            "ipv4" => Self { words: "an IPv4 address", ..ADDRESS },
-            "ipv6" => Self { words: "an IPv6 address", example: "2001:db8::1", ..ADDRESS },
-            "uri" => Self {
-                words: "a URL",
-                example: "https://example.com/path",
-                is_far_from: |text| !text.contains(':'),
-            },
-            "email" => Self {
-                words: "an email address",
-                example: "name@example.com",
-                is_far_from: |text| !text.contains('@'),
-            },
-            "hostname" => {
-                Self { words: "a host name", example: "example.com", is_far_from: str::is_empty }
-            }
-            _ => return None,
-        })
+        let name = schema.get("format").and_then(Value::as_str)?;
+        let schema::Format { words, example, .. } = schema::Format::named(name)?;
+        let is_far_from: fn(&str) -> bool = match name {
+            "uuid" => |text| text.len() < 32,
+            "uri" => |text| !text.contains(':'),
+            "email" => |text| !text.contains('@'),
+            "hostname" => str::is_empty,
+            "ip" | "ipv4" | "ipv6" => is_no_address,
+            // Of dates, times and how long something takes.
+            _ => has_no_digit,
+        };
+        Some(Self { words, example, is_far_from })
     }
 
     pub(super) fn is_far_from(&self, text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What a schema says, keyword by keyword, and what a value has to do with it.
 
 use rmcp::model::JsonObject;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::formats::{Format, example};
@@ -123,13 +124,23 @@ fn in_code(value: &Value) -> String {
 
 pub(super) fn expected_types(types: &[&str], came: &Value) -> String {
     let sentence = expected(&types_in_words(types), came);
+    let is_written = types.contains(&"array") || types.contains(&"object");
     match came {
         Value::Bool(_) | Value::Number(_) if types.contains(&"string") && !is_large(came) => {
             let text = json(&came.to_string());
             format!("{sentence}; send it as a string: {text}")
         }
+        Value::String(text) if is_written && is_broken(text) => {
+            format!("{sentence}, which is not JSON")
+        }
         _ => sentence,
     }
+}
+
+/// Whether a text begins like a list or an object in JSON, and is neither.
+pub(super) fn is_broken(text: &str) -> bool {
+    text.trim_ascii_start().starts_with(['[', '{'])
+        && serde_json::from_str::<IgnoredAny>(text).is_err()
 }
 
 pub(super) fn expected(wanted: &str, came: &Value) -> String {

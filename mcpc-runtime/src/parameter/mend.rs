@@ -6,7 +6,7 @@
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::keywords::{array, fits, is_of_type, types_of, values};
+use super::keywords::{array, fits, is_broken, is_of_type, types_of, values};
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
@@ -117,6 +117,12 @@ fn says_nothing(text: &str) -> bool {
     text.is_empty() || text == "null"
 }
 
+/// Whether a text may be meant for the only item of a list: it says something, and was not to be a list, or an
+/// object that has come to harm.
+fn may_be_item(text: &str) -> bool {
+    !says_nothing(text) && !text.trim_ascii_start().starts_with('[') && !is_broken(text)
+}
+
 /// The value that a text is in JSON, if it is one from its first character to its last, and not a text again.
 fn written(text: &str) -> Option<(Value, Option<Large>)> {
     if text.trim_ascii() != text || text.starts_with('"') {
@@ -197,7 +203,11 @@ impl<'a> Search<'a> {
 
     /// Takes a value for the only item of a list, unless it does not fit that either.
     fn lone_item(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Option<Vec<Refusal>> {
-        let is_item = !value.json.is_array() && !value.json.is_null();
+        let is_item = match value.json {
+            Value::Array(_) | Value::Null => false,
+            Value::String(text) => may_be_item(text),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+        };
         if !is_list(schema) || !is_item || self.lists == MOST_LISTS {
             return None;
         }

@@ -94,6 +94,7 @@ pub(super) fn limits(
     value: Reader<'_>,
 ) -> Vec<Refusal> {
     let mut search = Search::new(definitions, false, STEPS_TO_THE_END);
+    search.is_taken = true;
     let mut found = search.schema(schema, value);
     if search.steps > STEPS_TO_THE_END {
         found.push(Refusal::limit("it is too large to be checked"));
@@ -107,6 +108,8 @@ pub(super) struct Search<'a> {
     definitions: &'a JsonObject,
     /// Whether the type refused the value because something is missing.
     type_misses: bool,
+    /// Whether the type took the value, so that nothing but limits is a problem of it.
+    is_taken: bool,
     /// Whether this is to find out which of several alternatives was meant.
     pub(super) choosing: bool,
     /// What is taken for something else, if anything may be.
@@ -133,6 +136,7 @@ impl<'a> Search<'a> {
         Self {
             definitions,
             type_misses,
+            is_taken: false,
             choosing: false,
             mends: None,
             asked: None,
@@ -149,8 +153,15 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn at(&mut self, problem: Problem) -> Vec<Refusal> {
-        self.problems += 1;
-        vec![Refusal { path: self.path.clone(), problem }]
+        let found = vec![Refusal { path: self.path.clone(), problem }];
+        self.count(&found);
+        found
+    }
+
+    /// Counts problems, as there may be enough of them.
+    pub(super) fn count(&mut self, found: &[Refusal]) {
+        let counts = |it: &&Refusal| !self.is_taken || matches!(it.problem, Problem::Limit(_));
+        self.problems += found.iter().filter(counts).count();
     }
 
     pub(super) fn wrong(&mut self, text: String) -> Vec<Refusal> {
@@ -193,7 +204,9 @@ impl<'a> Search<'a> {
             return otherwise.unwrap_or_else(|| self.wrong(misfit(schema, json)));
         }
         self.advise(schema, json);
-        if self.mends.is_none() && is_far_from_format(schema, json) {
+        // A type that took a value allows more than the format.
+        let judges_formats = self.mends.is_none() && !self.is_taken;
+        if judges_formats && is_far_from_format(schema, json) {
             return self.wrong(misfit(schema, json));
         }
         let mut found = self.limits(schema, value);
@@ -351,8 +364,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether a text is nothing like the format that a schema asks for. A type allows more than a format does, so
-/// this is asked only where a value is refused anyhow.
+/// Whether a text is nothing like the format that a schema asks for.
 fn is_far_from_format(schema: &JsonObject, value: &Value) -> bool {
     let text = value.as_str().zip(Format::of(schema));
     text.is_some_and(|(text, format)| format.is_far_from(text))

@@ -174,6 +174,10 @@ impl Description {
         if !self.description.is_empty() {
             object.insert("description".into(), self.description.into());
         }
+        let example = self.checks.example();
+        if let Some(example) = &example {
+            object.insert("examples".into(), std::slice::from_ref(example).into());
+        }
         let mut schema = writer.finished(schema);
         let object = schema.ensure_object();
         self.checks.write(object)?;
@@ -184,11 +188,10 @@ impl Description {
             self.accepts("default", default)?;
             object.insert("default".into(), default.clone());
         }
-        if let Some(example) = self.checks.example() {
-            (self.read_back)(&example)
+        if let Some(example) = &example {
+            (self.read_back)(example)
                 .map_err(|problem| format!("its `example` cannot be read back: {problem}"))?;
-            self.accepts("example", &example)?;
-            object.insert("examples".into(), [example].as_slice().into());
+            self.accepts("example", example)?;
         }
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
     }

@@ -1,4 +1,4 @@
-//! What the formats of values say, in the portable form.
+//! What the formats and examples of values say, in the portable form.
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -8,26 +8,47 @@ use super::portable::describe;
 /// The one format of strings that Gemini's API takes.
 const TAKEN: &str = "date-time";
 
-/// What is said of a string in place of its format: what it is, and what it may look like.
-const WORDS: [(&str, &str, &str); 13] = [
-    ("date", "A date", "2026-11-29"),
-    ("time", "A time", "13:30:00Z"),
-    ("partial-time", "A time", "13:30:00"),
-    ("partial-date-time", "A date and time without a time zone", "2026-11-29T13:30:00"),
-    (
+/// A string that is written in a way of its own.
+#[derive(Debug)]
+pub(crate) struct Format {
+    name: &'static str,
+    /// What it is.
+    pub(crate) words: &'static str,
+    /// What it may look like.
+    pub(crate) example: &'static str,
+}
+
+const fn format(name: &'static str, words: &'static str, example: &'static str) -> Format {
+    Format { name, words, example }
+}
+
+const FORMATS: [Format; 14] = [
+    format("date", "a date", "2026-11-29"),
+    format("date-time", "a date and time", "2026-11-29T13:30:00Z"),
+    format("time", "a time", "13:30:00Z"),
+    format("partial-time", "a time", "13:30:00"),
+    format("partial-date-time", "a date and time without a time zone", "2026-11-29T13:30:00"),
+    format(
         "zoned-date-time",
-        "A date and time in a time zone",
+        "a date and time in a time zone",
         "2026-11-29T13:30:00+01:00[Europe/Berlin]",
     ),
-    ("duration", "A duration", "PT1H30M"),
-    ("email", "An email address", "ada@example.com"),
-    ("hostname", "A host name", "example.com"),
-    ("ipv4", "An IPv4 address", "192.0.2.1"),
-    ("ipv6", "An IPv6 address", "2001:db8::1"),
-    ("ip", "An IP address", "192.0.2.1"),
-    ("uri", "A URL", "https://example.com/page"),
-    ("uuid", "A UUID", "67e55044-10b1-426f-9247-bb680e5fe0c8"),
+    format("duration", "a duration", "PT1H30M"),
+    format("email", "an email address", "ada@example.com"),
+    format("hostname", "a host name", "example.com"),
+    format("ipv4", "an IPv4 address", "192.0.2.1"),
+    format("ipv6", "an IPv6 address", "2001:db8::1"),
+    format("ip", "an IP address", "192.0.2.1"),
+    format("uri", "a URL", "https://example.com/page"),
+    format("uuid", "a UUID", "67e55044-10b1-426f-9247-bb680e5fe0c8"),
 ];
+
+impl Format {
+    /// The one of a name, if it is known.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+}
 
 /// Says in other keywords what a format says that models' APIs refuse.
 pub(super) fn replace(object: &mut JsonObject) {
@@ -39,7 +60,8 @@ pub(super) fn replace(object: &mut JsonObject) {
     if let Some(Value::String(format)) = object.shift_remove("format")
         && !is_of_rust(&format)
     {
-        describe(object, &in_words(&format));
+        let words = in_words(&format, object.contains_key("examples"));
+        describe(object, &words);
     }
 }
 
@@ -62,9 +84,25 @@ fn is_of_rust(format: &str) -> bool {
     is_integer || ["float", "double", "char"].contains(&format)
 }
 
-fn in_words(format: &str) -> String {
-    match WORDS.iter().find(|(name, ..)| *name == format) {
-        Some((_, what, example)) => format!("{what}, like {example}"),
-        None => format!("In the format `{format}`"),
+/// Says what a value may look like that has a schema.
+pub(super) fn replace_examples(object: &mut JsonObject) {
+    let Some(Value::Array(examples)) = object.shift_remove("examples") else { return };
+    let examples: Vec<String> = examples.iter().map(Value::to_string).collect();
+    if !examples.is_empty() {
+        describe(object, &format!("For example {}", examples.join(", or ")));
     }
+}
+
+/// What is said of a string in place of its format, whose author may have given an example.
+fn in_words(name: &str, has_example: bool) -> String {
+    match Format::named(name) {
+        Some(Format { words, .. }) if has_example => capitalized(words),
+        Some(Format { words, example, .. }) => format!("{}, like {example}", capitalized(words)),
+        None => format!("In the format `{name}`"),
+    }
+}
+
+fn capitalized(words: &str) -> String {
+    let (first, rest) = words.split_at(1);
+    first.to_ascii_uppercase() + rest
 }

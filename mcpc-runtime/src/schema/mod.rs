@@ -11,6 +11,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::formats::Format;
 pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
 use self::wrapped::{has_wide_integers, is_wrapped};
@@ -26,7 +27,7 @@ pub enum Schemas {
     /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends. What may be of several types is an `anyOf` of one type each, never a list of types.
     /// - No format but `date-time`. What any other one says of a string is part of its description, and the limits
-    ///   that `int32` and `uint32` stand for are written as numbers.
+    ///   that `int32` and `uint32` stand for are written as numbers. No `examples`: they are part of it, too.
     /// - An enum without data is one list of strings, its variants' comments part of its description;
     ///   any other is an `anyOf`. No `oneOf`, no `const`.
     /// - No `true` in place of a schema, and no `uniqueItems`. A tuple has `items` beside its `prefixItems`.
@@ -140,7 +141,7 @@ impl Writer {
     /// for what need not be structured: nothing, a text, or one thing and another.
     pub(crate) fn structured(self, schema: Schema) -> Option<JsonObject> {
         let schema = self.resolved(schema);
-        let is_wide = has_wide_integers(schema.as_value());
+        let is_wide = has_wide_integers(schema.as_value(), self.generator.definitions());
         let mut schema = self.finished(schema);
         let object = std::mem::take(schema.ensure_object());
         let mut structured = self.root();

@@ -25,6 +25,7 @@ impl Transform for Portable {
             Direction::Output => {}
         }
         formats::replace(object);
+        formats::replace_examples(object);
         replace_const(object);
         replace_one_of(object);
         replace_types(object);

@@ -1,7 +1,11 @@
 //! Results that are no objects, as structured content: each is the `result` of one.
 
+use std::collections::HashSet;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
+
+use super::inlining::reference;
 
 /// Whether every value of a schema is one that a client reads as the `result` of an object: no object, and no text.
 pub(super) fn is_wrapped(schema: &JsonObject) -> bool {
@@ -20,14 +24,24 @@ pub(super) fn is_wrapped(schema: &JsonObject) -> bool {
     }
 }
 
-/// Whether a schema has integers of 128 bits.
-pub(super) fn has_wide_integers(schema: &Value) -> bool {
+/// Whether a schema, or one that it refers to, has integers of 128 bits.
+pub(super) fn has_wide_integers(schema: &Value, definitions: &JsonObject) -> bool {
     let is_wide = |format: &Value| format == "int128" || format == "uint128";
-    match schema {
-        Value::Object(object) => {
-            object.get("format").is_some_and(is_wide) || object.values().any(has_wide_integers)
+    let mut seen = HashSet::new();
+    let mut left = vec![schema];
+    while let Some(next) = left.pop() {
+        match next {
+            Value::Object(object) => {
+                if object.get("format").is_some_and(is_wide) {
+                    return true;
+                }
+                let name = reference(object).filter(|name| seen.insert(name.clone()));
+                left.extend(name.and_then(|name| definitions.get(name.as_ref())));
+                left.extend(object.values());
+            }
+            Value::Array(items) => left.extend(items),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        Value::Array(items) => items.iter().any(has_wide_integers),
-        _ => false,
     }
+    false
 }
