@@ -88,7 +88,12 @@ fn names_with_the_name_of_the_server_before_them() {
     let server = |name| {
         Server::new(name).tools(tools![a_name_that_says_everything_there_is_to_say_about_it])
     };
-    assert_eq!(findings(server("short")), []);
+    let found = findings(server("short"));
+    assert_eq!(
+        found[0].to_string(),
+        "tool `a_name_that_says_everything_there_is_to_say_about_it`: its name has 52 characters: hosts put the name \
+         before it that their user gives the server, and models' APIs take 64 characters of both; take 48 at most"
+    );
     let found = findings(server("not-so-short"));
     assert_eq!(
         found[0].to_string(),

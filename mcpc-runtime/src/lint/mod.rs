@@ -74,6 +74,9 @@ const MOST_OF_NAME: usize = 64;
 /// How long the name of a tool should be able to be, whatever the server is called.
 const LEAST_OF_NAME: usize = 16;
 
+/// How long the name of a tool may be, whatever its server is called: who uses it may call it something longer.
+const MOST_OF_TOOL_NAME: usize = 48;
+
 /// How many bytes of a tool a model may have to read.
 const MOST_OF_TOOL: usize = 8 << 10;
 
@@ -176,7 +179,13 @@ impl About<'_> {
                  take {MOST_OF_NAME} characters, so the host cuts it or the request is refused; take {} at most",
                 shown(prefix.server),
                 self.tool.name,
-                prefix.left
+                prefix.left.min(MOST_OF_TOOL_NAME)
+            );
+            self.add(Rule::Name, None, text);
+        } else if length > MOST_OF_TOOL_NAME && !prefix.is_too_long() {
+            let text = format!(
+                "its name has {length} characters: hosts put the name before it that their user gives the server, \
+                 and models' APIs take {MOST_OF_NAME} characters of both; take {MOST_OF_TOOL_NAME} at most"
             );
             self.add(Rule::Name, None, text);
         }
