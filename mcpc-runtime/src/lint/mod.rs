@@ -261,9 +261,12 @@ mod tests {
             tool.name = "x".repeat(length).into();
             tool
         };
-        // `mcp__calc__` has 11 characters.
-        assert_eq!(found("calc", named(64 - 11)), []);
-        assert_eq!(found("calc", named(65 - 11)), [(Rule::Name, None)]);
+        // `mcp__a-calculator__` has 19 characters.
+        assert_eq!(found("a-calculator", named(64 - 19)), []);
+        assert_eq!(found("a-calculator", named(65 - 19)), [(Rule::Name, None)]);
+        // A short name of the server is not the user's.
+        assert_eq!(found("calc", named(48)), []);
+        assert_eq!(found("calc", named(49)), [(Rule::Name, None)]);
         // Then it is not the tool's name that is too long.
         let long = "a".repeat(42);
         let findings = findings(&long, &[named(40), named(1)]);
