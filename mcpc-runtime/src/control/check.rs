@@ -9,8 +9,10 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::known::{find, how, listed, time, unknown};
 use super::{Check, Control};
-use crate::delivery::{Rest, Sent, in_parts, in_words, part, percent, result, within};
-use crate::log::{Boxed, Cursor, Event, EventKind, Front, Owner, Page, Reader, Shown, Standing};
+use crate::delivery::{
+    Rest, Sent, in_parts, in_words, part, percent, result, until_the_end, within,
+};
+use crate::log::{Boxed, Event, EventKind, Front, Owner, Page, Reader, Shown, Standing};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
 use crate::words::{in_short, shown};
 
@@ -50,17 +52,6 @@ async fn an_end(log: &dyn Front, owner: Owner) {
         .collect();
     if !ends.is_empty() {
         select_all(ends).await;
-    }
-}
-
-async fn until_the_end(reader: &dyn Reader) {
-    let mut seen = Cursor::START;
-    while let Some(page) = reader.after(seen).await {
-        if page.has_end() {
-            return;
-        }
-        seen = page.next;
-        tokio::task::coop::consume_budget().await;
     }
 }
 

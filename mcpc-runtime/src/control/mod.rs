@@ -164,9 +164,8 @@ impl Control {
         stopped: Option<Stop>,
     ) -> Body {
         Box::pin(async move {
-            let stop = || find(&*log, owner, &task_id).map_or(Stop::Unknown, |key| log.stop(&key));
             let check_task = self.check_task;
-            let text = match stopped.unwrap_or_else(stop) {
+            let text = match stopped.unwrap_or_else(|| stop_meant(&*log, owner, &task_id)) {
                 Stop::Asked => {
                     event!(info, task_id = &*shown(&task_id), by = self.stop_task, "asked to stop");
                     format!(

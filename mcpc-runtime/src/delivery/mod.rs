@@ -9,7 +9,9 @@ pub(crate) mod tasks;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use notices::{Notices, Wanted};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{Reply, Rest, Sent, in_parts, in_words, part, percent, result};
+pub(crate) use reply::{
+    Reply, Rest, Sent, in_parts, in_words, part, percent, result, until_the_end,
+};
 
 use std::time::Duration;
 

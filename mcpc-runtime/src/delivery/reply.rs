@@ -36,16 +36,21 @@ pub(crate) struct Rest<'a> {
 
 /// Waits for a task's end and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
 pub(super) async fn reply(reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
+    until_the_end(reader).await;
+    final_reply(reader, rest).await
+}
+
+/// Waits until a task has ended, or was forgotten without an end. Cancel safe.
+pub(crate) async fn until_the_end(reader: &dyn Reader) {
     let mut seen = Cursor::START;
     while let Some(page) = reader.after(seen).await {
         if page.has_end() {
-            return final_reply(reader, rest).await;
+            return;
         }
         seen = page.next;
         // A task that never rests must not keep this from resting.
         tokio::task::coop::consume_budget().await;
     }
-    Ok(ended_without_a_result())
 }
 
 /// The reply when the log has nothing more to say, which no task's does before its end.

@@ -379,12 +379,13 @@ impl Drop for MemoryWorker {
             lock(&self.record.events).close();
             self.record.changed.notify_waiters();
         }
+        // Counting takes its time where a tool wrote its reply itself, and everybody needs the lock of the tasks.
+        let bytes = if self.has_finished { lock(&self.record.events).bytes() } else { 0 };
         let is_idle = {
             let mut tasks = shared.tasks();
             if self.has_finished {
                 tasks.delivering -= 1;
                 if !tasks.ending.contains(&self.key.owner) {
-                    let bytes = lock(&self.record.events).bytes();
                     let now = Instant::now();
                     let until = now + self.record.kept.retention;
                     tasks.ended.insert(
