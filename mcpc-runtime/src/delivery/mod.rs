@@ -20,7 +20,7 @@ use rmcp::model::ProgressToken;
 
 use crate::log::{Event, Reader};
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Room, TextCallback};
+use crate::outbox::{Gate, JsonNotification, Permit, TextCallback};
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
 pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
@@ -130,50 +130,50 @@ pub(crate) enum ServerEvent<'a> {
 
 impl ServerEvent<'_> {
     /// Waits until the client has taken enough for this to be sent. Cancel safe.
-    pub(crate) async fn room(&self) -> Room<'_> {
+    pub(crate) async fn reserve(&self) -> Permit<'_> {
         match self {
-            Self::Callback(callbacks, event) => callbacks.server_event_room(event).await,
-            Self::Notice(notices, notice) => notices.room(notice).await,
+            Self::Callback(callbacks, event) => callbacks.reserve_server_event(event).await,
+            Self::Notice(notices, notice) => notices.reserve(notice).await,
         }
     }
 
-    pub(crate) fn push(&self, room: Room<'_>) {
+    pub(crate) fn push(&self, permit: Permit<'_>) {
         match self {
-            Self::Callback(callbacks, event) => callbacks.push_server_event(event, room),
-            Self::Notice(notices, notice) => notices.push(notice, room),
+            Self::Callback(callbacks, event) => callbacks.push_server_event(event, permit),
+            Self::Notice(notices, notice) => notices.push(notice, permit),
         }
     }
 }
 
 impl Delivery {
     /// Waits until the client has taken enough for `event` to be sent. Cancel safe.
-    pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
+    pub(crate) async fn reserve(&self, event: &Event) -> Permit<'_> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.room(event).await,
-            Self::Log(_) => Room::NONE,
+            Self::Callbacks(callbacks) => callbacks.reserve(event).await,
+            Self::Log(_) => Permit::NONE,
         }
     }
 
-    /// Room for `event` as [`room`](Self::room) gives it, if nothing has to be waited for.
-    pub(crate) fn room_now(&self, event: &Event) -> Option<Room<'_>> {
+    /// A permit for `event` as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
+    pub(crate) fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.room_now(event),
-            Self::Log(_) => Some(Room::NONE),
+            Self::Callbacks(callbacks) => callbacks.reserve_now(event),
+            Self::Log(_) => Some(Permit::NONE),
         }
     }
 
-    /// Room for `event` alone, if there is some right now.
-    pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
+    /// A permit for `event` alone, if there is some right now.
+    pub(crate) fn try_reserve(&self, event: &Event) -> Option<Permit<'_>> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.try_room(event),
-            Self::Log(_) => Some(Room::NONE),
+            Self::Callbacks(callbacks) => callbacks.try_reserve(event),
+            Self::Log(_) => Some(Permit::NONE),
         }
     }
 
     /// Sends an event that was just logged. Called in the order of the log.
-    pub(crate) fn deliver(&self, event: &Event, room: Room<'_>) {
+    pub(crate) fn deliver(&self, event: &Event, permit: Permit<'_>) {
         match self {
-            Self::Callbacks(callbacks) => callbacks.push(event, room),
+            Self::Callbacks(callbacks) => callbacks.push(event, permit),
             Self::Log(_) => {}
         }
     }
@@ -227,7 +227,7 @@ mod tests {
             let emit = async || {
                 let event = delivery.server_event("event", &Json::text(&"x".repeat(1_000)));
                 let event = event.expect("it is wanted");
-                event.push(event.room().await);
+                event.push(event.reserve().await);
             };
             let emits = async {
                 for _ in 0..BUDGET / 1_000 {
@@ -239,7 +239,7 @@ mod tests {
             let mut read = Pending::new(Form::Lines);
             assert!(outbox.take(&mut read).await);
             outbox.written(&read);
-            let all = outbox.try_room(BUDGET);
+            let all = outbox.try_reserve(BUDGET);
             assert!(all.is_some(), "way {way}: what was read gives its room back");
             drop(all);
             timeout(Duration::from_millis(1), emit()).await.expect("there is room");

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rmcp::model::{LoggingLevel, SetLevelRequest};
 
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Outbox, Room};
+use crate::outbox::{Gate, JsonNotification, Outbox, Permit};
 
 /// Where one task's server events go.
 #[derive(Debug)]
@@ -72,14 +72,14 @@ impl Notices {
         )))
     }
 
-    pub(super) async fn room(&self, notice: &JsonNotification) -> Room<'_> {
-        self.outbox.room(notice.0.len()).await
+    pub(super) async fn reserve(&self, notice: &JsonNotification) -> Permit<'_> {
+        self.outbox.reserve(notice.0.len()).await
     }
 
-    pub(super) fn push(&self, notice: &JsonNotification, room: Room<'_>) {
+    pub(super) fn push(&self, notice: &JsonNotification, permit: Permit<'_>) {
         match &self.gate {
-            Some(gate) => gate.push_while_closed(notice, room),
-            None => self.outbox.push(notice, room),
+            Some(gate) => gate.push_while_closed(notice, permit),
+            None => self.outbox.push(notice, permit),
         }
     }
 }

@@ -88,7 +88,7 @@ impl<'a> Progress<'a> {
                         return final_reply(reader, rest).await;
                     }
                 }
-                () = self.gate.outbox().has_reply_room(), if is_blocked => {}
+                () = self.gate.outbox().reply_room_available(), if is_blocked => {}
                 () = sleep_until(self.next()), if !is_blocked => {
                     if self.due.is_none() {
                         self.due = Some(self.said.heartbeat());
@@ -101,7 +101,7 @@ impl<'a> Progress<'a> {
     /// Says what is left to be said.
     async fn say_the_last(&mut self) {
         while !self.say() {
-            self.gate.outbox().has_reply_room().await;
+            self.gate.outbox().reply_room_available().await;
         }
     }
 

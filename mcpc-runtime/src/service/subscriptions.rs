@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::{ToolService, knows_tasks, takes_tasks};
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
 use crate::log::{Cursor, Reader};
-use crate::outbox::{JsonNotification, Outbox, Room};
+use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::transport::Subscription;
 
 impl ToolService {
@@ -46,7 +46,7 @@ impl ToolService {
         });
         let watched: Vec<(Arc<str>, Box<dyn Reader>)> = known.collect();
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
-        outbox.push(&acknowledgement(&context.id, &accepted), Room::NONE);
+        outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
             watches.spawn(watch(task_id, reader, outbox.clone(), context.id.clone()));
@@ -70,7 +70,7 @@ async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: R
     while let Some(page) = reader.after(seen).await {
         seen = page.next;
         // Told is what is true when it can be told.
-        outbox.has_reply_room().await;
+        outbox.reply_room_available().await;
         let task = tasks::detailed(&task_id, &*reader).await;
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::Task;
-use crate::outbox::Room;
+use crate::outbox::Permit;
 
 /// A task's line of those that wait.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// Held by the first of them, which waits for room. Fair.
+    /// Held by the first of them, which waits for a permit. Fair.
     turn: Mutex<()>,
     /// How many there are.
     count: AtomicUsize,
@@ -29,8 +29,8 @@ impl Task {
     /// dropped. `None` if the task has ended. Cancel safe.
     pub(super) async fn in_line<'a>(
         &'a self,
-        room: impl Future<Output = Room<'a>>,
-    ) -> Option<(Room<'a>, Turn<'a>)> {
+        permit: impl Future<Output = Permit<'a>>,
+    ) -> Option<(Permit<'a>, Turn<'a>)> {
         let line = self.line.get_or_init(Box::default);
         let place = Place::take(line);
         let mut over = pin!(line.over.notified());
@@ -40,7 +40,7 @@ impl Task {
         }
         let turn = async {
             let turn = line.turn.lock().await;
-            (room.await, Turn { _turn: turn, _place: place })
+            (permit.await, Turn { _turn: turn, _place: place })
         };
         tokio::select! {
             biased;

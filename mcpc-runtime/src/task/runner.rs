@@ -17,7 +17,7 @@ use crate::log::{Amount, Ends, Event, EventKind, Worker};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
-use crate::outbox::{InTurns, Room};
+use crate::outbox::{Permit, Prefetching};
 use crate::output::{Body, Failed, Outcome, Success};
 use crate::sync::{Mutex, Notify};
 
@@ -147,7 +147,7 @@ impl Runner {
         let Self(task, trace) = &self;
         trace.started();
         let terminal = {
-            let body = AssertUnwindSafe(InTurns(trace.inside(body))).catch_unwind();
+            let body = AssertUnwindSafe(Prefetching(trace.inside(body))).catch_unwind();
             tokio::select! {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
@@ -162,11 +162,11 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let room = match task.delivery.try_room(&terminal) {
-            Some(room) => room,
-            None => Box::pin(task.room_for_the_end(&terminal)).await,
+        let permit = match task.delivery.try_reserve(&terminal) {
+            Some(permit) => permit,
+            None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
-        trace.end(task, terminal, room);
+        trace.end(task, terminal, permit);
     }
 }
 
@@ -197,12 +197,12 @@ impl Task {
         end
     }
 
-    /// Waits for room for the terminal event, but no longer than the task may go on.
-    async fn room_for_the_end(&self, terminal: &Event) -> Room<'_> {
+    /// Waits for a permit for the terminal event, but no longer than the task may go on.
+    async fn reserve_for_the_end(&self, terminal: &Event) -> Permit<'_> {
         tokio::select! {
             biased;
-            room = self.delivery.room(terminal) => room,
-            () = self.stop.cancelled() => Room::NONE,
+            permit = self.delivery.reserve(terminal) => permit,
+            () = self.stop.cancelled() => Permit::NONE,
         }
     }
 
@@ -238,10 +238,10 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let room = Box::pin(self.delivery.room(&deferred)).await;
+                    let permit = Box::pin(self.delivery.reserve(&deferred)).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
-                        self.log(&progression, latest, room);
+                        self.log(&progression, latest, permit);
                     }
                 }
             }
@@ -255,7 +255,7 @@ impl Drop for Runner {
             true => "stopped, and panicked while it was dropped",
             false => "the server shut down",
         };
-        self.1.end(&self.0, failed(reason), Room::NONE);
+        self.1.end(&self.0, failed(reason), Permit::NONE);
     }
 }
 
@@ -325,8 +325,8 @@ mod tests {
         }
 
         /// All the room there is: until it is dropped, whatever needs some waits.
-        fn most(&self) -> Room<'_> {
-            self.outbox.try_room(BUDGET).expect("nothing was said yet")
+        fn most(&self) -> Permit<'_> {
+            self.outbox.try_reserve(BUDGET).expect("nothing was said yet")
         }
 
         /// The events that were sent, once the call is answered.
@@ -432,7 +432,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.progress(1, 2, "half");
@@ -451,8 +451,8 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        // Room for one of the two, and for the other never.
-        let (one, _other) = (outbox.try_room(300), outbox.try_room(BUDGET - 300));
+        // A permit for one of the two, and for the other never.
+        let (one, _other) = (outbox.try_reserve(300), outbox.try_reserve(BUDGET - 300));
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
@@ -471,7 +471,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, log, reader) = (unread.outbox.clone(), unread.log.clone(), unread.reader());
         let sender = unread.task.sender();
-        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             Err("in my own words".to_owned().into())
@@ -567,7 +567,7 @@ mod tests {
             }
         };
         assert!(timeout(Duration::from_secs(1), emits).await.is_err(), "nobody reads");
-        assert!(outbox.try_room(200).is_none());
+        assert!(outbox.try_reserve(200).is_none());
         let mut pending = Pending::new(Form::Lines);
         // They are held back for the reply.
         assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);

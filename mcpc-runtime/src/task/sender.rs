@@ -236,8 +236,8 @@ impl Future for Sending<'_> {
                 if task.is_over() {
                     return Poll::Ready(());
                 }
-                match task.room_now(&event) {
-                    Some(room) => task.append(event, room),
+                match task.reserve_now(&event) {
+                    Some(permit) => task.append(event, permit),
                     None => *self = Self::Waiting(Box::pin(task.send(event))),
                 }
             }

@@ -9,7 +9,7 @@ use super::{Task, Times};
 use crate::log::{Event, EventKind};
 use crate::logging::{Inside, Span, event, listens};
 use crate::message::Json;
-use crate::outbox::Room;
+use crate::outbox::Permit;
 use crate::words::shown;
 
 /// How late a body may be seen to have ended on a busy machine.
@@ -68,14 +68,14 @@ impl Trace {
     }
 
     /// Ends a task, unless it has ended, and tells how it did.
-    pub(super) fn end(&self, task: &Task, terminal: Event, room: Room<'_>) {
+    pub(super) fn end(&self, task: &Task, terminal: Event, permit: Permit<'_>) {
         if self.is_told.swap(true, Ordering::Relaxed) {
             return;
         }
         let kind = terminal.kind;
         let has_error = matches!(kind, EventKind::Failed | EventKind::Stopped) && listens();
         let error = has_error.then(|| reason(&terminal.result));
-        let has_ended_here = task.finish(terminal, room);
+        let has_ended_here = task.finish(terminal, permit);
         let outcome = match kind {
             _ if !has_ended_here => "cut_off",
             EventKind::Failed if task.progression().timed_out => "timed_out",

@@ -340,7 +340,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::names::CALLBACK_ID;
-    use crate::outbox::{Form, Items, Pending, Room, Taken, TextCallback};
+    use crate::outbox::{Form, Items, Pending, Permit, Taken, TextCallback};
 
     const CALLBACKS: usize = 50;
 
@@ -422,7 +422,7 @@ pub(super) mod tests {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
         let gates = gates(&outbox);
         let held = gate(&gates, 1);
-        held.push(&TextCallback("said".to_owned()), Room::NONE);
+        held.push(&TextCallback("said".to_owned()), Permit::NONE);
         gate(&gates, 2);
         gates.answer_the_rest();
         // Its handler answers, too, but too late.
@@ -455,7 +455,7 @@ pub(super) mod tests {
                 .map(|(id, gate)| {
                     std::thread::spawn(move || {
                         for i in 0..CALLBACKS {
-                            gate.push(&TextCallback(format!("[{id},{i}]")), Room::NONE);
+                            gate.push(&TextCallback(format!("[{id},{i}]")), Permit::NONE);
                             std::thread::yield_now();
                         }
                     })

@@ -94,7 +94,7 @@ impl Transport<RoleServer> for AnyTransport {
         let outbox = gates.outbox().clone();
         async move {
             if unasked {
-                outbox.has_reply_room().await;
+                outbox.reply_room_available().await;
             }
             Ok(())
         }

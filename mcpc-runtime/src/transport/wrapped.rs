@@ -60,7 +60,7 @@ impl Wrapped {
         }
     }
 
-    /// The next message of what was taken; gives the room of the batch back behind its last one.
+    /// The next message of what was taken; gives the permits of the batch back behind its last one.
     fn next_pending(&mut self) -> Option<ServerJsonRpcMessage> {
         let Items::Messages(messages) = &mut self.pending.items else {
             return None;

@@ -96,7 +96,7 @@ impl Lines {
     /// The next message, or `None` at the end of the input.
     async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            if !self.has_reply_room().await {
+            if !self.reply_room_available().await {
                 return None;
             }
             let message = match self.input.next().await {
@@ -126,7 +126,7 @@ impl Lines {
 
     /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
     /// more to ask, it must go on reading; `false` if it does not. Cancel safe.
-    async fn has_reply_room(&mut self) -> bool {
+    async fn reply_room_available(&mut self) -> bool {
         if !self.outbox.is_full() {
             self.given_up = None;
             return true;
@@ -134,7 +134,7 @@ impl Lines {
         let Self { input, outbox, given_up, end, .. } = self;
         tokio::select! {
             biased;
-            () = outbox.has_reply_room() => return true,
+            () = outbox.reply_room_available() => return true,
             () = input.exhausted() => {}
         }
         let given_up = given_up.get_or_insert_with(|| {
@@ -143,7 +143,7 @@ impl Lines {
         });
         tokio::select! {
             biased;
-            () = outbox.has_reply_room() => true,
+            () = outbox.reply_room_available() => true,
             () = given_up => {
                 event!(warn, "the client does not read its replies; what it still asked is not answered");
                 false
