@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::ProgressToken;
 
-use crate::log::{Event, Reader};
+use crate::log::{Event, TaskReader};
 use crate::message::Json;
 use crate::outbox::{Gate, JsonNotification, Permit, TextCallback};
 
@@ -100,7 +100,7 @@ impl Open<'_> {
     /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Cancel safe.
     pub(crate) async fn answer(
         self,
-        reader: &dyn Reader,
+        reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
     ) -> Option<Reply> {

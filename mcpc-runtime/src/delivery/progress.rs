@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words, status};
 use super::{NOTIFICATION_INTERVAL, within};
-use crate::log::{Amount, Cursor, Event, EventKind, Page, Reader};
+use crate::log::{Amount, Cursor, Event, EventKind, Page, TaskReader};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
 use crate::words::in_short;
@@ -58,7 +58,7 @@ impl<'a> Progress<'a> {
     /// report. Cancel safe.
     pub(crate) async fn answer(
         mut self,
-        reader: &dyn Reader,
+        reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
     ) -> Option<Reply> {
@@ -70,7 +70,7 @@ impl<'a> Progress<'a> {
         reply
     }
 
-    async fn reply(&mut self, reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
+    async fn reply(&mut self, reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
         let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.

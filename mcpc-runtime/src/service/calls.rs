@@ -20,7 +20,7 @@ use crate::delivery::{
     Callbacks, Delivery, Later, Notices, Open, PATIENCE, PATIENCE_WITH_PROGRESS, Progress, Shown,
     Way, choose, in_words, percent, tasks,
 };
-use crate::log::{Key, Reader, Shown as SoFar};
+use crate::log::{LastSeen, TaskKey, TaskReader};
 use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
@@ -123,7 +123,7 @@ impl ToolService {
     }
 
     /// A task that was just created.
-    fn reader(&self, task_id: &str) -> Result<Box<dyn Reader>, String> {
+    fn reader(&self, task_id: &str) -> Result<Box<dyn TaskReader>, String> {
         self.shared().log.reader(&self.requests.key(task_id)).ok_or_else(|| unknown_id(task_id))
     }
 
@@ -197,14 +197,14 @@ impl ToolService {
     async fn goes_on(
         &self,
         tool: &Definition,
-        key: &Key,
-        reader: &dyn Reader,
+        key: &TaskKey,
+        reader: &dyn TaskReader,
         waited: Duration,
         is_task: bool,
     ) -> CallToolResponse {
-        let progress = reader.standing().await.progress;
+        let progress = reader.status().await.progress;
         if let Some(percent) = progress.as_ref().and_then(percent) {
-            reader.show(SoFar { percent, ..reader.shown() });
+            reader.set_last_seen(LastSeen { percent, ..reader.last_seen() });
         }
         let running = Running {
             tool_name: tool.about.name,
@@ -223,8 +223,8 @@ impl ToolService {
 
     fn create(&self, tool: &Definition, accepted: Accepted, delivery: Delivery) -> NewTask {
         let times = Times { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
-        let Accepted { ids, worker, .. } = accepted;
-        NewTask::new(tool.about.name, ids, delivery, worker, times)
+        let Accepted { ids, writer, .. } = accepted;
+        NewTask::new(tool.about.name, ids, delivery, writer, times)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.

@@ -28,7 +28,7 @@ use self::intake::Requests;
 use self::trace::Trace;
 use crate::control::{Control, unknown_id};
 use crate::delivery::{Wanted, tasks};
-use crate::log::{Front, Owner, Reader, Stop};
+use crate::log::{Owner, Stop, TaskLog, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
@@ -42,7 +42,7 @@ use crate::words::shown;
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) states: States,
-    pub(crate) log: Arc<dyn Front>,
+    pub(crate) log: Arc<dyn TaskLog>,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     /// `None` if nobody could come back to a task.
@@ -379,7 +379,7 @@ impl ToolService {
     }
 
     /// A task of this connection's.
-    fn task(&self, task_id: &str) -> Result<Box<dyn Reader>, ErrorData> {
+    fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
         let reader = self.shared().log.reader(&self.requests.key(task_id));
         reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
@@ -448,7 +448,7 @@ fn without_tasks(mut info: InitializeResult) -> InitializeResult {
 mod tests {
     use super::*;
     use crate::control::Check;
-    use crate::log::{Kept, Limits, MemoryLog};
+    use crate::log::{Limits, MemoryLog, TaskInfo};
     use crate::schema::Schemas;
 
     fn shared() -> Arc<Shared> {
@@ -478,9 +478,9 @@ mod tests {
     async fn a_task_is_known_to_its_owner_alone() {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
-        let kept = || Kept::of("tool", Duration::from_secs(1));
-        let worker = shared.log.create(owner.tools.requests.key("t"), kept());
-        let worker = worker.expect("there is room");
+        let info = || TaskInfo::of("tool", Duration::from_secs(1));
+        let writer = shared.log.create(owner.tools.requests.key("t"), info());
+        let writer = writer.expect("there is room");
         assert!(owner.tools.task("t").is_ok());
         for task_id in ["t", "never"] {
             let error = other.tools.task(task_id).err().expect("it is none of theirs");
@@ -503,8 +503,8 @@ mod tests {
         // The end of one is not the end of the other, and its id is free to everyone else.
         shared.log.stop_all(other.tools.requests.owner);
         shared.log.idle(other.tools.requests.owner).await;
-        assert!(!worker.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.requests.key("t"), kept()).is_ok());
+        assert!(!writer.stopped().is_cancelled());
+        assert!(shared.log.create(other.tools.requests.key("t"), info()).is_ok());
         assert_eq!(shared.log.stop(&owner.tools.requests.key("t")), Stop::Asked);
     }
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::{ToolService, knows_tasks, takes_tasks};
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
-use crate::log::{Cursor, Reader};
+use crate::log::{Cursor, TaskReader};
 use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::transport::Subscription;
 
@@ -44,7 +44,7 @@ impl ToolService {
             let reader = self.shared().log.reader(&self.requests.key(&task_id))?;
             Some((Arc::from(task_id), reader))
         });
-        let watched: Vec<(Arc<str>, Box<dyn Reader>)> = known.collect();
+        let watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = known.collect();
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
         outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
         let mut watches = JoinSet::new();
@@ -63,7 +63,7 @@ impl ToolService {
 }
 
 /// Tells how one task is doing, to its end.
-async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: RequestId) {
+async fn watch(task_id: Arc<str>, reader: Box<dyn TaskReader>, outbox: Outbox, id: RequestId) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
     let mut seen = Cursor::START;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
 use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -51,7 +51,7 @@ struct Task {
 
 struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
-    worker: Option<Box<dyn Worker>>,
+    writer: Option<Box<dyn TaskWriter>>,
     /// The latest progress that found no permit; sent as soon as there is some, unless it is overtaken.
     deferred: Option<Event>,
     /// What the latest progress counted.
@@ -110,24 +110,24 @@ impl Task {
     }
 
     fn log(&self, progression: &Progression, event: Event, permit: Permit<'_>) {
-        let Some(worker) = &progression.worker else {
+        let Some(writer) = &progression.writer else {
             return;
         };
         self.delivery.deliver(&event, permit);
-        worker.append(event);
+        writer.append(event);
     }
 
     /// Logs and sends the terminal event; nothing can follow. Returns whether there was none.
     fn finish(&self, event: Event, permit: Permit<'_>) -> bool {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        if let Some(mut worker) = progression.worker.take() {
+        if let Some(mut writer) = progression.writer.take() {
             self.is_over.store(true, Ordering::SeqCst);
-            worker.finish(event.clone());
+            writer.finish(event.clone());
             self.delivery.deliver(&event, permit);
             drop(progression);
             // Only now is the id free and may the connection end: nothing is left to be delivered.
-            drop(worker);
+            drop(writer);
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
             self.disperse();
@@ -164,7 +164,7 @@ impl Task {
         if let Some((permit, _turn)) = self.in_line(event.reserve()).await {
             let mut progression = self.progression();
             self.log_deferred(&mut progression);
-            if progression.worker.is_some() {
+            if progression.writer.is_some() {
                 event.push(permit);
             }
         }

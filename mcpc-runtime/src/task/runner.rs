@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::trace::Trace;
 use super::{Progression, Sender, Task, dropped, failed};
 use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -84,14 +84,14 @@ impl NewTask {
         tool_name: &'static str,
         ids: Ids,
         delivery: Delivery,
-        worker: Box<dyn Worker>,
+        writer: Box<dyn TaskWriter>,
         times: Times,
     ) -> Self {
-        let stop = worker.stopped().clone();
-        let worker = Some(worker);
+        let stop = writer.stopped().clone();
+        let writer = Some(writer);
         let amount = Amount::default();
         let progression =
-            Progression { worker, deferred: None, amount, broken: None, timed_out: false };
+            Progression { writer, deferred: None, amount, broken: None, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -106,9 +106,9 @@ impl NewTask {
             is_untaken_told: AtomicBool::new(false),
             runtime: Handle::current(),
         });
-        if let Some(worker) = &task.progression().worker {
+        if let Some(writer) = &task.progression().writer {
             let task = Arc::downgrade(&task);
-            worker.ended_by(task as Weak<dyn Ends>);
+            writer.ended_by(task as Weak<dyn Ends>);
         }
         Self { task, span: Span::NONE }
     }
@@ -135,7 +135,7 @@ impl NewTask {
 
     /// Gives the id back without a word: the call was refused.
     pub(crate) fn refuse(self) {
-        self.task.progression().worker = None;
+        self.task.progression().writer = None;
     }
 }
 
@@ -283,7 +283,9 @@ mod tests {
 
     use super::*;
     use crate::delivery::Callbacks;
-    use crate::log::{Cursor, Front as _, Kept, Key, Limits, MemoryLog, Owner, Reader};
+    use crate::log::{
+        Cursor, Limits, MemoryLog, Owner, TaskInfo, TaskKey, TaskLog as _, TaskReader,
+    };
     use crate::outbox::{Form, Gate, Items, Outbox, Pending, Taken};
 
     const OWNER: Owner = Owner(1);
@@ -313,14 +315,14 @@ mod tests {
                 ended_tasks: tasks,
                 ended_bytes: bytes,
             });
-            let kept = Kept::of("tool", Duration::from_secs(60));
-            let worker = log.create(Self::key(), kept).expect("there is room");
+            let info = TaskInfo::of("tool", Duration::from_secs(60));
+            let writer = log.create(Self::key(), info).expect("there is room");
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
             let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
             let times = Times { grace: Grace::new(GRACE), timeout };
-            let task = NewTask::new("tool", ids, delivery, worker, times);
+            let task = NewTask::new("tool", ids, delivery, writer, times);
             Self { log, outbox, gate, task }
         }
 
@@ -346,16 +348,16 @@ mod tests {
             events.collect()
         }
 
-        fn key() -> Key {
-            Key { owner: OWNER, task_id: "t".into() }
+        fn key() -> TaskKey {
+            TaskKey { owner: OWNER, task_id: "t".into() }
         }
 
-        fn reader(&self) -> Box<dyn Reader> {
+        fn reader(&self) -> Box<dyn TaskReader> {
             self.log.reader(&Self::key()).expect("it was created")
         }
     }
 
-    async fn end(reader: &dyn Reader) -> (EventKind, String) {
+    async fn end(reader: &dyn TaskReader) -> (EventKind, String) {
         let page = reader.after(Cursor::START).await.expect("it said something");
         let end = page.events.last().expect("an end");
         (end.kind, end.result.as_str().to_owned())
@@ -499,7 +501,7 @@ mod tests {
         assert_eq!(started.elapsed(), GRACE + Duration::from_secs(1));
     }
 
-    async fn results(reader: &dyn Reader) -> Vec<String> {
+    async fn results(reader: &dyn TaskReader) -> Vec<String> {
         let page = reader.after(Cursor::START).await.expect("it said something");
         page.events.iter().map(|event| event.result.as_str().to_owned()).collect()
     }

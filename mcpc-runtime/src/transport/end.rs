@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::gates::Gates;
-use crate::log::{Boxed, Front, Owner};
+use crate::log::{Boxed, Owner, TaskLog};
 use crate::logging::{aside, event, mention};
 use crate::task::Grace;
 
@@ -28,7 +28,7 @@ const STALLED_IN_A_HURRY: Duration = Duration::from_millis(100);
 pub(crate) struct Ending(Arc<Shared>);
 
 struct Shared {
-    log: Arc<dyn Front>,
+    log: Arc<dyn TaskLog>,
     owner: Owner,
     begun: CancellationToken,
     grace: Grace,
@@ -41,7 +41,7 @@ impl fmt::Debug for Ending {
 }
 
 impl Ending {
-    pub(crate) fn new(log: Arc<dyn Front>, owner: Owner, grace: Duration) -> Self {
+    pub(crate) fn new(log: Arc<dyn TaskLog>, owner: Owner, grace: Duration) -> Self {
         let (begun, grace) = (CancellationToken::new(), Grace::new(grace));
         Self(Arc::new(Shared { log, owner, begun, grace }))
     }
@@ -201,7 +201,7 @@ mod tests {
 
     use super::super::gates::tests::{call, gates};
     use super::*;
-    use crate::log::{Ends, Event, EventKind, Kept, Key, Limits, MemoryLog, Worker};
+    use crate::log::{Ends, Event, EventKind, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter};
     use crate::message::Json;
     use crate::outbox::{Form, Outbox};
 
@@ -217,14 +217,14 @@ mod tests {
     }
 
     /// What is held up, but can be ended.
-    struct HeldUp(Mutex<Option<Box<dyn Worker>>>);
+    struct HeldUp(Mutex<Option<Box<dyn TaskWriter>>>);
 
     impl Ends for HeldUp {
         fn end(&self) {
             let result = Json::text("stopped");
             let end = Event::new(EventKind::Dropped, result);
-            let worker = self.0.lock().expect("no panic").take();
-            worker.expect("it is ended once").finish(end);
+            let writer = self.0.lock().expect("no panic").take();
+            writer.expect("it is ended once").finish(end);
         }
     }
 
@@ -232,12 +232,12 @@ mod tests {
     async fn after_the_grace_a_task_is_ended_that_does_not_end() {
         let gates = gates(&Outbox::new(Form::Lines, 1 << 20));
         let (ending, log) = ending();
-        let key = Key { owner: OWNER, task_id: "t".into() };
-        let kept = Kept::of("tool", GRACE);
-        let worker = log.create(key, kept).expect("there is room");
+        let key = TaskKey { owner: OWNER, task_id: "t".into() };
+        let info = TaskInfo::of("tool", GRACE);
+        let writer = log.create(key, info).expect("there is room");
         let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
-            worker.ended_by(task.clone() as Weak<dyn Ends>);
-            HeldUp(Mutex::new(Some(worker)))
+            writer.ended_by(task.clone() as Weak<dyn Ends>);
+            HeldUp(Mutex::new(Some(writer)))
         });
         ending.begin();
         let early = tokio::time::timeout(GRACE, ending.force(&gates)).await;
