@@ -18,7 +18,7 @@ use crate::log::{
 use crate::message::Json;
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::task::{Grace, NewTask, Sender, Times};
+use crate::task::{Grace, NewTask, Sender, TaskLimits};
 
 /// How many orders are tried.
 const ORDERS: usize = 5_000;
@@ -172,7 +172,7 @@ fn a_task() {
         let log = Arc::new(log(1 << 20));
         let writer = log.create(key(), info(HOUR)).expect("there is room");
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-        let times = Times { grace: Grace::new(HOUR), timeout: None };
+        let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
         let task = NewTask::new("tool", ids, Delivery::Log(None), writer, times);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = log.reader(&key()).expect("it was created");

@@ -14,7 +14,7 @@ use crate::delivery::{
 };
 use crate::log::{Boxed, Event, EventKind, LastSeen, Owner, Page, Status, TaskLog, TaskReader};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
-use crate::words::{in_short, shown};
+use crate::phrases::{in_short, shown};
 
 impl Control {
     pub(crate) fn check(self, log: Arc<dyn TaskLog>, owner: Owner, check: Check) -> Body {

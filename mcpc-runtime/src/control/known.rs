@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::unknown_id;
 use crate::delivery::in_words;
 use crate::log::{EventKind, Known, List, Owner, Status, TaskKey, TaskLog};
-use crate::words::{in_short, nearest, shown};
+use crate::phrases::{in_short, nearest, shown};
 
 /// How many tasks are listed.
 const MOST_LISTED: usize = 20;

@@ -17,8 +17,8 @@ use crate::logging::event;
 use crate::names::{CHECK_TASK, STOP_TASK, kept};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Settings};
-use crate::tool::{About, Definition, Hints, Kind, Times};
-use crate::words::{json, shown};
+use crate::phrases::{json, shown};
+use crate::tool::{About, Definition, Hints, Kind, ToolTimes};
 
 /// The control tools of a server, and the sentences that name them.
 #[derive(Clone, Copy, Debug)]
@@ -239,6 +239,6 @@ const HINTS: Hints =
     Hints { read_only: None, destructive: None, idempotent: None, open_world: Some(false) };
 
 fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
-    let times = Times { patience: None, timeout: None, retention: None };
-    About { kind: Kind::Control, name, title: None, description, hints, times, place: "mcpc" }
+    let times = ToolTimes { patience: None, timeout: None, retention: None };
+    About { kind: Kind::Control, name, title: None, description, hints, times, location: "mcpc" }
 }

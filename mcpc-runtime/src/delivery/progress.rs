@@ -17,7 +17,7 @@ use super::{NOTIFICATION_INTERVAL, within};
 use crate::log::{Amount, Cursor, Event, EventKind, Page, TaskReader};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
-use crate::words::in_short;
+use crate::phrases::in_short;
 
 /// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
 /// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::log::{Cursor, Event, EventKind, Page, TaskReader};
 use crate::message::ProgressUpdate;
 use crate::output::{self, in_one_text, readable, text_of};
-use crate::words::{cut_to, json};
+use crate::phrases::{cut_to, json};
 
 /// How a call is answered: by a reply, or by an error of the protocol if that is what its tool failed with.
 pub(crate) type Reply = Result<CallToolResult, ErrorData>;

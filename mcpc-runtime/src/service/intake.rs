@@ -14,12 +14,12 @@ use crate::control::stop_meant;
 use crate::log::{Arguments, CreateError, Owner, Stop, TaskInfo, TaskKey, TaskWriter};
 use crate::metadata::{Ids, Metadata};
 use crate::names::HOST_ARGUMENTS;
+use crate::phrases::shown;
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
-use crate::words::shown;
 
 /// The requests of one connection.
-pub(crate) struct Requests {
+pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Shared>,
     pub(super) owner: Owner,
 }
@@ -47,7 +47,7 @@ impl Parcel {
     }
 }
 
-impl Intake for Requests {
+impl Intake for TaskIntake {
     fn call(&self, call: &mut CallToolRequest) -> Option<&'static str> {
         let tool = self.shared.registry.find(&call.params.name)?;
         let name = tool.about.name;
@@ -76,7 +76,7 @@ impl Intake for Requests {
     }
 }
 
-impl Requests {
+impl TaskIntake {
     /// Takes the ids out of the arguments of a call, and the task's place among the running ones.
     pub(super) fn accept(
         &self,

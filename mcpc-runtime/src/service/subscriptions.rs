@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{ToolService, knows_tasks, takes_tasks};
-use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
+use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
 use crate::log::{Cursor, TaskReader};
 use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::transport::Subscription;
@@ -41,7 +41,7 @@ impl ToolService {
         let mut seen = HashSet::new();
         let known = task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone()));
         let known = known.filter_map(|task_id| {
-            let reader = self.shared().log.reader(&self.requests.key(&task_id))?;
+            let reader = self.shared().log.reader(&self.intake.key(&task_id))?;
             Some((Arc::from(task_id), reader))
         });
         let watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = known.collect();
@@ -71,7 +71,7 @@ async fn watch(task_id: Arc<str>, reader: Box<dyn TaskReader>, outbox: Outbox, i
         seen = page.next;
         // Told is what is true when it can be told.
         outbox.reply_room_available().await;
-        let task = tasks::detailed(&task_id, &*reader).await;
+        let task = tasks_extension::detailed(&task_id, &*reader).await;
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =

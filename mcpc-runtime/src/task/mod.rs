@@ -6,7 +6,7 @@ mod runner;
 mod sender;
 mod trace;
 
-pub(crate) use runner::{Grace, NewTask, Times, panicked};
+pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 
 pub use quantity::{Quantity, Total};
@@ -31,7 +31,7 @@ struct Task {
     tool_name: &'static str,
     ids: Ids,
     delivery: Delivery,
-    times: Times,
+    limits: TaskLimits,
     /// Logging and sending are one step under this lock, so that both have one order.
     progression: Mutex<Progression>,
     stop: CancellationToken,

@@ -65,7 +65,7 @@ impl Grace {
 
 /// How long a task may go on.
 #[derive(Clone, Debug)]
-pub(crate) struct Times {
+pub(crate) struct TaskLimits {
     /// After it was asked to stop.
     pub(crate) grace: Grace,
     /// Until it is asked to stop, if its tool says so.
@@ -85,7 +85,7 @@ impl NewTask {
         ids: Ids,
         delivery: Delivery,
         writer: Box<dyn TaskWriter>,
-        times: Times,
+        limits: TaskLimits,
     ) -> Self {
         let stop = writer.stopped().clone();
         let writer = Some(writer);
@@ -96,7 +96,7 @@ impl NewTask {
             tool_name,
             ids,
             delivery,
-            times,
+            limits,
             progression: Mutex::new(progression),
             stop,
             attention: Notify::new(),
@@ -152,7 +152,7 @@ impl Runner {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
                 // and starve the timer that is to stop it.
-                end = tokio::task::coop::unconstrained(task.overdue(trace)) => end,
+                end = tokio::task::coop::unconstrained(task.time_up(trace)) => end,
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => task.terminal(outcome),
@@ -176,9 +176,9 @@ impl Task {
 
     /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
     /// is such a request, too.
-    async fn overdue(&self, trace: &Trace) -> Event {
+    async fn time_up(&self, trace: &Trace) -> Event {
         let stopped = self.stop.cancelled();
-        let end = match self.times.timeout {
+        let end = match self.limits.timeout {
             None => {
                 stopped.await;
                 dropped()
@@ -193,7 +193,7 @@ impl Task {
                 }
             },
         };
-        Box::pin(self.times.grace.over()).await;
+        Box::pin(self.limits.grace.over()).await;
         end
     }
 
@@ -212,7 +212,7 @@ impl Task {
             Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
             Err(Failed { text, written }) => {
                 // Once it was asked to stop, that is what an error comes from.
-                let timeout = self.times.timeout.filter(|_| self.progression().timed_out);
+                let timeout = self.limits.timeout.filter(|_| self.progression().timed_out);
                 let (kind, text) = match timeout {
                     Some(timeout) => (EventKind::Failed, format!("{}: {text}", timed_out(timeout))),
                     None if self.stop.is_cancelled() => (EventKind::Stopped, text),
@@ -321,7 +321,7 @@ mod tests {
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
             let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
-            let times = Times { grace: Grace::new(GRACE), timeout };
+            let times = TaskLimits { grace: Grace::new(GRACE), timeout };
             let task = NewTask::new("tool", ids, delivery, writer, times);
             Self { log, outbox, gate, task }
         }

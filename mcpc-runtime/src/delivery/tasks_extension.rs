@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::reply::{final_reply, in_plain_words};
 use crate::log::{EventKind, Status, TaskReader};
-use crate::words::in_short;
+use crate::phrases::in_short;
 
 /// Where Claude Code looks for what its model is to read while the task runs; it takes 2,000 characters.
 const NOTE_FOR_THE_MODEL: &str = "com.anthropic/agent-task";
