@@ -29,6 +29,7 @@ mod model;
 
 mod control;
 mod delivery;
+mod guard;
 mod log;
 mod logging;
 mod metadata;

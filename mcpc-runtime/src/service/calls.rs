@@ -1,9 +1,6 @@
 //! A call of a tool, from its arguments to its reply.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rmcp::RoleServer;
@@ -13,15 +10,16 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
+use super::capabilities::{knows_tasks, takes_tasks};
 use super::intake::{Accepted, Parcel};
-use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
+use super::{ToolService, bounded, trace};
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
     PATIENCE_WITH_PROGRESS, Progress, choose, in_words, percent, tasks_extension,
 };
+use crate::guard::{Guarded, guarded};
 use crate::log::{LastSeen, TaskKey, TaskReader};
-use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
@@ -267,7 +265,7 @@ impl ToolService {
     ) -> Result<Body, String> {
         let states = &self.shared().states;
         let inputs = Inputs::new(arguments, sender, states, call);
-        let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        let prepared = guarded(|| tool.prepare(inputs));
         prepared
             .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
@@ -312,7 +310,7 @@ impl ToolService {
         &self,
         work: impl Future<Output = T> + Unpin,
     ) -> Result<std::thread::Result<T>, GraceOver> {
-        let mut work = Guarded(Some(work));
+        let mut work = Guarded::new(work);
         tokio::select! {
             biased;
             outcome = &mut work => Ok(outcome),
@@ -355,29 +353,3 @@ impl From<ErrorData> for Refusal {
 
 /// The connection ended before something did.
 pub(super) struct GraceOver;
-
-/// A future that may panic when it is polled or dropped.
-struct Guarded<F>(Option<F>);
-
-impl<F: Future + Unpin> Future for Guarded<F> {
-    type Output = std::thread::Result<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let work = self.0.as_mut().expect("it is not polled again after its end");
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(work).poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-impl<F> Drop for Guarded<F> {
-    fn drop(&mut self) {
-        let Some(work) = self.0.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
-            event!(error, "a tool panicked while it was dropped");
-        }
-    }
-}

@@ -16,7 +16,8 @@ use rmcp::service::RequestContext;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{ToolService, knows_tasks, takes_tasks};
+use super::ToolService;
+use super::capabilities::{knows_tasks, takes_tasks};
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
 use crate::log::{Cursor, TaskReader};
 use crate::outbox::{JsonNotification, Outbox, Permit};
