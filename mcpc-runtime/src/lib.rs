@@ -27,6 +27,7 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod context;
 mod control;
 mod delivery;
 mod guard;
@@ -37,6 +38,7 @@ mod numbers;
 mod outbox;
 mod phrases;
 mod registry;
+mod reply;
 mod service;
 mod sync;
 mod transport;

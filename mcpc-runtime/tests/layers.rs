@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 28] = [
     "sync",
     "logging",
     "guard",
@@ -12,6 +12,7 @@ const LAYERS: [&str; 26] = [
     "names",
     "numbers",
     "message",
+    "reply",
     "error",
     "metadata",
     "schema",
@@ -20,6 +21,7 @@ const LAYERS: [&str; 26] = [
     "outbox",
     "delivery",
     "task",
+    "context",
     "parameter",
     "tool",
     "control",

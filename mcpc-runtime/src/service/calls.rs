@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
 };
-use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
-use super::capabilities::{knows_tasks, takes_tasks};
 use super::intake::{Accepted, Parcel};
 use super::{ToolService, bounded, trace};
+use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
@@ -35,7 +33,7 @@ impl ToolService {
     pub(super) async fn call(
         &self,
         call: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.unwrap_or_default();
@@ -63,13 +61,13 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let gate = context.extensions.get::<Gate>();
         let mode = choose(ClientSupport {
             metadata: accepted.has_metadata,
             handshake: gate.is_some_and(Gate::is_after_handshake),
-            tasks: takes_tasks(context),
+            tasks: context.takes_tasks(),
             token: context.meta.get_progress_token(),
             gate,
         });
@@ -88,7 +86,7 @@ impl ToolService {
         arguments: JsonObject,
         accepted: Accepted,
         gate: &Gate,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, String> {
         let name = tool.about.name;
         let ids = accepted.ids.clone();
@@ -110,14 +108,10 @@ impl ToolService {
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
-    fn log_messages(
-        &self,
-        tool: &Definition,
-        context: &RequestContext<RoleServer>,
-    ) -> Option<LogMessages> {
+    fn log_messages(&self, tool: &Definition, context: &Context) -> Option<LogMessages> {
         let gate = context.extensions.get::<Gate>()?;
         let name = tool.about.name;
-        Some(match knows_tasks(context) {
+        Some(match context.knows_tasks() {
             // From this protocol on each request says for itself what it wants to hear of, until its reply.
             true => LogMessages::of_call(gate.clone(), name, context.meta.log_level()),
             false => LogMessages::of_session(gate.outbox().clone(), name, self.log_level.clone()),
@@ -149,7 +143,7 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
         later: Later<'_>,
     ) -> Result<CallToolResponse, Refusal> {
         let key = self.intake.key(&accepted.ids.task_id);
@@ -170,7 +164,7 @@ impl ToolService {
         let reply = tokio::select! {
             biased;
             reply = open.answer(&*reader, patience, rest) => reply,
-            () = context.ct.cancelled() => {
+            () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
                 let stop = self.shared().log.stop(&key);
                 trace::left(&self.ending, &key.task_id, stop);
@@ -236,7 +230,7 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         task: NewTask,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
@@ -277,13 +271,13 @@ impl ToolService {
         &self,
         name: &str,
         body: Body,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, Refusal> {
         let outcome = tokio::select! {
             biased;
             outcome = self.until_grace_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err(trace::cancelled(context).into()),
+            () = unconstrained(context.cancelled.cancelled()) => return Err(trace::cancelled(context).into()),
         };
         match outcome {
             Ok(Ok(Ok(success))) => {

@@ -1,14 +1,11 @@
 //! What the two sides of a connection can do.
 
-use rmcp::RoleServer;
 use rmcp::model::{
     Implementation, InitializeResult, JsonObject, ServerCapabilities, ServerConfig, ServerResult,
     TASKS_EXTENSION_ID,
 };
-use rmcp::service::RequestContext;
 
 use super::ToolService;
-use crate::transport::is_modern;
 
 impl ToolService {
     /// Adds what we know to what the user's handler said about the server.
@@ -29,17 +26,6 @@ impl ToolService {
         }
         result
     }
-}
-
-/// Whether a request may be answered with a task: it speaks a protocol that knows them as an extension, and
-/// the client declared it.
-pub(super) fn takes_tasks(context: &RequestContext<RoleServer>) -> bool {
-    knows_tasks(context) && context.client_capabilities().is_some_and(|it| it.supports_tasks())
-}
-
-/// Whether a request speaks a protocol that knows tasks as an extension.
-pub(super) fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
-    is_modern(context.protocol_version())
 }
 
 /// The user's handler says what its own methods can do, and who it is; the name, the version and the tools are ours.

@@ -3,27 +3,16 @@
 use std::borrow::Cow;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientNotification,
-    ClientRequest, ContentBlock, ErrorData, GetTaskParams, GetTaskResult, InitializeRequestParams,
-    InitializeResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerConfig,
-    ServerResult, UpdateTaskParams,
+    ClientNotification, ClientRequest, ErrorData, InitializeRequestParams, InitializeResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerConfig, ServerResult,
 };
 use rmcp::service::{NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
-use super::calls::{GraceOver, Refusal};
+use super::calls::GraceOver;
 use super::capabilities::{merge, without_tasks};
-use super::trace::Trace;
 use super::{Connection, ToolService};
-use crate::control::unknown_id;
-use crate::delivery::tasks_extension;
 use crate::guard::Guarded;
-use crate::log::{Stop, TaskReader};
-use crate::logging::event;
-use crate::message::ProtocolInfo;
-use crate::names::Dialect;
-use crate::output::error_reply;
-use crate::phrases::shown;
 use crate::transport::Subscription;
 
 impl Service<RoleServer> for Connection {
@@ -37,7 +26,7 @@ impl Service<RoleServer> for Connection {
         let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
             || context.extensions.get::<Subscription>().is_some();
         // Boxed, as the futures of rmcp around this one hold it several times over.
-        let answer = Box::pin(self.answer(request, context));
+        let answer = Box::pin(self.route(request, context));
         let answer = match has_an_end {
             true => Ok(Guarded::new(answer).await),
             false => self.tools.until_grace_over(answer).await,
@@ -101,78 +90,5 @@ impl ServerHandler for ToolService {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(self.shared().registry.list().to_vec()))
-    }
-
-    async fn call_tool(
-        &self,
-        call: CallToolRequestParams,
-        mut context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        if let Some(dialect) = Dialect::of_handshake(&call.name) {
-            return Ok(self.greet(dialect).into());
-        }
-        let reply = match Trace::of(&call.name, &mut context) {
-            None => self.call(call, &context).await,
-            Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
-        };
-        match reply {
-            Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
-            Err(Refusal::Protocol(error)) => Err(error),
-            Ok(reply) => Ok(reply),
-        }
-    }
-
-    async fn get_task(
-        &self,
-        request: GetTaskParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<GetTaskResult, ErrorData> {
-        let reader = self.task(&request.task_id)?;
-        Ok(GetTaskResult::new(tasks_extension::detailed(&request.task_id, &*reader).await))
-    }
-
-    /// No task has a question open, and answers to a question that is not open are ignored.
-    async fn update_task(
-        &self,
-        request: UpdateTaskParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
-        self.task(&request.task_id).map(drop)
-    }
-
-    async fn cancel_task(
-        &self,
-        request: CancelTaskParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<(), ErrorData> {
-        let stopped = context.extensions.get::<Stop>().copied();
-        let stop = || self.shared().log.stop(&self.intake.key(&request.task_id));
-        match stopped.unwrap_or_else(stop) {
-            Stop::Asked => {
-                event!(
-                    info,
-                    task_id = &*shown(&request.task_id),
-                    by = "tasks/cancel",
-                    "asked to stop"
-                );
-                Ok(())
-            }
-            Stop::Ended => Ok(()),
-            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
-        }
-    }
-}
-
-impl ToolService {
-    fn greet(&self, dialect: Dialect) -> CallToolResult {
-        let info = ProtocolInfo::new(dialect, &self.shared().config.server_info.name);
-        let text = serde_json::to_string(&info).expect("protocol information is text and flags");
-        CallToolResult::success(vec![ContentBlock::text(text)])
-    }
-
-    /// A task of this connection's.
-    pub(super) fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
-        let reader = self.shared().log.reader(&self.intake.key(task_id));
-        reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
 }

@@ -1,6 +1,7 @@
 //! Our `rmcp` service: calls, lists of tools and tasks are answered here, every other method by the user's
 //! own handler.
 
+mod answer;
 mod calls;
 mod capabilities;
 mod handler;
