@@ -1,12 +1,10 @@
 //! The schemas of `tools/list`, for every kind of type, in both forms.
 //!
-//! `GOLDEN=overwrite cargo test --test schemas` writes the files in `golden/schemas` anew; read them before
+//! `GOLDEN=overwrite cargo test --test it outside::schemas` writes the files in `golden/schemas` anew; read them before
 //! they are committed.
 
-#[path = "servers/schemas.rs"]
+#[path = "../../servers/schemas.rs"]
 mod servers;
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -14,7 +12,7 @@ use std::path::Path;
 use mcpc::Schemas;
 use serde_json::{Map, Value, json};
 
-use crate::servers::server;
+use self::servers::server;
 use crate::support::Wire;
 
 async fn listed(schemas: Schemas) -> Vec<Value> {

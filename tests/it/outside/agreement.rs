@@ -1,9 +1,7 @@
 //! A schema and the type it was made of accept the same values and refuse the same ones.
 
-#[path = "servers/agreement.rs"]
+#[path = "../../servers/agreement.rs"]
 mod servers;
-mod support;
-
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::servers::{
+use self::servers::{
     Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Price, Scalars, Several, Shape,
     Tagged, Tree, server,
 };

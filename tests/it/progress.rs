@@ -1,12 +1,10 @@
 //! A client that gives a progress token: its call stays open, and it hears how far the task is.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Wire, text};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
-use support::{Wire, text};
 use tokio::time::{Instant, sleep};
 
 /// Does so many steps, each of so many milliseconds.

@@ -1,13 +1,11 @@
 //! A client that knows neither MCPC nor tasks: it waits for a while, and then it asks.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::Wire;
 use mcpc::content::{CallToolResult, ContentBlock};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
-use support::Wire;
 use tokio::time::{Instant, sleep};
 
 /// Counts seconds.
@@ -156,9 +154,9 @@ async fn at_the_end_there_are_no_tickets() {
     sleep(Duration::from_secs(1)).await;
     let rest = wire.finish().await;
     assert_eq!(rest.len(), 1);
-    let reply = support::parse(&rest[0]);
+    let reply = crate::support::parse(&rest[0]);
     assert_eq!(
-        (support::text(&reply).as_str(), &reply["result"]["isError"]),
+        (crate::support::text(&reply).as_str(), &reply["result"]["isError"]),
         ("stopped", &json!(true))
     );
 }
@@ -364,7 +362,7 @@ async fn a_cancelled_call_stops_its_task_until_it_is_a_ticket() {
     wire.call(1, "count", json!({"seconds": 3600})).await;
     sleep(Duration::from_secs(51)).await;
     let reply = wire.value().await;
-    let id = support::text(&reply).split('`').nth(3).expect("an id").to_owned();
+    let id = crate::support::text(&reply).split('`').nth(3).expect("an id").to_owned();
     wire.cancel(1).await;
     sleep(Duration::from_secs(5)).await;
     let (text, _) = check(&mut wire, &id, 0).await;

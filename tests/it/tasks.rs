@@ -1,12 +1,10 @@
 //! A client of the Tasks extension (SEP-2663, MCP 2026-07-28): it gets a task, and asks about it.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Wire, texts};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
-use support::{Wire, texts};
 use tokio::time::sleep;
 
 const EXTENSION: &str = "io.modelcontextprotocol/tasks";
@@ -362,7 +360,7 @@ async fn mcpc_comes_first() {
     let mut client = Modern::open();
     let metadata = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
     let reply = client.call("count", json!({"seconds": 2, "_metadata": metadata})).await;
-    let created = support::parse(&texts(&json!({"result": reply}))[0]);
+    let created = crate::support::parse(&texts(&json!({"result": reply}))[0]);
     assert_eq!(created["event"], "created");
     let events = client.0.task().await;
     assert_eq!(events[2], ("complete".to_owned(), json!({"seconds": 2})));
@@ -431,8 +429,8 @@ async fn a_client_that_listens_is_told() {
     // One that is stopped, by the end of the input at last.
     let rest = client.0.finish().await;
     let [told, reply] = &rest[..] else { panic!("{rest:?}") };
-    assert_eq!(status(&support::parse(told)["params"]), ("cancelled", "stopped"));
-    assert_eq!(support::parse(reply)["id"], "listen");
+    assert_eq!(status(&crate::support::parse(told)["params"]), ("cancelled", "stopped"));
+    assert_eq!(crate::support::parse(reply)["id"], "listen");
 }
 
 #[tokio::test(start_paused = true)]

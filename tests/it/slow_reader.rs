@@ -1,14 +1,12 @@
 //! A client that stops reading: what waits for it is bounded, and nothing is lost when it goes on.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::support::{Wire, call, text};
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
-use support::{Wire, call, text};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::time::{sleep, timeout};
 
@@ -182,7 +180,7 @@ async fn over_another_transport_replies_do_not_pile_up_either() {
     let server = Server::new("slow").state(sent.clone()).tools(tools![tell]);
     let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
     let (lines, mut input) = tokio::io::split(ours);
-    let begin = format!("{}\n", support::INITIALIZE);
+    let begin = format!("{}\n", crate::support::INITIALIZE);
     input.write_all(begin.as_bytes()).await.expect("it reads");
     for id in 0..100 {
         let call = call(id, "tell", json!({})) + "\n";
@@ -240,7 +238,7 @@ async fn no_more_calls_are_read_while_replies_pile_up() {
     let reader = tokio::spawn(async move {
         let mut replies = 0;
         while let Some(line) = lines.next_line().await.expect("UTF-8") {
-            let reply: Value = support::parse(&line);
+            let reply: Value = crate::support::parse(&line);
             // The last line was cut off when the time ran out, and is no call.
             if reply["error"]["code"] != -32700 {
                 assert_eq!(text(&reply).len(), 10_000);

@@ -1,14 +1,12 @@
 //! What an operator reads in the log of a server, with rmcp's own messages left out.
 
-mod support;
-
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::support::Wire;
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
-use support::Wire;
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
@@ -102,7 +100,7 @@ async fn a_task_has_a_line_when_it_starts_and_one_when_it_ends() {
         logged("well", Level::INFO).await,
         [
             "INFO mcpc: started",
-            "INFO operators: working how=\"well\"",
+            "INFO logging::operators: working how=\"well\"",
             "INFO mcpc: ended outcome=complete took=2s",
         ]
     );
@@ -260,7 +258,7 @@ async fn plain_calls_are_told_of_in_detail_alone() {
     let mut wire = Wire::connect(server()).await;
     let call = r#"call{tool="add" request="ask" client="raw 1"}: "#;
     wire.ask("add", json!({"a": 1, "b": 2})).await;
-    assert_eq!(log.lines(), [format!("INFO {call}operators: adding")]);
+    assert_eq!(log.lines(), [format!("INFO {call}logging::operators: adding")]);
 
     let (log, _listens) = Log::open(Level::DEBUG);
     wire.ask("add", json!({"a": 1, "b": 2})).await;

@@ -1,7 +1,6 @@
-//! What a server refuses to be built of, and what it warns of.
+//! What a server refuses to be built of.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcpc::{Sender, Server, State, Tools, tools};
@@ -28,7 +27,7 @@ async fn two_tools_of_one_name_in_different_lists() {
     async fn other() {}
 
     let text = refused(Server::new("parts").tools(tools![nap]).tools(tools![other])).await;
-    let places: Vec<&str> = text.split("tests/building.rs:").collect();
+    let places: Vec<&str> = text.split("tests/it/building.rs:").collect();
     assert_eq!(places.len(), 3, "{text}");
     assert_eq!(places[0], "two tools are called `nap`: ");
 }
@@ -40,7 +39,7 @@ async fn a_state_that_nobody_gave() {
     async fn rows(_database: State<Database>) {}
 
     let text = refused(Server::new("parts").state(5_u8).tools(tools![rows])).await;
-    let start = "the tool `rows` takes `State<building::";
+    let start = "the tool `rows` takes `State<it::building::";
     assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
     assert!(text.ends_with("give the server one with `Server::state`"), "{text}");
     let text = refused(Server::new("parts").state(Arc::new(Database)).tools(tools![rows])).await;
@@ -55,7 +54,7 @@ async fn two_states_of_one_type() {
 
     let server = Server::new("parts").state(Database).state(5_u8).state(Database);
     let text = refused(server.tools(tools![rows])).await;
-    let start = "the server was given two states of the type `building::";
+    let start = "the server was given two states of the type `it::building::";
     assert!(text.starts_with(start) && text.contains("::Database`; "), "{text}");
     assert!(text.ends_with("give one of them a type of its own"), "{text}");
 }
@@ -260,62 +259,4 @@ async fn a_limit_that_is_only_tight() {
 async fn a_server_that_starts_no_tasks_needs_no_limits_of_them() {
     let server = Server::new("limits").tools(tools![nap]).max_tasks(0).retention(Duration::ZERO);
     server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
-}
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What a server warns of when it is built.
-async fn warnings(server: Server) -> Vec<String> {
-    let log = Captured::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
-    drop(guard);
-
-    let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("UTF-8");
-    log.lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect()
-}
-
-#[tokio::test]
-async fn a_background_tool_without_a_description_is_warned_of() {
-    #[mcpc::background]
-    async fn silent() {}
-    /// Says what it does.
-    #[mcpc::background]
-    async fn described() {}
-
-    let warnings = warnings(Server::new("silent").tools(tools![silent, described, nap])).await;
-    let [warning] = warnings.as_slice() else { panic!("one warning: {warnings:?}") };
-    assert!(warning.contains("a background tool has no description"), "{warning}");
-    assert!(warning.contains("silent") && warning.contains("tests/building.rs:"), "{warning}");
-}
-
-#[tokio::test]
-async fn a_server_without_tools_is_warned_of_unless_it_has_a_handler() {
-    struct Prompts;
-    impl rmcp::ServerHandler for Prompts {}
-
-    let found = warnings(Server::new("empty")).await;
-    let [warning] = found.as_slice() else { panic!("one warning: {found:?}") };
-    assert!(
-        warning.contains("the server has no tools: give it some with `Server::tools`"),
-        "{warning}"
-    );
-    assert!(warning.contains("empty"), "{warning}");
-    for server in [Server::new("prompts").handler(Prompts), Server::new("tools").tools(tools![nap])]
-    {
-        assert_eq!(warnings(server).await, [""; 0]);
-    }
 }

@@ -1,16 +1,14 @@
 //! A task's life, on paused time: created, updates, and exactly one end, whatever happens.
 
-mod support;
-
 use std::io::{BufRead as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{Wire, text};
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
-use support::{Wire, text};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep};
 
@@ -254,8 +252,8 @@ async fn a_body_that_never_rests_can_be_stopped() {
         let server = server(&gone).grace(Duration::from_millis(50));
         let Wire { mut lines, mut input, server } = Wire::connect(server).await;
         let call = match starts {
-            true => support::call("t", "babble", json!({"_metadata": {}})),
-            false => support::call("t", "babble", json!({})),
+            true => crate::support::call("t", "babble", json!({"_metadata": {}})),
+            false => crate::support::call("t", "babble", json!({})),
         };
         input.write_all((call + "\n").as_bytes()).await.expect("the server reads");
         let reader = tokio::spawn(async move {
@@ -318,7 +316,7 @@ async fn there_is_one_end_and_it_is_the_last() {
     sleep(Duration::from_secs(20)).await;
     let lines = wire.finish().await;
     let mut events: Vec<Vec<String>> = vec![Vec::new(); calls.len()];
-    for message in lines.iter().map(|line| text(&support::parse(line))) {
+    for message in lines.iter().map(|line| text(&crate::support::parse(line))) {
         let Some(message) = serde_json::from_str::<Value>(&message).ok().filter(Value::is_object)
         else {
             continue;
@@ -391,10 +389,11 @@ async fn the_end_of_the_input_stops_tasks() {
         sleep(Duration::from_secs(1)).await;
         let (before, ended) = (gone.count(), Instant::now());
         let rest: Vec<Value> =
-            wire.finish().await.iter().map(|line| support::parse(line)).collect();
+            wire.finish().await.iter().map(|line| crate::support::parse(line)).collect();
         assert_eq!(ended.elapsed().as_secs(), seconds, "{on_stop}");
         assert!(gone.count() > before, "the body is gone");
-        let messages: Vec<Value> = rest.iter().map(|line| support::parse(&text(line))).collect();
+        let messages: Vec<Value> =
+            rest.iter().map(|line| crate::support::parse(&text(line))).collect();
         let [stopping, last] = messages.as_slice() else { panic!("{messages:?}") };
         assert_eq!(stopping["result"], "stopping");
         assert_eq!((&last["event"], &last["result"]), (&json!(end.0), &end.1));
@@ -419,7 +418,7 @@ async fn calls_in_flight_are_answered_at_the_end_of_the_input() {
     sleep(Duration::from_secs(1)).await;
     let rest = wire.finish().await;
     assert_eq!(rest.len(), 1);
-    let texts = support::texts(&support::parse(&rest[0]));
+    let texts = crate::support::texts(&crate::support::parse(&rest[0]));
     assert_eq!(texts, ["finished early\n\nUpdates while it ran:\nstopping"]);
 }
 
@@ -430,9 +429,9 @@ async fn calls_right_before_the_end_of_the_input_are_calls_like_any_other() {
         let gone = Gone::default();
         let mut wire = Wire::open(server(&gone));
         let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-        let task = support::call(1, "work", json!({"on_stop": on_stop, "_metadata": ids}));
-        let waiting = support::call(2, "work", json!({"on_stop": on_stop}));
-        wire.send(&[support::INITIALIZE, &task, &waiting].join("\n")).await;
+        let task = crate::support::call(1, "work", json!({"on_stop": on_stop, "_metadata": ids}));
+        let waiting = crate::support::call(2, "work", json!({"on_stop": on_stop}));
+        wire.send(&[crate::support::INITIALIZE, &task, &waiting].join("\n")).await;
         let started = Instant::now();
         let lines = wire.finish().await;
         assert_eq!(started.elapsed().as_secs(), seconds);
@@ -499,9 +498,11 @@ fn a_runtime_that_is_shut_down_takes_its_server_along() {
         plan.serve_io(reader, writer).await
     });
     let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-    let call = support::call(1, "work", json!({"on_stop": "ignore", "_metadata": ids}));
+    let call = crate::support::call(1, "work", json!({"on_stop": "ignore", "_metadata": ids}));
     let mut lines = std::io::BufReader::new(&client).lines();
-    (&client).write_all(format!("{}\n{call}\n", support::INITIALIZE).as_bytes()).expect("it reads");
+    (&client)
+        .write_all(format!("{}\n{call}\n", crate::support::INITIALIZE).as_bytes())
+        .expect("it reads");
     assert!(lines.next().expect("a line").expect("UTF-8").contains("protocolVersion"));
     assert!(lines.next().expect("a line").expect("UTF-8").contains("created"));
     let before = gone.count();
@@ -553,7 +554,7 @@ async fn a_plain_call_that_outlasts_the_grace_is_answered_with_an_error() {
     let rest = wire.finish().await;
     assert_eq!(started.elapsed().as_secs(), 5, "the grace");
     assert_eq!(rest.len(), 1);
-    let reply = support::parse(&rest[0]);
+    let reply = crate::support::parse(&rest[0]);
     assert_eq!(text(&reply), "the server ended before `stubborn` did");
     assert_eq!(reply["result"]["isError"], true);
 }
@@ -589,7 +590,7 @@ async fn whatever_a_plain_tool_does_its_call_is_answered_at_the_end() {
         wire.call(tool, tool, json!({})).await;
     }
     let mut texts: Vec<String> =
-        wire.finish().await.iter().map(|line| text(&support::parse(line))).collect();
+        wire.finish().await.iter().map(|line| text(&crate::support::parse(line))).collect();
     texts.sort();
     assert_eq!(texts, ["fragile", "spin"].map(|it| format!("the server ended before `{it}` did")));
 }
@@ -712,7 +713,7 @@ async fn what_waits_to_be_sent_when_a_task_ends_is_given_up() {
         {
             continue;
         }
-        let message = support::parse(&text(&message));
+        let message = crate::support::parse(&text(&message));
         if message["task_id"] == "t" {
             of_t.push(message["event"].as_str().expect("an event").to_owned());
         }

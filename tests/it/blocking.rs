@@ -1,14 +1,12 @@
 //! Bodies that block their thread: they may, and neither they nor others wait for what they hold.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::Wire;
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
-use support::Wire;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 

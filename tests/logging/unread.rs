@@ -1,7 +1,5 @@
 //! A server whose log nobody reads: it goes on, whatever its subscriber makes of that.
 
-mod support;
-
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::support::{INITIALIZE, Wire, call};
 use mcpc::{Sender, Server, tools};
 use serde_json::json;
-use support::{INITIALIZE, Wire, call};
 use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -98,7 +96,7 @@ fn server() -> Server {
 async fn a_log_of_the_users_that_panics_is_a_failure_of_its_call() {
     let _guard = tracing::subscriber::set_default(Panics("logging", true));
     let mut wire = Wire::connect(server()).await;
-    let problem = "panicked: logging is not to be logged";
+    let problem = "panicked: logging::unread is not to be logged";
     let (text, is_error) = wire.ask("logs", json!({})).await;
     assert_eq!((text, is_error), (format!("tool `logs` {problem}"), true));
     wire.start("t", "logs_later", json!({})).await;
@@ -249,7 +247,7 @@ mod processes {
     use std::process::Stdio;
     use std::time::Duration;
 
-    use super::support::{INITIALIZE, call, example, parse, text};
+    use crate::support::{INITIALIZE, call, example, parse, text};
     use serde_json::{Value, json};
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
     use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -446,9 +444,9 @@ mod processes {
     #[test]
     fn the_example_has_the_subscriber_of_the_readme() {
         const SUBSCRIBER: &str = "tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()";
-        let readme = include_str!("../README.md");
+        let readme = include_str!("../../README.md");
         assert!(readme.contains(SUBSCRIBER));
-        let example = include_str!("../examples/logs.rs");
+        let example = include_str!("../../examples/logs.rs");
         assert!(example.split_whitespace().collect::<String>().contains(SUBSCRIBER));
     }
 

@@ -4,16 +4,14 @@
 //! opencode 1.18, Gemini CLI 0.61, Qwen Code 0.24, Cline CLI 3.0.65 and Continue CLI 1.5. Here each is the few lines
 //! that say what it makes of a result, so that a change of ours that hides something from a model fails.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::Wire;
 use mcpc::content::{ContentBlock, ErrorData};
 use mcpc::{Sender, Server, tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use support::Wire;
 use tokio::time::{Instant, sleep};
 
 struct Host {

@@ -1,8 +1,11 @@
 //! Our lines are the reference's, byte for byte, but for `annotations`, which we leave out.
 
+#[path = "../../servers/golden.rs"]
+mod servers;
+
 use serde_json::{Value, json};
 
-use crate::servers::server;
+use self::servers::server;
 use crate::support::{CALLBACK, Wire, call, parse, text};
 
 async fn connect(name: &str) -> Wire {
@@ -60,12 +63,12 @@ async fn replay(name: &str, transcript: &str) {
 
 #[tokio::test]
 async fn the_lines_are_those_of_0_2_1() {
-    replay("ref021", include_str!("../golden/0.2.1.jsonl")).await;
+    replay("ref021", include_str!("../../golden/0.2.1.jsonl")).await;
 }
 
 #[tokio::test]
 async fn the_lines_are_those_of_0_2_6() {
-    replay("ref026std", include_str!("../golden/0.2.6.jsonl")).await;
+    replay("ref026std", include_str!("../../golden/0.2.6.jsonl")).await;
 }
 
 #[tokio::test]
@@ -81,7 +84,7 @@ async fn the_handshake_between_them_is_answered_as_the_older_one() {
 
 #[tokio::test]
 async fn any_result_is_written_as_the_reference_writes_it() {
-    for case in include_str!("../golden/values.jsonl").lines().map(parse) {
+    for case in include_str!("../../golden/values.jsonl").lines().map(parse) {
         let mut wire = connect("values").await;
         wire.start("task", "repeat", json!({"value": case["value"]})).await;
         assert_eq!(wire.message().await["event"], "created");
