@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::Wire;
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
+
+use crate::support::Mcpc;
 
 const BUDGET: usize = 64 << 10;
 
@@ -60,13 +61,13 @@ fn server(release: &Release) -> Server {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_a_blocked_thread_sends_never_waits_for_what_it_holds_itself() {
-    let mut wire = Wire::connect(server(&Release::default())).await;
+    let mut client = Mcpc::connect(server(&Release::default())).await;
     for tool in ["sends_in_place", "awaits_in_place", "emits_in_place"] {
         for large in [1_000, BUDGET - 1_000, BUDGET, 2 * BUDGET] {
             let task = format!("{tool} {large}");
-            wire.start(&task, tool, json!({ "large": large })).await;
+            client.start(&task, tool, json!({ "large": large })).await;
             let events: Vec<String> =
-                wire.task().await.into_iter().map(|(event, _)| event).collect();
+                client.task().await.into_iter().map(|(event, _)| event).collect();
             assert_eq!(events.len(), 4, "{task}: {events:?}");
             assert_eq!((&*events[0], &*events[3]), ("created", "complete"), "{task}");
         }
@@ -78,24 +79,24 @@ async fn blocked_threads_hold_up_nobody_else() {
     // More than there are parts of the budget to be taken in advance.
     const BLOCKED: usize = 90;
     let release = Release::default();
-    let mut wire = Wire::connect(server(&release)).await;
+    let mut client = Mcpc::connect(server(&release)).await;
     for task in 0..BLOCKED {
-        wire.start(&format!("t{task}"), "blocks", json!({})).await;
+        client.start(&format!("t{task}"), "blocks", json!({})).await;
     }
     let mut said = 0;
     while said < BLOCKED {
-        let message = wire.message().await;
+        let message = client.message().await;
         said += usize::from(message["event"] == "update");
     }
     let started = Instant::now();
-    wire.start("another", "says", json!({})).await;
-    let said = wire.task().await;
+    client.start("another", "says", json!({})).await;
+    let said = client.task().await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let said: Vec<&Value> = said.iter().map(|(_, result)| result).collect();
     assert_eq!(said, [&json!("Started says"), &json!("said"), &json!(null)]);
     release.0.store(true, Ordering::SeqCst);
     let mut ended = 0;
     while ended < BLOCKED {
-        ended += usize::from(wire.message().await["event"] == "complete");
+        ended += usize::from(client.message().await["event"] == "complete");
     }
 }

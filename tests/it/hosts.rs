@@ -6,13 +6,16 @@
 
 use std::time::Duration;
 
-use crate::support::Wire;
 use mcpc::content::{ContentBlock, ErrorData};
 use mcpc::{Sender, Server, tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+
+use crate::support::Plain;
+use crate::support::clients::WithTasks;
+use crate::support::messages::{call_with, task_of};
 
 struct Host {
     name: &'static str,
@@ -116,18 +119,11 @@ fn texts_that_are_records(result: &Value) -> Result<String, String> {
 
 impl Host {
     /// What its model gets to see of a call, and how long that took.
-    async fn call(&self, wire: &mut Wire, tool: &str, arguments: Value) -> (String, Duration) {
+    async fn call(&self, client: &mut Plain, tool: &str, arguments: Value) -> (String, Duration) {
         let meta = if self.token { json!({"progressToken": "token"}) } else { json!({}) };
-        let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let started = Instant::now();
-        wire.send(&call.to_string()).await;
-        let reply = loop {
-            let message = wire.value().await;
-            if message["id"] == 1 {
-                break message;
-            }
-        };
+        client.send(&call_with(meta, "call", tool, arguments)).await;
+        let (_, reply) = client.until_reply_to("call").await;
         let took = started.elapsed();
         assert!(self.limit.is_none_or(|limit| took < limit), "{} gives up on `{tool}`", self.name);
         let shown = match reply["error"]["message"].as_str() {
@@ -293,7 +289,7 @@ fn server() -> Server {
 #[tokio::test(start_paused = true)]
 async fn every_model_sees_the_result_and_what_was_sent_before() {
     for host in HOSTS {
-        let mut wire = Wire::connect(server()).await;
+        let mut client = Plain::connect(server()).await;
         for (tool, parts) in [
             ("number", &["42"][..]),
             ("flag", &["true"]),
@@ -311,12 +307,12 @@ async fn every_model_sees_the_result_and_what_was_sent_before() {
             ("chatty", &["CHATTY-RESULT", "older updates are left out)", "update 300 of 300"]),
             ("fails", &["the disk is full", "about to fail", "LAST-LINE"]),
         ] {
-            let (seen, _) = host.call(&mut wire, tool, json!({})).await;
+            let (seen, _) = host.call(&mut client, tool, json!({})).await;
             for part in parts {
                 assert!(seen.contains(part), "{} shows of `{tool}`: {seen}", host.name);
             }
         }
-        let (seen, _) = host.call(&mut wire, "report", json!({})).await;
+        let (seen, _) = host.call(&mut client, "report", json!({})).await;
         assert!(!seen.contains("a line of its output"), "{}: {seen}", host.name);
         let at = |part| seen.find(part).expect("it is seen");
         assert!(at("answer") < at("found"), "{}: what comes last may be cut: {seen}", host.name);
@@ -326,15 +322,15 @@ async fn every_model_sees_the_result_and_what_was_sent_before() {
 #[tokio::test(start_paused = true)]
 async fn no_host_gives_up_on_a_task_and_every_model_gets_its_result() {
     for host in HOSTS {
-        let mut wire = Wire::connect(server()).await;
-        let (mut seen, took) = host.call(&mut wire, "long", json!({"seconds": 1000})).await;
+        let mut client = Plain::connect(server()).await;
+        let (mut seen, took) = host.call(&mut client, "long", json!({"seconds": 1000})).await;
         let patience = if host.token { 240 } else { 50 };
         assert_eq!(took.as_secs(), patience, "{}", host.name);
-        let id = seen.split('`').nth(3).expect("an id").to_owned();
+        let id = task_of(&seen);
         let mut checks = 0;
         while !seen.contains("{\"answer\":42}") {
             let arguments = json!({"task_id": id, "wait_seconds": 50});
-            seen = host.call(&mut wire, "check_task", arguments).await.0;
+            seen = host.call(&mut client, "check_task", arguments).await.0;
             checks += 1;
         }
         assert!(checks <= 20, "{} keeps its model busy: {checks} checks", host.name);
@@ -345,8 +341,8 @@ async fn no_host_gives_up_on_a_task_and_every_model_gets_its_result() {
 #[tokio::test(start_paused = true)]
 async fn what_is_left_out_of_a_large_result_can_be_read_on_every_host() {
     for host in HOSTS {
-        let mut wire = Wire::connect(server()).await;
-        let (seen, _) = host.call(&mut wire, "large", json!({ "bytes": 200_000 })).await;
+        let mut client = Plain::connect(server()).await;
+        let (seen, _) = host.call(&mut client, "large", json!({ "bytes": 200_000 })).await;
         for part in
             ["LARGE-BEGIN", "beginning and the end of 200020 bytes. Call `check_task` with {"]
         {
@@ -354,7 +350,7 @@ async fn what_is_left_out_of_a_large_result_can_be_read_on_every_host() {
         }
         let id = seen.split('"').find(|part| part.len() == 36).expect("an id").to_owned();
         let arguments = json!({"task_id": id, "offset": 195_000});
-        let (seen, _) = host.call(&mut wire, "check_task", arguments).await;
+        let (seen, _) = host.call(&mut client, "check_task", arguments).await;
         assert!(seen.contains("LARGE-END") && !seen.contains("[cut]"), "{}", host.name);
     }
 }
@@ -364,51 +360,27 @@ async fn what_is_left_out_of_a_large_result_can_be_read_on_every_host() {
 #[tokio::test(start_paused = true)]
 async fn the_model_of_a_host_with_tasks_sees_the_note_and_then_the_result() {
     const MOST: usize = 100_000;
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "claude-code", "version": "2.1.332"},
-        "io.modelcontextprotocol/clientCapabilities": {
-            "extensions": {"io.modelcontextprotocol/tasks": {}},
-        },
-    });
-    let mut wire = Wire::open(server());
-    let mut ask = async |method: &str, mut params: Value| {
-        params["_meta"] = meta.clone();
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        wire.send(&request.to_string()).await;
-        wire.value().await["result"].take()
-    };
+    let mut client = WithTasks::open(server()).called("claude-code", "2.1.332");
     for (tool, arguments, parts) in [
         ("report", json!({}), &["{\"answer\":42}", "{\"found\":4}\n{\"found\":8}"][..]),
         ("long", json!({"seconds": 400}), &["{\"answer\":42}"]),
         ("large_later", json!({"bytes": 200_000}), &["LARGE-BEGIN"]),
     ] {
-        let call = json!({"name": tool, "arguments": arguments});
-        let created = ask("tools/call", call).await;
+        let created = client.call(tool, arguments).await;
         assert_eq!(created["resultType"], "task", "{tool}: {created}");
         let id = created["taskId"].as_str().expect("an id").to_owned();
         let note = &created["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
         let note = note.as_str().expect("a note");
         assert!(note.contains(&id) && note.len() < 2_000, "{note}");
-        let mut polls = 0;
-        let result = loop {
-            let mut task = ask("tasks/get", json!({ "taskId": id })).await;
-            if task["status"] == "completed" {
-                break task["result"].take();
-            }
-            let pause = task["pollIntervalMs"].as_u64().expect("a time");
-            assert!((1_000..=5_000).contains(&pause), "{pause}");
-            sleep(Duration::from_millis(pause)).await;
-            polls += 1;
-        };
+        let (result, polls) = client.poll(&id).await;
         assert!(polls < 200, "{tool}: {polls} polls");
         let seen = structured_alone(&result).expect("it is shown");
         let seen = &seen[..seen.len().min(MOST)];
         for part in parts {
             assert!(seen.contains(part), "{tool}: {seen}");
         }
-        let check = json!({"name": "check_task", "arguments": {"task_id": id, "offset": 150_000}});
-        let checked = structured_alone(&ask("tools/call", check).await).expect("it is shown");
+        let checked = client.call("check_task", json!({"task_id": id, "offset": 150_000})).await;
+        let checked = structured_alone(&checked).expect("it is shown");
         assert!(
             tool != "large_later" || checked.starts_with("[bytes 150000 to 157000"),
             "{checked}"

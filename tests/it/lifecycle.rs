@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{Wire, text};
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep};
+
+use crate::support::{INITIALIZE, Mcpc, Plain, Wire, call, in_task, parse, text, texts};
 
 /// Counts bodies that were dropped or came to their end.
 #[derive(Clone, Default)]
@@ -168,15 +169,9 @@ fn server(gone: &Gone) -> Server {
     ])
 }
 
-async fn connect() -> (Wire, Gone) {
+async fn connect() -> (Mcpc, Gone) {
     let gone = Gone::default();
-    (Wire::connect(server(&gone)).await, gone)
-}
-
-/// Starts a tool as a task and returns all of its events.
-async fn events(wire: &mut Wire, tool: &str, arguments: Value) -> Vec<(String, Value)> {
-    wire.start("t", tool, arguments).await;
-    wire.task().await
+    (Mcpc::connect(server(&gone)).await, gone)
 }
 
 fn event(event: &str, result: Value) -> (String, Value) {
@@ -189,54 +184,54 @@ fn created(tool: &str) -> (String, Value) {
 
 #[tokio::test(start_paused = true)]
 async fn ok_is_complete() {
-    let (mut wire, _) = connect().await;
+    let (mut client, _) = connect().await;
     let started = Instant::now();
-    let events = events(&mut wire, "work", json!({"on_stop": ""})).await;
+    let events = client.events("work", json!({"on_stop": ""})).await;
     assert_eq!(events, [created("work"), event("complete", json!("done"))]);
     assert_eq!(started.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn err_is_failed_with_its_sources() {
-    let (mut wire, _) = connect().await;
+    let (mut client, _) = connect().await;
     for (tool, text) in [
         ("deploy", "cannot deploy: no space left on disk 3"),
         ("deploy_anyhow", "while deploying: cannot deploy: no space left on disk 3"),
         ("deploy_boxed", "cannot deploy: no space left on disk 3"),
     ] {
-        let events = events(&mut wire, tool, json!({})).await;
+        let events = client.events(tool, json!({})).await;
         assert_eq!(events, [created(tool), event("failed", json!(text))]);
-        assert_eq!(wire.ask(tool, json!({})).await, (text.to_owned(), true));
+        assert_eq!(client.ask(tool, json!({})).await, (text.to_owned(), true));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_failed_and_the_server_goes_on() {
-    let (mut wire, _) = connect().await;
+    let (mut client, _) = connect().await;
     let text = "tool `explode` panicked: the fuse is gone";
-    let seen = events(&mut wire, "explode", json!({"late": false})).await;
+    let seen = client.events("explode", json!({"late": false})).await;
     assert_eq!(seen, [created("explode"), event("failed", json!(text))]);
-    let seen = events(&mut wire, "explode", json!({"late": true})).await;
+    let seen = client.events("explode", json!({"late": true})).await;
     assert_eq!(seen[1..], [event("update", json!("ticking")), event("failed", json!(text))]);
     let expected = format!("{text}\n\nUpdates while it ran:\nticking");
-    assert_eq!(wire.ask("explode", json!({"late": true})).await, (expected, true));
+    assert_eq!(client.ask("explode", json!({"late": true})).await, (expected, true));
     let text = "tool `explode_plainly` panicked: no fuse at all";
-    assert_eq!(wire.ask("explode_plainly", json!({})).await, (text.to_owned(), true));
+    assert_eq!(client.ask("explode_plainly", json!({})).await, (text.to_owned(), true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_value_that_is_no_json_ends_the_task() {
-    let (mut wire, _) = connect().await;
-    let events = events(&mut wire, "say_the_unspeakable", json!({})).await;
+    let (mut client, _) = connect().await;
+    let events = client.events("say_the_unspeakable", json!({})).await;
     let text = "an update cannot be written as JSON: no words";
     assert_eq!(events[1..], [event("failed", json!(text))]);
 }
 
 #[tokio::test]
 async fn a_thread_that_breaks_its_task_off_goes_on_and_hears_of_the_end() {
-    let (mut wire, gone) = connect().await;
+    let (mut client, gone) = connect().await;
     let before = gone.count();
-    let events = events(&mut wire, "say_the_unspeakable_on_a_thread", json!({})).await;
+    let events = client.events("say_the_unspeakable_on_a_thread", json!({})).await;
     let text = "an update cannot be written as JSON: no words";
     assert_eq!(events[1..], [event("failed", json!(text))]);
     while gone.count() == before {
@@ -250,12 +245,12 @@ async fn a_body_that_never_rests_can_be_stopped() {
     for starts in [true, false] {
         let gone = Gone::default();
         let server = server(&gone).grace(Duration::from_millis(50));
-        let Wire { mut lines, mut input, server } = Wire::connect(server).await;
-        let call = match starts {
-            true => crate::support::call("t", "babble", json!({"_metadata": {}})),
-            false => crate::support::call("t", "babble", json!({})),
-        };
-        input.write_all((call + "\n").as_bytes()).await.expect("the server reads");
+        let mut client = Mcpc::connect(server).await;
+        match starts {
+            true => client.start("t", "babble", json!({})).await,
+            false => client.call("t", "babble", json!({})).await,
+        }
+        let Wire { mut lines, mut input, server } = client.into_wire();
         let reader = tokio::spawn(async move {
             let mut last = None;
             while let Some(line) = lines.next_line().await.expect("UTF-8") {
@@ -276,8 +271,8 @@ async fn a_body_that_never_rests_can_be_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_reports() {
-    let (mut wire, _) = connect().await;
-    let events = events(&mut wire, "report", json!({})).await;
+    let (mut client, _) = connect().await;
+    let events = client.events("report", json!({})).await;
     assert_eq!(
         events,
         [
@@ -294,7 +289,7 @@ async fn a_sender_reports() {
 /// Whatever a task comes to, and however much is said around it: one end, and nothing behind it.
 #[tokio::test(start_paused = true)]
 async fn there_is_one_end_and_it_is_the_last() {
-    let (mut wire, _) = connect().await;
+    let (mut client, _) = connect().await;
     let calls = [
         ("work", json!({"on_stop": "finish"})),
         ("work", json!({"on_stop": "fail"})),
@@ -306,17 +301,17 @@ async fn there_is_one_end_and_it_is_the_last() {
         ("haunt", json!({})),
     ];
     for (number, (tool, arguments)) in calls.iter().enumerate() {
-        wire.start(&number.to_string(), tool, arguments.clone()).await;
+        client.start(&number.to_string(), tool, arguments.clone()).await;
     }
     sleep(Duration::from_secs(1)).await;
     // Stopping those that run, even twice, makes no second end.
     for (id, number) in [0, 1, 2, 2, 3, 0].into_iter().enumerate() {
-        wire.call(id, "stop_task", json!({"task_id": number.to_string()})).await;
+        client.call(id, "stop_task", json!({"task_id": number.to_string()})).await;
     }
     sleep(Duration::from_secs(20)).await;
-    let lines = wire.finish().await;
+    let lines = client.finish().await;
     let mut events: Vec<Vec<String>> = vec![Vec::new(); calls.len()];
-    for message in lines.iter().map(|line| text(&crate::support::parse(line))) {
+    for message in lines.iter().map(|line| text(&parse(line))) {
         let Some(message) = serde_json::from_str::<Value>(&message).ok().filter(Value::is_object)
         else {
             continue;
@@ -336,22 +331,22 @@ async fn there_is_one_end_and_it_is_the_last() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_outlives_its_task_says_nothing() {
-    let (mut wire, _) = connect().await;
-    let events = events(&mut wire, "haunt", json!({})).await;
+    let (mut client, _) = connect().await;
+    let events = client.events("haunt", json!({})).await;
     assert_eq!(events, [created("haunt"), event("complete", json!("gone"))]);
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_call_that_is_cancelled_stops_its_task() {
-    let (mut wire, gone) = connect().await;
+    let (mut client, gone) = connect().await;
     let before = gone.count();
     for (on_stop, seconds) in [("finish", 0), ("linger", 2), ("ignore", 5)] {
         let running = gone.count();
-        wire.call(on_stop, "work", json!({"on_stop": on_stop})).await;
+        client.call(on_stop, "work", json!({"on_stop": on_stop})).await;
         sleep(Duration::from_secs(1)).await;
-        wire.cancel(on_stop).await;
+        client.cancel(on_stop).await;
         let cancelled = Instant::now();
         while gone.count() == running {
             sleep(Duration::from_millis(100)).await;
@@ -359,19 +354,19 @@ async fn a_waiting_call_that_is_cancelled_stops_its_task() {
         assert_eq!(cancelled.elapsed().as_secs(), seconds, "{on_stop}");
     }
     assert_eq!(gone.count() - before, 3);
-    assert_eq!(wire.finish().await, [""; 0], "a cancelled call is not answered");
+    assert_eq!(client.finish().await, [""; 0], "a cancelled call is not answered");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_call_that_is_cancelled_is_dropped() {
-    let (mut wire, gone) = connect().await;
-    wire.call(1, "nap", json!({})).await;
+    let (mut client, gone) = connect().await;
+    client.call(1, "nap", json!({})).await;
     sleep(Duration::from_secs(1)).await;
     let before = gone.count();
-    wire.cancel(1).await;
+    client.cancel(1).await;
     sleep(Duration::from_millis(1)).await;
     assert_eq!(gone.count() - before, 1);
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 /// The end of the input stops every task; each may end by itself within the grace.
@@ -383,17 +378,14 @@ async fn the_end_of_the_input_stops_tasks() {
         ("linger", 2, event("complete", json!("finished late"))),
         ("ignore", 5, event("failed", json!("stopped"))),
     ] {
-        let (mut wire, gone) = connect().await;
-        wire.start("t", "work", json!({"on_stop": on_stop})).await;
-        assert_eq!(wire.message().await["event"], "created");
+        let (mut client, gone) = connect().await;
+        client.begin_task("t", "work", json!({"on_stop": on_stop})).await;
         sleep(Duration::from_secs(1)).await;
         let (before, ended) = (gone.count(), Instant::now());
-        let rest: Vec<Value> =
-            wire.finish().await.iter().map(|line| crate::support::parse(line)).collect();
+        let rest: Vec<Value> = client.finish().await.iter().map(|line| parse(line)).collect();
         assert_eq!(ended.elapsed().as_secs(), seconds, "{on_stop}");
         assert!(gone.count() > before, "the body is gone");
-        let messages: Vec<Value> =
-            rest.iter().map(|line| crate::support::parse(&text(line))).collect();
+        let messages: Vec<Value> = rest.iter().map(|line| parse(&text(line))).collect();
         let [stopping, last] = messages.as_slice() else { panic!("{messages:?}") };
         assert_eq!(stopping["result"], "stopping");
         assert_eq!((&last["event"], &last["result"]), (&json!(end.0), &end.1));
@@ -403,22 +395,21 @@ async fn the_end_of_the_input_stops_tasks() {
 #[tokio::test(start_paused = true)]
 async fn the_grace_can_be_set() {
     let gone = Gone::default();
-    let mut wire = Wire::connect(server(&gone).grace(Duration::from_secs(1))).await;
-    wire.start("t", "work", json!({"on_stop": "ignore"})).await;
-    assert_eq!(wire.message().await["event"], "created");
+    let mut client = Mcpc::connect(server(&gone).grace(Duration::from_secs(1))).await;
+    client.begin_task("t", "work", json!({"on_stop": "ignore"})).await;
     let ended = Instant::now();
-    assert_eq!(wire.finish().await.len(), 2);
+    assert_eq!(client.finish().await.len(), 2);
     assert_eq!(ended.elapsed().as_secs(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_in_flight_are_answered_at_the_end_of_the_input() {
-    let (mut wire, _) = connect().await;
-    wire.call(1, "work", json!({"on_stop": "finish"})).await;
+    let (mut client, _) = connect().await;
+    client.call(1, "work", json!({"on_stop": "finish"})).await;
     sleep(Duration::from_secs(1)).await;
-    let rest = wire.finish().await;
+    let rest = client.finish().await;
     assert_eq!(rest.len(), 1);
-    let texts = crate::support::texts(&crate::support::parse(&rest[0]));
+    let texts = texts(&parse(&rest[0]));
     assert_eq!(texts, ["finished early\n\nUpdates while it ran:\nstopping"]);
 }
 
@@ -428,10 +419,9 @@ async fn calls_right_before_the_end_of_the_input_are_calls_like_any_other() {
     for (on_stop, seconds, end) in [("finish", 0, "complete"), ("ignore", 5, "failed")] {
         let gone = Gone::default();
         let mut wire = Wire::open(server(&gone));
-        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-        let task = crate::support::call(1, "work", json!({"on_stop": on_stop, "_metadata": ids}));
-        let waiting = crate::support::call(2, "work", json!({"on_stop": on_stop}));
-        wire.send(&[crate::support::INITIALIZE, &task, &waiting].join("\n")).await;
+        let task = call(1, "work", in_task("t", json!({"on_stop": on_stop})));
+        let waiting = call(2, "work", json!({"on_stop": on_stop}));
+        wire.send(&[INITIALIZE, &task, &waiting].join("\n")).await;
         let started = Instant::now();
         let lines = wire.finish().await;
         assert_eq!(started.elapsed().as_secs(), seconds);
@@ -453,11 +443,11 @@ async fn tell_much(updates: Sender) -> &'static str {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_at_the_end_is_written() {
-    let mut wire = Wire::open_with_buffer(Server::new("much").tools(tools![tell_much]), 256);
-    wire.initialize().await;
-    wire.start("t", "tell_much", json!({})).await;
+    let server = Server::new("much").tools(tools![tell_much]);
+    let mut client = Mcpc::begin(Wire::open_with_buffer(server, 256)).await;
+    client.start("t", "tell_much", json!({})).await;
     sleep(Duration::from_secs(1)).await;
-    let rest = wire.finish().await;
+    let rest = client.finish().await;
     assert_eq!(rest.len(), 1 + 1000 + 1, "created, every update, and the end");
     assert!(rest[1001].contains("complete") && rest[1001].contains("told"), "{}", rest[1001]);
 }
@@ -472,14 +462,13 @@ async fn watch() -> &'static str {
 #[tokio::test(start_paused = true)]
 async fn what_lives_is_killed_by_no_timer() {
     let server = Server::new("watch").tools(tools![watch]).retention(Duration::from_secs(1));
-    let mut wire = Wire::connect(server.patience(Duration::from_secs(1))).await;
-    wire.start("t", "watch", json!({})).await;
-    assert_eq!(wire.message().await["event"], "created");
+    let mut client = Mcpc::connect(server.patience(Duration::from_secs(1))).await;
+    client.begin_task("t", "watch", json!({})).await;
     sleep(Duration::from_secs(29 * 24 * 3600)).await;
-    let (text, _) = wire.ask("check_task", json!({"task_id": "t"})).await;
+    let (text, _) = client.ask("check_task", json!({"task_id": "t"})).await;
     assert!(text.contains("is running"), "{text}");
     sleep(Duration::from_secs(24 * 3600)).await;
-    assert_eq!(wire.task().await, [event("complete", json!("a month is over"))]);
+    assert_eq!(client.task().await, [event("complete", json!("a month is over"))]);
 }
 
 /// The runtime goes with everything in it: a client sees the end of the stream, and nothing hangs.
@@ -497,12 +486,9 @@ fn a_runtime_that_is_shut_down_takes_its_server_along() {
         let (reader, writer) = server.into_split();
         plan.serve_io(reader, writer).await
     });
-    let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-    let call = crate::support::call(1, "work", json!({"on_stop": "ignore", "_metadata": ids}));
+    let call = call(1, "work", in_task("t", json!({"on_stop": "ignore"})));
     let mut lines = std::io::BufReader::new(&client).lines();
-    (&client)
-        .write_all(format!("{}\n{call}\n", crate::support::INITIALIZE).as_bytes())
-        .expect("it reads");
+    (&client).write_all(format!("{}\n{call}\n", INITIALIZE).as_bytes()).expect("it reads");
     assert!(lines.next().expect("a line").expect("UTF-8").contains("protocolVersion"));
     assert!(lines.next().expect("a line").expect("UTF-8").contains("created"));
     let before = gone.count();
@@ -513,21 +499,19 @@ fn a_runtime_that_is_shut_down_takes_its_server_along() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_dropped_stops_its_tasks() {
-    let (mut wire, gone) = connect().await;
-    wire.start("t", "work", json!({"on_stop": "finish"})).await;
-    assert_eq!(wire.message().await["event"], "created");
+    let (mut client, gone) = connect().await;
+    client.begin_task("t", "work", json!({"on_stop": "finish"})).await;
     let before = gone.count();
-    wire.server.abort();
+    client.server.abort();
     sleep(Duration::from_secs(1)).await;
     assert!(gone.count() > before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_vanishes_stops_its_tasks() {
-    let (mut wire, gone) = connect().await;
-    wire.start("t", "work", json!({"on_stop": "ignore"})).await;
-    assert_eq!(wire.message().await["event"], "created");
-    let Wire { lines, input, server } = wire;
+    let (mut client, gone) = connect().await;
+    client.begin_task("t", "work", json!({"on_stop": "ignore"})).await;
+    let Wire { lines, input, server } = client.into_wire();
     let before = gone.count();
     drop((lines, input));
     server.await.expect("no panic").expect("no error");
@@ -547,14 +531,14 @@ async fn stubborn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_call_that_outlasts_the_grace_is_answered_with_an_error() {
-    let mut wire = Wire::connect(Server::new("stubborn").tools(tools![stubborn])).await;
-    wire.call(1, "stubborn", json!({})).await;
+    let mut client = Plain::connect(Server::new("stubborn").tools(tools![stubborn])).await;
+    client.call(1, "stubborn", json!({})).await;
     sleep(Duration::from_secs(3600)).await;
     let started = Instant::now();
-    let rest = wire.finish().await;
+    let rest = client.finish().await;
     assert_eq!(started.elapsed().as_secs(), 5, "the grace");
     assert_eq!(rest.len(), 1);
-    let reply = crate::support::parse(&rest[0]);
+    let reply = parse(&rest[0]);
     assert_eq!(text(&reply), "the server ended before `stubborn` did");
     assert_eq!(reply["result"]["isError"], true);
 }
@@ -585,12 +569,12 @@ async fn fragile() {
 #[tokio::test]
 async fn whatever_a_plain_tool_does_its_call_is_answered_at_the_end() {
     let server = Server::new("plain").tools(tools![spin, fragile]);
-    let mut wire = Wire::connect(server.grace(Duration::from_millis(200))).await;
+    let mut client = Plain::connect(server.grace(Duration::from_millis(200))).await;
     for tool in ["spin", "fragile"] {
-        wire.call(tool, tool, json!({})).await;
+        client.call(tool, tool, json!({})).await;
     }
     let mut texts: Vec<String> =
-        wire.finish().await.iter().map(|line| text(&crate::support::parse(line))).collect();
+        client.finish().await.iter().map(|line| text(&parse(line))).collect();
     texts.sort();
     assert_eq!(texts, ["fragile", "spin"].map(|it| format!("the server ended before `{it}` did")));
 }
@@ -609,10 +593,9 @@ async fn hurry(seconds: u64, on_stop: String, updates: Sender) -> String {
 }
 
 async fn hurry_for(seconds: u64, on_stop: &str) -> (Vec<(String, Value)>, Duration) {
-    let mut wire = Wire::connect(Server::new("hurry").tools(tools![hurry])).await;
+    let mut client = Mcpc::connect(Server::new("hurry").tools(tools![hurry])).await;
     let started = Instant::now();
-    wire.start("t", "hurry", json!({"seconds": seconds, "on_stop": on_stop})).await;
-    let events = wire.task().await;
+    let events = client.events("hurry", json!({"seconds": seconds, "on_stop": on_stop})).await;
     (events, started.elapsed())
 }
 
@@ -651,22 +634,20 @@ async fn fills(updates: Sender) {
 }
 
 /// A sender whose task is over, of a client that reads nothing.
-async fn late_sender() -> (Sender, Wire) {
+async fn late_sender() -> (Sender, Mcpc) {
     let kept = Kept::default();
     let server = Server::new("late").max_queued_bytes(10_000).state(kept.clone());
     let server = server.tools(tools![leaves_its_sender, fills]);
-    let mut wire = Wire::open_with_buffer(server, 4_096);
-    wire.initialize().await;
-    wire.start("t", "leaves_its_sender", json!({})).await;
-    assert_eq!(wire.task().await.len(), 2);
-    wire.start("f", "fills", json!({})).await;
+    let mut client = Mcpc::begin(Wire::open_with_buffer(server, 4_096)).await;
+    assert_eq!(client.events("leaves_its_sender", json!({})).await.len(), 2);
+    client.start("f", "fills", json!({})).await;
     sleep(Duration::from_secs(1)).await;
-    (kept.0.get().expect("it was left").clone(), wire)
+    (kept.0.get().expect("it was left").clone(), client)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_outlives_its_task_waits_for_nobody() {
-    let (sender, mut wire) = late_sender().await;
+    let (sender, mut client) = late_sender().await;
     let started = Instant::now();
     sender.send("late").await;
     sender.emit("late", ()).await;
@@ -679,7 +660,7 @@ async fn a_sender_that_outlives_its_task_waits_for_nobody() {
     blocking.await.expect("no panic");
     assert_eq!(started.elapsed(), Duration::ZERO);
     for _ in 0..100 {
-        let line = wire.line().await;
+        let line = client.line().await;
         assert!(!line.contains("late"), "{line}");
     }
 }
@@ -698,22 +679,21 @@ async fn leaves_others_waiting(updates: Sender) {
 async fn what_waits_to_be_sent_when_a_task_ends_is_given_up() {
     let server = Server::new("late").max_queued_bytes(10_000);
     let server = server.tools(tools![leaves_others_waiting, fills]);
-    let mut wire = Wire::open_with_buffer(server, 4_096);
-    wire.initialize().await;
-    wire.start("f", "fills", json!({})).await;
-    wire.start("t", "leaves_others_waiting", json!({})).await;
+    let mut client = Mcpc::begin(Wire::open_with_buffer(server, 4_096)).await;
+    client.start("f", "fills", json!({})).await;
+    client.start("t", "leaves_others_waiting", json!({})).await;
     sleep(Duration::from_secs(2)).await;
-    wire.call("stop", "stop_task", json!({"task_id": "t"})).await;
-    wire.call("stop f", "stop_task", json!({"task_id": "f"})).await;
+    client.call("stop", "stop_task", json!({"task_id": "t"})).await;
+    client.call("stop f", "stop_task", json!({"task_id": "f"})).await;
     let mut of_t = Vec::new();
     loop {
-        let message = wire.value().await;
+        let message = client.value().await;
         if !message["id"].is_string()
             || message["id"].as_str().is_some_and(|id| id.starts_with("stop"))
         {
             continue;
         }
-        let message = crate::support::parse(&text(&message));
+        let message = parse(&text(&message));
         if message["task_id"] == "t" {
             of_t.push(message["event"].as_str().expect("an event").to_owned());
         }

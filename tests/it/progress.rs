@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Wire, text};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+
+use crate::support::clients::Heard;
+use crate::support::messages::{call_with_token, task_of};
+use crate::support::{Mcpc, Wire, WithProgress, text};
 
 /// Does so many steps, each of so many milliseconds.
 #[mcpc::background]
@@ -53,37 +56,15 @@ fn server() -> Server {
     Server::new("progress").tools(tools![steps, says, silent, flood])
 }
 
-fn call(id: impl Into<Value>, tool: &str, arguments: Value, token: impl Into<Value>) -> String {
-    let meta = json!({"progressToken": token.into()});
-    let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
-    json!({"jsonrpc": "2.0", "id": id.into(), "method": "tools/call", "params": params}).to_string()
-}
-
-/// What a call hears, each with the time it was heard at, and its reply.
-async fn hear(wire: &mut Wire, tool: &str, arguments: Value) -> (Vec<(Value, Duration)>, Value) {
-    let started = Instant::now();
-    wire.send(&call("call", tool, arguments, "token")).await;
-    let mut heard = Vec::new();
-    loop {
-        let mut message = wire.value().await;
-        if message["id"] == "call" {
-            return (heard, message);
-        }
-        assert_eq!(message["method"], "notifications/progress", "{message}");
-        assert_eq!(message["params"]["progressToken"], "token", "{message}");
-        heard.push((message["params"].take(), started.elapsed()));
-    }
-}
-
-fn assert_grows(heard: &[(Value, Duration)]) {
+fn assert_grows(heard: &[Heard]) {
     let progress = heard.iter().map(|(params, _)| params["progress"].as_f64().expect("a number"));
     assert!(progress.is_sorted_by(|a, b| a < b), "{heard:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_step_is_heard_and_then_the_result() {
-    let mut wire = Wire::connect(server()).await;
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 4, "millis": 500})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, reply) = client.hear("steps", json!({"steps": 4, "millis": 500})).await;
     let expected: Vec<_> = (1..=4)
         .map(|step| {
             let message = format!("step {step}");
@@ -100,8 +81,8 @@ async fn each_step_is_heard_and_then_the_result() {
 
 #[tokio::test(start_paused = true)]
 async fn the_latest_of_many_is_heard_ten_times_a_second_and_the_last_one_always() {
-    let mut wire = Wire::connect(server()).await;
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 1003, "millis": 2})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, reply) = client.hear("steps", json!({"steps": 1003, "millis": 2})).await;
     assert_eq!(text(&reply), "1003");
     assert!((15..=22).contains(&heard.len()), "{}", heard.len());
     assert_grows(&heard);
@@ -114,8 +95,8 @@ async fn the_latest_of_many_is_heard_ten_times_a_second_and_the_last_one_always(
 
 #[tokio::test(start_paused = true)]
 async fn whatever_a_task_says_its_progress_grows() {
-    let mut wire = Wire::connect(server()).await;
-    let (heard, _) = hear(&mut wire, "says", json!({})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, _) = client.hear("says", json!({})).await;
     let said: Vec<Value> = heard
         .iter()
         .map(|(params, _)| json!([params["progress"], params["total"], params["message"]]))
@@ -152,8 +133,8 @@ async fn done_early(updates: Sender) {
 
 #[tokio::test(start_paused = true)]
 async fn however_much_follows_the_last_of_all_no_number_is_more_than_that_to_be_seen() {
-    let mut wire = Wire::connect(Server::new("progress").tools(tools![done_early])).await;
-    let (heard, _) = hear(&mut wire, "done_early", json!({})).await;
+    let mut client = WithProgress::connect(Server::new("progress").tools(tools![done_early])).await;
+    let (heard, _) = client.hear("done_early", json!({})).await;
     assert!(heard.len() > 1100, "{}", heard.len());
     assert_grows(&heard);
     for (params, _) in heard {
@@ -210,10 +191,9 @@ async fn whatever_is_counted_a_percentage_is_one() {
         Some(100),
         Some(100),
     ];
-    let mut wire = Wire::connect(Server::new("progress").tools(tools![odd])).await;
-    wire.start("t", "odd", json!({})).await;
-    let told: Vec<_> =
-        wire.task().await.into_iter().filter(|(event, _)| event == "update").collect();
+    let server = || Server::new("progress").tools(tools![odd]);
+    let told = Mcpc::connect(server()).await.events("odd", json!({})).await;
+    let told: Vec<_> = told.into_iter().filter(|(event, _)| event == "update").collect();
     let expected: Vec<_> = ODD
         .iter()
         .zip(percents)
@@ -227,7 +207,8 @@ async fn whatever_is_counted_a_percentage_is_one() {
         .collect();
     assert_eq!(told, expected);
 
-    let (heard, _) = hear(&mut wire, "odd", json!({})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, _) = client.hear("odd", json!({})).await;
     assert_grows(&heard);
     for ((params, _), (done, total)) in heard.iter().zip(ODD) {
         assert_eq!(params["message"], format!("{done:e} of {total:e}"));
@@ -253,8 +234,8 @@ async fn download(updates: Sender) {
 #[tokio::test(start_paused = true)]
 async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
     let server = || Server::new("progress").tools(tools![download]);
-    let mut wire = Wire::connect(server()).await;
-    let (heard, _) = hear(&mut wire, "download", json!({})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, _) = client.hear("download", json!({})).await;
     let heard: Vec<Value> = heard
         .iter()
         .map(|(params, _)| json!([params["progress"], params["total"], params["message"]]))
@@ -268,8 +249,7 @@ async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
             [8_192.000_000_01, 10_000.0, "unpacking"],
         ])
     );
-    wire.start("t", "download", json!({})).await;
-    let told = wire.task().await;
+    let told = Mcpc::connect(server()).await.events("download", json!({})).await;
     let updates: Vec<&Value> = told[1..5].iter().map(|(_, update)| update).collect();
     assert_eq!(
         json!(updates),
@@ -281,9 +261,9 @@ async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
         ])
     );
     // What a model reads that looks.
-    let mut wire = Wire::connect(server().patience(Duration::ZERO)).await;
-    let (ticket, _) = wire.ask("download", json!({})).await;
-    let id = ticket.split('`').nth(3).expect("an id");
+    let mut client = WithProgress::connect(server().patience(Duration::ZERO)).await;
+    let (ticket, _) = client.ask("download", json!({})).await;
+    let id = task_of(&ticket);
     for (millis, state) in [
         (500, "is running, connecting."),
         (1000, "is running, 4096 done: downloading."),
@@ -291,29 +271,29 @@ async fn progress_is_in_the_units_of_its_author_and_a_total_may_be_missing() {
         (1000, "is running, 81.92 %: unpacking."),
     ] {
         sleep(Duration::from_millis(millis)).await;
-        let (text, _) = wire.ask("check_task", json!({ "task_id": id })).await;
+        let (text, _) = client.ask("check_task", json!({ "task_id": id })).await;
         assert_eq!(text, format!("Task `{id}` (`download`) {state}"));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_task_is_heard_to_be_alive() {
-    let mut wire = Wire::connect(server()).await;
-    let (heard, _) = hear(&mut wire, "silent", json!({})).await;
+    let mut client = WithProgress::connect(server()).await;
+    let (heard, _) = client.hear("silent", json!({})).await;
     let times: Vec<u64> = heard.iter().map(|(_, time)| time.as_secs()).collect();
     assert_eq!(times, [15, 30, 45, 60]);
     assert_grows(&heard);
-    let mut wire = Wire::connect(server().heartbeat(Duration::from_secs(40))).await;
-    let (heard, _) = hear(&mut wire, "silent", json!({})).await;
+    let mut client = WithProgress::connect(server().heartbeat(Duration::from_secs(40))).await;
+    let (heard, _) = client.hear("silent", json!({})).await;
     assert_eq!(heard.len(), 1);
 }
 
 /// Hosts give up after a while, whatever they hear: Codex CLI after 300 seconds.
 #[tokio::test(start_paused = true)]
 async fn such_a_call_is_a_ticket_before_its_host_gives_up() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = WithProgress::connect(server()).await;
     let started = Instant::now();
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 110_000})).await;
+    let (heard, reply) = client.hear("steps", json!({"steps": 3, "millis": 110_000})).await;
     assert_eq!(started.elapsed(), Duration::from_secs(240));
     let ticket = text(&reply);
     assert!(
@@ -324,16 +304,16 @@ async fn such_a_call_is_a_ticket_before_its_host_gives_up() {
     );
     assert_eq!(reply["result"]["isError"], false);
     assert_grows(&heard);
-    let id = ticket.split('`').nth(3).expect("an id");
+    let id = task_of(&ticket);
     let check = json!({"task_id": id, "wait_seconds": 1_000_000});
-    wire.send(&call("check", "check_task", check.clone(), "other")).await;
-    let first = wire.value().await;
+    client.call_with("other", "check", "check_task", check.clone()).await;
+    let first = client.value().await;
     assert_eq!(text(&first), format!("Task `{id}` (`steps`) is running, 66.67 %: step 2."));
     assert_eq!(started.elapsed(), Duration::from_secs(290), "no longer than a check waits");
-    let (last, _) = wire.ask("check_task", check).await;
+    let (last, _) = client.ask("check_task", check).await;
     assert_eq!(last, format!("Task `{id}` (`steps`) is complete. The result:\n3"));
     assert_eq!(started.elapsed(), Duration::from_secs(330));
-    assert_eq!(wire.finish().await, [""; 0], "the token is not used any more");
+    assert_eq!(client.finish().await, [""; 0], "the token is not used any more");
 }
 
 /// As above, but a ticket is what its author wants.
@@ -346,34 +326,34 @@ async fn at_once(updates: Sender) -> u32 {
 
 #[tokio::test(start_paused = true)]
 async fn the_patience_of_a_tool_or_a_server_is_that_of_such_a_call_too() {
-    let mut wire = Wire::connect(Server::new("progress").tools(tools![at_once])).await;
+    let mut client = WithProgress::connect(Server::new("progress").tools(tools![at_once])).await;
     let started = Instant::now();
-    let (heard, reply) = hear(&mut wire, "at_once", json!({})).await;
+    let (heard, reply) = client.hear("at_once", json!({})).await;
     assert_eq!(heard, [], "it had no time to say anything");
     assert!(text(&reply).starts_with("`at_once` was started and goes on as task `"), "{reply}");
     assert_eq!(started.elapsed(), Duration::ZERO);
-    let mut wire = Wire::connect(server().patience(Duration::from_secs(2))).await;
+    let mut client = WithProgress::connect(server().patience(Duration::from_secs(2))).await;
     let started = Instant::now();
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 900})).await;
+    let (heard, reply) = client.hear("steps", json!({"steps": 3, "millis": 900})).await;
     assert_eq!((heard.len(), started.elapsed()), (2, Duration::from_secs(2)));
     assert!(text(&reply).contains("after 2s, 66.67 %: step 2, and"), "{reply}");
     // A report right before the ticket has a moment to be heard, as that before a result.
-    let mut wire = Wire::connect(server().patience(Duration::from_millis(1805))).await;
+    let mut client = WithProgress::connect(server().patience(Duration::from_millis(1805))).await;
     let started = Instant::now();
-    let (heard, _) = hear(&mut wire, "steps", json!({"steps": 3, "millis": 900})).await;
+    let (heard, _) = client.hear("steps", json!({"steps": 3, "millis": 900})).await;
     assert_eq!((heard.len(), started.elapsed()), (2, Duration::from_millis(1820)));
 }
 
 /// Clients that forget the token with the reply have a moment to hear what came last.
 #[tokio::test(start_paused = true)]
 async fn the_reply_follows_the_last_report_at_a_distance() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = WithProgress::connect(server()).await;
     let started = Instant::now();
-    let (heard, _) = hear(&mut wire, "steps", json!({"steps": 2, "millis": 500})).await;
+    let (heard, _) = client.hear("steps", json!({"steps": 2, "millis": 500})).await;
     assert_eq!((heard[1].1, started.elapsed()), (SECOND, SECOND + Duration::from_millis(20)));
     // What reports nothing is not held up.
     let started = Instant::now();
-    hear(&mut wire, "steps", json!({"steps": 0, "millis": 0})).await;
+    client.hear("steps", json!({"steps": 0, "millis": 0})).await;
     assert_eq!(started.elapsed(), Duration::ZERO);
 }
 
@@ -387,17 +367,17 @@ async fn echo(text: String) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_for_a_while_hears_the_last_report_too() {
-    let mut wire = Wire::open_with_buffer(server().tools(tools![echo]), 1 << 10);
-    wire.initialize().await;
-    wire.send(&call("call", "steps", json!({"steps": 10, "millis": 500}), "token")).await;
+    let wire = Wire::open_with_buffer(server().tools(tools![echo]), 1 << 10);
+    let mut client = WithProgress::begin(wire).await;
+    client.call_with("token", "call", "steps", json!({"steps": 10, "millis": 500})).await;
     // More than a mebibyte of replies, which nobody reads until the task is over.
     for id in 0..2 {
-        wire.call(id, "echo", json!({"text": "x".repeat(600_000)})).await;
+        client.call(id, "echo", json!({"text": "x".repeat(600_000)})).await;
     }
     sleep(Duration::from_secs(60)).await;
     let mut last = Value::Null;
     loop {
-        let mut message = wire.value().await;
+        let mut message = client.value().await;
         if message["id"] == "call" {
             break;
         }
@@ -411,34 +391,36 @@ async fn a_client_that_reads_slowly_for_a_while_hears_the_last_report_too() {
 /// However long a time is, it is a time.
 #[tokio::test(start_paused = true)]
 async fn times_may_be_as_long_as_they_like() {
-    let server = server().heartbeat(Duration::MAX).retention(Duration::MAX).patience(Duration::MAX);
-    let mut wire = Wire::connect(server.grace(Duration::MAX)).await;
-    let (heard, reply) = hear(&mut wire, "steps", json!({"steps": 1, "millis": 50_000})).await;
+    let server = || server().heartbeat(Duration::MAX).retention(Duration::MAX);
+    let server = || server().patience(Duration::MAX).grace(Duration::MAX);
+    let mut with_progress = WithProgress::connect(server()).await;
+    let (heard, reply) = with_progress.hear("steps", json!({"steps": 1, "millis": 50_000})).await;
     assert_eq!((heard.len(), text(&reply).as_str()), (1, "1"));
-    wire.start("t", "steps", json!({"steps": 1, "millis": 1})).await;
-    wire.task().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.events("steps", json!({"steps": 1, "millis": 1})).await;
     sleep(Duration::from_secs(365 * 24 * 3600)).await;
-    assert!(wire.ask("check_task", json!({"task_id": "t"})).await.0.contains("is complete"));
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert!(client.ask("check_task", json!({"task_id": "t"})).await.0.contains("is complete"));
+    assert_eq!(client.finish().await, [""; 0]);
+    assert_eq!(with_progress.finish().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_mcpc_client_gets_callbacks_whatever_its_token() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Mcpc::connect(server()).await;
     let arguments = json!({"steps": 1, "millis": 1, "_metadata": {}});
-    wire.send(&call(1, "steps", arguments, 7)).await;
-    let events: Vec<String> = wire.task().await.into_iter().map(|(event, _)| event).collect();
+    client.send(&call_with_token(1, "steps", arguments, 7)).await;
+    let events: Vec<String> = client.task().await.into_iter().map(|(event, _)| event).collect();
     assert_eq!(events, ["created", "update", "complete"]);
 }
 
 #[tokio::test]
 async fn a_flood_neither_hides_the_end_nor_others() {
-    let mut wire = Wire::connect(server()).await;
-    wire.send(&call("flood", "flood", json!({"count": 200_000}), 1)).await;
-    wire.send(&call("other", "steps", json!({"steps": 1, "millis": 1}), 2)).await;
+    let mut client = WithProgress::connect(server()).await;
+    client.call_with(1, "flood", "flood", json!({"count": 200_000})).await;
+    client.call_with(2, "other", "steps", json!({"steps": 1, "millis": 1})).await;
     let mut replies = Vec::new();
     while replies.len() < 2 {
-        let message = wire.value().await;
+        let message = client.value().await;
         if let Some(id) = message["id"].as_str() {
             replies.push(id.to_owned());
         }
@@ -451,17 +433,17 @@ async fn a_flood_neither_hides_the_end_nor_others() {
 async fn of_ten_thousand_calls_none_hears_anything_after_its_reply() {
     const CALLS: usize = 10_000;
     const AT_ONCE: usize = 100;
-    let mut wire = Wire::connect(server()).await;
+    let mut client = WithProgress::connect(server()).await;
     let (mut started, mut ended, mut heard) = (0, 0, 0);
     let mut open = vec![false; CALLS];
     while ended < CALLS {
         while started < CALLS && started - ended < AT_ONCE {
             let count = started % 7;
-            wire.send(&call(started, "flood", json!({ "count": count }), started)).await;
+            client.call_with(started, started, "flood", json!({ "count": count })).await;
             open[started] = true;
             started += 1;
         }
-        let message = wire.value().await;
+        let message = client.value().await;
         if let Some(id) = message["id"].as_u64() {
             let id = usize::try_from(id).expect("a small number");
             assert!(std::mem::take(&mut open[id]), "{message}");
@@ -474,5 +456,5 @@ async fn of_ten_thousand_calls_none_hears_anything_after_its_reply() {
         }
     }
     assert!(heard > CALLS / 2, "{heard}");
-    assert_eq!(wire.finish().await, [""; 0], "nothing follows");
+    assert_eq!(client.finish().await, [""; 0], "nothing follows");
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::support::{Wire, call, text};
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::time::{sleep, timeout};
+
+use crate::support::{INITIALIZE, Mcpc, Plain, Wire, call, parse, text};
 
 const MIB: u64 = 1 << 20;
 const UPDATE: usize = 1_000;
@@ -67,18 +68,18 @@ async fn a_lone_reply_arrives_whole_through_any_writer() {
     for pipe in [7, 64, 1 << 20] {
         for buffer in [None, Some(16), Some(1 << 20)] {
             let server = server(&Sent::default());
-            let mut wire = match buffer {
+            let wire = match buffer {
                 None => Wire::open_with_buffer(server, pipe),
                 Some(bytes) => Wire::open_with_writer(server, pipe, |writer| {
                     BufWriter::with_capacity(bytes, writer)
                 }),
             };
-            wire.initialize().await;
+            let mut client = Plain::begin(wire).await;
             for length in [1, 100, 5_000, 100_000] {
                 let text = "x".repeat(length);
-                assert_eq!(wire.ask("echo", json!({"text": text})).await, (text, false));
+                assert_eq!(client.ask("echo", json!({"text": text})).await, (text, false));
             }
-            assert_eq!(wire.finish().await, [""; 0]);
+            assert_eq!(client.finish().await, [""; 0]);
         }
     }
 }
@@ -87,9 +88,9 @@ async fn a_lone_reply_arrives_whole_through_any_writer() {
 async fn send_waits_for_a_slow_client_and_loses_nothing() {
     const UPDATES: u64 = 4_000;
     let sent = Sent::default();
-    let mut wire = Wire::connect(server(&sent)).await;
+    let mut client = Mcpc::connect(server(&sent)).await;
     for task in ["a", "b", "c"] {
-        wire.start(task, "chatter", json!({"updates_to_send": UPDATES})).await;
+        client.start(task, "chatter", json!({"updates_to_send": UPDATES})).await;
     }
     let bytes = settled(&sent).await * UPDATE as u64;
     assert!((MIB / 2..2 * MIB).contains(&bytes), "{bytes} bytes were sent to nobody");
@@ -97,7 +98,7 @@ async fn send_waits_for_a_slow_client_and_loses_nothing() {
     let mut next = [("a", 0), ("b", 0), ("c", 0)];
     let mut ended = 0;
     while ended < 3 {
-        let message = wire.message().await;
+        let message = client.message().await;
         let (_, next) =
             next.iter_mut().find(|(task, _)| message["task_id"] == **task).expect("one of ours");
         match message["event"].as_str() {
@@ -118,16 +119,16 @@ async fn send_waits_for_a_slow_client_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn replies_do_not_wait_for_updates() {
     let sent = Sent::default();
-    let mut wire = Wire::connect(server(&sent)).await;
-    wire.start("t", "chatter", json!({"updates_to_send": 5_000})).await;
+    let mut client = Mcpc::connect(server(&sent)).await;
+    client.start("t", "chatter", json!({"updates_to_send": 5_000})).await;
     settled(&sent).await;
-    wire.call("echo", "echo", json!({"text": "still here"})).await;
+    client.call("echo", "echo", json!({"text": "still here"})).await;
     sleep(Duration::from_secs(1)).await;
     // The budget of updates is spent, and yet the reply is among what was written before any more of
     // them could be.
     let mut updates = 0;
     loop {
-        let line = wire.value().await;
+        let line = client.value().await;
         match line["id"] == "echo" {
             true => break,
             false => updates += 1,
@@ -138,10 +139,10 @@ async fn replies_do_not_wait_for_updates() {
 
 #[tokio::test(start_paused = true)]
 async fn progress_is_coalesced_and_the_last_one_arrives() {
-    let mut wire = Wire::connect(server(&Sent::default())).await;
-    wire.start("t", "hurry", json!({})).await;
+    let mut client = Mcpc::connect(server(&Sent::default())).await;
+    client.start("t", "hurry", json!({})).await;
     sleep(Duration::from_secs(60)).await;
-    let events = wire.task().await;
+    let events = client.task().await;
     assert!(events.len() < 20_000, "{} of 100,000", events.len());
     let percents: Vec<f64> = events.iter().filter_map(|(_, it)| it["progress"].as_f64()).collect();
     assert!(percents.is_sorted(), "progress never goes back");
@@ -151,13 +152,13 @@ async fn progress_is_coalesced_and_the_last_one_arrives() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_larger_than_the_budget_goes_alone() {
-    let mut wire = Wire::connect(server(&Sent::default())).await;
+    let mut client = Mcpc::connect(server(&Sent::default())).await;
     for task in ["a", "b"] {
-        wire.start(task, "boast", json!({})).await;
+        client.start(task, "boast", json!({})).await;
     }
     let mut complete = 0;
     while complete < 2 {
-        let message = wire.message().await;
+        let message = client.message().await;
         if message["event"] == "complete" {
             assert_eq!(message["result"].as_str().map(str::len), Some(4 << 20));
             complete += 1;
@@ -176,21 +177,16 @@ async fn tell(sent: State<Sent>) -> String {
 #[tokio::test(start_paused = true)]
 async fn over_another_transport_replies_do_not_pile_up_either() {
     let sent = Sent::default();
-    let (ours, theirs) = tokio::io::duplex(1 << 16);
     let server = Server::new("slow").state(sent.clone()).tools(tools![tell]);
-    let server = tokio::spawn(server.serve(tokio::io::split(theirs)));
-    let (lines, mut input) = tokio::io::split(ours);
-    let begin = format!("{}\n", crate::support::INITIALIZE);
-    input.write_all(begin.as_bytes()).await.expect("it reads");
+    let mut wire = Wire::open_over_rmcp(server);
+    wire.send(INITIALIZE).await;
     for id in 0..100 {
-        let call = call(id, "tell", json!({})) + "\n";
-        input.write_all(call.as_bytes()).await.expect("a pipe holds this much");
+        wire.send(&call(id, "tell", json!({}))).await;
         sleep(Duration::from_millis(10)).await;
     }
     let told = sent.0.load(Ordering::SeqCst);
     assert!((1..10).contains(&told), "{told} mebibytes wait to be read");
-    server.abort();
-    drop(lines);
+    wire.server.abort();
 }
 
 /// It asks and asks, reads nothing, and has nothing more to ask: the server does not wait for ever.
@@ -199,7 +195,7 @@ async fn a_client_that_never_reads_keeps_no_server_from_ending() {
     for tool in ["echo", "chatter"] {
         let sent = Sent::default();
         let server = server(&sent).grace(Duration::from_secs(2));
-        let Wire { lines, mut input, server } = Wire::connect(server).await;
+        let Wire { lines, mut input, server } = Plain::connect(server).await.wire;
         for id in 0..5 {
             let arguments = match tool {
                 // The first two fill what may wait; the others are not even looked at.
@@ -220,7 +216,8 @@ async fn a_client_that_never_reads_keeps_no_server_from_ending() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_read_while_replies_pile_up() {
-    let Wire { mut lines, mut input, server } = Wire::connect(server(&Sent::default())).await;
+    let client = Plain::connect(server(&Sent::default())).await;
+    let Wire { mut lines, mut input, server } = client.wire;
     let line = call(1, "echo", json!({"text": "x".repeat(10_000)}));
     let mut written = 0u64;
     for id in 0.. {
@@ -238,7 +235,7 @@ async fn no_more_calls_are_read_while_replies_pile_up() {
     let reader = tokio::spawn(async move {
         let mut replies = 0;
         while let Some(line) = lines.next_line().await.expect("UTF-8") {
-            let reply: Value = crate::support::parse(&line);
+            let reply: Value = parse(&line);
             // The last line was cut off when the time ran out, and is no call.
             if reply["error"]["code"] != -32700 {
                 assert_eq!(text(&reply).len(), 10_000);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Wire, texts};
 use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-const EXTENSION: &str = "io.modelcontextprotocol/tasks";
+use crate::support::clients::{rest_of_task, status};
+use crate::support::messages::TASKS;
+use crate::support::{Plain, Wire, WithTasks, in_task, notification, parse, texts};
 
 /// Counts seconds, and says so.
 #[mcpc::background]
@@ -73,68 +74,9 @@ fn server() -> Server {
         .task_patience(Duration::ZERO)
 }
 
-/// What a request of the extension's clients says about itself.
-fn meta() -> Value {
-    json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
-    })
-}
-
-/// A client that begins as MCP 2026-07-28 has it: with whatever it likes.
-struct Modern(Wire);
-
-impl Modern {
-    fn open() -> Self {
-        Self(Wire::open(server()))
-    }
-
-    async fn request(&mut self, method: &str, params: Value) -> Value {
-        self.request_with(meta(), method, params).await
-    }
-
-    async fn request_with(&mut self, meta: Value, method: &str, mut params: Value) -> Value {
-        params["_meta"] = meta;
-        let request = json!({"jsonrpc": "2.0", "id": method, "method": method, "params": params});
-        self.0.send(&request.to_string()).await;
-        let reply = self.0.value().await;
-        assert_eq!(reply["id"], method, "{reply}");
-        reply
-    }
-
-    async fn call(&mut self, tool: &str, arguments: Value) -> Value {
-        let reply = self.request("tools/call", json!({"name": tool, "arguments": arguments})).await;
-        reply["result"].clone()
-    }
-
-    /// Starts a task and returns its id.
-    async fn start(&mut self, tool: &str, arguments: Value) -> String {
-        let created = self.call(tool, arguments).await;
-        assert_eq!(
-            (&created["resultType"], &created["status"]),
-            (&json!("task"), &json!("working"))
-        );
-        created["taskId"].as_str().expect("an id").to_owned()
-    }
-
-    async fn get(&mut self, task_id: &str) -> Value {
-        self.request("tasks/get", json!({"taskId": task_id})).await["result"].clone()
-    }
-
-    async fn cancel(&mut self, task_id: &str) -> Value {
-        self.request("tasks/cancel", json!({"taskId": task_id})).await
-    }
-}
-
-fn status(task: &Value) -> (&str, &str) {
-    let text = |key: &str| task[key].as_str().unwrap_or_default();
-    (text("status"), text("statusMessage"))
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_call_starts_a_task_and_the_client_asks_about_it() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let created = client.call("count", json!({"seconds": 4})).await;
     let id = created["taskId"].as_str().expect("an id").to_owned();
     let created_at = &created["createdAt"];
@@ -182,7 +124,7 @@ async fn a_call_starts_a_task_and_the_client_asks_about_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_of_the_tools_own_is_a_result() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     for (tool, seconds, message) in [
         ("count", 13, "thirteen is bad luck"),
         ("explode", 0, "tool `explode` panicked: the fuse is gone"),
@@ -200,7 +142,7 @@ async fn an_error_of_the_tools_own_is_a_result() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_can_be_cancelled() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let id = client.start("count", json!({"seconds": 3600})).await;
     sleep(Duration::from_millis(2500)).await;
     let reply = client.cancel(&id).await;
@@ -227,19 +169,16 @@ async fn a_task_can_be_cancelled() {
 /// The token of such a call is nobody's: the client would close the connection on it.
 #[tokio::test(start_paused = true)]
 async fn a_task_sends_no_progress() {
-    let mut client = Modern::open();
-    let mut with_token = meta();
-    with_token["progressToken"] = json!("token");
-    let params = json!({"name": "count", "arguments": {"seconds": 100}});
-    let reply = client.request_with(with_token, "tools/call", params).await;
-    assert_eq!(reply["result"]["resultType"], "task");
+    let mut client = WithTasks::open(server());
+    client.meta["progressToken"] = json!("token");
+    client.start("count", json!({"seconds": 100})).await;
     sleep(Duration::from_secs(200)).await;
-    assert_eq!(client.0.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn inputs_that_no_task_asked_for_are_acknowledged() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let id = client.start("count", json!({"seconds": 10})).await;
     let params = json!({"taskId": id, "inputResponses": {"q": {"action": "accept"}}});
     let reply = client.request("tasks/update", params).await;
@@ -248,8 +187,8 @@ async fn inputs_that_no_task_asked_for_are_acknowledged() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_answered_with_an_error() {
-    let mut client = Modern::open();
-    let mut other = Modern::open();
+    let mut client = WithTasks::open(server());
+    let mut other = WithTasks::open(server());
     let id = other.start("count", json!({"seconds": 3600})).await;
     for method in ["tasks/get", "tasks/cancel", "tasks/update"] {
         for id in [id.as_str(), "never"] {
@@ -269,7 +208,7 @@ async fn what_is_answered_with_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_tasks_are_refused() {
-    let mut client = Modern(Wire::open(server().max_tasks(1)));
+    let mut client = WithTasks::open(server().max_tasks(1));
     client.start("count", json!({"seconds": 9})).await;
     let reply = client.call("count", json!({"seconds": 9})).await;
     assert_eq!(reply["isError"], true);
@@ -281,7 +220,7 @@ async fn too_many_tasks_are_refused() {
 
 #[tokio::test]
 async fn a_plain_tool_is_answered_at_once() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let reply = client.call("add", json!({"a": 2, "b": 40})).await;
     assert_eq!(
         (&reply["resultType"], texts(&json!({"result": reply}))[0].as_str()),
@@ -291,11 +230,11 @@ async fn a_plain_tool_is_answered_at_once() {
 
 #[tokio::test]
 async fn the_server_declares_the_extension_and_lists_the_control_tools_for_everyone() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let reply = client.request("server/discover", json!({})).await;
     assert_eq!(
         reply["result"]["capabilities"],
-        json!({"extensions": {EXTENSION: {}}, "logging": {}, "tools": {}})
+        json!({"extensions": {TASKS: {}}, "logging": {}, "tools": {}})
     );
     let names = |reply: &Value| -> Vec<String> {
         let tools = reply["result"]["tools"].as_array().expect("a list").iter();
@@ -303,14 +242,13 @@ async fn the_server_declares_the_extension_and_lists_the_control_tools_for_every
     };
     let listed = names(&client.request("tools/list", json!({})).await);
     assert_eq!(listed[6..], ["add", "check_task", "stop_task"]);
-    let mut without = meta();
-    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    assert_eq!(names(&client.request_with(without, "tools/list", json!({})).await), listed);
+    client.forget_tasks();
+    assert_eq!(names(&client.request("tools/list", json!({})).await), listed);
 }
 
 #[tokio::test]
 async fn a_server_without_tasks_knows_nothing_of_them() {
-    let mut client = Modern(Wire::open(Server::new("plain").tools(tools![add])));
+    let mut client = WithTasks::open(Server::new("plain").tools(tools![add]));
     let reply = client.request("server/discover", json!({})).await;
     assert_eq!(reply["result"]["capabilities"], json!({"tools": {}}));
     let reply = client.request("tasks/get", json!({"taskId": "t"})).await;
@@ -320,49 +258,40 @@ async fn a_server_without_tasks_knows_nothing_of_them() {
 /// A client that declares the extension and then speaks a protocol that does not know it.
 #[tokio::test(start_paused = true)]
 async fn a_session_of_an_older_protocol_has_no_tasks() {
-    let mut wire = Wire::open(server());
-    wire.send(
-        &json!({"jsonrpc": "2.0", "id": "init", "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"},
-            "capabilities": {"extensions": {EXTENSION: {}}},
-        }})
-        .to_string(),
-    )
-    .await;
-    assert_eq!(wire.value().await["result"]["capabilities"], json!({"logging": {}, "tools": {}}));
-    wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
-    let (text, is_error) = wire.ask("count", json!({"seconds": 2})).await;
+    let about = json!({
+        "protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"},
+        "capabilities": {"extensions": {TASKS: {}}},
+    });
+    let (mut client, began) = Plain::begin_with(Wire::open(server()), about).await;
+    assert_eq!(began["capabilities"], json!({"logging": {}, "tools": {}}));
+    let (text, is_error) = client.ask("count", json!({"seconds": 2})).await;
     assert_eq!((text.lines().next(), is_error), (Some(r#"{"seconds":2}"#), false));
-    assert_eq!(wire.list().await.len(), 9, "and its control tools");
-    let params = json!({"taskId": "t"});
-    let get = json!({"jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params});
-    wire.send(&get.to_string()).await;
-    assert_eq!(wire.value().await["error"]["code"], -32601);
+    assert_eq!(client.list().await.len(), 9, "and its control tools");
+    let reply = client.request("tasks/get", json!({"taskId": "t"})).await;
+    assert_eq!(reply["error"]["code"], -32601);
 }
 
 /// A client that did not declare the extension speaks the newest protocol, and is served as any other.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_did_not_declare_it_gets_no_task() {
-    let mut client = Modern::open();
-    let mut without = meta();
-    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let mut client = WithTasks::open(server());
+    client.forget_tasks();
     let params = json!({"name": "count", "arguments": {"seconds": 1}});
-    let reply = client.request_with(without.clone(), "tools/call", params).await;
+    let reply = client.request("tools/call", params).await;
     let text = "{\"seconds\":1}\n\nUpdates while it ran:\nsecond 1";
     assert_eq!(texts(&reply), [text], "{reply}");
-    let reply = client.request_with(without, "tasks/get", json!({"taskId": "t"})).await;
+    let reply = client.request("tasks/get", json!({"taskId": "t"})).await;
     assert_eq!(reply["error"]["code"], -32021, "{reply}");
 }
 
 /// A call that brings MCPC's metadata is MCPC, whatever else the client can do; and the task is one task.
 #[tokio::test(start_paused = true)]
 async fn mcpc_comes_first() {
-    let mut client = Modern::open();
-    let metadata = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-    let reply = client.call("count", json!({"seconds": 2, "_metadata": metadata})).await;
-    let created = crate::support::parse(&texts(&json!({"result": reply}))[0]);
+    let mut client = WithTasks::open(server());
+    let reply = client.call("count", in_task("t", json!({"seconds": 2}))).await;
+    let created = parse(&texts(&json!({"result": reply}))[0]);
     assert_eq!(created["event"], "created");
-    let events = client.0.task().await;
+    let events = rest_of_task(&mut client).await;
     assert_eq!(events[2], ("complete".to_owned(), json!({"seconds": 2})));
     let task = client.get("t").await;
     assert_eq!(status(&task), ("completed", "100 %: 2 s"));
@@ -371,43 +300,23 @@ async fn mcpc_comes_first() {
 /// A cancellation that is read before the reply: the client will never know the task's id.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_cancelled_at_once_leaves_no_task_behind() {
-    let mut client = Modern(Wire::open(server().max_tasks(1)));
+    let mut client = WithTasks::open(server().max_tasks(1));
     client.request("server/discover", json!({})).await;
     for id in 0..100 {
-        let params = json!({"name": "count", "arguments": {"seconds": 3600}, "_meta": meta()});
-        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
-        let params = json!({"requestId": id, "_meta": meta()});
-        let method = "notifications/cancelled";
-        let cancel = json!({"jsonrpc": "2.0", "method": method, "params": params});
-        client.0.send(&format!("{call}\n{cancel}")).await;
+        let params = json!({"name": "count", "arguments": {"seconds": 3600}});
+        let call = client.line_of(id, "tools/call", params);
+        let params = json!({"requestId": id, "_meta": client.meta});
+        let cancel = notification("notifications/cancelled", params);
+        client.send(&format!("{call}\n{cancel}")).await;
     }
     sleep(Duration::from_secs(1)).await;
     client.start("count", json!({"seconds": 1})).await;
 }
 
-/// Asks to hear of tasks; what is acknowledged.
-async fn listen(client: &mut Modern, task_ids: Value, meta: Value) -> Value {
-    let params = json!({"notifications": {"taskIds": task_ids}, "_meta": meta});
-    let method = "subscriptions/listen";
-    let request = json!({"jsonrpc": "2.0", "id": "listen", "method": method, "params": params});
-    client.0.send(&request.to_string()).await;
-    client.0.value().await
-}
-
-/// The next thing that is heard of a task, without what tells whose subscription it is.
-async fn heard(client: &mut Modern) -> Value {
-    let mut notification = client.0.value().await;
-    assert_eq!(notification["method"], "notifications/tasks", "{notification}");
-    let params = notification["params"].as_object_mut().expect("an object");
-    let meta = params.remove("_meta").expect("whose it is");
-    assert_eq!(meta, json!({"io.modelcontextprotocol/subscriptionId": "listen"}));
-    notification["params"].take()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_client_that_listens_is_told() {
-    let mut client = Modern::open();
-    let mut other = Modern::open();
+    let mut client = WithTasks::open(server());
+    let mut other = WithTasks::open(server());
     let foreign = other.start("count", json!({"seconds": 3600})).await;
     let counting = client.start("count", json!({"seconds": 3})).await;
     let stubborn = client.start("sleep_forever", json!({})).await;
@@ -416,30 +325,30 @@ async fn a_client_that_listens_is_told() {
         "_meta": {"io.modelcontextprotocol/subscriptionId": "listen"},
         "notifications": {"taskIds": [counting, stubborn]},
     });
-    let acknowledged = listen(&mut client, ids, meta()).await;
+    let acknowledged = client.listen(ids).await;
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
     assert_eq!(acknowledged["params"], params);
     for message in ["second 1", "66.67 %: 2 s"] {
-        assert_eq!(status(&heard(&mut client).await), ("working", message));
+        assert_eq!(status(&client.heard().await), ("working", message));
     }
-    let told = heard(&mut client).await;
+    let told = client.heard().await;
     let mut asked = client.get(&counting).await;
     asked.as_object_mut().expect("an object").remove("resultType");
     assert_eq!(told, asked, "the same as tasks/get tells");
     // One that is stopped, by the end of the input at last.
-    let rest = client.0.finish().await;
+    let rest = client.finish().await;
     let [told, reply] = &rest[..] else { panic!("{rest:?}") };
-    assert_eq!(status(&crate::support::parse(told)["params"]), ("cancelled", "stopped"));
-    assert_eq!(crate::support::parse(reply)["id"], "listen");
+    assert_eq!(status(&parse(told)["params"]), ("cancelled", "stopped"));
+    assert_eq!(parse(reply)["id"], "listen");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_hears_ten_times_a_second_at_most() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let id = client.start("flood", json!({})).await;
-    listen(&mut client, json!([id]), meta()).await;
+    client.listen(json!([id])).await;
     let mut times = 0;
-    while status(&heard(&mut client).await).0 == "working" {
+    while status(&client.heard().await).0 == "working" {
         times += 1;
     }
     assert!((15..=21).contains(&times), "{times} times in two seconds");
@@ -447,23 +356,22 @@ async fn a_listener_hears_ten_times_a_second_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_cancelled_hears_nothing() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     let id = client.start("count", json!({"seconds": 3600})).await;
-    listen(&mut client, json!([id]), meta()).await;
-    assert_eq!(status(&heard(&mut client).await), ("working", "second 1"));
-    client.0.cancel("listen").await;
+    client.listen(json!([id])).await;
+    assert_eq!(status(&client.heard().await), ("working", "second 1"));
+    client.cancel_request("listen").await;
     sleep(Duration::from_secs(60)).await;
     client.cancel(&id).await;
-    assert_eq!(client.0.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn whoever_listens_without_the_extension_is_told_what_is_missing() {
-    let mut client = Modern::open();
-    let mut without = meta();
-    without["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let reply = listen(&mut client, json!(["t"]), without).await;
-    let required = json!({"extensions": {EXTENSION: {}}});
+    let mut client = WithTasks::open(server());
+    client.forget_tasks();
+    let reply = client.listen(json!(["t"])).await;
+    let required = json!({"extensions": {TASKS: {}}});
     assert_eq!(reply["error"]["code"], -32021);
     assert_eq!(reply["error"]["data"], json!({"requiredCapabilities": required}));
 }
@@ -471,44 +379,35 @@ async fn whoever_listens_without_the_extension_is_told_what_is_missing() {
 /// What the event of a session becomes where there are no callbacks: if, and only if, it is asked for.
 #[tokio::test(start_paused = true)]
 async fn a_server_event_is_a_log_message_to_whom_wants_it() {
-    let mut client = Modern::open();
+    let mut client = WithTasks::open(server());
     for (level, heard) in [(None, false), (Some("info"), true), (Some("warning"), false)] {
-        let mut meta = meta();
+        client.forget_tasks();
         if let Some(level) = level {
-            meta["io.modelcontextprotocol/logLevel"] = json!(level);
+            client.meta["io.modelcontextprotocol/logLevel"] = json!(level);
         }
-        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
-        let params = json!({"name": "announce", "arguments": {}, "_meta": meta});
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-        client.0.send(&call.to_string()).await;
+        client.send_call(1, "announce", json!({})).await;
         if heard {
             let data = json!({"event": "news", "data": {"of": "today"}});
             let params = json!({"level": "info", "logger": "announce", "data": data});
-            let method = "notifications/message";
-            let notification = json!({"jsonrpc": "2.0", "method": method, "params": params});
-            assert_eq!(client.0.value().await, notification);
+            let notification = parse(&notification("notifications/message", params));
+            assert_eq!(client.value().await, notification);
         }
-        assert_eq!(client.0.value().await["id"], 1, "{level:?}");
+        assert_eq!(client.value().await["id"], 1, "{level:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_a_session_the_level_is_set_once() {
-    let mut wire = Wire::connect(server()).await;
-    let set = |level: &str| {
-        let params = json!({"level": level});
-        json!({"jsonrpc": "2.0", "id": "set", "method": "logging/setLevel", "params": params})
-    };
+    let mut client = Plain::connect(server()).await;
     for (level, heard) in [(None, true), (Some("notice"), false), (Some("debug"), true)] {
         if let Some(level) = level {
-            wire.send(&set(level).to_string()).await;
-            assert_eq!(wire.value().await["result"], json!({}));
+            assert_eq!(client.set_log_level(level).await["result"], json!({}));
         }
-        wire.call(1, "announce", json!({})).await;
+        client.call(1, "announce", json!({})).await;
         if heard {
-            assert_eq!(wire.value().await["method"], "notifications/message", "{level:?}");
+            assert_eq!(client.value().await["method"], "notifications/message", "{level:?}");
         }
-        assert_eq!(wire.value().await["id"], 1, "{level:?}");
+        assert_eq!(client.value().await["id"], 1, "{level:?}");
     }
 }
 
@@ -541,7 +440,7 @@ fn working() -> Server {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_over_within_a_second_is_a_result_and_no_task() {
-    let mut client = Modern(Wire::open(working()));
+    let mut client = WithTasks::open(working());
     let started = tokio::time::Instant::now();
     let reply = client.call("work", json!({"millis": 999})).await;
     assert_eq!(
@@ -558,7 +457,7 @@ async fn what_is_over_within_a_second_is_a_result_and_no_task() {
     assert_eq!(started.elapsed().as_millis(), 1999);
     client.start("work_patiently", json!({"millis": 5000})).await;
     assert_eq!(started.elapsed().as_millis(), 2999, "patience is for those who have no tasks");
-    let mut client = Modern(Wire::open(working().task_patience(Duration::from_secs(9))));
+    let mut client = WithTasks::open(working().task_patience(Duration::from_secs(9)));
     let reply = client.call("work", json!({"millis": 8000})).await;
     assert_eq!(reply["structuredContent"], json!({"worked": 8000}));
 }
@@ -566,13 +465,11 @@ async fn what_is_over_within_a_second_is_a_result_and_no_task() {
 /// A client that takes tasks waits for none that it will not hear of.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_cancelled_within_its_first_second_stops_what_it_started() {
-    let mut client = Modern(Wire::open(working().max_tasks(1)));
+    let mut client = WithTasks::open(working().max_tasks(1));
     client.request("server/discover", json!({})).await;
-    let params = json!({"name": "work", "arguments": {"millis": 9000}, "_meta": meta()});
-    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-    client.0.send(&call.to_string()).await;
+    client.send_call(1, "work", json!({"millis": 9000})).await;
     sleep(Duration::from_millis(500)).await;
-    client.0.cancel(1).await;
+    client.cancel_request(1).await;
     sleep(Duration::from_millis(10)).await;
     client.start("work_at_once", json!({"millis": 1})).await;
 }
@@ -591,7 +488,7 @@ async fn builds(updates: Sender) {
 #[tokio::test(start_paused = true)]
 async fn a_status_reads_well_to_a_person() {
     let server = Server::new("builds").tools(tools![builds]).task_patience(Duration::ZERO);
-    let mut client = Modern(Wire::open(server));
+    let mut client = WithTasks::open(server);
     let id = client.start("builds", json!({})).await;
     for message in ["step: link, files: (1, 2), took: (s: 3)", "warning: unused", "testing"] {
         sleep(Duration::from_millis(900)).await;
@@ -602,13 +499,12 @@ async fn a_status_reads_well_to_a_person() {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_looks_after_a_task_with_the_tools_for_that() {
-    let mut client = Modern(Wire::open(working().control_prefix("w_")));
-    let params = json!({"name": "work", "arguments": {"millis": 90_000}});
-    let created = client.request("tools/call", params.clone()).await["result"].take();
+    let mut client = WithTasks::open(working().control_prefix("w_"));
+    let created = client.call("work", json!({"millis": 90_000})).await;
     let id = created["taskId"].as_str().expect("an id").to_owned();
     let note = &created["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
     assert!(note.as_str().is_some_and(|note| note.contains("`w_check_task`")), "{note}");
-    let twin = client.request("tools/call", params).await["result"].take();
+    let twin = client.call("work", json!({"millis": 90_000})).await;
     let note = &twin["_meta"]["com.anthropic/agent-task"]["modelImmediateResponse"];
     let same = format!("Task `{id}` runs `work` with the same arguments since before.");
     assert!(note.as_str().is_some_and(|note| note.ends_with(&same)), "{note}");

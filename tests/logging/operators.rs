@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::support::Wire;
 use mcpc::{Sender, Server, tools};
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+
+use crate::support::{Mcpc, Plain, WithTasks};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -87,10 +88,9 @@ fn task(task_id: &str) -> String {
 /// Runs a task to its end; what is logged of it.
 async fn logged(how: &str, level: Level) -> Vec<String> {
     let (log, _listens) = Log::open(level);
-    let mut wire = Wire::connect(server()).await;
-    wire.start("t", "work", json!({"how": how})).await;
-    wire.task().await;
-    wire.finish().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.events("work", json!({"how": how})).await;
+    client.finish().await;
     log.of(&task("t"))
 }
 
@@ -125,10 +125,9 @@ async fn a_panic_is_an_error_of_the_servers() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_told_of_to_those_who_hear_of_errors_alone() {
     let (log, _listens) = Log::open(Level::ERROR);
-    let mut wire = Wire::connect(server()).await;
-    wire.start("t", "work", json!({"how": "panic"})).await;
-    wire.task().await;
-    wire.finish().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.events("work", json!({"how": "panic"})).await;
+    client.finish().await;
     let panic =
         r#"ERROR mcpc: panicked tool="work" task_id="t" panic="tool `work` panicked: boom""#;
     assert_eq!(log.lines(), [panic]);
@@ -148,13 +147,13 @@ async fn a_timeout_is_a_reason_to_stop() {
 #[tokio::test(start_paused = true)]
 async fn who_asks_a_task_to_stop_is_told() {
     let (log, _listens) = Log::open(Level::INFO);
-    let mut wire = Wire::connect(server()).await;
-    wire.start("t", "work", json!({"how": "obey"})).await;
-    wire.call("stop", "stop_task", json!({"task_id": "t"})).await;
-    assert_eq!(wire.message().await["event"], "created");
-    assert_eq!(wire.value().await["id"], "stop");
-    wire.task().await;
-    wire.finish().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.start("t", "work", json!({"how": "obey"})).await;
+    client.call("stop", "stop_task", json!({"task_id": "t"})).await;
+    assert_eq!(client.message().await["event"], "created");
+    assert_eq!(client.value().await["id"], "stop");
+    client.task().await;
+    client.finish().await;
     let stop = r#"INFO call{tool="stop_task" request="stop" client="raw 1"}: mcpc: asked to stop task_id="t" by="stop_task""#;
     assert!(log.lines().iter().any(|line| line == stop), "{:#?}", log.lines());
     let end = r#"INFO mcpc: ended outcome=stopped error="it was to end obey" took=2s"#;
@@ -165,23 +164,10 @@ async fn who_asks_a_task_to_stop_is_told() {
 #[tokio::test(start_paused = true)]
 async fn so_is_who_cancels_a_task() {
     let (log, _listens) = Log::open(Level::INFO);
-    let mut wire = Wire::open(server());
-    let mut request = async |method: &str, mut params: Value| {
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": "modern", "version": "2"},
-            "io.modelcontextprotocol/clientCapabilities":
-                {"extensions": {"io.modelcontextprotocol/tasks": {}}},
-        });
-        let request = json!({"jsonrpc": "2.0", "id": method, "method": method, "params": params});
-        wire.send(&request.to_string()).await;
-        wire.value().await["result"].clone()
-    };
-    let call = json!({"name": "work", "arguments": {"how": "obey"}});
-    let created = request("tools/call", call).await;
-    let task_id = created["taskId"].as_str().expect("a task").to_owned();
-    request("tasks/cancel", json!({"taskId": task_id})).await;
-    wire.finish().await;
+    let mut client = WithTasks::open(server()).called("modern", "2");
+    let task_id = client.start("work", json!({"how": "obey"})).await;
+    client.cancel(&task_id).await;
+    client.finish().await;
     let stop = format!(r#"INFO mcpc: asked to stop task_id="{task_id}" by="tasks/cancel""#);
     assert!(log.lines().contains(&stop), "{:#?}", log.lines());
     let span = format!(
@@ -194,13 +180,13 @@ async fn so_is_who_cancels_a_task() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_and_the_end_of_a_connection_stop_tasks() {
     let (log, _listens) = Log::open(Level::DEBUG);
-    let mut wire = Wire::connect(server()).await;
-    wire.call("left", "work", json!({"how": "obey"})).await;
-    wire.call("stays", "work", json!({"how": "ignore"})).await;
+    let mut client = Plain::connect(server()).await;
+    client.call("left", "work", json!({"how": "obey"})).await;
+    client.call("stays", "work", json!({"how": "ignore"})).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    wire.cancel("left").await;
+    client.cancel("left").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    wire.finish().await;
+    client.finish().await;
     let lines = log.lines();
     let has = |part: &str| lines.iter().any(|line| line.contains(part));
     assert!(has(r#" by="notifications/cancelled""#), "{lines:#?}");
@@ -229,10 +215,9 @@ fn a_body_that_blocks_past_its_time_is_told_of() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let server = Server::new("blocks").tools(tools![block]).grace(Duration::from_millis(50));
-        let mut wire = Wire::connect(server).await;
-        wire.start("t", "block", json!({})).await;
-        wire.task().await;
-        wire.finish().await;
+        let mut client = Mcpc::connect(server).await;
+        client.events("block", json!({})).await;
+        client.finish().await;
     });
     let lines = log.lines();
     let warning = "its thread was blocked when its timeout and its grace were over: blocking code belongs on `spawn_blocking` late=";
@@ -255,15 +240,15 @@ fn milliseconds(text: &str) -> Option<f64> {
 #[tokio::test(start_paused = true)]
 async fn plain_calls_are_told_of_in_detail_alone() {
     let (log, _listens) = Log::open(Level::INFO);
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     let call = r#"call{tool="add" request="ask" client="raw 1"}: "#;
-    wire.ask("add", json!({"a": 1, "b": 2})).await;
+    client.ask("add", json!({"a": 1, "b": 2})).await;
     assert_eq!(log.lines(), [format!("INFO {call}logging::operators: adding")]);
 
     let (log, _listens) = Log::open(Level::DEBUG);
-    wire.ask("add", json!({"a": 1, "b": 2})).await;
-    wire.ask("add", json!({"a": i64::MAX, "b": 2})).await;
-    wire.ask("add", json!({"a": "one"})).await;
+    client.ask("add", json!({"a": 1, "b": 2})).await;
+    client.ask("add", json!({"a": i64::MAX, "b": 2})).await;
+    client.ask("add", json!({"a": "one"})).await;
     let lines = log.of(call);
     let answers: Vec<&str> =
         lines.iter().filter_map(|line| line.strip_prefix("DEBUG mcpc: ")).collect();
@@ -283,8 +268,8 @@ async fn plain_calls_are_told_of_in_detail_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_ticket_is_no_end_of_a_task() {
     let (log, _listens) = Log::open(Level::DEBUG);
-    let mut wire = Wire::connect(server().patience(Duration::from_secs(1))).await;
-    wire.ask("work", json!({"how": "well"})).await;
+    let mut client = Plain::connect(server().patience(Duration::from_secs(1))).await;
+    client.ask("work", json!({"how": "well"})).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let lines = log.lines();
     let call = r#"DEBUG call{tool="work" request="ask" client="raw 1"}: mcpc: answered outcome=ticket took=1s"#;
@@ -296,13 +281,9 @@ async fn a_ticket_is_no_end_of_a_task() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_nobody_takes_is_told_of_once() {
     let (log, _listens) = Log::open(Level::DEBUG);
-    let mut wire = Wire::connect(server()).await;
-    wire.send(
-        r#"{"jsonrpc":"2.0","id":"level","method":"logging/setLevel","params":{"level":"error"}}"#,
-    )
-    .await;
-    wire.value().await;
-    wire.ask("work", json!({"how": "emit"})).await;
+    let mut client = Plain::connect(server()).await;
+    client.set_log_level("error").await;
+    client.ask("work", json!({"how": "emit"})).await;
     let lines = log.lines();
     let untaken: Vec<&String> = lines.iter().filter(|line| line.contains("nobody takes")).collect();
     assert_eq!(untaken.len(), 1, "{lines:#?}");

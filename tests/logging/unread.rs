@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::support::{INITIALIZE, Wire, call};
 use mcpc::{Sender, Server, tools};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::support::{INITIALIZE, Mcpc, Plain, Wire, call};
 
 /// Panics at every event of a target, and at whatever is done with its spans; also when they are made, if so.
 struct Panics(&'static str, bool);
@@ -95,14 +96,14 @@ fn server() -> Server {
 #[tokio::test(start_paused = true)]
 async fn a_log_of_the_users_that_panics_is_a_failure_of_its_call() {
     let _guard = tracing::subscriber::set_default(Panics("logging", true));
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Mcpc::connect(server()).await;
     let problem = "panicked: logging::unread is not to be logged";
-    let (text, is_error) = wire.ask("logs", json!({})).await;
+    let (text, is_error) = client.ask("logs", json!({})).await;
     assert_eq!((text, is_error), (format!("tool `logs` {problem}"), true));
-    wire.start("t", "logs_later", json!({})).await;
-    let end = wire.task().await.pop().expect("an end");
+    client.start("t", "logs_later", json!({})).await;
+    let end = client.task().await.pop().expect("an end");
     assert_eq!(end, ("failed".to_owned(), json!(format!("tool `logs_later` {problem}"))));
-    let (text, _) = wire.ask("no_such", json!({})).await;
+    let (text, _) = client.ask("no_such", json!({})).await;
     assert!(text.starts_with("unknown tool"), "{text}");
 }
 
@@ -130,14 +131,13 @@ async fn a_log_of_the_servers_that_panics_is_nothing_to_speak_of() {
 }
 
 async fn goes_on_whatever_is_logged() {
-    let mut wire = Wire::connect(server()).await;
-    wire.call("cancelled", "bomb", json!({})).await;
-    wire.cancel("cancelled").await;
-    assert_eq!(wire.ask("logs", json!({})).await, ("5".to_owned(), false));
-    wire.start("t", "logs_later", json!({})).await;
-    assert_eq!(wire.task().await.len(), 3);
-    wire.call("cut off", "bomb", json!({})).await;
-    let rest = wire.finish().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.call("cancelled", "bomb", json!({})).await;
+    client.cancel("cancelled").await;
+    assert_eq!(client.ask("logs", json!({})).await, ("5".to_owned(), false));
+    assert_eq!(client.events("logs_later", json!({})).await.len(), 3);
+    client.call("cut off", "bomb", json!({})).await;
+    let rest = client.finish().await;
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert!(rest[0].contains("the server ended before `bomb` did"), "{rest:?}");
 
@@ -216,21 +216,21 @@ fn a_log_that_is_held_up_leaves_tools_their_threads() {
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async move {
         let server = Server::new("held up").tools(tools![waits, blocks]);
-        let mut wire = Wire::connect(server).await;
+        let mut client = Plain::connect(server).await;
         for i in 0..1_500 {
             let id = format!("call {i}");
-            wire.call(id.as_str(), "waits", json!({})).await;
-            wire.cancel(id.as_str()).await;
+            client.call(id.as_str(), "waits", json!({})).await;
+            client.cancel(id.as_str()).await;
             if i % 50 == 8 {
                 let five =
-                    tokio::time::timeout(Duration::from_secs(10), wire.ask("blocks", json!({})))
+                    tokio::time::timeout(Duration::from_secs(10), client.ask("blocks", json!({})))
                         .await;
                 assert_eq!(five.expect("a thread is left"), ("5".to_owned(), false));
             }
         }
-        wire.ask("blocks", json!({})).await;
+        client.ask("blocks", json!({})).await;
         drop(held);
-        wire.finish().await;
+        client.finish().await;
     });
     drop(runtime);
     let count = |of: &AtomicUsize| of.load(Ordering::SeqCst);
@@ -247,10 +247,11 @@ mod processes {
     use std::process::Stdio;
     use std::time::Duration;
 
-    use crate::support::{INITIALIZE, call, example, parse, text};
     use serde_json::{Value, json};
-    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-    use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+    use tokio::process::{ChildStderr, Command};
+
+    use crate::support::process::Process;
+    use crate::support::{INITIALIZED, cancel, example, notification, parse, request, text};
 
     /// What is wrong with stderr.
     #[derive(Clone, Copy, Debug)]
@@ -268,103 +269,60 @@ mod processes {
     const EVERY: [Stderr; 4] =
         [Stderr::Closed, Stderr::Unread, Stderr::UnreadSocket, Stderr::LeftAlone];
 
-    struct Process {
-        child: Child,
-        input: ChildStdin,
-        lines: Lines<BufReader<ChildStdout>>,
+    fn start(program: &str, argument: &str, stderr: Stderr) -> Process {
+        let mut command = Command::new("sh");
+        let redirection = if matches!(stderr, Stderr::Closed) { "2>&-" } else { "" };
+        let script = format!("exec \"$0\" \"$1\" {redirection}");
+        command.args(["-c", &script]).arg(example(program)).arg(argument);
+        command.stderr(match stderr {
+            Stderr::Closed => Stdio::inherit(),
+            Stderr::LeftAlone => Stdio::piped(),
+            Stderr::Unread => std::io::pipe().expect("a pipe").1.into(),
+            Stderr::UnreadSocket => OwnedFd::from(UnixStream::pair().expect("a pair").1).into(),
+        });
+        Process::spawn(command)
     }
 
-    impl Process {
-        fn start(program: &str, argument: &str, stderr: Stderr) -> Self {
-            let mut command = Command::new("sh");
-            let redirection = if matches!(stderr, Stderr::Closed) { "2>&-" } else { "" };
-            let script = format!("exec \"$0\" \"$1\" {redirection}");
-            command.args(["-c", &script]).arg(example(program)).arg(argument);
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-            command.stderr(match stderr {
-                Stderr::Closed => Stdio::inherit(),
-                Stderr::LeftAlone => Stdio::piped(),
-                Stderr::Unread => std::io::pipe().expect("a pipe").1.into(),
-                Stderr::UnreadSocket => OwnedFd::from(UnixStream::pair().expect("a pair").1).into(),
-            });
-            let mut child = command.spawn().expect("it starts");
-            drop(command);
-            let input = child.stdin.take().expect("piped");
-            let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-            Self { child, input, lines }
+    /// The same, behind the handshake; from then on nobody reads what was piped.
+    async fn initialized(program: &str, argument: &str, stderr: Stderr) -> Process {
+        let mut process = start(program, argument, stderr);
+        process.initialize().await;
+        // What rmcp logs after this reply has a moment to be logged.
+        if let Some(stderr) = process.child.stderr.take() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            drop(stderr);
         }
+        process.send(INITIALIZED).await;
+        process
+    }
 
-        /// The same, behind the handshake; from then on nobody reads what was piped.
-        async fn initialized(program: &str, argument: &str, stderr: Stderr) -> Self {
-            let mut process = Self::start(program, argument, stderr);
-            process.send(INITIALIZE).await;
-            assert_eq!(process.value().await["id"], "init", "{program} {argument} {stderr:?}");
-            // What rmcp logs after this reply has a moment to be logged.
-            if let Some(stderr) = process.child.stderr.take() {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                drop(stderr);
-            }
-            process.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
-            process
-        }
-
-        async fn send(&mut self, line: &str) {
-            self.input.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
-        }
-
-        /// Ends the input, and waits for the end.
-        async fn end(self, what: &str) {
-            let Self { mut child, input, mut lines } = self;
-            drop(input);
-            assert_eq!(lines.next_line().await.expect("UTF-8"), None, "{what}");
-            assert_eq!(child.wait().await.expect("it ends").code(), Some(0), "{what}");
-        }
-
-        async fn value(&mut self) -> Value {
-            let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
-            parse(&line.expect("it says something").expect("UTF-8").expect("it goes on"))
-        }
+    /// Ends the input, and waits for the end, without another word.
+    async fn finish(process: Process, what: &str) {
+        let (rest, _, status) = process.finish().await;
+        assert_eq!((rest, status.code()), (Vec::new(), Some(0)), "{what}");
     }
 
     /// One with a log that nobody reads although somebody could, and that is full some time.
     async fn with_a_full_log(argument: &str) -> (Process, ChildStderr) {
-        let mut child = Command::new(example("logs"))
-            .arg(argument)
-            .env("TOKIO_WORKER_THREADS", "2")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("it starts");
-        let full = child.stderr.take().expect("piped");
-        let input = child.stdin.take().expect("piped");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let mut process = Process { child, input, lines };
-        process.send(INITIALIZE).await;
-        assert_eq!(process.value().await["id"], "init");
+        let mut command = Command::new(example("logs"));
+        command.arg(argument).env("TOKIO_WORKER_THREADS", "2").stderr(Stdio::piped());
+        let mut process = Process::spawn(command);
+        let full = process.child.stderr.take().expect("piped");
+        process.initialize().await;
         (process, full)
     }
 
     /// What it says when it is asked to end, twice, which must not take long.
-    async fn asked_to_end(process: Process) -> Vec<Value> {
+    async fn asked_to_end(mut process: Process) -> Vec<Value> {
         // By then, both workers print.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let Process { mut child, input, mut lines } = process;
-        let id = child.id().expect("it runs").to_string();
         for _ in 0..2 {
-            let status = std::process::Command::new("kill").arg(&id).status();
-            assert!(status.expect("kill runs").success());
+            process.signal("TERM");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let status = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;
+        let status = tokio::time::timeout(Duration::from_secs(5), process.child.wait()).await;
         assert_eq!(status.expect("it ends").expect("it ran").code(), Some(0));
-        drop(input);
-        let mut said = Vec::new();
-        while let Some(line) = lines.next_line().await.expect("UTF-8") {
-            said.push(parse(&line));
-        }
-        said
+        process.finish().await.0
     }
 
     /// Whatever logs or prints is blocked.
@@ -372,7 +330,7 @@ mod processes {
     async fn a_full_log_does_not_keep_a_server_from_ending() {
         let (mut process, _full) = with_a_full_log("").await;
         for i in 0..4 {
-            process.send(&call(i, "print_much", json!({}))).await;
+            process.call(i, "print_much", json!({})).await;
         }
         let said = asked_to_end(process).await;
         assert!(!said.is_empty(), "of those that were read");
@@ -386,7 +344,7 @@ mod processes {
     async fn nor_does_one_that_is_full_of_spans() {
         let (mut process, _full) = with_a_full_log("fragile-in-spans").await;
         for i in 0..60 {
-            process.send(&call(i, "sum", json!({"numbers": [1, 2], "_metadata": {}}))).await;
+            process.call(i, "sum", json!({"numbers": [1, 2], "_metadata": {}})).await;
         }
         let said = asked_to_end(process).await;
         let events: Vec<Value> = said
@@ -403,41 +361,37 @@ mod processes {
     #[tokio::test]
     async fn a_tool_that_prints_is_not_disturbed_either() {
         for stderr in EVERY {
-            let mut process = Process::initialized("noisy", "", stderr).await;
+            let mut process = initialized("noisy", "", stderr).await;
             for i in 0..3 {
-                process.send(&call(i, "print", json!({"text": "four"}))).await;
+                process.call(i, "print", json!({"text": "four"})).await;
                 assert_eq!(text(&process.value().await), "4", "{stderr:?}");
             }
-            process.end("noisy").await;
+            finish(process, "noisy").await;
         }
     }
 
     /// Everything that a server logs of, or rmcp does.
     async fn goes_on(subscriber: &str, stderr: Stderr) {
         let what = format!("{subscriber} {stderr:?}");
-        let mut process = Process::initialized("logs", subscriber, stderr).await;
+        let mut process = initialized("logs", subscriber, stderr).await;
         for i in 0..20 {
-            process.send(&call(i, "add", json!({"a": i, "b": 1}))).await;
+            process.call(i, "add", json!({"a": i, "b": 1})).await;
             let reply = process.value().await;
             assert_eq!(text(&reply), (i + 1).to_string(), "{what}: {reply}");
-            process.send(r#"{"jsonrpc":"2.0","method":"notifications/unknown"}"#).await;
-            process
-            .send(
-                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#,
-            )
-            .await;
+            process.send(&notification("notifications/unknown", Value::Null)).await;
+            process.send(&cancel(7)).await;
             process.send(r#"{"jsonrpc":"2.0","id":"never","result":{}}"#).await;
-            process.send(r#"{"jsonrpc":"2.0","id":"m","method":"no/such"}"#).await;
+            process.send(&request("m", "no/such", Value::Null)).await;
             assert_eq!(process.value().await["error"]["code"], -32601, "{what}");
         }
-        process.send(&call("sum", "sum", json!({"numbers": [1, 2, 3], "_metadata": {}}))).await;
+        process.call("sum", "sum", json!({"numbers": [1, 2, 3], "_metadata": {}})).await;
         let mut events = Vec::new();
         while events.last().is_none_or(|event| event != "complete") {
             let message = parse(&text(&process.value().await));
             events.push(message["event"].as_str().expect("an event").to_owned());
         }
         assert_eq!(events, ["created", "update", "update", "update", "complete"], "{what}");
-        process.end(&what).await;
+        finish(process, &what).await;
     }
 
     /// The same lines stand in both, whatever is between them.

@@ -2,6 +2,7 @@
 
 #[path = "../../servers/agreement.rs"]
 mod servers;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use self::servers::{
     Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Price, Scalars, Several, Shape,
     Tagged, Tree, server,
 };
-use crate::support::Wire;
+use crate::support::{Plain, Wire};
 
 /// A value that something is to be made of.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -162,16 +163,14 @@ fn agree(tool: &str, valid: &Value) {
     let runtime = runtime();
     for schemas in [Schemas::Portable, Schemas::Draft2020_12] {
         let setting = format!("{schemas:?}");
-        let connecting = Wire::connect_to("agreement", &setting, || server(schemas));
-        let wire = Mutex::new(runtime.block_on(connecting));
-        let connecting = Wire::connect(server(schemas).exact_arguments(false));
-        let lenient_wire = Mutex::new(runtime.block_on(connecting));
-        let schema = runtime.block_on(async {
-            let mut wire = wire.lock().await;
-            let tools = wire.list().await;
-            let found = tools.into_iter().find(|listed| listed["name"] == tool);
-            found.expect("the tool")["inputSchema"].clone()
-        });
+        let connecting = async {
+            Plain::begin(Wire::open_outside("agreement", &setting, || server(schemas))).await
+        };
+        let client = Mutex::new(runtime.block_on(connecting));
+        let connecting = Plain::connect(server(schemas).exact_arguments(false));
+        let lenient = Mutex::new(runtime.block_on(connecting));
+        let schema = runtime
+            .block_on(async { client.lock().await.listed(tool).await["inputSchema"].clone() });
         let validator = jsonschema::draft202012::new(&schema).expect("a schema");
         let (accepted, refused) = (Cell::new(0), Cell::new(0));
         let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
@@ -183,20 +182,20 @@ fn agree(tool: &str, valid: &Value) {
                 if !value.is_object() || is_beyond_us(tool, &value["value"]) {
                     return Ok(());
                 }
-                let answer = async { wire.lock().await.ask(tool, value.clone()).await };
+                let answer = async { client.lock().await.ask(tool, value.clone()).await };
                 let (text, is_error) = runtime.block_on(answer);
                 let fits = validator.is_valid(&value);
                 // There, `int32` is a format, and formats are no limits.
                 if schemas == Schemas::Draft2020_12 && has_large(&value) {
                     return Ok(());
                 }
-                let lenient = schemas == Schemas::Portable || tool == "checked";
-                if lenient && has_null(&value) && !fits {
+                let takes_more = schemas == Schemas::Portable || tool == "checked";
+                if takes_more && has_null(&value) && !fits {
                     return Ok(());
                 }
                 prop_assert_eq!(fits, !is_error, "{:?}: {}: {}", schemas, value, text);
                 if !is_error {
-                    let answer = async { lenient_wire.lock().await.ask(tool, value.clone()).await };
+                    let answer = async { lenient.lock().await.ask(tool, value.clone()).await };
                     prop_assert_eq!(runtime.block_on(answer), (text, false), "{}", value);
                 }
                 let count = if fits { &accepted } else { &refused };

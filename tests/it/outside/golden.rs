@@ -6,10 +6,10 @@ mod servers;
 use serde_json::{Value, json};
 
 use self::servers::server;
-use crate::support::{CALLBACK, Wire, call, parse, text};
+use crate::support::{CALLBACK, Mcpc, Wire, call, parse, request, text};
 
-async fn connect(name: &str) -> Wire {
-    Wire::connect_to("golden", name, || server(name)).await
+async fn connect(name: &str) -> Mcpc {
+    Mcpc::begin(Wire::open_outside("golden", name, || server(name))).await
 }
 
 /// A line of a client's and the server's lines that followed it.
@@ -42,23 +42,23 @@ fn is_callback(line: &str) -> bool {
 }
 
 async fn replay(name: &str, transcript: &str) {
-    let mut wire = connect(name).await;
+    let mut client = connect(name).await;
     let mut events = 0;
     for Exchange { sent, answered } in exchanges(transcript) {
-        wire.send(&sent).await;
+        client.send(&sent).await;
         if sent.contains(r#""name":"emit""#) {
             // The reference's server sends the event from a plain tool, ours from a task.
             events += 1;
-            let lines = [wire.line().await, wire.line().await, wire.line().await];
+            let lines = [client.line().await, client.line().await, client.line().await];
             assert_eq!(lines[1], *answered.last().expect("the event"));
             continue;
         }
         for expected in answered {
-            assert_eq!(wire.line().await, expected);
+            assert_eq!(client.line().await, expected);
         }
     }
     assert_eq!(events, 2, "the transcript has server events");
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -73,8 +73,8 @@ async fn the_lines_are_those_of_0_2_6() {
 
 #[tokio::test]
 async fn the_handshake_between_them_is_answered_as_the_older_one() {
-    let mut wire = connect("ref021").await;
-    let (text, is_error) = wire.ask("_is_mcpc_enabled", json!({})).await;
+    let mut client = connect("ref021").await;
+    let (text, is_error) = client.ask("_is_mcpc_enabled", json!({})).await;
     assert!(!is_error);
     assert_eq!(
         text,
@@ -85,11 +85,10 @@ async fn the_handshake_between_them_is_answered_as_the_older_one() {
 #[tokio::test]
 async fn any_result_is_written_as_the_reference_writes_it() {
     for case in include_str!("../../golden/values.jsonl").lines().map(parse) {
-        let mut wire = connect("values").await;
-        wire.start("task", "repeat", json!({"value": case["value"]})).await;
-        assert_eq!(wire.message().await["event"], "created");
+        let mut client = connect("values").await;
+        client.begin_task("task", "repeat", json!({"value": case["value"]})).await;
         for event in ["update", "complete"] {
-            assert_eq!(wire.line().await, case[event].as_str().expect("a line"));
+            assert_eq!(client.line().await, case[event].as_str().expect("a line"));
         }
     }
 }
@@ -102,19 +101,18 @@ fn floats() -> impl Iterator<Item = Value> {
 
 #[tokio::test]
 async fn a_float_comes_back_as_it_was_sent() {
-    let mut wire = connect("floats").await;
+    let mut client = connect("floats").await;
     let any = Value::from_iter(floats());
-    wire.start("task", "repeat", json!({"value": any})).await;
-    assert_eq!(wire.message().await["event"], "created");
+    client.begin_task("task", "repeat", json!({"value": any})).await;
     for event in ["update", "complete"] {
-        let line = wire.line().await;
+        let line = client.line().await;
         assert!(text(&parse(&line)).contains(&format!(r#""result":{any},"#)), "{event}: {line}");
     }
     for float in floats() {
-        wire.call(1, "measure", json!({"meters": float})).await;
+        client.call(1, "measure", json!({"meters": float})).await;
         let content = format!(r#"[{{"type":"text","text":"{{\"meters\":{float}}}"}}]"#);
         assert_eq!(
-            wire.line().await,
+            client.line().await,
             format!(
                 r#"{{"jsonrpc":"2.0","id":1,"result":{{"content":{content},"structuredContent":{{"meters":{float}}},"isError":false}}}}"#
             )
@@ -125,14 +123,13 @@ async fn a_float_comes_back_as_it_was_sent() {
 #[tokio::test]
 async fn a_result_of_a_mebibyte_arrives_whole() {
     let value = json!({"text": "å\"\\\n🦀\u{1}".repeat(1 << 17), "list": [null, 20.0, i64::MIN]});
-    let mut wire = connect("large").await;
-    wire.start("task", "repeat", json!({"value": value})).await;
-    assert_eq!(wire.message().await["event"], "created");
+    let mut client = connect("large").await;
+    client.begin_task("task", "repeat", json!({"value": value})).await;
     for event in ["update", "complete"] {
         let message = format!(
             r#"{{"type":"task","event":"{event}","session_id":"s","task_id":"task","tool_name":"repeat","result":{value},"protocol":"mcpc"}}"#
         );
-        let line = wire.line().await;
+        let line = client.line().await;
         assert!(line.len() > 1 << 20);
         assert_eq!(
             line,
@@ -146,9 +143,9 @@ async fn a_result_of_a_mebibyte_arrives_whole() {
 
 #[tokio::test]
 async fn nothing_of_the_protocol_is_listed() {
-    let mut wire = connect("list").await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
-    let list = wire.line().await;
+    let mut client = connect("list").await;
+    client.send(&request(1, "tools/list", Value::Null)).await;
+    let list = client.line().await;
     for name in ["mcpc", "_metadata"] {
         assert!(!list.contains(name), "{list}");
     }
@@ -156,32 +153,32 @@ async fn nothing_of_the_protocol_is_listed() {
 
 #[tokio::test]
 async fn a_request_may_carry_the_id_of_callbacks() {
-    let mut wire = connect("ids").await;
-    wire.call(CALLBACK, "echo", json!({"text": "hi"})).await;
+    let mut client = connect("ids").await;
+    client.call(CALLBACK, "echo", json!({"text": "hi"})).await;
     let expected = r#"{"jsonrpc":"2.0","id":"MCPC_CALLBACK","result":{"content":[{"type":"text","text":"hi"}],"isError":false}}"#;
-    assert_eq!(wire.line().await, expected);
+    assert_eq!(client.line().await, expected);
 }
 
 #[tokio::test]
 async fn a_call_that_shows_nothing_gets_the_result_and_no_callback() {
-    let mut wire = connect("plain").await;
-    let (text, is_error) = wire.ask("bg", json!({"count": 3})).await;
+    let mut client = connect("plain").await;
+    let (text, is_error) = client.ask("bg", json!({"count": 3})).await;
     let updates = (0..3).map(|i| format!("\n{{\"i\":{i},\"text\":null}}")).collect::<String>();
     let result = r#"{"n":3,"text":null}"#;
     let expected = format!("{result}\n\nUpdates while it ran:{updates}");
     assert_eq!((text, is_error), (expected, false));
-    let (text, is_error) = wire.ask("bg_fail", json!({"count": 3})).await;
+    let (text, is_error) = client.ask("bg_fail", json!({"count": 3})).await;
     assert!(text.starts_with("Error: deliberate failure\n\n") && is_error, "{text}");
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 #[tokio::test]
 async fn after_a_handshake_a_call_without_ids_gets_the_defaults() {
-    let mut wire = connect("defaults").await;
+    let mut client = connect("defaults").await;
     // In one write, so that neither waits for the other.
     let handshake = call(0, "_mcpc_init", json!({}));
-    wire.send(&(handshake + "\n" + &call(1, "bg", json!({})))).await;
-    let mut lines = [wire.line().await, wire.line().await, wire.line().await];
+    client.send(&(handshake + "\n" + &call(1, "bg", json!({})))).await;
+    let mut lines = [client.line().await, client.line().await, client.line().await];
     // On several threads, the reply to the handshake may come at any time.
     lines.sort_by_key(|line| parse(line)["id"] != 0);
     let [info, created, complete] = lines.map(|line| parse(&line));

@@ -5,6 +5,7 @@
 
 #[path = "../../servers/schemas.rs"]
 mod servers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -13,12 +14,12 @@ use mcpc::Schemas;
 use serde_json::{Map, Value, json};
 
 use self::servers::server;
-use crate::support::Wire;
+use crate::support::{Plain, Wire};
 
 async fn listed(schemas: Schemas) -> Vec<Value> {
     let setting = format!("{schemas:?}");
-    let mut wire = Wire::connect_to("schemas", &setting, || server(schemas)).await;
-    wire.list().await
+    let wire = Wire::open_outside("schemas", &setting, || server(schemas));
+    Plain::begin(wire).await.list().await
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::Wire;
+use crate::support::Plain;
 
 macro_rules! takes {
     ($($name:ident: $(#[$arg:meta])? $ty:ty),* $(,)?) => {
@@ -230,9 +230,9 @@ takes! {
 }
 
 async fn table(rows: &[(&str, Value, &[&str])]) {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in rows {
-        let (text, is_error) = wire.ask(tool, json!({ "value": value })).await;
+        let (text, is_error) = client.ask(tool, json!({ "value": value })).await;
         assert_eq!(text.lines().collect::<Vec<_>>(), *expected, "{tool} {value}");
         assert!(is_error, "{tool} {value}");
     }

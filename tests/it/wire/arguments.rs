@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::Wire;
+use crate::support::{Mcpc, Plain, in_task, parse};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,8 +105,8 @@ fn said(call: &Call) -> Value {
     })
 }
 
-async fn connect() -> Wire {
-    Wire::connect(
+async fn connect() -> Mcpc {
+    Mcpc::connect(
         Server::new("arguments").tools(tools![search, depth, import, ids, who, who_later]),
     )
     .await
@@ -412,10 +412,10 @@ async fn what_types_may_ask() {
         ),
         (json!({"size": {"z": 1}}), "argument `size.side` is missing"),
     ] {
-        let mut wire = Wire::connect(Server::new("odd").tools(tools![odd])).await;
-        assert_eq!(wire.ask("odd", arguments).await, (expected.to_owned(), true));
+        let mut client = Plain::connect(Server::new("odd").tools(tools![odd])).await;
+        assert_eq!(client.ask("odd", arguments).await, (expected.to_owned(), true));
     }
-    let mut wire = Wire::connect(Server::new("odd").tools(tools![odd])).await;
+    let mut client = Plain::connect(Server::new("odd").tools(tools![odd])).await;
     for (arguments, expected) in [
         (json!({}), "None Some(5) Some(\"five\") None"),
         (json!({"five": null, "text": null}), "None None None None"),
@@ -425,25 +425,24 @@ async fn what_types_may_ask() {
         ),
         (json!({"large": 1e17}), "None Some(5) Some(\"five\") Some(100000000000000000)"),
     ] {
-        assert_eq!(wire.ask("odd", arguments).await, (expected.to_owned(), false));
+        assert_eq!(client.ask("odd", arguments).await, (expected.to_owned(), false));
     }
 }
 
 #[tokio::test]
 async fn a_call_shows_its_ids_and_its_client() {
-    let mut wire = connect().await;
-    let (text, _) = wire.ask("who", json!({})).await;
+    let mut client = connect().await;
+    let (text, _) = client.ask("who", json!({})).await;
     assert_eq!(
-        crate::support::parse(&text),
+        parse(&text),
         json!({"session": "default", "task": null, "client": "raw", "request": "ask"})
     );
-    let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-    let (text, _) = wire.ask("who", json!({"_metadata": ids})).await;
+    let (text, _) = client.ask("who", in_task("t", json!({}))).await;
     let expected = json!({"session": "s", "task": "t", "client": "raw", "request": "ask"});
-    assert_eq!(crate::support::parse(&text), expected);
-    wire.start("t7", "who_later", json!({})).await;
+    assert_eq!(parse(&text), expected);
+    client.start("t7", "who_later", json!({})).await;
     let expected = json!({"session": "s", "task": "t7", "client": "raw", "request": "t7"});
-    assert_eq!(wire.task().await[1], ("complete".to_owned(), expected));
+    assert_eq!(client.task().await[1], ("complete".to_owned(), expected));
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -464,7 +463,7 @@ async fn order(order: Order, #[arg(default)] plain: u8) -> u8 {
 
 #[tokio::test]
 async fn limits_inside_of_a_type_are_checked_too() {
-    let mut wire = Wire::connect(Server::new("orders").tools(tools![order])).await;
+    let mut client = Plain::connect(Server::new("orders").tools(tools![order])).await;
     for (order, expected) in [
         (json!({"quantity": 100}), "argument `order.quantity`: 100 is not in 1..=99"),
         (json!({"quantity": 0}), "argument `order.quantity`: 0 is not in 1..=99"),
@@ -477,17 +476,20 @@ async fn limits_inside_of_a_type_are_checked_too() {
             "argument `order.parts[0].code`: the string \"A\" does not match the pattern `^[a-z]+$`",
         ),
     ] {
-        assert_eq!(wire.ask("order", json!({ "order": order })).await, (expected.to_owned(), true));
+        assert_eq!(
+            client.ask("order", json!({ "order": order })).await,
+            (expected.to_owned(), true)
+        );
     }
     // However many are fine before the one that is not.
     let mut parts = vec![json!({"quantity": 1}); 30_000];
     parts.push(json!({"quantity": 0}));
     let order = json!({"quantity": 1, "parts": parts});
     let expected = "argument `order.parts[30000].quantity`: 0 is not in 1..=99".to_owned();
-    assert_eq!(wire.ask("order", json!({ "order": order })).await, (expected, true));
+    assert_eq!(client.ask("order", json!({ "order": order })).await, (expected, true));
     // What the type takes beyond its schema, it takes.
     let order = json!({"quantity": 9, "code": null, "orders": [{"quantity": 1, "code": "a"}]});
-    assert_eq!(wire.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));
+    assert_eq!(client.ask("order", json!({ "order": order })).await, ("9".to_owned(), false));
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -511,7 +513,7 @@ async fn letter(letter: Letter) -> u8 {
 /// Its type is a string, and takes any text.
 #[tokio::test]
 async fn limits_beside_a_format_are_checked_whatever_the_text_is() {
-    let mut wire = Wire::connect(Server::new("letters").tools(tools![letter])).await;
+    let mut client = Plain::connect(Server::new("letters").tools(tools![letter])).await;
     let too_long = "argument `letter.to`: a length of 65 is not in ..=64";
     let too_heavy = "argument `letter.weight`: 10 is not in 0..=9";
     for (letter, expected) in [
@@ -520,11 +522,11 @@ async fn limits_beside_a_format_are_checked_whatever_the_text_is() {
         (json!({"to": "a", "weight": 10}), too_heavy),
         (json!({"to": "a", "links": vec!["b"; 100], "weight": 10}), too_heavy),
     ] {
-        let answer = wire.ask("letter", json!({ "letter": letter })).await;
+        let answer = client.ask("letter", json!({ "letter": letter })).await;
         assert_eq!(answer, (expected.to_owned(), true), "{letter}");
     }
     let letter = json!({"to": "a", "links": vec!["b"; 100], "weight": 9});
-    assert_eq!(wire.ask("letter", json!({ "letter": letter })).await, ("9".to_owned(), false));
+    assert_eq!(client.ask("letter", json!({ "letter": letter })).await, ("9".to_owned(), false));
 }
 
 /// Has no error for a value that is not there.
@@ -554,11 +556,11 @@ async fn certain(number: Certain, #[arg(default = Certain(5))] other: Certain) -
 
 #[tokio::test]
 async fn what_panics_when_it_is_read_from_nothing_cannot_be_left_out() {
-    let mut wire = Wire::connect(Server::new("certain").tools(tools![certain])).await;
-    assert_eq!(wire.list().await[0]["inputSchema"]["required"], json!(["number"]));
+    let mut client = Plain::connect(Server::new("certain").tools(tools![certain])).await;
+    assert_eq!(client.list().await[0]["inputSchema"]["required"], json!(["number"]));
     let missing = ("argument `number` is missing".to_owned(), true);
-    assert_eq!(wire.ask("certain", json!({})).await, missing);
-    assert_eq!(wire.ask("certain", json!({"number": 2})).await, ("7".to_owned(), false));
+    assert_eq!(client.ask("certain", json!({})).await, missing);
+    assert_eq!(client.ask("certain", json!({"number": 2})).await, ("7".to_owned(), false));
 }
 
 #[mcpc::tool]
@@ -573,8 +575,8 @@ async fn literals(
 
 #[tokio::test]
 async fn a_literal_is_the_default_of_what_is_optional() {
-    let mut wire = Wire::connect(Server::new("literals").tools(tools![literals])).await;
-    let schema = &wire.list().await[0]["inputSchema"];
+    let mut client = Plain::connect(Server::new("literals").tools(tools![literals])).await;
+    let schema = &client.list().await[0]["inputSchema"];
     assert_eq!(schema.get("required"), None);
     let default = |name: &str| schema["properties"][name]["default"].clone();
     let defaults = ["number", "flag", "letter", "float"].map(default);
@@ -583,6 +585,6 @@ async fn a_literal_is_the_default_of_what_is_optional() {
         (json!({}), "Some(-6) Some(true) Some('x') Some(0.5)"),
         (json!({"number": -1, "flag": null, "letter": "y"}), "Some(-1) None Some('y') Some(0.5)"),
     ] {
-        assert_eq!(wire.ask("literals", arguments).await, (expected.to_owned(), false));
+        assert_eq!(client.ask("literals", arguments).await, (expected.to_owned(), false));
     }
 }

@@ -10,7 +10,8 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::{INITIALIZE, Wire, texts};
+use crate::support::messages::meta;
+use crate::support::{INITIALIZE, Mcpc, Plain, Wire, texts};
 
 #[derive(Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "it is only read")]
@@ -229,22 +230,17 @@ fn requests() -> Vec<Value> {
 
 /// A request as of MCP 2026-07-28, by a client that knows tasks.
 fn modern(mut request: Value, version: &str) -> Option<Value> {
-    let meta = json!({
-        "io.modelcontextprotocol/protocolVersion": version,
-        "io.modelcontextprotocol/clientInfo": {"name": "big", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {
-            "extensions": {"io.modelcontextprotocol/tasks": {}},
-        },
-    });
+    let mut meta = meta();
+    meta["io.modelcontextprotocol/protocolVersion"] = json!(version);
     let params = request.get_mut("params")?.as_object_mut()?;
     params.insert("_meta".to_owned(), meta).is_none().then_some(request)
 }
 
 /// Whether a request is answered with an error that is no longer than it has to be.
-async fn refused(wire: &mut Wire, request: &Value) {
+async fn refused(client: &mut Plain, request: &Value) {
     let request = request.to_string();
-    wire.send(&request.replace(BIG, &big())).await;
-    let line = wire.line().await;
+    client.send(&request.replace(BIG, &big())).await;
+    let line = client.line().await;
     let is_error = line.contains(r#""error":{"#) || line.contains(r#""isError":true"#);
     let is_short = line.len() < MOST;
     assert!(is_error && is_short, "{request}: {}", &line[..line.len().min(300)]);
@@ -252,33 +248,32 @@ async fn refused(wire: &mut Wire, request: &Value) {
 
 #[tokio::test]
 async fn no_error_repeats_a_mebibyte() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for request in requests() {
-        refused(&mut wire, &request).await;
+        refused(&mut client, &request).await;
         if let Some(request) = modern(request, "2026-07-28") {
-            refused(&mut wire, &request).await;
+            refused(&mut client, &request).await;
         }
     }
     let ping = json!({"jsonrpc": "2.0", "id": "big", "method": "tools/list", "params": {}});
-    refused(&mut wire, &modern(ping, BIG).expect("an object")).await;
-    wire.send(&format!("{}{{", big())).await;
-    assert!(wire.line().await.len() < MOST);
+    refused(&mut client, &modern(ping, BIG).expect("an object")).await;
+    client.send(&format!("{}{{", big())).await;
+    assert!(client.line().await.len() < MOST);
 
     // Characters are not taken apart.
-    wire.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "ä".repeat(201)}).to_string()).await;
+    client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "ä".repeat(201)}).to_string()).await;
     let message = format!("unknown method `{}…`", "ä".repeat(200));
-    assert_eq!(wire.value().await["error"]["message"], message);
+    assert_eq!(client.value().await["error"]["message"], message);
 }
 
 /// Such a transport reads messages in its own way.
 #[tokio::test]
 async fn no_error_over_another_transport_repeats_a_mebibyte() {
-    let mut wire = Wire::open_over_rmcp(server());
-    wire.initialize().await;
+    let mut client = Plain::begin(Wire::open_over_rmcp(server())).await;
     for request in requests().into_iter().filter(|request| request["method"] == "tools/call") {
         // What is not a request to rmcp is not answered by it.
         if request["params"]["name"].is_string() && request["params"]["arguments"].is_object() {
-            refused(&mut wire, &request).await;
+            refused(&mut client, &request).await;
         }
     }
 }
@@ -295,29 +290,32 @@ async fn a_connection_that_begins_with_a_mebibyte() {
 /// An id has to be repeated where it is an id, and is no longer than that elsewhere.
 #[tokio::test]
 async fn an_id_of_a_mebibyte_is_repeated_where_it_is_one() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Mcpc::connect(server()).await;
     let id = big();
-    wire.start(&id, "waits", json!({})).await;
-    assert!(wire.line().await.contains(&id));
+    client.start(&id, "waits", json!({})).await;
+    assert!(client.line().await.contains(&id));
     let ids = json!({"mcpc_task_id": BIG});
     let call = json!({"name": "waits", "arguments": {"_metadata": ids}});
-    refused(&mut wire, &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}))
-        .await;
+    refused(
+        &mut client,
+        &json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}),
+    )
+    .await;
 
     // A request of an id that is taken.
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Mcpc::connect(server()).await;
     for _ in 0..2 {
-        wire.call(id.clone(), "check_task", json!({"task_id": "t", "wait_seconds": "x"})).await;
-        let line = wire.line().await;
+        client.call(id.clone(), "check_task", json!({"task_id": "t", "wait_seconds": "x"})).await;
+        let line = client.line().await;
         assert!(line.len() < id.len() + MOST, "{}", line.len());
     }
-    wire.call(id.clone(), "waits", json!({})).await;
-    wire.call(id.clone(), "waits", json!({})).await;
-    let line = wire.line().await;
+    client.call(id.clone(), "waits", json!({})).await;
+    client.call(id.clone(), "waits", json!({})).await;
+    let line = client.line().await;
     assert!(line.contains("is still unanswered") && line.len() < id.len() + MOST, "{}", line.len());
-    wire.cancel(id.clone()).await;
-    wire.call(id.clone(), "waits", json!({})).await;
-    let line = wire.line().await;
+    client.cancel(id.clone()).await;
+    client.call(id.clone(), "waits", json!({})).await;
+    let line = client.line().await;
     assert!(line.contains("was cancelled") && line.len() < id.len() + MOST, "{}", line.len());
 }
 
@@ -325,13 +323,13 @@ async fn an_id_of_a_mebibyte_is_repeated_where_it_is_one() {
 #[tokio::test(start_paused = true)]
 async fn the_arguments_in_a_text_are_json() {
     let server = server().patience(Duration::from_secs(1));
-    let mut wire = Wire::connect(server).await;
+    let mut client = Mcpc::connect(server).await;
     let id = "a\u{7f}\u{1}\u{1b}'\"\\\n\u{301}\u{200b}ä";
-    wire.start(id, "waits", json!({})).await;
-    wire.message().await;
+    client.start(id, "waits", json!({})).await;
+    client.message().await;
     // Silent until it is stopped, and then it may be the first to be heard.
-    wire.call("stop", "stop_task", json!({"task_id": id})).await;
-    let replies = [wire.value().await, wire.value().await];
+    client.call("stop", "stop_task", json!({"task_id": id})).await;
+    let replies = [client.value().await, client.value().await];
     let stop = replies.iter().find(|reply| reply["id"] == "stop").expect("a reply");
     let text = texts(stop).remove(0);
     let arguments = |text: &str| -> Value {
@@ -341,8 +339,7 @@ async fn the_arguments_in_a_text_are_json() {
     };
     assert_eq!(arguments(&text), json!({"task_id": id, "wait_seconds": 50}));
     // A ticket: the call's id is the server's own, or that of a client which forgot its handshake.
-    wire.call("ticket", "waits", json!({})).await;
-    let reply = wire.value().await;
+    let reply = client.reply("waits", json!({})).await;
     assert!(arguments(&texts(&reply)[0])["task_id"].is_string());
 
     for (arguments, problem) in [
@@ -356,7 +353,7 @@ async fn the_arguments_in_a_text_are_json() {
             r#"the key "\u001b": expected a whole number"#,
         ),
     ] {
-        let (text, _) = wire.ask("takes", arguments).await;
+        let (text, _) = client.ask("takes", arguments).await;
         assert!(text.contains(&problem.replace("\\u007f", "\u{7f}")), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::Wire;
+use crate::support::Plain;
 
 /// Each of the types uses the one after it twice.
 macro_rules! levels {
@@ -150,10 +150,8 @@ fn server() -> Server {
     ])
 }
 
-async fn listed(name: &str) -> Value {
-    let mut wire = Wire::connect(server()).await;
-    let mut tools = wire.list().await.into_iter();
-    tools.find(|tool| tool["name"] == name).expect("the tool")
+async fn listed(tool: &str) -> Value {
+    Plain::connect(server()).await.listed(tool).await
 }
 
 #[tokio::test]
@@ -214,10 +212,10 @@ async fn what_is_written_once_says_the_same() {
     bad["value"]["k"] = json!({"nam": "x"});
     let validator = jsonschema::draft202012::new(schema).expect("a schema");
     assert!(validator.is_valid(&good) && !validator.is_valid(&bad));
-    let mut wire = Wire::connect(server()).await;
-    let (_, is_error) = wire.ask("twelve_places", good).await;
+    let mut client = Plain::connect(server()).await;
+    let (_, is_error) = client.ask("twelve_places", good).await;
     assert!(!is_error);
-    let (text, _) = wire.ask("twelve_places", bad).await;
+    let (text, _) = client.ask("twelve_places", bad).await;
     assert_eq!(
         text,
         "argument `value.k.name` is missing\nargument `value.l[0].size`: 0 is not in 1..=255"
@@ -227,17 +225,17 @@ async fn what_is_written_once_says_the_same() {
 /// In draft 2020-12 it is as `schemars` writes it: each type that has a name is written once.
 #[tokio::test]
 async fn a_plain_schema_is_inlined_nowhere() {
-    let mut wire = Wire::connect(server().schemas(Schemas::Draft2020_12)).await;
-    let tools = wire.list().await;
+    let mut client = Plain::connect(server().schemas(Schemas::Draft2020_12)).await;
+    let tools = client.list().await;
     let mut schemas = tools.iter().map(|tool| &tool["inputSchema"]);
     assert!(schemas.all(|it| it["$defs"].is_object() || it["properties"] == json!({})));
 }
 
 #[tokio::test]
 async fn a_type_is_found_whatever_it_is_called() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     let next = json!({"next": {"names": [1, "a", 2]}, "names": []});
-    let (text, _) = wire.ask("any_name", json!({"value": {"next": next, "names": []}})).await;
+    let (text, _) = client.ask("any_name", json!({"value": {"next": next, "names": []}})).await;
     assert_eq!(
         text,
         "argument `value.next.next.names[0]`: expected a string, got the number 1; send it as a string: \"1\"\n\

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::{INITIALIZE, Wire, texts};
+use crate::support::messages::call_written;
+use crate::support::{Plain, Wire, texts};
 
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -161,14 +162,14 @@ takes! {
 }
 
 /// What a tool got, or what was answered instead.
-async fn got(wire: &mut Wire, tool: &str, value: &Value) -> String {
-    wire.ask(tool, json!({ "value": value })).await.0
+async fn got(client: &mut Plain, tool: &str, value: &Value) -> String {
+    client.ask(tool, json!({ "value": value })).await.0
 }
 
 /// Each value, what the tool gets of it, and what is said where arguments are exact.
 async fn table(rows: &[(&str, Value, &str, &str)]) {
-    let mut lenient = Wire::connect(server()).await;
-    let mut exact = Wire::connect(server().exact_arguments(true)).await;
+    let mut lenient = Plain::connect(server()).await;
+    let mut exact = Plain::connect(server().exact_arguments(true)).await;
     for (tool, value, expected, refusal) in rows {
         assert_eq!(got(&mut lenient, tool, value).await, *expected, "{tool} {value}");
         let refusal = match *refusal {
@@ -242,7 +243,7 @@ async fn what_may_be_a_string_stays_one() {
         ("values", json!(["5"]), r#"[String("5")]"#, ""),
     ])
     .await;
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in [
         // Beside what is mended, too.
         (
@@ -257,25 +258,25 @@ async fn what_may_be_a_string_stays_one() {
             r#"argument `value`: the string "\"low\"" is none of `low`, `high`; did you mean `low`?"#,
         ),
     ] {
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{tool} {value}");
     }
 }
 
 #[tokio::test]
 async fn a_text_with_anything_around_the_value_is_not_taken() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for text in [
         "5 ", " 5", "\n5", "5x", "[5", "0x5", "05", "+5", "5.", ".5", "5.5", "NaN", "1e400",
         "\"5\"", "٥", "true", "[5]",
     ] {
         let shown = Value::from(text);
         let expected = format!("argument `value`: expected a whole number, got the string {shown}");
-        assert_eq!(got(&mut wire, "byte", &shown).await, expected);
+        assert_eq!(got(&mut client, "byte", &shown).await, expected);
     }
     for text in ["True", "yes", "1", "true "] {
         let shown = Value::from(text);
         let expected = format!("argument `value`: expected true or false, got the string {shown}");
-        assert_eq!(got(&mut wire, "flag", &shown).await, expected);
+        assert_eq!(got(&mut client, "flag", &shown).await, expected);
     }
     for (text, more) in [
         (r#" {"name":"a"}"#, ""),
@@ -286,36 +287,35 @@ async fn a_text_with_anything_around_the_value_is_not_taken() {
         let shown = Value::from(text);
         let expected =
             format!("argument `value`: expected an object, got the string {shown}{more}");
-        assert_eq!(got(&mut wire, "user", &shown).await, expected);
+        assert_eq!(got(&mut client, "user", &shown).await, expected);
     }
 }
 
 #[tokio::test]
 async fn whole_numbers_in_a_text_arrive_exactly() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for number in [
         "170141183460469231731687303715884105727",
         "-170141183460469231731687303715884105728",
         "18446744073709551617",
         "9007199254740993",
     ] {
-        assert_eq!(got(&mut wire, "wide", &json!(number)).await, number);
+        assert_eq!(got(&mut client, "wide", &json!(number)).await, number);
     }
     let below = "-170141183460469231731687303715884105729";
     let limits =
         "-170141183460469231731687303715884105728..=170141183460469231731687303715884105727";
     let expected = format!("argument `value`: {below} is not in {limits}");
-    assert_eq!(got(&mut wire, "wide", &json!(below)).await, expected);
+    assert_eq!(got(&mut client, "wide", &json!(below)).await, expected);
     // A text and a number, each in the other's neighbourhood.
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wides","arguments":{"value":["36893488147419103233",36893488147419103235]}}}"#;
-    let mut wire = Wire::connect(Server::new("wide").tools(tools![wides])).await;
-    wire.send(call).await;
-    assert_eq!(texts(&wire.value().await), ["[36893488147419103233, 36893488147419103235]"]);
+    let mut client = Plain::connect(Server::new("wide").tools(tools![wides])).await;
+    let arguments = r#"{"value":["36893488147419103233",36893488147419103235]}"#;
+    client.send(&call_written("ask", "wides", arguments)).await;
+    assert_eq!(texts(&client.value().await), ["[36893488147419103233, 36893488147419103235]"]);
     // Over rmcp's own transport, too: it keeps no text of a message, but a string is one.
-    let mut wire = Wire::open_over_rmcp(server());
-    wire.initialize().await;
+    let mut client = Plain::begin(Wire::open_over_rmcp(server())).await;
     assert_eq!(
-        got(&mut wire, "wide", &json!("36893488147419103233")).await,
+        got(&mut client, "wide", &json!("36893488147419103233")).await,
         "36893488147419103233"
     );
 }
@@ -327,7 +327,7 @@ async fn wides(value: Vec<u128>) -> String {
 
 #[tokio::test]
 async fn what_stands_in_a_text_is_checked_as_ever() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in [
         ("byte", json!("300"), "argument `value`: 300 is not in 0..=255"),
         ("default_byte", json!("10"), "argument `value`: 10 is not in 1..=9"),
@@ -355,13 +355,13 @@ async fn what_stands_in_a_text_is_checked_as_ever() {
             "argument `value.kind`: the string \"triangle\" is none of `circle`, `square`",
         ),
     ] {
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{tool} {value}");
     }
 }
 
 #[tokio::test]
 async fn texts_are_taken_inside_of_values_too() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in [
         ("bytes", json!(["1", 2, "3"]), "[1, 2, 3]"),
         ("bytes_of_bytes", json!(["[1]", ["2"]]), "[[1], [2]]"),
@@ -383,7 +383,7 @@ async fn texts_are_taken_inside_of_values_too() {
             "Tree { size: 1, children: [Tree { size: 2, children: [Tree { size: 3, children: [] }] }] }",
         ),
     ] {
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{tool} {value}");
     }
 }
 
@@ -409,18 +409,18 @@ async fn nothing_is_said_in_several_ways() {
         ("default_maybe", json!(""), "None", &number[0]),
     ])
     .await;
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value) in [("byte", json!("")), ("byte", json!("null")), ("byte", json!(null))] {
         let came = if value.is_null() { "null".to_owned() } else { format!("the string {value}") };
         let expected = format!("argument `value`: expected a whole number, got {came}");
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{value}");
     }
 }
 
 #[tokio::test]
 async fn nothing_for_a_field_with_a_default_is_as_if_it_were_left_out() {
-    let mut lenient = Wire::connect(server()).await;
-    let mut exact = Wire::connect(server().exact_arguments(true)).await;
+    let mut lenient = Plain::connect(server()).await;
+    let mut exact = Plain::connect(server().exact_arguments(true)).await;
     for (value, expected, refusal) in [
         (
             json!({"name": "a", "level": null, "tags": null}),
@@ -474,7 +474,7 @@ async fn a_lone_item_is_taken_for_a_list() {
         ),
     ])
     .await;
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in [
         ("bytes", json!("x"), "argument `value`: expected an array, got the string \"x\""),
         ("bytes", json!(null), "argument `value`: expected an array, got null"),
@@ -487,15 +487,15 @@ async fn a_lone_item_is_taken_for_a_list() {
         ("pair", json!(5), "argument `value`: expected an array, got the number 5"),
         ("array", json!(5), "argument `value`: expected an array, got the number 5"),
     ] {
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{tool} {value}");
     }
 }
 
 /// A list that is required: what may be left out is as if it were.
 #[tokio::test]
 async fn a_text_that_says_nothing_or_is_half_a_list_is_not_the_only_item_of_one() {
-    let mut lenient = Wire::connect(server()).await;
-    let mut exact = Wire::connect(server().exact_arguments(true)).await;
+    let mut lenient = Plain::connect(server()).await;
+    let mut exact = Plain::connect(server().exact_arguments(true)).await;
     for (text, more) in [
         ("", ""),
         ("null", ""),
@@ -533,7 +533,7 @@ async fn a_text_that_says_nothing_or_is_half_a_list_is_not_the_only_item_of_one(
 
 #[tokio::test]
 async fn a_list_of_itself_has_an_end() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, value, expected) in [
         ("nest", json!("[[]]"), "Nest([Nest([])])"),
         ("nest", json!(["[]"]), "Nest([Nest([])])"),
@@ -545,22 +545,22 @@ async fn a_list_of_itself_has_an_end() {
             "argument `value`: expected a whole number or an array, got the string \"x\"",
         ),
     ] {
-        assert_eq!(got(&mut wire, tool, &value).await, expected, "{tool} {value}");
+        assert_eq!(got(&mut client, tool, &value).await, expected, "{tool} {value}");
     }
     // Texts in texts are no way to a value that is deeper than one can be sent.
     let deep = |inside: &str| format!("{}{inside}{}", "[".repeat(100), "]".repeat(100));
     let text = (0..10).fold(String::new(), |text, _| deep(&Value::from(text).to_string()));
-    let answer = got(&mut wire, "nest", &json!(text)).await;
+    let answer = got(&mut client, "nest", &json!(text)).await;
     assert!(answer.contains("expected an array, got a string"), "{answer}");
 }
 
 #[tokio::test]
 async fn of_several_ways_to_mean_a_value_one_is_found() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     let maze = |end: &str| (0..3).fold(json!({ "way": end }), |inside, _| json!({ "way": inside }));
     let end = "Left { way: Left { way: Left { way: End { way: [5] } } } }";
-    assert_eq!(got(&mut wire, "maze", &maze("[\"5\"]")).await, end);
-    let (answer, is_error) = wire.ask("maze", json!({ "value": maze("[\"x\"]") })).await;
+    assert_eq!(got(&mut client, "maze", &maze("[\"5\"]")).await, end);
+    let (answer, is_error) = client.ask("maze", json!({ "value": maze("[\"x\"]") })).await;
     assert!(is_error && answer.starts_with("argument `value"), "{answer}");
 }
 
@@ -568,11 +568,11 @@ async fn of_several_ways_to_mean_a_value_one_is_found() {
 #[tokio::test]
 async fn a_long_list_is_taken_to_its_end() {
     let list: Vec<String> = (0..100_000).map(|number| (number % 256).to_string()).collect();
-    let mut wire = Wire::connect(server()).await;
-    let text = got(&mut wire, "bytes", &json!(list)).await;
+    let mut client = Plain::connect(server()).await;
+    let text = got(&mut client, "bytes", &json!(list)).await;
     assert!(text.starts_with("[0, 1, ") && text.ends_with("158, 159]"), "{}", &text[..100]);
     let shapes = vec![json!(r#"{"kind":"square","side":"1"}"#); 1000];
-    let text = got(&mut wire, "shapes", &json!(shapes)).await;
+    let text = got(&mut client, "shapes", &json!(shapes)).await;
     let expected = vec!["Square { side: 1.0, tilted: None }"; 1000].join(", ");
     assert_eq!(text, format!("[{expected}]"));
 }
@@ -601,8 +601,8 @@ fn with(mut arguments: Value, more: Value) -> Value {
 async fn what_a_host_adds_to_every_call_is_dropped() {
     let host_adds =
         json!({"sessionId": "s", "action": "send", "chatInput": "hi", "toolCallId": "c"});
-    let mut lenient = Wire::connect(host()).await;
-    let mut exact = Wire::connect(host().exact_arguments(true)).await;
+    let mut lenient = Plain::connect(host()).await;
+    let mut exact = Plain::connect(host().exact_arguments(true)).await;
     let numbers = json!({"a": 2, "b": 40});
     let call = with(numbers.clone(), host_adds.clone());
     assert_eq!(lenient.ask("add", call.clone()).await, ("42".to_owned(), false));
@@ -628,33 +628,33 @@ async fn later(value: u8, label: Option<u8>) -> String {
 /// Tasks are started and looked after in the same way.
 #[tokio::test]
 async fn it_is_so_for_tasks_too() {
-    let mut wire = Wire::connect(Server::new("tasks").tools(tools![later])).await;
+    let mut client = Plain::connect(Server::new("tasks").tools(tools![later])).await;
     let host_adds =
         json!({"sessionId": "s", "action": "send", "chatInput": "hi", "toolCallId": "c"});
     let call = with(json!({"value": "5", "label": ""}), host_adds.clone());
-    assert_eq!(wire.ask("later", call).await, ("5 None".to_owned(), false));
-    let (answer, _) = wire.ask("check_task", with(json!({"task_id": "x"}), host_adds)).await;
+    assert_eq!(client.ask("later", call).await, ("5 None".to_owned(), false));
+    let (answer, _) = client.ask("check_task", with(json!({"task_id": "x"}), host_adds)).await;
     assert!(answer.contains("task") && !answer.contains("argument"), "{answer}");
 }
 
 #[tokio::test]
 async fn arguments_that_nobody_knows_may_be_ignored() {
-    let mut wire = Wire::connect(server().ignore_unknown_arguments(true)).await;
-    for tool in wire.list().await {
+    let mut client = Plain::connect(server().ignore_unknown_arguments(true)).await;
+    for tool in client.list().await {
         assert_eq!(tool["inputSchema"].get("additionalProperties"), None, "{tool}");
     }
-    let ask = wire.ask("byte", json!({"value": 5, "vale": 6, "_x": [1]})).await;
+    let ask = client.ask("byte", json!({"value": 5, "vale": 6, "_x": [1]})).await;
     assert_eq!(ask, ("5".to_owned(), false));
     let missing = ("argument `value` is missing".to_owned(), true);
-    assert_eq!(wire.ask("byte", json!({"vale": 5})).await, missing);
+    assert_eq!(client.ask("byte", json!({"vale": 5})).await, missing);
     // Inside of an argument its type decides.
-    let tree = wire.ask("tree", json!({"value": {"size": 1, "color": "red"}})).await;
+    let tree = client.ask("tree", json!({"value": {"size": 1, "color": "red"}})).await;
     assert_eq!(tree, ("Tree { size: 1, children: [] }".to_owned(), false));
-    let user = wire.ask("user", json!({"value": {"name": "a", "color": "red"}})).await;
+    let user = client.ask("user", json!({"value": {"name": "a", "color": "red"}})).await;
     let unknown = "unknown argument `value.color`; known are `name`, `age`, `level`, `tags`";
     assert_eq!(user, (unknown.to_owned(), true));
 
-    let mut strict = Wire::connect(server()).await;
+    let mut strict = Plain::connect(server()).await;
     let schema = &strict.list().await[0]["inputSchema"];
     assert_eq!(schema["additionalProperties"], false);
     assert!(strict.ask("byte", json!({"value": 5, "vale": 6})).await.1);
@@ -685,9 +685,8 @@ async fn write_xml(
 /// Lines of two hosts: one whose model writes every argument as a text, and one that adds its own.
 #[tokio::test]
 async fn hosts_are_understood() {
-    let mut wire = Wire::open(Server::new("hosts").tools(tools![create_user, write_xml, add]));
-    wire.send(INITIALIZE).await;
-    wire.value().await;
+    let server = Server::new("hosts").tools(tools![create_user, write_xml, add]);
+    let mut client = Plain::connect(server).await;
     for (name, arguments, expected) in [
         (
             "create_user",
@@ -706,12 +705,8 @@ async fn hosts_are_understood() {
             "42",
         ),
     ] {
-        let params = format!(r#"{{"name":"{name}","arguments":{arguments}}}"#);
-        wire.send(&format!(
-            r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}"#
-        ))
-        .await;
-        assert_eq!(texts(&wire.value().await), [expected], "{arguments}");
+        client.send(&call_written("ask", name, arguments)).await;
+        assert_eq!(texts(&client.value().await), [expected], "{arguments}");
     }
 }
 
@@ -796,7 +791,7 @@ fn the_text_of_a_value_is_read_as_the_value() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let server = Server::new("everything").tools(tools![everything]);
-    let wire = tokio::sync::Mutex::new(runtime.block_on(Wire::connect(server)));
+    let client = tokio::sync::Mutex::new(runtime.block_on(Plain::connect(server)));
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let picks = prop::collection::vec(any::<bool>(), 1..40);
     runner
@@ -805,7 +800,7 @@ fn the_text_of_a_value_is_read_as_the_value() {
             let json = serde_json::to_value(&value).expect("JSON");
             let texts = in_texts(json, "", &mut || pick.next().expect("it goes on for ever"));
             let answer =
-                async { wire.lock().await.ask("everything", json!({ "value": texts })).await };
+                async { client.lock().await.ask("everything", json!({ "value": texts })).await };
             prop_assert_eq!(runtime.block_on(answer), (format!("{value:?}"), false), "{}", texts);
             Ok(())
         })

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::{Wire, parse, texts};
+use crate::support::messages::call_written;
+use crate::support::{Mcpc, Plain, Wire, parse, texts};
 
 #[mcpc::tool]
 async fn u128_of(n: u128) -> String {
@@ -67,15 +68,14 @@ fn server() -> Server {
 }
 
 /// The answer to a call whose only argument is written like this.
-async fn answer(wire: &mut Wire, tool: &str, n: &str) -> String {
-    let call = r#""jsonrpc":"2.0","id":"ask","method":"tools/call","params""#;
-    wire.send(&format!(r#"{{{call}:{{"name":"{tool}","arguments":{{"n":{n}}}}}}}"#)).await;
-    texts(&wire.value().await).join("\n")
+async fn answer(client: &mut Plain, tool: &str, n: &str) -> String {
+    client.send(&call_written("ask", tool, &format!(r#"{{"n":{n}}}"#))).await;
+    texts(&client.value().await).join("\n")
 }
 
 #[tokio::test]
 async fn whole_numbers_arrive_exactly_however_they_are_written() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, written, arrived) in [
         ("u128_of", "18446744073709551616", "18446744073709551616"),
         ("u128_of", "18446744073709551617.00", "18446744073709551617"),
@@ -116,13 +116,13 @@ async fn whole_numbers_arrive_exactly_however_they_are_written() {
              Some(18446744073709551615) }",
         ),
     ] {
-        assert_eq!(answer(&mut wire, tool, written).await, arrived, "{tool} {written}");
+        assert_eq!(answer(&mut client, tool, written).await, arrived, "{tool} {written}");
     }
 }
 
 #[tokio::test]
 async fn whole_numbers_that_do_not_fit_are_refused_digit_for_digit() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (tool, written, problem) in [
         (
             "u128_of",
@@ -166,12 +166,12 @@ async fn whole_numbers_that_do_not_fit_are_refused_digit_for_digit() {
         ),
     ] {
         let expected = format!("argument `n`: {problem}");
-        assert_eq!(answer(&mut wire, tool, written).await, expected, "{tool} {written}");
+        assert_eq!(answer(&mut client, tool, written).await, expected, "{tool} {written}");
     }
     // A limit inside of a type, which a float would not tell from the number that was sent.
     let n = r#"{"list":[],"map":{},"either":{"Number":1},"limited":18446744073709551616}"#;
     assert_eq!(
-        answer(&mut wire, "nested", n).await,
+        answer(&mut client, "nested", n).await,
         "argument `n.limited`: 18446744073709551616 is not in 0..=18446744073709551615"
     );
 }
@@ -179,8 +179,7 @@ async fn whole_numbers_that_do_not_fit_are_refused_digit_for_digit() {
 /// Such a transport is rmcp's, which reads numbers as `serde_json` does.
 #[tokio::test]
 async fn what_may_have_lost_digits_on_another_transport_is_refused() {
-    let mut wire = Wire::open_over_rmcp(server());
-    wire.initialize().await;
+    let mut client = Plain::begin(Wire::open_over_rmcp(server())).await;
     for (tool, written, answered) in [
         ("u64_of", "1e19", "10000000000000000000"),
         ("u128_of", "18446744073709551615", "18446744073709551615"),
@@ -196,7 +195,7 @@ async fn what_may_have_lost_digits_on_another_transport_is_refused() {
             "argument `n`: 36893488147419103232 is not in 0..=18446744073709551615",
         ),
     ] {
-        assert_eq!(answer(&mut wire, tool, written).await, answered, "{tool} {written}");
+        assert_eq!(answer(&mut client, tool, written).await, answered, "{tool} {written}");
     }
 }
 
@@ -238,10 +237,10 @@ async fn alone() -> u128 {
 
 #[tokio::test]
 async fn a_result_is_exact_in_both_places_or_an_error_that_names_the_field() {
-    let mut wire = Wire::connect(Server::new("numbers").tools(tools![sums, alone])).await;
+    let mut client = Plain::connect(Server::new("numbers").tools(tools![sums, alone])).await;
     let mut ask = async |tool: &str, arguments: Value| {
-        wire.call("ask", tool, arguments).await;
-        wire.line().await
+        client.call("ask", tool, arguments).await;
+        client.line().await
     };
     let line = ask("sums", json!({"more": 0, "less": 0})).await;
     let sums = r#"{"list":[{"u":18446744073709551615,"i":-9223372036854775808},{"u":18446744073709551615,"i":-9223372036854775808}],"raw":1e+23}"#;
@@ -286,28 +285,28 @@ async fn a_list_of_what_has_wide_numbers_is_a_text_however_its_type_is_written()
     let (u, i) = (u128::MAX, i128::MIN);
     for schemas in [Schemas::Portable, Schemas::Draft2020_12] {
         let server = Server::new("lists").tools(tools![listed, forest]).schemas(schemas);
-        let mut wire = Wire::connect(server).await;
-        for tool in wire.list().await {
+        let mut client = Plain::connect(server).await;
+        for tool in client.list().await {
             assert_eq!(tool["outputSchema"], Value::Null, "{schemas:?} {tool}");
         }
         let list = format!(r#"[{{"u":{u},"i":{i}}}]"#);
-        assert_eq!(wire.ask("listed", json!({})).await, (list, false), "{schemas:?}");
+        assert_eq!(client.ask("listed", json!({})).await, (list, false), "{schemas:?}");
         let list = format!(r#"[{{"u":{u},"trees":[{{"u":1,"trees":[]}}]}}]"#);
-        assert_eq!(wire.ask("forest", json!({})).await, (list, false), "{schemas:?}");
+        assert_eq!(client.ask("forest", json!({})).await, (list, false), "{schemas:?}");
     }
 }
 
 #[tokio::test]
 async fn what_only_a_text_can_hold_of_a_task_is_only_there() {
-    let mut wire = Wire::connect(Server::new("numbers").tools(tools![later])).await;
+    let mut client = Mcpc::connect(Server::new("numbers").tools(tools![later])).await;
     let sums = r#"{"list":[{"u":18446744073709551615,"i":-9223372036854775808},{"u":18446744073709551616,"i":-9223372036854775808}],"raw":1e+23}"#;
     let arguments = json!({"more": 1, "less": 0});
-    wire.call("ask", "later", arguments.clone()).await;
+    client.call("ask", "later", arguments.clone()).await;
     let expected = json!({"content": [{"type": "text", "text": sums}], "isError": false});
-    assert_eq!(wire.value().await["result"], expected);
-    wire.start("t", "later", arguments).await;
-    wire.message().await;
-    let line = wire.line().await;
+    assert_eq!(client.value().await["result"], expected);
+    client.start("t", "later", arguments).await;
+    client.message().await;
+    let line = client.line().await;
     assert!(line.contains(&sums.replace('"', r#"\""#)), "{line}");
 }
 
@@ -373,7 +372,7 @@ async fn float_later(bits: u64) -> Option<f64> {
 
 #[tokio::test]
 async fn a_field_that_is_not_a_number_is_named() {
-    let mut wire = Wire::connect(Server::new("numbers").tools(tools![average])).await;
+    let mut client = Plain::connect(Server::new("numbers").tools(tools![average])).await;
     for (what, problem) in [
         ("mean", "`mean` is NaN"),
         ("shares", "`shares.7[1]` is infinity"),
@@ -386,10 +385,9 @@ async fn a_field_that_is_not_a_number_is_named() {
             "the result's {problem}, for which JSON has no number; the tool has to return `null` or a string \
              there, and say so in its type"
         );
-        assert_eq!(wire.ask("average", json!({"what": what})).await, (expected, true));
+        assert_eq!(client.ask("average", json!({"what": what})).await, (expected, true));
     }
-    wire.call("ask", "average", json!({"what": "all is well"})).await;
-    let reply = wire.value().await;
+    let reply = client.reply("average", json!({"what": "all is well"})).await;
     let expected = json!({
         "count": null, "mean": 1.0, "shares": {"1": [null, 0.5]}, "kind": "Plain", "a b": 1.0,
     });
@@ -400,32 +398,36 @@ async fn a_field_that_is_not_a_number_is_named() {
 #[tokio::test]
 async fn a_float_alone_that_is_not_a_number_is_a_text_of_a_task_and_an_error_of_a_plain_tool() {
     let tools = tools![float, float_later, average_later];
-    let mut wire = Wire::connect(Server::new("numbers").tools(tools)).await;
+    let mut client = Mcpc::connect(Server::new("numbers").tools(tools)).await;
     for (float, text) in
         [(f64::NAN, "NaN"), (f64::INFINITY, "infinity"), (f64::NEG_INFINITY, "-infinity")]
     {
         let bits = || json!({"bits": float.to_bits()});
-        assert_eq!(wire.ask("float_later", bits()).await, (text.to_owned(), false));
+        assert_eq!(client.ask("float_later", bits()).await, (text.to_owned(), false));
         let expected = format!(
             "the result is {text}, for which JSON has no number; the tool has to return `null` or a string \
              there, and say so in its type"
         );
-        assert_eq!(wire.ask("float", bits()).await, (expected, true));
+        assert_eq!(client.ask("float", bits()).await, (expected, true));
     }
     for tool in ["float", "float_later"] {
-        let answer = wire.ask(tool, json!({"bits": 1.5_f64.to_bits()})).await;
+        let answer = client.ask(tool, json!({"bits": 1.5_f64.to_bits()})).await;
         assert_eq!(answer, ("1.5".to_owned(), false), "{tool}");
     }
     // To an MCPC client both are `null`, as the reference writes them.
-    wire.start("t", "float_later", json!({"bits": f64::NAN.to_bits()})).await;
-    assert_eq!(wire.task().await[1], ("complete".to_owned(), Value::Null));
-    wire.start("t", "average_later", json!({"what": "mean"})).await;
-    assert_eq!(wire.task().await[1].1["mean"], Value::Null);
+    assert_eq!(
+        client.events("float_later", json!({"bits": f64::NAN.to_bits()})).await[1],
+        ("complete".to_owned(), Value::Null)
+    );
+    assert_eq!(
+        client.events("average_later", json!({"what": "mean"})).await[1].1["mean"],
+        Value::Null
+    );
 }
 
 #[tokio::test]
 async fn a_number_that_no_float_can_be_is_named() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for (arguments, number) in [
         (r#"{"n":1e400}"#, "1e400"),
         (r#"{"n":[1, -1.5E+309 ]}"#, "-1.5E+309"),
@@ -433,14 +435,14 @@ async fn a_number_that_no_float_can_be_is_named() {
     ] {
         let params = format!(r#"{{"name":"float_of","arguments":{arguments}}}"#);
         let call = r#""jsonrpc":"2.0","method":"tools/call""#;
-        wire.send(&format!(r#"{{{call},"params":{params},"id":"large"}}"#)).await;
+        client.send(&format!(r#"{{{call},"params":{params},"id":"large"}}"#)).await;
         let message = format!("the number {number} is too large");
         let error = json!({"code": -32600, "message": message});
-        assert_eq!(wire.value().await, json!({"jsonrpc": "2.0", "id": "large", "error": error}));
+        assert_eq!(client.value().await, json!({"jsonrpc": "2.0", "id": "large", "error": error}));
     }
     // A text that would be such a number is a text.
     assert_eq!(
-        answer(&mut wire, "float_of", r#""1e400""#).await,
+        answer(&mut client, "float_of", r#""1e400""#).await,
         r#"argument `n`: expected a number, got the string "1e400""#
     );
 }

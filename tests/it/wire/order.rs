@@ -6,7 +6,8 @@ use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{CALLBACK, Wire, call, parse, text};
+use crate::support::messages::in_task_of;
+use crate::support::{CALLBACK, Mcpc, Plain, Wire, call, cancel, in_task, parse, text};
 
 #[mcpc::background]
 async fn count(to: u64, updates: Sender) -> u64 {
@@ -71,8 +72,9 @@ fn server() -> Server {
 }
 
 fn start(task: u64, tool: &str, to: u64) -> String {
-    let ids = json!({"mcpc_session_id": format!("s{task}"), "mcpc_task_id": format!("t{task}")});
-    call(format!("t{task}"), tool, json!({"to": to, "_metadata": ids}))
+    let (session_id, task_id) = (format!("s{task}"), format!("t{task}"));
+    let arguments = in_task_of(&session_id, &task_id, json!({ "to": to }));
+    call(task_id, tool, arguments)
 }
 
 /// What a strict reader saw of each task.
@@ -115,8 +117,8 @@ async fn a_hundred_tasks_beside_a_thousand_plain_calls() {
     const TASKS: u64 = 100;
     const UPDATES: u64 = 1_000;
     const CALLS: u64 = 1_000;
-    let wire = Wire::connect(server()).await;
-    let Wire { mut lines, mut input, server: _server } = wire;
+    let client = Plain::connect(server()).await;
+    let Wire { mut lines, mut input, server: _server } = client.wire;
     let writer = tokio::spawn(async move {
         for n in 0..CALLS {
             if n < TASKS {
@@ -149,9 +151,9 @@ async fn a_hundred_tasks_beside_a_thousand_plain_calls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threads_of_one_task() {
     const UPDATES: u64 = 2_000;
-    let mut wire = Wire::connect(server()).await;
-    wire.send(&start(0, "count_on_threads", UPDATES)).await;
-    let events = wire.task().await;
+    let mut client = Mcpc::connect(server()).await;
+    client.send(&start(0, "count_on_threads", UPDATES)).await;
+    let events = client.task().await;
     assert_eq!(events.len() as u64, 3 * UPDATES + 2);
     for thread in 0..3 {
         let of_thread = events.iter().filter(|(_, result)| result[0] == thread);
@@ -171,7 +173,7 @@ fn random(seed: &mut u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelled_calls() {
     const TASKS: u64 = 2_000;
-    let mut wire = Wire::connect(server()).await;
+    let Wire { lines: mut heard, mut input, server } = Plain::connect(server()).await.wire;
     let mut seed = 1;
     let mut cancel = Vec::new();
     let mut lines = Vec::new();
@@ -180,23 +182,18 @@ async fn cancelled_calls() {
         cancel.push(task);
         if !random(&mut seed).is_multiple_of(3) {
             for task in cancel.drain(..) {
-                let params = json!({"requestId": format!("t{task}")});
-                let method = "notifications/cancelled";
-                lines.push(
-                    json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string(),
-                );
+                lines.push(self::cancel(format!("t{task}")));
             }
         }
     }
     lines.push(call("last", "double", json!({"n": 1})));
-    let mut input = wire.input;
     let writer = tokio::spawn(async move {
         input.write_all((lines.join("\n") + "\n").as_bytes()).await.expect("the server reads");
         input.shutdown().await.expect("the server reads");
         input
     });
     let (mut tasks, mut answered) = (Tasks::default(), false);
-    while let Some(line) = wire.lines.next_line().await.expect("UTF-8") {
+    while let Some(line) = heard.next_line().await.expect("UTF-8") {
         let reply = parse(&line);
         match reply["id"] == "last" {
             true => answered = true,
@@ -204,7 +201,7 @@ async fn cancelled_calls() {
         }
     }
     let _input = writer.await.expect("no panic");
-    wire.server.await.expect("no panic").expect("no error");
+    server.await.expect("no panic").expect("no error");
     assert!(answered, "the server goes on");
     for events in tasks.0.values() {
         let to = events.last().and_then(|(_, result)| result.as_u64()).expect("it completed");
@@ -217,11 +214,11 @@ async fn cancelled_calls() {
 async fn what_is_sent_at_once_leaves_in_the_order_of_the_calls() {
     const BUDGET: usize = 64 << 10;
     for large in [10, BUDGET / 2, 2 * BUDGET] {
-        let mut wire = Wire::connect(server().max_queued_bytes(BUDGET)).await;
-        wire.start("t", "joined", json!({ "large": large })).await;
+        let mut client = Mcpc::connect(server().max_queued_bytes(BUDGET)).await;
+        client.start("t", "joined", json!({ "large": large })).await;
         let mut order = Vec::new();
         loop {
-            let message = wire.message().await;
+            let message = client.message().await;
             match message["event"].as_str() {
                 Some("created") => {}
                 Some("complete") => break,
@@ -242,21 +239,18 @@ async fn what_is_sent_at_once_leaves_in_the_order_of_the_calls() {
 async fn an_id_is_free_when_the_end_of_its_task_was_delivered_and_not_before() {
     const ROUNDS: usize = 20_000;
     const AT_ONCE: usize = 16;
-    let mut wire = Wire::connect(server()).await;
-    let call = |round: usize| {
-        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
-        call(round as u64, "done", json!({"_metadata": ids})) + "\n"
-    };
+    let mut client = Plain::connect(server()).await;
+    let call = |round: usize| call(round as u64, "done", in_task("t", json!({}))) + "\n";
     for round in 0..AT_ONCE {
-        wire.input.write_all(call(round).as_bytes()).await.expect("it reads");
+        client.input.write_all(call(round).as_bytes()).await.expect("it reads");
     }
     let (mut answered, mut runs) = (0, false);
     while answered < ROUNDS {
-        let line = wire.value().await;
+        let line = client.value().await;
         let text = text(&line);
         if line["id"].is_u64() {
             answered += 1;
-            wire.input.write_all(call(answered + AT_ONCE).as_bytes()).await.expect("it reads");
+            client.input.write_all(call(answered + AT_ONCE).as_bytes()).await.expect("it reads");
         }
         if text.contains("still running") {
             continue;
@@ -272,19 +266,18 @@ async fn an_id_is_free_when_the_end_of_its_task_was_delivered_and_not_before() {
 /// The calls of a client that does not wait for replies are handled in any order, but not these.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_asked_about_a_task_right_after_the_call_finds_it() {
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     for round in 0..500 {
         let task = format!("t{round}");
-        let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": task});
         let lines = [
-            call("start", "waits", json!({"_metadata": ids})),
+            call("start", "waits", in_task(&task, json!({}))),
             call("check", "check_task", json!({"task_id": task})),
             call("stop", "stop_task", json!({"task_id": task})),
         ];
-        wire.input.write_all((lines.join("\n") + "\n").as_bytes()).await.expect("it reads");
+        client.input.write_all((lines.join("\n") + "\n").as_bytes()).await.expect("it reads");
         let mut seen = HashMap::new();
         while seen.len() < 4 {
-            let line = wire.value().await;
+            let line = client.value().await;
             seen.insert(line["id"].as_str().expect("a text").to_owned(), text(&line));
         }
         assert!(seen["start"].contains("created"), "{seen:?}");

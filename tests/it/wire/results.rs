@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::support::Wire;
+use crate::support::{Mcpc, Plain, parse};
 
 #[derive(Serialize, JsonSchema)]
 struct Weather {
@@ -130,12 +130,9 @@ async fn protocol_error_later() -> Result<Weather, ErrorData> {
 
 /// What a client gets of a tool, and the schema it was promised.
 async fn returned(tool: &str) -> (Value, Value) {
-    let mut wire = Wire::connect(Server::new("results").tools(all())).await;
-    let list = wire.list().await;
-    let listed = list.iter().find(|listed| listed["name"] == tool);
-    let schema = listed.expect("the tool")["outputSchema"].clone();
-    wire.call(2, tool, json!({})).await;
-    (wire.value().await["result"].take(), schema)
+    let mut client = Plain::connect(Server::new("results").tools(all())).await;
+    let schema = client.listed(tool).await["outputSchema"].take();
+    (client.result(tool, json!({})).await, schema)
 }
 
 #[tokio::test]
@@ -165,7 +162,7 @@ async fn as_the_result_of_an_object() {
         ("flag", "true", json!(true), true),
         ("integer", "-5", json!(-5), true),
         ("float", "20.0", json!(20.0), true),
-        ("list", list, crate::support::parse(list), true),
+        ("list", list, parse(list), true),
         ("tuple", r#"[1,"a"]"#, json!([1, "a"]), true),
         ("maybe", "7", json!(7), true),
         ("any_number", "5", json!(5), false),
@@ -225,7 +222,7 @@ async fn as_structured_content_and_its_twin() {
         ("any", r#"{"a":[1,null]}"#, false),
     ] {
         let (result, schema) = returned(tool).await;
-        let structured = crate::support::parse(text);
+        let structured = parse(text);
         let content = json!([{"type": "text", "text": text}]);
         let expected =
             json!({"content": content, "structuredContent": structured, "isError": false});
@@ -289,9 +286,8 @@ async fn as_an_error_that_the_tool_wrote_itself() {
     let (result, _) = returned("unsaid_error").await;
     let text = json!([{"type": "text", "text": "it says it went well"}]);
     assert_eq!(result, json!({"content": text, "isError": true}), "it is one all the same");
-    let mut wire = Wire::connect(Server::new("results").tools(all())).await;
-    wire.call(1, "protocol_error", json!({})).await;
-    let error = wire.value().await["error"].take();
+    let mut client = Plain::connect(Server::new("results").tools(all())).await;
+    let error = client.reply("protocol_error", json!({})).await["error"].take();
     let expected = json!({"code": -32602, "message": "no such place", "data": {"near": "Ulm"}});
     assert_eq!(error, expected);
 }
@@ -303,26 +299,27 @@ async fn a_task_fails_with_an_error_that_the_tool_wrote_itself() {
         Server::new("results").tools(tools)
     };
     // To an MCPC client it is `failed` and a text, and the number of an error says nothing to a model.
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Mcpc::connect(server()).await;
     for (tool, text) in [
         ("own_error_later", "reason 1\nreason 2"),
         ("whole_later", "reason 1"),
         ("protocol_error_later", "no such place"),
     ] {
-        wire.start("t", tool, json!({})).await;
-        assert_eq!(wire.task().await[1], ("failed".to_owned(), json!(text)), "{tool}");
-        let (checked, is_error) = wire.ask("check_task", json!({"task_id": "t"})).await;
+        assert_eq!(
+            client.events(tool, json!({})).await[1],
+            ("failed".to_owned(), json!(text)),
+            "{tool}"
+        );
+        let (checked, is_error) = client.ask("check_task", json!({"task_id": "t"})).await;
         let expected = format!("Task `t` (`{tool}`) failed. The error:\n{text}");
         assert_eq!((checked, is_error), (expected, true));
     }
     // A call that waits gets what the tool wrote.
-    wire.call(1, "own_error_later", json!({})).await;
-    let result = wire.value().await["result"].take();
+    let result = client.result("own_error_later", json!({})).await;
     assert_eq!(
         (&result["content"][1]["text"], &result["isError"]),
         (&json!("reason 2"), &json!(true))
     );
-    wire.call(2, "protocol_error_later", json!({})).await;
-    let expected = json!({"code": -32602, "message": "no such place"});
-    assert_eq!(wire.value().await["error"], expected);
+    let reply = client.reply("protocol_error_later", json!({})).await;
+    assert_eq!(reply["error"], json!({"code": -32602, "message": "no such place"}));
 }

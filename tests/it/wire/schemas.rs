@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::Wire;
+use crate::support::Plain;
 
 /// A place to deploy to.
 #[derive(Deserialize, JsonSchema)]
@@ -61,8 +61,8 @@ async fn perhaps() -> Option<Status> {
 
 async fn listed() -> Vec<Value> {
     let server = Server::new("schemas").state(1u8).tools(tools![status, deploy, perhaps]);
-    let mut wire = Wire::connect(server).await;
-    wire.list().await
+    let mut client = Plain::connect(server).await;
+    client.list().await
 }
 
 #[tokio::test]
@@ -151,9 +151,8 @@ async fn what_is_not_always_an_object_has_no_output_schema() {
 #[tokio::test]
 async fn structured_content_is_as_listed() {
     let server = Server::new("schemas").state(1u8).tools(tools![status]);
-    let mut wire = Wire::connect(server).await;
-    wire.call(1, "status", json!({"service-name": "web"})).await;
-    let result = wire.value().await["result"].clone();
+    let mut client = Plain::connect(server).await;
+    let result = client.result("status", json!({"service-name": "web"})).await;
     assert_eq!(result["structuredContent"], json!({"service": "web", "version": null}));
     assert_eq!(result["content"][0]["text"], r#"{"service":"web","version":null}"#);
 }
@@ -174,9 +173,9 @@ enum Price {
 
 #[tokio::test]
 async fn what_may_be_null_is_one_of_two_types() {
-    let mut wire = Wire::connect(Server::new("schemas").tools(tools![nullable])).await;
+    let mut client = Plain::connect(Server::new("schemas").tools(tools![nullable])).await;
     assert_eq!(
-        wire.list().await[0]["inputSchema"]["properties"],
+        client.list().await[0]["inputSchema"]["properties"],
         json!({
             "numbers": {
                 "type": "array",
@@ -193,10 +192,10 @@ async fn what_may_be_null_is_one_of_two_types() {
             },
         })
     );
-    let (text, is_error) = wire.ask("nullable", json!({"numbers": [1, null], "price": 1})).await;
+    let (text, is_error) = client.ask("nullable", json!({"numbers": [1, null], "price": 1})).await;
     assert_eq!((text.as_str(), is_error), ("1", false));
     let (text, is_error) =
-        wire.ask("nullable", json!({"numbers": [300, null, "x"], "price": null})).await;
+        client.ask("nullable", json!({"numbers": [300, null, "x"], "price": null})).await;
     assert!(is_error);
     assert_eq!(
         text,
@@ -264,9 +263,9 @@ struct Source {
 #[tokio::test]
 async fn an_example_is_said_in_words() {
     let server = || Server::new("schemas").tools(tools![translate]);
-    let mut wire = Wire::connect(server()).await;
+    let mut client = Plain::connect(server()).await;
     assert_eq!(
-        wire.list().await[0]["inputSchema"]["properties"],
+        client.list().await[0]["inputSchema"]["properties"],
         json!({
             "language": {
                 "type": "string",
@@ -297,8 +296,8 @@ async fn an_example_is_said_in_words() {
             },
         })
     );
-    let mut wire = Wire::connect(server().schemas(Schemas::Draft2020_12)).await;
-    let language = wire.list().await[0]["inputSchema"]["properties"]["language"].clone();
+    let mut client = Plain::connect(server().schemas(Schemas::Draft2020_12)).await;
+    let language = client.list().await[0]["inputSchema"]["properties"]["language"].clone();
     assert_eq!(language["examples"], json!(["en"]));
     assert_eq!(language["description"], "Into which language");
 }
@@ -306,9 +305,9 @@ async fn an_example_is_said_in_words() {
 /// Gemini's API refuses any format of a string but `date-time`.
 #[tokio::test]
 async fn a_format_that_models_apis_refuse_is_said_in_words() {
-    let mut wire = Wire::connect(Server::new("schemas").tools(tools![book])).await;
+    let mut client = Plain::connect(Server::new("schemas").tools(tools![book])).await;
     assert_eq!(
-        wire.list().await[0]["inputSchema"]["properties"],
+        client.list().await[0]["inputSchema"]["properties"],
         json!({
             "start": {"type": "string", "description": "When it starts\n\nA date, like 2026-11-29"},
             "end": {"type": "string", "description": "A time, like 13:30:00"},
@@ -362,8 +361,8 @@ enum Either {
 /// it.
 #[tokio::test]
 async fn a_schema_is_closed_where_unknown_fields_are_refused() {
-    let mut wire = Wire::connect(Server::new("schemas").tools(tools![open_and_closed])).await;
-    let schema = wire.list().await[0]["inputSchema"].clone();
+    let mut client = Plain::connect(Server::new("schemas").tools(tools![open_and_closed])).await;
+    let schema = client.list().await[0]["inputSchema"].clone();
     assert_eq!(schema["additionalProperties"], false);
     let properties = &schema["properties"];
     assert_eq!(properties["open"]["additionalProperties"], Value::Null);
@@ -375,12 +374,12 @@ async fn a_schema_is_closed_where_unknown_fields_are_refused() {
     let good = json!({
         "open": {"code": "x", "more": 1}, "closed": {"x": 1}, "either": [{"One": {"x": 1, "more": 1}}],
     });
-    let (text, is_error) = wire.ask("open_and_closed", good).await;
+    let (text, is_error) = client.ask("open_and_closed", good).await;
     assert!(!is_error, "{text}");
     let bad = json!({
         "open": {"code": "x"}, "closed": {"x": 1, "y": 1}, "either": [{"One": {"x": 1}, "Two": 2}], "more": 1,
     });
-    let (text, _) = wire.ask("open_and_closed", bad).await;
+    let (text, _) = client.ask("open_and_closed", bad).await;
     assert_eq!(
         text,
         "unknown argument `closed.y`; known are `x`\n\

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::support::{CALLBACK, Wire, parse, text, texts};
+use crate::support::{CALLBACK, Mcpc, Wire, parse, text, texts};
 
 /// JSON as somebody wrote it into a file.
 fn in_lines() -> Box<RawValue> {
@@ -59,44 +59,27 @@ async fn plain_deep(depth: usize) -> Deep {
     Deep { value: nested(depth) }
 }
 
-async fn wires() -> [Wire; 2] {
+async fn clients() -> [Mcpc; 2] {
     let server = || Server::new("shape").tools(tools![lines, plain_lines, deep, plain_deep]);
-    let mut wires = [Wire::open(server()), Wire::open_over_rmcp(server())];
-    for wire in &mut wires {
-        wire.initialize().await;
-    }
-    wires
-}
-
-/// Calls a tool without a word of MCPC; what came before the reply, and the reply.
-async fn call(wire: &mut Wire, tool: &str, arguments: Value) -> (Vec<Value>, Value) {
-    wire.call("call", tool, arguments).await;
-    let mut before = Vec::new();
-    loop {
-        let line = wire.value().await;
-        if line["id"] == "call" {
-            return (before, line);
-        }
-        before.push(line);
-    }
+    let (ours, rmcps) = (Wire::open(server()), Wire::open_over_rmcp(server()));
+    [Mcpc::begin(ours).await, Mcpc::begin(rmcps).await]
 }
 
 #[tokio::test]
 async fn line_breaks_between_tokens_do_not_break_lines() {
-    for wire in &mut wires().await {
-        let (before, reply) = call(wire, "lines", json!({})).await;
+    for client in &mut clients().await {
+        let (before, reply) = client.reply_and_before("lines", json!({})).await;
         let data = json!({"event": "lines", "data": in_lines_parsed()});
         assert_eq!(before.len(), 1, "{before:?}");
         assert_eq!(before[0]["params"]["data"], data);
         let text_of_both = text(&reply);
         let (result, _updates) = text_of_both.split_once("\n\n").expect("both");
         assert_eq!(parse(result), json!({"lines": in_lines_parsed()}));
-        let (_, reply) = call(wire, "plain_lines", json!({})).await;
+        let (_, reply) = client.reply_and_before("plain_lines", json!({})).await;
         let result = json!({"lines": in_lines_parsed()});
         assert_eq!(reply["result"]["structuredContent"], result);
         assert_eq!(parse(&text(&reply)), result);
-        wire.start("t", "lines", json!({})).await;
-        let events = wire.task().await;
+        let events = client.events("lines", json!({})).await;
         let results: Vec<&Value> = events.iter().skip(1).map(|(_, result)| result).collect();
         assert_eq!(results, [&in_lines_parsed(), &in_lines_parsed(), &result]);
     }
@@ -107,11 +90,11 @@ const SHALLOW: usize = 119;
 
 #[tokio::test]
 async fn what_a_client_can_read_is_structured_content_and_what_it_cannot_is_told() {
-    for wire in &mut wires().await {
+    for client in &mut clients().await {
         for depth in [SHALLOW, SHALLOW + 1, 127, 128, 200] {
             let is_shallow = depth == SHALLOW;
             let result = json!({"value": nested(depth)}).to_string();
-            let (before, reply) = call(wire, "deep", json!({ "depth": depth })).await;
+            let (before, reply) = client.reply_and_before("deep", json!({ "depth": depth })).await;
             let data = &before[0]["params"]["data"]["data"];
             let is_whole = match data.as_str() {
                 Some(text) => text == nested(depth).to_string().as_str(),
@@ -120,7 +103,7 @@ async fn what_a_client_can_read_is_structured_content_and_what_it_cannot_is_told
             assert!(is_whole, "{depth}: {data}");
             assert!(texts(&reply).iter().any(|text| text.contains(&result)), "{depth}: {reply}");
 
-            let (_, reply) = call(wire, "plain_deep", json!({ "depth": depth })).await;
+            let (_, reply) = client.reply_and_before("plain_deep", json!({ "depth": depth })).await;
             let says = "the result is nested deeper than 120 levels, which clients cannot read as \
                         structured content; as text it is ";
             let expected = if is_shallow { result } else { format!("{says}{result}") };
@@ -134,9 +117,9 @@ async fn what_a_client_can_read_is_structured_content_and_what_it_cannot_is_told
 /// In a callback a value is part of a text, which is never deep.
 #[tokio::test]
 async fn an_mcpc_client_gets_values_of_any_depth() {
-    for wire in &mut wires().await {
+    for client in &mut clients().await {
         for depth in [SHALLOW, 128, 200] {
-            wire.start("t", "deep", json!({ "depth": depth })).await;
+            client.start("t", "deep", json!({ "depth": depth })).await;
             let values = [
                 nested(depth).to_string(),
                 nested(depth).to_string(),
@@ -144,7 +127,7 @@ async fn an_mcpc_client_gets_values_of_any_depth() {
             ];
             let mut messages = Vec::new();
             while messages.len() < 3 {
-                let line = wire.value().await;
+                let line = client.value().await;
                 if line["id"] == CALLBACK {
                     messages.push(text(&line));
                 }

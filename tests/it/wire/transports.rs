@@ -13,7 +13,8 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::Wire;
+use crate::support::messages::{TASKS, request};
+use crate::support::{INITIALIZE, INITIALIZED, Mcpc, Plain, Wire, WithTasks, parse};
 
 #[mcpc::background]
 async fn count(to: u64, updates: Sender) -> u64 {
@@ -29,17 +30,16 @@ fn server() -> Server {
 
 #[tokio::test]
 async fn any_transport_of_rmcps_keeps_the_order() {
-    let mut wire = Wire::open_over_rmcp(server());
-    wire.initialize().await;
+    let mut client = Mcpc::begin(Wire::open_over_rmcp(server())).await;
     for task in 0..10 {
-        wire.start(&format!("t{task}"), "count", json!({"to": 1_000})).await;
+        client.start(&format!("t{task}"), "count", json!({"to": 1_000})).await;
     }
     let mut seen = vec![Vec::new(); 10];
     while seen
         .iter()
         .any(|events: &Vec<(String, u64)>| events.last().is_none_or(|last| last.0 != "complete"))
     {
-        let message = wire.message().await;
+        let message = client.message().await;
         let task: usize =
             message["task_id"].as_str().and_then(|id| id[1..].parse().ok()).expect("ours");
         let event = message["event"].as_str().expect("an event").to_owned();
@@ -50,7 +50,7 @@ async fn any_transport_of_rmcps_keeps_the_order() {
         assert_eq!(events[0].0, "created");
         assert!(events[1..].iter().map(|(_, i)| *i).eq(0..=1_000));
     }
-    assert_eq!(wire.finish().await, [""; 0]);
+    assert_eq!(client.finish().await, [""; 0]);
 }
 
 /// What a runtime lacks is told before anything is read, and not by half of the calls.
@@ -69,10 +69,10 @@ fn a_runtime_that_cannot_serve_is_told_of_at_once() {
 
 #[tokio::test]
 async fn a_callback_looks_the_same_over_any_transport() {
-    let (mut ours, mut theirs) = (Wire::connect(server()).await, Wire::open_over_rmcp(server()));
-    theirs.initialize().await;
-    for wire in [&mut ours, &mut theirs] {
-        wire.start("t", "count", json!({"to": 1})).await;
+    let mut ours = Mcpc::connect(server()).await;
+    let mut theirs = Mcpc::begin(Wire::open_over_rmcp(server())).await;
+    for client in [&mut ours, &mut theirs] {
+        client.start("t", "count", json!({"to": 1})).await;
     }
     for _ in 0..3 {
         assert_eq!(ours.line().await, theirs.line().await);
@@ -81,10 +81,9 @@ async fn a_callback_looks_the_same_over_any_transport() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_another_transport_waits_for_tasks() {
-    let mut wire = Wire::open_over_rmcp(server());
-    wire.initialize().await;
-    wire.start("t", "count", json!({"to": 100})).await;
-    assert_eq!(wire.finish().await.len(), 102);
+    let mut client = Mcpc::begin(Wire::open_over_rmcp(server())).await;
+    client.start("t", "count", json!({"to": 100})).await;
+    assert_eq!(client.finish().await.len(), 102);
 }
 
 /// Sends for ever.
@@ -100,13 +99,12 @@ async fn babble(updates: Sender) {
 async fn a_client_that_leaves_another_transport_is_let_go() {
     let grace = Duration::from_millis(50);
     let babbling = Server::new("babbling").tools(tools![babble]).grace(grace);
-    let mut wire = Wire::open_over_rmcp(babbling);
-    wire.initialize().await;
-    wire.start("t", "babble", json!({})).await;
+    let mut client = Mcpc::begin(Wire::open_over_rmcp(babbling)).await;
+    client.start("t", "babble", json!({})).await;
     for _ in 0..10 {
-        wire.line().await;
+        client.line().await;
     }
-    let Wire { lines, input, server } = wire;
+    let Wire { lines, input, server } = client.into_wire();
     drop((lines, input));
     let served = tokio::time::timeout(Duration::from_secs(30), server).await;
     served.expect("it ends").expect("no panic").expect("no error");
@@ -127,9 +125,9 @@ async fn a_handler_that_panics_is_answered() {
             ServerConfig::new(ServerCapabilities::builder().enable_prompts().build())
         }
     }
-    let mut wire = Wire::connect(server().handler(Panics)).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
-    assert_eq!(wire.value().await["error"]["code"], -32603);
+    let mut client = Plain::connect(server().handler(Panics)).await;
+    let reply = client.request("prompts/list", Value::Null).await;
+    assert_eq!(reply["error"]["code"], -32603);
 }
 
 /// A handler that never answers, and speaks one version only.
@@ -155,70 +153,58 @@ impl ServerHandler for Silent {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_handler_leaves_unanswered_is_answered_at_the_end() {
-    let mut wire = Wire::connect(server().handler(Silent)).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
+    let mut client = Plain::connect(server().handler(Silent)).await;
+    client.send(&request(1, "prompts/list", Value::Null)).await;
     sleep(Duration::from_secs(3600)).await;
-    let rest = wire.finish().await;
+    let rest = client.finish().await;
     let error =
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"the server has ended"}}"#;
     assert_eq!(rest, [error]);
 }
 
-/// A request of MCP 2026-07-28.
-fn modern(id: i64, method: &str, mut params: Value) -> String {
-    params["_meta"] = json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities":
-            {"extensions": {"io.modelcontextprotocol/tasks": {}}},
-    });
-    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
-}
-
 #[tokio::test]
 async fn the_handlers_versions_are_those_of_the_tools() {
-    let mut wire = Wire::connect(server().handler(Silent)).await;
-    wire.send(&modern(1, "tools/call", json!({"name": "count", "arguments": {"to": 1}}))).await;
-    assert_eq!(wire.value().await["error"]["code"], -32022);
+    let client = Plain::connect(server().handler(Silent)).await;
+    let mut client = WithTasks::over(client.wire);
+    client.send_call(1, "count", json!({"to": 1})).await;
+    assert_eq!(client.value().await["error"]["code"], -32022);
 }
 
 #[tokio::test]
 async fn an_inner_handler_answers_every_other_method_of_the_newest_protocol_too() {
     let server = server().task_patience(Duration::ZERO);
-    let mut wire = Wire::open(server.handler(Prompts).instructions("Count."));
-    wire.send(&modern(1, "server/discover", json!({}))).await;
-    let info = wire.value().await["result"].clone();
-    let tasks = json!({"io.modelcontextprotocol/tasks": {}});
+    let mut client = WithTasks::open(server.handler(Prompts).instructions("Count."));
+    let info = client.request("server/discover", json!({})).await["result"].take();
+    let tasks = json!({TASKS: {}});
     let capabilities = json!({"extensions": tasks, "logging": {}, "prompts": {}, "tools": {}});
     assert_eq!((&info["capabilities"], &info["instructions"]), (&capabilities, &json!("Count.")));
-    wire.send(&modern(2, "prompts/list", json!({}))).await;
-    assert_eq!(wire.value().await["result"]["prompts"][0]["name"], "greet");
-    wire.send(&modern(3, "tools/call", json!({"name": "count", "arguments": {"to": 1}}))).await;
-    assert_eq!(wire.value().await["result"]["resultType"], "task");
+    let prompts = client.request("prompts/list", json!({})).await;
+    assert_eq!(prompts["result"]["prompts"][0]["name"], "greet");
+    assert_eq!(client.call("count", json!({"to": 1})).await["resultType"], "task");
     // This protocol has no such method any more.
-    wire.send(&modern(4, "logging/setLevel", json!({"level": "info"}))).await;
-    assert_eq!(wire.value().await["error"]["code"], -32601);
+    let reply = client.request("logging/setLevel", json!({"level": "info"})).await;
+    assert_eq!(reply["error"]["code"], -32601);
 }
 
 /// As of this protocol nothing begins with `initialize`, whatever its parameters; before it, everything does.
 #[tokio::test]
 async fn an_initialize_of_the_newest_protocol_is_a_method_that_nobody_knows() {
-    let initialize: Value = crate::support::parse(crate::support::INITIALIZE);
-    for mut wire in [Wire::open(server()), Wire::open_over_rmcp(server())] {
+    let initialize = parse(INITIALIZE);
+    for wire in [Wire::open(server()), Wire::open_over_rmcp(server())] {
+        let mut client = WithTasks::over(wire);
         for params in [json!({}), initialize["params"].clone()] {
-            wire.send(&modern(1, "initialize", params.clone())).await;
+            let reply = client.request("initialize", params.clone()).await;
             let message = "MCP has no `initialize` as of 2026-07-28";
             let error = json!({"code": -32601, "message": message});
-            assert_eq!(wire.value().await["error"], error, "{params}");
+            assert_eq!(reply["error"], error, "{params}");
         }
         // Nothing has begun, so this is nothing to end for.
-        wire.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
-        wire.initialize().await;
-        wire.send(&modern(2, "initialize", json!({}))).await;
-        assert_eq!(wire.value().await["error"]["code"], -32601);
-        let old = r#"{"jsonrpc":"2.0","id":3,"method":"initialize","params":{}}"#;
-        wire.send(old).await;
-        assert_eq!(wire.value().await["error"]["code"], -32602);
+        client.send(INITIALIZED).await;
+        let mut client = WithTasks::over(Plain::begin(client.wire).await.wire);
+        let reply = client.request("initialize", json!({})).await;
+        assert_eq!(reply["error"]["code"], -32601);
+        client.send(&request("old", "initialize", json!({}))).await;
+        assert_eq!(client.value().await["error"]["code"], -32602);
     }
 }
 
@@ -260,9 +246,7 @@ async fn what_a_handler_says_of_itself_reaches_the_client() {
         "websiteUrl": "https://example.com", "icons": [{"src": "https://example.com/icon.png"}],
     });
     let known = || server().version("1.2.3").handler(Known);
-    let mut wire = Wire::open(known());
-    wire.send(crate::support::INITIALIZE).await;
-    let result = wire.value().await["result"].take();
+    let (_client, result) = Plain::begin_and_see(Wire::open(known())).await;
     assert_eq!(result["serverInfo"], info);
     assert_eq!(result["instructions"], "Ask nicely.");
     assert_eq!(
@@ -270,24 +254,23 @@ async fn what_a_handler_says_of_itself_reaches_the_client() {
         json!({"logging": {}, "prompts": {"listChanged": true}, "tools": {"listChanged": true}})
     );
 
-    let mut wire = Wire::open(known());
+    let mut client = WithTasks::open(known());
     let key = "io.modelcontextprotocol/serverInfo";
-    wire.send(&modern(1, "server/discover", json!({}))).await;
-    let result = wire.value().await["result"].take();
+    let result = client.request("server/discover", json!({})).await["result"].take();
     assert_eq!(result["_meta"][key], info);
     assert_eq!(result["capabilities"]["tools"], json!({"listChanged": true}));
     let listen = json!({"notifications": {"toolsListChanged": true}});
-    wire.send(&modern(2, "subscriptions/listen", listen)).await;
-    assert_eq!(wire.value().await["method"], "notifications/subscriptions/acknowledged");
-    assert_eq!(wire.value().await["result"]["_meta"][key], info);
+    client.send_request("listen", "subscriptions/listen", listen).await;
+    assert_eq!(client.value().await["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(client.value().await["result"]["_meta"][key], info);
 }
 
 #[tokio::test]
 async fn a_method_that_nobody_knows_is_named() {
-    let mut wire = Wire::connect(server()).await;
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"no/such"}"#).await;
+    let mut client = Plain::connect(server()).await;
+    let reply = client.request("no/such", Value::Null).await;
     let error = json!({"code": -32601, "message": "unknown method `no/such`"});
-    assert_eq!(wire.value().await["error"], error);
+    assert_eq!(reply["error"], error);
 }
 
 /// Prompts, which are none of our business.
@@ -317,18 +300,15 @@ impl ServerHandler for Prompts {
 
 #[tokio::test]
 async fn an_inner_handler_answers_every_other_method() {
-    let mut wire = Wire::open(server().handler(Prompts).instructions("Count."));
-    wire.send(crate::support::INITIALIZE).await;
-    let info = wire.value().await["result"].clone();
+    let wire = Wire::open(server().handler(Prompts).instructions("Count."));
+    let (mut client, info) = Plain::begin_and_see(wire).await;
     assert_eq!(info["capabilities"], json!({"logging": {}, "prompts": {}, "tools": {}}));
     assert_eq!(info["serverInfo"]["name"], "transports");
     assert_eq!(info["instructions"], "Count.");
-    wire.send(r#"{"jsonrpc":"2.0","id":1,"method":"prompts/list"}"#).await;
-    assert_eq!(wire.value().await["result"]["prompts"][0]["name"], "greet");
-    wire.send(r#"{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"greet"}}"#).await;
-    assert_eq!(wire.value().await["result"]["messages"][0]["content"]["text"], "hello");
-    wire.send(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#).await;
-    assert_eq!(wire.value().await["result"]["tools"][0]["name"], "count");
-    wire.call(4, "count", json!({"to": 2})).await;
-    assert!(crate::support::text(&wire.value().await).starts_with("2\n\n"));
+    let prompts = client.request("prompts/list", Value::Null).await;
+    assert_eq!(prompts["result"]["prompts"][0]["name"], "greet");
+    let prompt = client.request("prompts/get", json!({"name": "greet"})).await;
+    assert_eq!(prompt["result"]["messages"][0]["content"]["text"], "hello");
+    assert_eq!(client.list().await[0]["name"], "count");
+    assert!(client.ask("count", json!({"to": 2})).await.0.starts_with("2\n\n"));
 }
