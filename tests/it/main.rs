@@ -8,6 +8,7 @@ mod support;
 mod blocking;
 mod building;
 mod client;
+mod documentation;
 mod hosts;
 mod lifecycle;
 mod lint;
