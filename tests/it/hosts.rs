@@ -13,9 +13,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::support::Plain;
-use crate::support::clients::WithTasks;
 use crate::support::messages::{call_with, task_of};
+use crate::support::{Plain, WithTasks};
 
 struct Host {
     name: &'static str,
