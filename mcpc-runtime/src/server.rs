@@ -32,16 +32,7 @@ use self::serve::Built;
 
 /// An MCP server made of tools.
 ///
-/// ```no_run
-/// # /// Adds two numbers.
-/// # #[mcpc::tool]
-/// # async fn add(a: i64, b: i64) -> i64 { a + b }
-/// use mcpc::{Server, tools};
-///
-/// # async fn serve() -> mcpc::Result {
-/// Server::new("calculator").tools(tools![add]).serve_stdio().await
-/// # }
-/// ```
+#[doc = include_str!("../docs/server.md")]
 pub struct Server(Box<dyn Plan>);
 
 /// What a server is to be made of.
@@ -319,32 +310,7 @@ impl Server {
     /// Everything about this server's tools that a host or a model's API is known to object to: names, missing
     /// descriptions, what their schemas ask of an API, and how much a model has to read. For a test of the server:
     ///
-    /// ```
-    /// # use mcpc::{Server, tools};
-    /// /// Adds two numbers.
-    /// #[mcpc::tool]
-    /// async fn add(
-    ///     /// One of them
-    ///     a: i64,
-    ///     /// The other
-    ///     b: i64,
-    /// ) -> i64 {
-    ///     a + b
-    /// }
-    ///
-    /// fn server() -> Server {
-    ///     Server::new("calculator").tools(tools![add])
-    /// }
-    ///
-    /// # /*
-    /// #[test]
-    /// # */
-    /// fn hosts_take_every_tool() -> mcpc::Result {
-    ///     assert_eq!(server().lint()?, []);
-    ///     Ok(())
-    /// }
-    /// # hosts_take_every_tool().unwrap();
-    /// ```
+    #[doc = include_str!("../docs/lint.md")]
     ///
     /// Whether a finding matters depends on who uses the server: what it is about is its [`Finding::rule`].
     ///
@@ -395,23 +361,7 @@ impl Server {
 
     /// Whether the server can be built, for a test of the server, which needs no runtime:
     ///
-    /// ```
-    /// # use mcpc::{Server, tools};
-    /// # /// Adds two numbers.
-    /// # #[mcpc::tool]
-    /// # async fn add(a: i64, b: i64) -> i64 { a + b }
-    /// fn server() -> Server {
-    ///     Server::new("calculator").tools(tools![add])
-    /// }
-    ///
-    /// # /*
-    /// #[test]
-    /// # */
-    /// fn the_server_can_be_served() -> mcpc::Result {
-    ///     server().check()
-    /// }
-    /// # the_server_can_be_served().unwrap();
-    /// ```
+    #[doc = include_str!("../docs/check.md")]
     ///
     /// What the server's clients may object to is told by [`lint`](Self::lint).
     ///

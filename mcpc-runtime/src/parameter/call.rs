@@ -15,16 +15,7 @@ use crate::outbox::Gate;
 ///
 /// A tool takes it as a parameter. A clone is another handle to the same call.
 ///
-/// ```
-/// /// Says who asks.
-/// #[mcpc::tool]
-/// async fn who_am_i(call: mcpc::Call) -> String {
-///     match call.client() {
-///         Some(client) => format!("{} {}", client.name, client.version),
-///         None => "somebody".to_owned(),
-///     }
-/// }
-/// ```
+#[doc = include_str!("../../docs/call.md")]
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 

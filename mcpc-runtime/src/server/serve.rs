@@ -24,21 +24,7 @@ use crate::transport::{
 /// A clone is another handle to the same server. It serves any number of connections, one after the other or at
 /// once, each of them a client of its own:
 ///
-/// ```
-/// # use mcpc::{Server, tools};
-/// # /// Adds two numbers.
-/// # #[mcpc::tool]
-/// # async fn add(a: i64, b: i64) -> i64 { a + b }
-/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-/// let service = Server::new("calculator").tools(tools![add]).build()?;
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-/// loop {
-///     let (stream, _) = listener.accept().await?;
-///     let (reader, writer) = stream.into_split();
-///     tokio::spawn(service.serve_io(reader, writer));
-/// }
-/// # }
-/// ```
+#[doc = include_str!("../../docs/service.md")]
 ///
 /// Connections share the tools, their states, a handler, and the limits that count per server
 /// ([`max_tasks`](super::Server::max_tasks), and what is kept of tasks that ended). A task belongs to the connection
