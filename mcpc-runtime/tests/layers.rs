@@ -11,7 +11,7 @@ use sources::files;
 const LAYERS: [&str; 25] = [
     "sync",
     "logging",
-    "words",
+    "phrases",
     "names",
     "numbers",
     "message",
