@@ -125,8 +125,9 @@ fn seen<'a>(
 
 /// Whether users can name the trait, where the line is an `impl` of one.
 fn is_for_users(line: &str) -> bool {
-    let is_hidden = || line.split(" for ").next().is_some_and(|it| it.contains(RUNTIME));
-    !(line.starts_with("impl") && is_hidden()) && !UNNAMEABLE.iter().any(|name| line.contains(name))
+    let implements = line.starts_with("impl").then(|| line.split(" for ").next()).flatten();
+    let is_hidden = implements.is_some_and(|it| it.contains(RUNTIME));
+    !is_hidden && !UNNAMEABLE.iter().any(|name| line.contains(name))
 }
 
 /// The path of an item that has one of its own; an `impl` does not.
