@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// docs.rs, which builds with nightly, then marks what needs a feature.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// Turns a free `async fn` into a tool whose call is answered when the function returns.
 ///
@@ -108,6 +110,7 @@ pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 
+/// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 
