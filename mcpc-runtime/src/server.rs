@@ -31,16 +31,26 @@ use crate::transport::{
     Wrapped, Writer,
 };
 
-/// An MCP server made of tools.
+/// An MCP server made of tools, for one client.
+///
+/// Nothing is checked before it is built, which serving it does, and [`lint`](Self::lint).
 ///
 /// ```no_run
 /// # /// Adds two numbers.
 /// # #[mcpc::tool]
 /// # async fn add(a: i64, b: i64) -> i64 { a + b }
+/// use std::time::Duration;
+///
 /// use mcpc::{Server, tools};
 ///
 /// # async fn serve() -> mcpc::Result {
-/// Server::new("calculator").tools(tools![add]).serve_stdio().await
+/// Server::new("calculator")
+///     .version(env!("CARGO_PKG_VERSION"))
+///     .instructions("All numbers are whole.")
+///     .tools(tools![add])
+///     .grace(Duration::from_secs(30))
+///     .serve_stdio()
+///     .await
 /// # }
 /// ```
 pub struct Server(Box<dyn Plan>);
@@ -201,7 +211,8 @@ impl Server {
     }
 
     /// How long a task can be asked about after it has ended. 10 minutes by default; a tool's own
-    /// `retention` comes first. At most 10,000 ended tasks and 64 MiB of what they said are kept.
+    /// `retention` comes first. How many are kept at most is in the
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/limits/index.html#bounds).
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.0.parts().retention = retention;
@@ -356,16 +367,9 @@ impl Server {
         lint(self.0)
     }
 
-    /// Whether an argument must be what its schema says; by default, what models and hosts make of it is taken, too.
-    ///
-    /// What a type refuses is read once more, by its schema:
-    ///
-    /// - A text that is a JSON value from its first character to its last, without white space around it, is taken
-    ///   for that value where it fits and the text itself does not: `"5"`, `"true"`, `"[1,2]"`, `"{\"a\":1}"`.
-    /// - `null`, `"null"` and `""` are nothing where something may be left out that cannot be a string.
-    /// - A value that is not a list is the only item of one. Tuples and arrays of a fixed length are not lists.
-    /// - The arguments that n8n adds to every call (`sessionId`, `action`, `chatInput` and `toolCallId`, all four
-    ///   of them) are dropped, unless the tool has one of that name.
+    /// Whether an argument must be what its schema says. By default it need not: what models and hosts make of it is
+    /// taken, too, such as `"5"` for a number, which the
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/arguments/index.html#what-is-taken-for-what) lists.
     #[must_use]
     pub fn exact_arguments(mut self, exact_arguments: bool) -> Self {
         self.0.parts().reading.exact = exact_arguments;
@@ -395,8 +399,8 @@ impl Server {
     /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
     /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, when a limit
     /// would let nothing through, when there is no tokio runtime, when stdin and stdout were served before, or when
-    /// the client leaves before the connection stands. What goes wrong inside a call is answered and is not an
-    /// error here.
+    /// the transport fails while the connection is set up. A client that leaves is not an error, at whatever time. What
+    /// goes wrong inside a call is answered and is not an error here.
     ///
     /// # Panics
     ///

@@ -273,7 +273,37 @@ where
     Box::pin(run.map(move |result| fails.outcome(returns, result.into_result())))
 }
 
-/// The tools of a `tools![..]` list, for `Server::tools`.
+/// The tools of a `tools![..]` list, for [`Server::tools`](crate::server::Server::tools).
+///
+/// A function can return a list, such as that of a module; several lists go to a server one after the other. Two tools of
+/// one name in different lists are [`Error::DuplicateTool`] when the server is built.
+///
+/// ```
+/// use mcpc::{Server, Tools, tools};
+///
+/// mod math {
+///     use mcpc::{Tools, tools};
+///
+///     /// Adds two numbers.
+///     #[mcpc::tool]
+///     async fn add(a: i64, b: i64) -> i64 {
+///         a + b
+///     }
+///
+///     pub fn all() -> Tools {
+///         tools![add]
+///     }
+/// }
+///
+/// /// Says hello.
+/// #[mcpc::tool]
+/// async fn greet(name: String) -> String {
+///     format!("Hello {name}")
+/// }
+///
+/// let server = Server::new("both").tools(math::all()).tools(tools![greet]);
+/// # assert!(server.lint().is_ok());
+/// ```
 #[derive(Debug)]
 pub struct Tools(pub(crate) Vec<Definition>);
 

@@ -23,7 +23,10 @@ use crate::outbox::Gate;
 ///         None => "somebody".to_owned(),
 ///     }
 /// }
+/// # let _tools = mcpc::tools![who_am_i];
 /// ```
+///
+/// It says what the client says of itself, which proves nothing.
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 

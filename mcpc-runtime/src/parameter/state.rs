@@ -6,19 +6,33 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
+/// What the server keeps for its tools: a value given to [`Server::state`](crate::server::Server::state), shared by
+/// every call.
 ///
-/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
-/// the same value.
+/// A tool takes it as a parameter, and finds it by its type. It dereferences to the value, and a clone is another
+/// handle to the same value. What changes is behind a lock or an atomic; a value that several servers share is a handle
+/// itself, such as an `Arc` in a type of its own.
 ///
 /// ```
-/// # struct Database;
-/// # impl Database { fn rows(&self) -> u64 { 3 } }
-/// /// How many rows there are.
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use mcpc::{Server, State, tools};
+///
+/// struct Hits(AtomicU64);
+///
+/// /// Counts how often it is called.
 /// #[mcpc::tool]
-/// async fn rows(database: mcpc::State<Database>) -> u64 {
-///     database.rows()
+/// async fn hit(hits: State<Hits>) -> u64 {
+///     hits.0.fetch_add(1, Ordering::Relaxed) + 1
 /// }
+///
+/// let server = Server::new("counter").state(Hits(AtomicU64::new(0))).tools(tools![hit]);
+/// # drop(server);
+///
+/// // In a test of the function by itself:
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// assert_eq!(hit(State::new(Hits(AtomicU64::new(4)))).await, 5);
+/// # });
 /// ```
 #[derive(Debug)]
 pub struct State<T: ?Sized>(Arc<T>);

@@ -22,6 +22,28 @@ use crate::message::{Json, ProgressUpdate};
 /// What is sent and emitted leaves in the order in which the calls are first polled, also where several of them
 /// are joined; of calls that are not async, in the order of the calls. To send from several threads at once,
 /// clone.
+///
+/// ```
+/// use mcpc::Sender;
+///
+/// /// Imports a table.
+/// #[mcpc::background]
+/// async fn import(table: Vec<String>, updates: Sender) -> Result<usize, String> {
+///     for (done, row) in table.iter().enumerate() {
+///         if updates.is_stopped() {
+///             return Err(format!("stopped after {done} rows"));
+///         }
+///         // For the model, whatever the client: waits while that is slow.
+///         if row.is_empty() {
+///             updates.send(format!("row {done} is empty")).await;
+///         }
+///         // For a person who watches: never waits, and only the latest counts.
+///         updates.progress(done + 1, table.len(), "importing");
+///     }
+///     Ok(table.len())
+/// }
+/// # let _tools = mcpc::tools![import];
+/// ```
 #[derive(Clone)]
 pub struct Sender {
     pub(super) task: Arc<Task>,
