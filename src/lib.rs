@@ -145,6 +145,6 @@ pub mod __private {
         DefaultKind, Example, FromText, HiddenDefault, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, List, Listed, Times, Tool, Tools, body, fallible_body,
+        About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,
     };
 }

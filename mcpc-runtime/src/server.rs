@@ -20,7 +20,7 @@ use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::{Error, Result};
 use crate::lint::{self, Finding};
-use crate::log::{Boxed, Front, Limits, MemoryLog};
+use crate::log::{Boxed, Limits, MemoryLog, TaskLog};
 use crate::parameter::{Reading, States};
 use crate::registry::Registry;
 use crate::schema::Schemas;
@@ -456,7 +456,7 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let Parts {
         mut config, mut tools, states, grace, retention, heartbeat, schemas, inner, ..
     } = parts;
-    let log: Arc<dyn Front> = Arc::new(MemoryLog::new(Limits {
+    let log: Arc<dyn TaskLog> = Arc::new(MemoryLog::new(Limits {
         tasks: parts.max_tasks,
         bytes_per_task: parts.bytes_per_task,
         ended_tasks: ENDED_TASKS,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&str; 25] = [
     "sync",
     "logging",
-    "words",
+    "phrases",
     "names",
     "numbers",
     "message",

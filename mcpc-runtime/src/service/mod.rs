@@ -23,26 +23,26 @@ use rmcp::model::{
 use rmcp::service::{DynService, NotificationContext, RequestContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
-use self::calls::{Over, Refusal};
-use self::intake::Requests;
+use self::calls::{GraceOver, Refusal};
+use self::intake::TaskIntake;
 use self::trace::Trace;
 use crate::control::{Control, unknown_id};
-use crate::delivery::{Wanted, tasks};
-use crate::log::{Front, Owner, Reader, Stop};
+use crate::delivery::{LogLevel, tasks_extension};
+use crate::log::{Owner, Stop, TaskLog, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
 use crate::output::error_reply;
 use crate::parameter::States;
+use crate::phrases::shown;
 use crate::registry::Registry;
 use crate::transport::{Ending, Intake, Subscription, is_modern};
-use crate::words::shown;
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) states: States,
-    pub(crate) log: Arc<dyn Front>,
+    pub(crate) log: Arc<dyn TaskLog>,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     /// `None` if nobody could come back to a task.
@@ -106,9 +106,9 @@ impl Connection {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
         let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
-        let (ending, notices) = (Ending::new(log, owner, grace), Wanted::new(true));
-        let requests = Arc::new(Requests { shared, owner });
-        let tools = ToolService { requests, ending, notices };
+        let (ending, log_level) = (Ending::new(log, owner, grace), LogLevel::new(true));
+        let intake = Arc::new(TaskIntake { shared, owner });
+        let tools = ToolService { intake, ending, log_level };
         Self { tools, running: AtomicUsize::new(0) }
     }
 
@@ -119,7 +119,7 @@ impl Connection {
 
     /// What is done about its requests where they are read.
     pub(crate) fn intake(&self) -> Arc<dyn Intake> {
-        self.tools.requests.clone()
+        self.tools.intake.clone()
     }
 
     /// Counts a request until its handler is done, be it cancelled or not.
@@ -145,7 +145,7 @@ impl Connection {
         }
         match (&request, self.inner()) {
             (ClientRequest::SetLevelRequest(level), inner) if !knows_tasks(&context) => {
-                self.tools.notices.set_level(level);
+                self.tools.log_level.set_level(level);
                 match inner.filter(|inner| inner.get_info().capabilities.logging.is_some()) {
                     Some(inner) => inner.handle_request(request, context).await,
                     None if has_tasks => Ok(ServerResult::empty(())),
@@ -201,13 +201,13 @@ impl Service<RoleServer> for Connection {
         let answer = Box::pin(self.answer(request, context));
         let answer = match has_an_end {
             true => Ok(AssertUnwindSafe(answer).catch_unwind().await),
-            false => self.tools.until_over(answer).await,
+            false => self.tools.until_grace_over(answer).await,
         };
         // rmcp never answers a request whose handler panicked.
         match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(ErrorData::internal_error("the server's handler panicked", None)),
-            Err(Over) => Err(ErrorData::internal_error("the server has ended", None)),
+            Err(GraceOver) => Err(ErrorData::internal_error("the server has ended", None)),
         }
     }
 
@@ -249,10 +249,10 @@ fn unknown_method(method: &str) -> ErrorData {
 
 /// Answers everything about tools.
 struct ToolService {
-    requests: Arc<Requests>,
+    intake: Arc<TaskIntake>,
     ending: Ending,
     /// Whether the client takes logging notifications of the level that server events have.
-    notices: Wanted,
+    log_level: LogLevel,
 }
 
 impl ServerHandler for ToolService {
@@ -313,7 +313,7 @@ impl ServerHandler for ToolService {
         _: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let reader = self.task(&request.task_id)?;
-        Ok(GetTaskResult::new(tasks::detailed(&request.task_id, &*reader).await))
+        Ok(GetTaskResult::new(tasks_extension::detailed(&request.task_id, &*reader).await))
     }
 
     /// No task has a question open, and answers to a question that is not open are ignored.
@@ -331,7 +331,7 @@ impl ServerHandler for ToolService {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let stopped = context.extensions.get::<Stop>().copied();
-        let stop = || self.shared().log.stop(&self.requests.key(&request.task_id));
+        let stop = || self.shared().log.stop(&self.intake.key(&request.task_id));
         match stopped.unwrap_or_else(stop) {
             Stop::Asked => {
                 event!(
@@ -350,7 +350,7 @@ impl ServerHandler for ToolService {
 
 impl ToolService {
     fn shared(&self) -> &Shared {
-        &self.requests.shared
+        &self.intake.shared
     }
 
     fn greet(&self, dialect: Dialect) -> CallToolResult {
@@ -379,8 +379,8 @@ impl ToolService {
     }
 
     /// A task of this connection's.
-    fn task(&self, task_id: &str) -> Result<Box<dyn Reader>, ErrorData> {
-        let reader = self.shared().log.reader(&self.requests.key(task_id));
+    fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
+        let reader = self.shared().log.reader(&self.intake.key(task_id));
         reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
 }
@@ -448,7 +448,7 @@ fn without_tasks(mut info: InitializeResult) -> InitializeResult {
 mod tests {
     use super::*;
     use crate::control::Check;
-    use crate::log::{Kept, Limits, MemoryLog};
+    use crate::log::{Limits, MemoryLog, TaskInfo};
     use crate::schema::Schemas;
 
     fn shared() -> Arc<Shared> {
@@ -478,15 +478,15 @@ mod tests {
     async fn a_task_is_known_to_its_owner_alone() {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
-        let kept = || Kept::of("tool", Duration::from_secs(1));
-        let worker = shared.log.create(owner.tools.requests.key("t"), kept());
-        let worker = worker.expect("there is room");
+        let info = || TaskInfo::of("tool", Duration::from_secs(1));
+        let writer = shared.log.create(owner.tools.intake.key("t"), info());
+        let writer = writer.expect("there is room");
         assert!(owner.tools.task("t").is_ok());
         for task_id in ["t", "never"] {
             let error = other.tools.task(task_id).err().expect("it is none of theirs");
             assert_eq!(error, ErrorData::invalid_params(unknown_id(task_id), None));
-            assert_eq!(shared.log.stop(&other.tools.requests.key(task_id)), Stop::Unknown);
-            let (log, owner) = (Arc::clone(&shared.log), other.tools.requests.owner);
+            assert_eq!(shared.log.stop(&other.tools.intake.key(task_id)), Stop::Unknown);
+            let (log, owner) = (Arc::clone(&shared.log), other.tools.intake.owner);
             let control = shared.control.expect("it has control tools");
             let check =
                 Check { task_id: Some(task_id.to_owned()), wait: Duration::ZERO, offset: None };
@@ -501,10 +501,10 @@ mod tests {
             assert!(format!("{listed:?}").contains("There is no task"), "{listed:?}");
         }
         // The end of one is not the end of the other, and its id is free to everyone else.
-        shared.log.stop_all(other.tools.requests.owner);
-        shared.log.idle(other.tools.requests.owner).await;
-        assert!(!worker.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.requests.key("t"), kept()).is_ok());
-        assert_eq!(shared.log.stop(&owner.tools.requests.key("t")), Stop::Asked);
+        shared.log.stop_all(other.tools.intake.owner);
+        shared.log.idle(other.tools.intake.owner).await;
+        assert!(!writer.stopped().is_cancelled());
+        assert!(shared.log.create(other.tools.intake.key("t"), info()).is_ok());
+        assert_eq!(shared.log.stop(&owner.tools.intake.key("t")), Stop::Asked);
     }
 }

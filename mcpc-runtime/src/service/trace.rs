@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::calls::Refusal;
 use crate::log::Stop;
 use crate::logging::{Inside, Span, event, mention, span};
+use crate::phrases::shown;
 use crate::task::panicked as in_words;
 use crate::transport::Ending;
-use crate::words::shown;
 
 /// What is noted of a call that somebody listens to, among its request's extensions.
 #[derive(Clone)]

@@ -7,26 +7,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rmcp::model::{LoggingLevel, SetLevelRequest};
 
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Outbox, Room};
+use crate::outbox::{Gate, JsonNotification, Outbox, Permit};
 
 /// Where one task's server events go.
 #[derive(Debug)]
-pub(crate) struct Notices {
+pub(crate) struct LogMessages {
     outbox: Outbox,
     tool_name: &'static str,
-    wanted: Wanted,
+    level: LogLevel,
     /// The gate of the call, if they are part of what it is answered with.
     gate: Option<Gate>,
 }
 
 /// Whether a client takes messages of the level `info`; it may change its mind.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted(Arc<AtomicBool>);
+pub(crate) struct LogLevel(Arc<AtomicBool>);
 
 #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
-impl Wanted {
-    pub(crate) fn new(wanted: bool) -> Self {
-        Self(Arc::new(AtomicBool::new(wanted)))
+impl LogLevel {
+    pub(crate) fn new(level: bool) -> Self {
+        Self(Arc::new(AtomicBool::new(level)))
     }
 
     /// What a client wants from now on.
@@ -40,10 +40,10 @@ fn includes_info(level: LoggingLevel) -> bool {
     matches!(level, LoggingLevel::Debug | LoggingLevel::Info)
 }
 
-impl Notices {
+impl LogMessages {
     /// For a client that says once what it wants, and hears it whenever it happens.
-    pub(crate) fn of_session(outbox: Outbox, tool_name: &'static str, wanted: Wanted) -> Self {
-        Self { outbox, tool_name, wanted, gate: None }
+    pub(crate) fn of_session(outbox: Outbox, tool_name: &'static str, level: LogLevel) -> Self {
+        Self { outbox, tool_name, level, gate: None }
     }
 
     /// For a call that says what it wants, until its reply.
@@ -53,13 +53,13 @@ impl Notices {
         tool_name: &'static str,
         level: Option<LoggingLevel>,
     ) -> Self {
-        let wanted = Wanted::new(level.is_some_and(includes_info));
-        Self { outbox: gate.outbox().clone(), tool_name, wanted, gate: Some(gate) }
+        let level = LogLevel::new(level.is_some_and(includes_info));
+        Self { outbox: gate.outbox().clone(), tool_name, level, gate: Some(gate) }
     }
 
     /// The notification of an event, if the client wants it.
-    pub(super) fn notice(&self, event: &str, data: &Json) -> Option<JsonNotification> {
-        if !self.wanted.0.load(Ordering::Relaxed) {
+    pub(super) fn log_message(&self, event: &str, data: &Json) -> Option<JsonNotification> {
+        if !self.level.0.load(Ordering::Relaxed) {
             return None;
         }
         let (logger, event) = (Json::text(self.tool_name), Json::text(event));
@@ -72,14 +72,14 @@ impl Notices {
         )))
     }
 
-    pub(super) async fn room(&self, notice: &JsonNotification) -> Room<'_> {
-        self.outbox.room(notice.0.len()).await
+    pub(super) async fn reserve(&self, log_message: &JsonNotification) -> Permit<'_> {
+        self.outbox.reserve(log_message.0.len()).await
     }
 
-    pub(super) fn push(&self, notice: &JsonNotification, room: Room<'_>) {
+    pub(super) fn push(&self, log_message: &JsonNotification, permit: Permit<'_>) {
         match &self.gate {
-            Some(gate) => gate.push_while_closed(notice, room),
-            None => self.outbox.push(notice, room),
+            Some(gate) => gate.push_while_closed(log_message, permit),
+            None => self.outbox.push(log_message, permit),
         }
     }
 }

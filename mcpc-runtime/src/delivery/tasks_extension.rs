@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::reply::{final_reply, in_plain_words};
-use crate::log::{EventKind, Reader, Standing};
-use crate::words::in_short;
+use crate::log::{EventKind, Status, TaskReader};
+use crate::phrases::in_short;
 
 /// Where Claude Code looks for what its model is to read while the task runs; it takes 2,000 characters.
 const NOTE_FOR_THE_MODEL: &str = "com.anthropic/agent-task";
@@ -19,10 +19,10 @@ const NOTE_FOR_THE_MODEL: &str = "com.anthropic/agent-task";
 /// The reply to the call that started a task, with a note for the model if there is something to say.
 pub(crate) async fn created(
     task_id: &str,
-    reader: &dyn Reader,
+    reader: &dyn TaskReader,
     note: Option<String>,
 ) -> CreateTaskResult {
-    let mut created = CreateTaskResult::new(task(task_id, &reader.standing().await));
+    let mut created = CreateTaskResult::new(task(task_id, &reader.status().await));
     created.meta = note.map(|note| {
         let mut meta = MetaObject::new();
         meta.insert(NOTE_FOR_THE_MODEL.to_owned(), json!({ "modelImmediateResponse": note }));
@@ -32,9 +32,9 @@ pub(crate) async fn created(
 }
 
 /// How a task is doing, and what came of it.
-pub(crate) async fn detailed(task_id: &str, reader: &dyn Reader) -> DetailedTask {
-    let standing = reader.standing().await;
-    let payload = match standing.end.as_ref().map(|end| end.kind) {
+pub(crate) async fn detailed(task_id: &str, reader: &dyn TaskReader) -> DetailedTask {
+    let status = reader.status().await;
+    let payload = match status.end.as_ref().map(|end| end.kind) {
         None => TaskPayload::Working,
         Some(EventKind::Stopped | EventKind::Dropped) => TaskPayload::Cancelled,
         // `failed` is for errors of the protocol; a tool's own is a result like any other. Whoever asks for it wants
@@ -44,11 +44,11 @@ pub(crate) async fn detailed(task_id: &str, reader: &dyn Reader) -> DetailedTask
             Err(error) => TaskPayload::Failed { error: object(&error) },
         },
     };
-    DetailedTask::new(task(task_id, &standing), payload)
+    DetailedTask::new(task(task_id, &status), payload)
 }
 
-fn task(task_id: &str, standing: &Standing) -> Task {
-    let Standing { created_at, changed_at, age, latest, end, retention, .. } = standing;
+fn task(task_id: &str, status: &Status) -> Task {
+    let Status { created_at, changed_at, age, latest, end, retention, .. } = status;
     let status = TaskStatus::Working;
     let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
     let error = end.as_ref().filter(|end| end.kind != EventKind::Complete);

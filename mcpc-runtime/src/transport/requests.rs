@@ -22,7 +22,7 @@ use super::Versions;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
-use crate::words::{in_short, shown};
+use crate::phrases::{in_short, shown};
 
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
 pub(crate) trait Intake: Send + Sync {
@@ -35,18 +35,18 @@ pub(crate) trait Intake: Send + Sync {
 
 /// One connection's unanswered requests; a clone is another handle to them.
 #[derive(Clone)]
-pub(crate) struct Gates(Arc<Shared>);
+pub(crate) struct Requests(Arc<Shared>);
 
 struct Shared {
     outbox: Outbox,
     intake: Arc<dyn Intake>,
     /// The versions of the protocol that a connection may begin with.
     versions: Versions,
-    requests: Mutex<Requests>,
+    table: Mutex<Table>,
 }
 
 #[derive(Default)]
-struct Requests {
+struct Table {
     /// The ids of requests that were cancelled: rmcp would take the late answer of such a handler for that of
     /// the next request of its id.
     cancelled: CancelledIds,
@@ -69,54 +69,54 @@ struct Unanswered {
     is_modern: bool,
 }
 
-impl fmt::Debug for Gates {
+impl fmt::Debug for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gates").field("unanswered", &self.unanswered()).finish_non_exhaustive()
     }
 }
 
-impl Gates {
+impl Requests {
     pub(super) fn new(outbox: Outbox, versions: Versions, intake: Arc<dyn Intake>) -> Self {
-        let requests = Mutex::default();
-        Self(Arc::new(Shared { outbox, intake, versions, requests }))
+        let table = Mutex::default();
+        Self(Arc::new(Shared { outbox, intake, versions, table }))
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
         &self.0.outbox
     }
 
-    fn requests(&self) -> MutexGuard<'_, Requests> {
-        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many requests are yet to be answered.
     pub(super) fn unanswered(&self) -> usize {
-        self.requests().unanswered.len()
+        self.table().unanswered.len()
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
     /// is cancelled. `None` if the message was answered here, or is to be ignored.
     pub(super) fn read(&self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
-        let mut requests = self.requests();
+        let mut table = self.table();
         match &mut message {
             JsonRpcMessage::Request(request) => {
-                if let Err(error) = self.enter(&mut requests, &request.id, &mut request.request) {
-                    drop(requests);
+                if let Err(error) = self.enter(&mut table, &request.id, &mut request.request) {
+                    drop(table);
                     self.outbox()
                         .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
                     return None;
                 }
-                requests.begun = requests.begun || begins(&request.request, &self.0.versions);
+                table.begun = table.begun || begins(&request.request, &self.0.versions);
             }
-            _ if !requests.begun => return None,
+            _ if !table.begun => return None,
             JsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
-                    && let Some(request) = requests.unanswered.remove(id)
+                    && let Some(request) = table.unanswered.remove(id)
                 {
-                    requests.cancelled.add(id);
-                    drop(requests);
+                    table.cancelled.add(id);
+                    drop(table);
                     if let Some(gate) = request.gate {
                         gate.cancel();
                     }
@@ -130,7 +130,7 @@ impl Gates {
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
     fn enter(
         &self,
-        requests: &mut Requests,
+        table: &mut Table,
         id: &RequestId,
         request: &mut ClientRequest,
     ) -> Result<(), ErrorData> {
@@ -144,14 +144,14 @@ impl Gates {
             let problem = format!("invalid parameters of `{method}`: {problem}");
             return Err(ErrorData::invalid_params(problem, None));
         }
-        if requests.cancelled.contains(id) {
+        if table.cancelled.contains(id) {
             let id = id.to_string();
             let problem =
                 format!("the request with the id {} was cancelled; ids are used once", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         }
         cut_version(request);
-        let Entry::Vacant(vacant) = requests.unanswered.entry(id.clone()) else {
+        let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else {
             let id = id.to_string();
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
@@ -160,8 +160,8 @@ impl Gates {
         let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
         match request {
             ClientRequest::CallToolRequest(call) => {
-                requests.handshake |= Dialect::of_handshake(&call.params.name).is_some();
-                let gate = Gate::new(self.outbox().clone(), requests.handshake);
+                table.handshake |= Dialect::of_handshake(&call.params.name).is_some();
+                let gate = Gate::new(self.outbox().clone(), table.handshake);
                 call.extensions_mut().insert(gate.clone());
                 unanswered.gate = Some(gate);
                 unanswered.tool_name = self.0.intake.call(call);
@@ -180,13 +180,13 @@ impl Gates {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
-        let mut requests = self.requests();
-        let answered = id.and_then(|id| requests.unanswered.remove(id));
-        if id.is_some() && answered.is_none() && requests.closed {
+        let mut table = self.table();
+        let answered = id.and_then(|id| table.unanswered.remove(id));
+        if id.is_some() && answered.is_none() && table.closed {
             // It was answered without its handler.
             return;
         }
-        drop(requests);
+        drop(table);
         match answered.and_then(|request| request.gate) {
             Some(gate) => gate.open(message),
             None => self.outbox().push_message(message),
@@ -196,9 +196,9 @@ impl Gates {
     /// Answers whatever is yet unanswered: what should have done so is held up, and the connection ends.
     pub(super) fn answer_the_rest(&self) {
         let unanswered = {
-            let mut requests = self.requests();
-            requests.closed = true;
-            std::mem::take(&mut requests.unanswered)
+            let mut table = self.table();
+            table.closed = true;
+            std::mem::take(&mut table.unanswered)
         };
         for (id, Unanswered { gate, tool_name, is_modern }) in unanswered {
             // Nothing of a task follows whose call is answered with an error.
@@ -340,7 +340,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::names::CALLBACK_ID;
-    use crate::outbox::{Form, Items, Pending, Room, Taken, TextCallback};
+    use crate::outbox::{Form, Items, Pending, Permit, Taken, TextCallback};
 
     const CALLBACKS: usize = 50;
 
@@ -372,16 +372,16 @@ pub(super) mod tests {
     }
 
     /// Those of a connection that has begun.
-    pub(in crate::transport) fn gates(outbox: &Outbox) -> Gates {
+    pub(in crate::transport) fn requests(outbox: &Outbox) -> Requests {
         let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
-        let gates = Gates::new(outbox.clone(), versions, Arc::new(NoIntake));
-        gates.requests().begun = true;
-        gates
+        let requests = Requests::new(outbox.clone(), versions, Arc::new(NoIntake));
+        requests.table().begun = true;
+        requests
     }
 
     /// The gate that a call brings to its handler.
-    fn gate(gates: &Gates, id: i64) -> Gate {
-        let Some(JsonRpcMessage::Request(request)) = gates.read(call(id)) else {
+    fn gate(requests: &Requests, id: i64) -> Gate {
+        let Some(JsonRpcMessage::Request(request)) = requests.read(call(id)) else {
             panic!("a call is let through")
         };
         request.request.extensions().get::<Gate>().expect("a call has a gate").clone()
@@ -404,29 +404,29 @@ pub(super) mod tests {
     #[tokio::test]
     async fn a_cancelled_call_stops_its_task_and_is_not_answered() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let gates = gates(&outbox);
-        let gate = gate(&gates, 1);
+        let requests = requests(&outbox);
+        let gate = gate(&requests, 1);
         let (stop, stops) = std::sync::mpsc::channel();
         gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
-        assert!(gates.read(cancellation(2)).is_some(), "of another call");
+        assert!(requests.read(cancellation(2)).is_some(), "of another call");
         assert!(stops.try_recv().is_err());
-        assert!(gates.read(cancellation(1)).is_some(), "its handler hears of it as well");
+        assert!(requests.read(cancellation(1)).is_some(), "its handler hears of it as well");
         assert_eq!(stops.try_recv(), Ok("cancelled"));
-        assert_eq!(gates.unanswered(), 0);
-        gates.answer_the_rest();
+        assert_eq!(requests.unanswered(), 0);
+        requests.answer_the_rest();
         assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);
     }
 
     #[tokio::test]
     async fn the_rest_is_answered_once() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let gates = gates(&outbox);
-        let held = gate(&gates, 1);
-        held.push(&TextCallback("said".to_owned()), Room::NONE);
-        gate(&gates, 2);
-        gates.answer_the_rest();
+        let requests = requests(&outbox);
+        let held = gate(&requests, 1);
+        held.push(&TextCallback("said".to_owned()), Permit::NONE);
+        gate(&requests, 2);
+        requests.answer_the_rest();
         // Its handler answers, too, but too late.
-        gates.send(reply(2));
+        requests.send(reply(2));
         let mut pending = Pending::new(Form::Lines);
         assert!(outbox.take(&mut pending).await);
         let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
@@ -446,16 +446,16 @@ pub(super) mod tests {
     #[tokio::test]
     async fn however_late_the_reply_is_it_comes_first() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let gates = gates(&outbox);
+        let requests = requests(&outbox);
         for round in 0..10 {
             let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
             let threads: Vec<_> = ids
                 .iter()
-                .map(|&id| (id, gate(&gates, id)))
+                .map(|&id| (id, gate(&requests, id)))
                 .map(|(id, gate)| {
                     std::thread::spawn(move || {
                         for i in 0..CALLBACKS {
-                            gate.push(&TextCallback(format!("[{id},{i}]")), Room::NONE);
+                            gate.push(&TextCallback(format!("[{id},{i}]")), Permit::NONE);
                             std::thread::yield_now();
                         }
                     })
@@ -464,15 +464,15 @@ pub(super) mod tests {
             for &id in ids.iter().rev() {
                 std::thread::sleep(Duration::from_micros(50 * (id as u64 % 7)));
                 match id % 3 {
-                    0 => drop(gates.read(cancellation(id))),
-                    _ => gates.send(reply(id)),
+                    0 => drop(requests.read(cancellation(id))),
+                    _ => requests.send(reply(id)),
                 }
             }
             for thread in threads {
                 thread.join().expect("no panic");
             }
         }
-        assert_eq!(gates.unanswered(), 0);
+        assert_eq!(requests.unanswered(), 0);
 
         let mut pending = Pending::new(Form::Lines);
         assert!(outbox.take(&mut pending).await);

@@ -120,18 +120,18 @@ pub(crate) enum Step {
 }
 
 /// Where in a value something is, as `filters[2].min`.
-pub(crate) fn place(value: &str, path: &[Step]) -> String {
-    let mut place = value.to_owned();
+pub(crate) fn path_in_words(value: &str, path: &[Step]) -> String {
+    let mut text = value.to_owned();
     for step in path {
         // Writing into a string cannot fail.
         let _ = match step {
-            Step::Index(index) => write!(place, "[{index}]"),
-            Step::Key(key) if !is_plain(key) => write!(place, "[{}]", quoted(key)),
-            Step::Key(key) if place.is_empty() => write!(place, "{key}"),
-            Step::Key(key) => write!(place, ".{key}"),
+            Step::Index(index) => write!(text, "[{index}]"),
+            Step::Key(key) if !is_plain(key) => write!(text, "[{}]", quoted(key)),
+            Step::Key(key) if text.is_empty() => write!(text, "{key}"),
+            Step::Key(key) => write!(text, ".{key}"),
         };
     }
-    shown(&place).into_owned()
+    shown(&text).into_owned()
 }
 
 fn is_plain(key: &str) -> bool {
