@@ -150,7 +150,7 @@ impl Server {
         self
     }
 
-    /// What a model should know about the server before it calls any tool.
+    /// What a model should know about the server before it calls any tool: MCP's `instructions`.
     #[must_use]
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
         self.0.parts().config.instructions = Some(instructions.into());
@@ -193,15 +193,15 @@ impl Server {
     /// answered with its id, and the model goes on with `check_task`. By default that is 240 seconds where the client
     /// hears of the task's progress, as some give up after 300 whatever they hear, and else 50 seconds, as many give
     /// up after 60. A tool's own `patience` comes first. With no time at all every such call is answered at once. A client
-    /// that takes MCP's tasks waits for [`task_patience`](Self::task_patience) at most, and `check_task` for this or for
-    /// 50 seconds, but not for less than 10.
+    /// that takes MCP's tasks waits for [`task_patience`](Self::task_patience) at most. `check_task` waits for 50 seconds at
+    /// most, or for this if it is from 10 to 50 seconds.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.0.parts().patience = Some(patience);
         self
     }
 
-    /// How long the call of a background tool stays open of a client that takes MCP's tasks: what is over within
+    /// How long the call of a background tool stays open where the client takes MCP's tasks (SEP-2663): what is over within
     /// this time is answered with its result, anything else with a task. 1 second by default; a tool's own `patience`
     /// comes first if it is shorter.
     #[must_use]
@@ -396,16 +396,17 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
-    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, when a limit
-    /// would let nothing through, when there is no tokio runtime, when stdin and stdout were served before, or when
-    /// the transport fails while the connection is set up. A client that leaves is not an error, at whatever time. What
-    /// goes wrong inside a call is answered and is not an error here.
+    /// When the server cannot be built or served; each variant of [`Error`] says when that is. A client that leaves is not
+    /// an error, at whatever time. What goes wrong inside a call is answered and is not an error here.
     ///
     /// # Panics
     ///
     /// When the tokio runtime was built without timers or without IO, before anything is read: build it with
     /// `enable_all`, as `#[tokio::main]` does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection at once: tasks are asked to stop, but the client gets nothing more of them.
     ///
     /// # Blocking threads
     ///
@@ -420,7 +421,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`serve_stdio`](Self::serve_stdio).
+    /// As [`serve_stdio`](Self::serve_stdio), which also says when this panics and what dropping it does.
     pub async fn serve_io(
         self,
         reader: impl AsyncRead + Send + Unpin + 'static,
@@ -429,11 +430,12 @@ impl Server {
         serve_io(self.0, Box::new(reader), Box::new(writer)).await
     }
 
-    /// Serves one client over any transport of rmcp's.
+    /// Serves one client over any transport of rmcp, which keeps no text: integers of more than 64 bits are refused, and
+    /// [`max_message_bytes`](Self::max_message_bytes) does not apply.
     ///
     /// # Errors
     ///
-    /// As [`serve_stdio`](Self::serve_stdio).
+    /// As [`serve_stdio`](Self::serve_stdio), which also says when this panics and what dropping it does.
     pub async fn serve<T, E, A>(self, transport: T) -> Result
     where
         T: IntoTransport<RoleServer, E, A>,

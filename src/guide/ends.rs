@@ -96,8 +96,8 @@
 //!
 //! # A server
 //!
-//! [`Server::serve_io`] and [`Server::serve`] end with their input. A server on stdio ends in order when its input does,
-//! and at SIGTERM, SIGINT and SIGHUP (elsewhere, Ctrl-C). The exit status is 0.
+//! A server ends in order when its input does: when the client leaves. One on stdio does so, too, at SIGTERM, SIGINT and
+//! SIGHUP (elsewhere, Ctrl-C), and its exit status is 0.
 //!
 //! | asked | what happens |
 //! |---|---|
