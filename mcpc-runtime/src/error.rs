@@ -86,7 +86,8 @@ pub enum Error {
     /// The process's stdin and stdout were served before: there is one client at their other ends.
     #[error("stdin and stdout were served before; expected `serve_stdio` once in a process")]
     StdioServed,
-    /// The client went away, or spoke no MCP, before the connection stood.
+    /// The transport failed, or the client did not speak MCP, before the connection was set up. (A client that leaves
+    /// before is not an error.)
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The server's own loop died.

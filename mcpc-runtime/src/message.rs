@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::names::{CALLBACK_ID, Dialect, PROTOCOL};
 
-/// What became of a task, as MCPC names it.
+/// What happened to a task, as MCPC names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskEvent {
@@ -53,10 +53,9 @@ pub enum MessageType {
     ServerEvent,
 }
 
-/// One message of the MCPC protocol, as a client reads it.
+/// One message of MCPC (the same in 0.2.1 to 0.2.6), as a client reads it.
 ///
-/// Keys it does not know are ignored and keys that are missing read as `None`, as the protocol asks
-/// of clients.
+/// Unknown keys are ignored and missing ones are `None`, as the protocol requires of clients.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
@@ -109,7 +108,7 @@ impl Message {
     }
 }
 
-/// What a server states about itself when a client greets it.
+/// What a server states about itself in its answer to a handshake of MCPC.
 ///
 /// Serializes byte for byte as the reference's answer: the key `mcpc_direct_updates` exists up to
 /// 0.2.4 only.

@@ -8,7 +8,8 @@ use rmcp::model::Tool;
 
 use crate::phrases::shown;
 
-/// Something about a server's tools that a host or a model's API is known to object to; see `Server::lint`.
+/// Something about a server's tools that a host or a model's API is known to object to; see
+/// [`Server::lint`](crate::server::Server::lint).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
