@@ -203,7 +203,7 @@ MUTANTS = [
     mutant("the same of others is a twin", "log/memory.rs",
            "            other.owner == key.owner && record.number < this.number", "            record.number < this.number", "tickets the_same_runs"),
     # The transport.
-    mutant("one cancelled id is remembered", "transport/requests.rs",
+    mutant("one cancelled id is remembered", "transport/rmcp_quirks.rs",
            "const MOST: usize = 10_000;", "const MOST: usize = 1;"),
     mutant("an answer is given twice at the end", "transport/requests.rs",
            "            table.closed = true;\n", "", ci=True),

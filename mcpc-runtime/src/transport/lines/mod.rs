@@ -9,17 +9,17 @@ mod writer;
 
 use std::fmt;
 
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
+use rmcp::model::ClientJsonRpcMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Requests;
-use super::{Bounds, End, Ending, Subscription, Wiring};
+use super::{Bounds, End, Ending, Wiring, rmcp_quirks};
 use crate::log::Boxed;
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-use decode::{Refusal, decode, subscribed_tasks};
+use decode::{Refusal, decode};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 
@@ -102,7 +102,7 @@ impl Lines {
             let message = match self.input.next().await {
                 Line::Whole(line) => match decode(line) {
                     Ok(mut message) => {
-                        subscribe(&mut message, line, &self.outbox);
+                        rmcp_quirks::subscribe(&mut message, line, &self.outbox);
                         message
                     }
                     Err(Some(answer)) => {
@@ -149,16 +149,6 @@ impl Lines {
                 false
             }
         }
-    }
-}
-
-/// Hands over what rmcp does not read of a request to hear about tasks.
-fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox: &Outbox) {
-    if let JsonRpcMessage::Request(request) = message
-        && let ClientRequest::SubscriptionsListenRequest(listen) = &mut request.request
-        && let Some(task_ids) = subscribed_tasks(line)
-    {
-        listen.extensions.insert(Subscription { task_ids, outbox: outbox.clone() });
     }
 }
 
