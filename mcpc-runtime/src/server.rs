@@ -14,7 +14,6 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use crate::delivery::PATIENCE;
@@ -27,7 +26,7 @@ use crate::schema::Schemas;
 use crate::service::{Connection, ServerTimes, Shared, add_tasks};
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
 };
 
@@ -502,18 +501,19 @@ fn serve_process(plan: Box<dyn Plan>, watch: &mut Watch) -> Boxed<'_, Result> {
     Box::pin(async move {
         let (shared, bounds) = build(plan)?;
         let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
-        let quit = CancellationToken::new();
+        let connection = Connection::new(shared);
+        let ending = connection.ending().clone();
         let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
+            let (lines, flush) = Lines::new(reader, writer, wiring);
             watch.over(lines.backup(), spare);
-            (AnyTransport::Lines(lines), Some(flush))
+            (AnyTransport::Lines(lines), flush)
         };
-        let served = serve(shared, bounds, lines);
+        let served = serve(connection, bounds, lines);
         tokio::pin!(served);
         tokio::select! {
             served = &mut served => return served,
             // Nobody hears of anything any more, whether or not there is anything to say.
-            () = closed => quit.cancel(),
+            () = closed => ending.begin(Why::ClientLeft),
         }
         served.await
     })
@@ -524,10 +524,10 @@ fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'stati
         start::check_runtime()?;
         let (shared, bounds) = build(plan)?;
         let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
-            (AnyTransport::Lines(lines), Some(flush))
+            let (lines, flush) = Lines::new(reader, writer, wiring);
+            (AnyTransport::Lines(lines), flush)
         };
-        serve(shared, bounds, lines).await
+        serve(Connection::new(shared), bounds, lines).await
     })
 }
 
@@ -535,25 +535,25 @@ fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'st
     Box::pin(async move {
         start::check_runtime()?;
         let (shared, bounds) = build(plan)?;
-        let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
-        serve(shared, bounds, wrapped).await
+        let wrapped = |wiring| {
+            let (wrapped, flush) = Wrapped::new(transport, wiring);
+            (AnyTransport::Wrapped(wrapped), flush)
+        };
+        serve(Connection::new(shared), bounds, wrapped).await
     })
 }
 
 async fn serve(
-    shared: Arc<Shared>,
+    connection: Connection,
     bounds: Bounds,
-    transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
+    transport: impl FnOnce(Wiring) -> (AnyTransport, Flush),
 ) -> Result {
-    let connection = Connection::new(shared);
     let versions = rmcp::Service::supported_protocol_versions(&connection);
     let end = End::new(connection.ending().clone());
     let wiring = Wiring { bounds, versions, end, intake: connection.intake() };
     let (transport, flush) = transport(wiring);
     let served = serve_connection(connection, transport).await;
-    if let Some(flush) = flush {
-        flush.finish().await;
-    }
+    flush.finish().await;
     served
 }
 

@@ -30,7 +30,6 @@ use rmcp::model::ServerJsonRpcMessage;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::logging::event;
 use prefetch::Prefetched;
@@ -64,8 +63,6 @@ struct Shared {
     pushed: Notify,
     /// Wakes the reader of calls: replies were written.
     written: Notify,
-    /// The other side is gone.
-    dead: CancellationToken,
 }
 
 struct Queue {
@@ -133,7 +130,6 @@ impl Outbox {
             progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
-            dead: CancellationToken::new(),
         }))
     }
 
@@ -342,14 +338,13 @@ impl Outbox {
         queue.pending = Pending::new(self.0.form);
         drop(queue);
         self.0.free.close();
-        self.0.dead.cancel();
         self.wake();
         self.0.written.notify_waiters();
     }
 
-    /// Waits until the other side is gone. Cancel safe.
-    pub(crate) async fn dead(&self) {
-        self.0.dead.cancelled().await;
+    /// Whether the other side is gone.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.free.is_closed()
     }
 }
 

@@ -18,9 +18,9 @@ mod stderr;
 mod stdio;
 mod wrapped;
 
-pub(crate) use end::{End, Ending};
+pub(crate) use end::{End, Ending, Flush, Why};
 pub(crate) use erased::Erased;
-pub(crate) use lines::{Flush, Lines, Reader, Writer};
+pub(crate) use lines::{Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before, is_modern};
 pub(crate) use rmcp_quirks::Subscription;
