@@ -104,7 +104,7 @@ pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
 pub use mcpc_runtime::names::Dialect;
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
-pub use mcpc_runtime::server::{Server, take_stdio};
+pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 

@@ -27,8 +27,10 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod context;
 mod control;
 mod delivery;
+mod guard;
 mod log;
 mod logging;
 mod metadata;
@@ -36,6 +38,7 @@ mod numbers;
 mod outbox;
 mod phrases;
 mod registry;
+mod reply;
 mod service;
 mod sync;
 mod transport;

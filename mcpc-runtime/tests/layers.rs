@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 28] = [
     "sync",
     "logging",
+    "guard",
     "phrases",
     "names",
     "numbers",
     "message",
+    "reply",
     "error",
     "metadata",
     "schema",
@@ -19,6 +21,7 @@ const LAYERS: [&str; 25] = [
     "outbox",
     "delivery",
     "task",
+    "context",
     "parameter",
     "tool",
     "control",

@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, ProtocolVersion, RequestId,
-    ServerJsonRpcMessage, ServerResult,
+    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ServerResult,
 };
 
 use super::Versions;
 use super::rmcp_quirks::{self, CancelledIds};
+use crate::context::is_modern;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
 use crate::phrases::shown;
+use crate::reply::Reply;
 
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
 pub(crate) trait Intake: Send + Sync {
@@ -94,8 +96,7 @@ impl Requests {
             JsonRpcMessage::Request(request) => {
                 if let Err(error) = self.enter(&mut table, &request.id, &mut request.request) {
                     drop(table);
-                    self.outbox()
-                        .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
+                    self.outbox().push_reply(request.id.clone(), Reply::new(Err(error), false));
                     return None;
                 }
                 table.begun =
@@ -191,28 +192,18 @@ impl Requests {
             if let Some(gate) = gate {
                 gate.cancel();
             }
-            self.outbox().push_message(match tool_name {
+            let outcome = match tool_name {
                 Some(tool_name) => {
-                    let reply = error_reply(ended_before(tool_name));
-                    let mut result = ServerResult::CallToolResult(reply);
-                    if !is_modern {
-                        result.strip_result_type_for_legacy_peer();
-                    }
-                    JsonRpcMessage::response(result, id)
+                    Ok(ServerResult::CallToolResult(error_reply(ended_before(tool_name))))
                 }
                 None => {
                     let ended = "the server ended before it answered";
-                    JsonRpcMessage::error(ErrorData::internal_error(ended, None), Some(id))
+                    Err(ErrorData::internal_error(ended, None))
                 }
-            });
+            };
+            self.outbox().push_reply(id, Reply::new(outcome, is_modern));
         }
     }
-}
-
-/// Whether this is 2026-07-28 or what comes after it. Versions are dates.
-pub(crate) fn is_modern(version: Option<ProtocolVersion>) -> bool {
-    let first = ProtocolVersion::V_2026_07_28;
-    version.is_some_and(|version| version.as_str() >= first.as_str())
 }
 
 /// What the call of a tool is answered with that is not over when the server ends.
@@ -225,7 +216,7 @@ pub(super) mod tests {
     use std::borrow::Cow;
     use std::time::Duration;
 
-    use rmcp::model::CallToolResult;
+    use rmcp::model::{CallToolResult, ProtocolVersion};
     use serde_json::{Value, json};
 
     use super::*;

@@ -31,7 +31,7 @@
 //! - **Requests are handed to tasks of their own**, which run in any order. So a call gets its task, and a task is asked
 //!   to stop, where the request is read (`Intake`, `service/intake.rs`). Stays as long as rmcp's loop is used.
 //! - **A handler that panics is never answered**, and its id stays taken. So every body, and the user's own handler, runs
-//!   under `catch_unwind` (`Connection::handle_request`, `service/calls.rs`). Goes when rmcp answers with `-32603`.
+//!   under [`Guarded`](crate::guard::Guarded) (`service/handler.rs`). Goes when rmcp answers with `-32603`.
 //! - **`RequestContext::ct` fires before every reply**, not only when the request is cancelled. Tasks never see it;
 //!   only a handler that waits for its own body does, and by the time of the reply that one has returned
 //!   (`service/calls.rs`). Goes when it means a cancellation.
@@ -45,9 +45,9 @@
 //!   pushes there, and opens the gate (`AnyTransport::send`); what the future waits for is only that a client reads.
 //!   Goes when the loop awaits it.
 //! - **A transport is dropped without `close`** when a connection does not come about, as the reply is unwritten that
-//!   says why. So the writer is waited for outside of it (`lines::Flush`). Goes when rmcp closes it.
+//!   says why. So the writer is waited for outside of it ([`Flush`](super::Flush)). Goes when rmcp closes it.
 //! - **`resultType` is taken out of results by the handler**, from those it returns. What is pushed around it does so
-//!   itself (`outbox::callback_message`, `Requests::answer_the_rest`). Goes when it is part of writing a message.
+//!   itself ([`Reply`](crate::reply::Reply), `outbox::callback_message`). Goes when it is part of writing a message.
 //! - **It logs in its loop, and when a connection begins**, whole notifications at `info` and whole requests and results
 //!   at `debug`, and a subscriber that panics there ends the connection. Ours is not to replace (that of a whole process
 //!   is set once, and its layers look for one another in it), so stderr is kept writable (`stderr`), and the README
