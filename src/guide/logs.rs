@@ -26,6 +26,7 @@
 //! INFO call{tool="stop_task" request="4" client="claude-code 2.0.1"}: mcpc: asked to stop task_id="d2" by="stop_task"
 //! INFO task{tool="process_data" task_id="d2" request="3" client="claude-code 2.0.1"}: mcpc: ended outcome=dropped took=1.408637124s
 //! INFO mcpc: the connection ends: its tasks are asked to stop tasks=1
+//! INFO mcpc: the connection has ended why=the input ended
 //! ```
 //!
 //! The second line is a `tracing::info!` in the function: what a body logs is inside of the span of its task, or of its
@@ -55,7 +56,7 @@
 //! |---|---|
 //! | `error` | a tool that panicked |
 //! | `warn` | a body that blocked its thread when its timeout and its grace were over, as soon as it gives way; tasks that were cut off at the end; a client that does not read; a [`Sender`] that outlived its task |
-//! | `info` | that a task started, was asked to stop (`by` whom) and ended, with its `outcome`: the last column of the table of [its ends](super::ends#a-task) |
+//! | `info` | that a task started, was asked to stop (`by` whom) and ended, with its `outcome`: the last column of the table of [its ends](super::ends#a-task); that a connection has ended, and `why` |
 //! | `debug` | that a call was read and answered: `complete`, `failed`, `panicked`, `refused`, `cancelled`, `created` (a task), `ticket`; a [`Sender::emit`] that the client does not take, once for each task |
 //!
 //! A message repeats at most 200 characters of what a client or a tool says. Where nobody listens, no span is made. A
