@@ -179,12 +179,12 @@ impl Outbox {
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
         match self.0.form {
             Form::Lines => with_line(|line| {
-                if let Err(error) = reply.to_line(id, line) {
+                if let Err(error) = reply.into_line(id, line) {
                     event!(error, %error, "a reply cannot be written as JSON");
                 }
                 self.push_line(line);
             }),
-            Form::Messages => self.push_message(reply.to_message(id)),
+            Form::Messages => self.push_message(reply.into_message(id)),
         }
     }
 
