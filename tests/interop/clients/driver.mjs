@@ -13,14 +13,23 @@ export class Session {
         return { tools: (await this.client.listTools()).tools.map((tool) => tool.name) };
     }
 
-    async call({ tool, arguments: given, progress, cancel_after_seconds: cancelAfter }) {
+    async call({ tool, arguments: given, progress, ...cancel }) {
         const heard = [];
         const options = {};
+        const abort = new AbortController();
         if (progress) {
-            options.onprogress = ({ progress, message }) => heard.push({ progress, message });
+            options.onprogress = ({ progress, message }) => {
+                heard.push({ progress, message });
+                if (heard.length === cancel.cancel_after_heard) {
+                    abort.abort();
+                }
+            };
         }
-        if (cancelAfter !== undefined) {
-            options.signal = AbortSignal.timeout(cancelAfter * 1000);
+        if (cancel.cancel_after_heard !== undefined) {
+            options.signal = abort.signal;
+        }
+        if (cancel.cancel_after_seconds !== undefined) {
+            options.signal = AbortSignal.timeout(cancel.cancel_after_seconds * 1000);
         }
         try {
             return { heard, result: await this.ask(tool, given, options) };

@@ -40,13 +40,16 @@ class Session:
         arguments: Answer,
         progress: bool = False,
         cancel_after_seconds: float = math.inf,
+        cancel_after_heard: int | None = None,
     ) -> Answer:
         heard: list[Answer] = []
 
         async def hear(progress: float, _total: float | None, message: str | None) -> None:
             heard.append({"progress": progress, "message": message})
+            if len(heard) == cancel_after_heard:
+                given_up.cancel()
 
-        with anyio.move_on_after(cancel_after_seconds):
+        with anyio.move_on_after(cancel_after_seconds) as given_up:
             result = await self.ask(tool, arguments, hear if progress else None)
             return {"heard": heard, "result": in_mcps_words(result)}
         return {"heard": heard, "cancelled": True}

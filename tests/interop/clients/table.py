@@ -24,7 +24,7 @@ DOINGS = {
     "pause": {"seconds"},
     "close": set(),
     "list_tools": set(),
-    "call": {"tool", "arguments", "progress", "cancel_after_seconds"},
+    "call": {"tool", "arguments", "progress", "cancel_after_seconds", "cancel_after_heard"},
     "value": {"tool", "arguments"},
     "start": {"tool", "arguments", "progress"},
     "look": {"task_id"},
