@@ -13,7 +13,7 @@ use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, p
 
 use crate::duration;
 use crate::errors::Errors;
-use crate::model::{Default, Hints, Kind, Range, Times};
+use crate::model::{DefaultValue, Hints, Kind, Range, ToolTimes};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
@@ -178,13 +178,13 @@ fn may_be_numbers(range: &ExprRange) -> bool {
 }
 
 /// What `#[tool(..)]` or `#[background(..)]` says.
-#[derive(std::default::Default)]
+#[derive(Default)]
 pub(crate) struct ToolKeys {
     pub(crate) name: Option<LitStr>,
     pub(crate) title: Option<LitStr>,
     pub(crate) description: Option<LitStr>,
     pub(crate) hints: Hints,
-    pub(crate) times: Times,
+    pub(crate) times: ToolTimes,
 }
 
 /// The keys of both attributes.
@@ -258,9 +258,9 @@ fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
 }
 
 /// What `#[arg(..)]` says.
-#[derive(std::default::Default)]
+#[derive(Default)]
 pub(crate) struct ArgumentKeys {
-    pub(crate) default: Option<Default>,
+    pub(crate) default: Option<DefaultValue>,
     pub(crate) rename: Option<LitStr>,
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
@@ -287,8 +287,8 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
         match key.name.to_string().as_str() {
             "default" => {
                 read.default = Some(match key.value {
-                    Some(value) => Default::Value(value),
-                    None => Default::OfType(key.name.span()),
+                    Some(value) => DefaultValue::Value(value),
+                    None => DefaultValue::OfType(key.name.span()),
                 });
             }
             "rename" => read.rename = key.text(errors),

@@ -7,7 +7,7 @@ use syn::{Expr, LitStr, Type};
 
 use crate::attributes::ArgumentKeys;
 use crate::errors::Errors;
-use crate::model::{Default, Range, number, string};
+use crate::model::{DefaultValue, Range, number, string};
 use crate::pattern;
 use crate::types::{self, Shape};
 
@@ -89,8 +89,8 @@ fn pattern(pattern: &LitStr, keys: &ArgumentKeys, ty: &Type, errors: &mut Errors
 /// The values that stand in the attribute, with their keys.
 fn values(keys: &ArgumentKeys) -> impl Iterator<Item = (&'static str, &Expr)> {
     let default = match &keys.default {
-        Some(Default::Value(value)) => Some(("default", value)),
-        Some(Default::OfType(_)) | None => None,
+        Some(DefaultValue::Value(value)) => Some(("default", value)),
+        Some(DefaultValue::OfType(_)) | None => None,
     };
     default.into_iter().chain(keys.example.as_ref().map(|example| ("example", example)))
 }

@@ -17,7 +17,7 @@ use syn::{Expr, ExprLit, Lit, Path, Type};
 
 use crate::input::Function;
 use crate::model::{
-    Default, Description, Hints, Kind, Parameter, Range, Returns, Times, Tool, Variant,
+    DefaultValue, Description, Hints, Kind, Parameter, Range, Returns, Tool, ToolTimes, Variant,
 };
 use crate::types::{self, under_option};
 
@@ -148,17 +148,17 @@ fn about(tool: &Tool) -> TokenStream {
                 open_world: #open_world,
             },
             times: #times,
-            place: ::core::concat!(::core::file!(), ":", ::core::line!()),
+            location: ::core::concat!(::core::file!(), ":", ::core::line!()),
         }
     }
 }
 
-fn times(times: &Times) -> TokenStream {
-    let Times { patience, timeout, retention } = times;
+fn times(times: &ToolTimes) -> TokenStream {
+    let ToolTimes { patience, timeout, retention } = times;
     let [patience, timeout, retention] =
         [patience, timeout, retention].map(|time| option(time.map(duration)));
     quote! {
-        __mcpc::Times {
+        __mcpc::ToolTimes {
             patience: #patience,
             timeout: #timeout,
             retention: #retention,
@@ -196,17 +196,17 @@ fn parameter(parameter: &Parameter) -> TokenStream {
     }
 }
 
-fn default_value(ty: &Type, default: &Default) -> TokenStream {
+fn default_value(ty: &Type, default: &DefaultValue) -> TokenStream {
     let value = match default {
-        Default::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
-        Default::Value(value) if is_literal(value) && types::is_called(ty, "Option") => {
+        DefaultValue::OfType(span) => quote_spanned!(*span=> ::core::default::Default::default()),
+        DefaultValue::Value(value) if is_literal(value) && types::is_called(ty, "Option") => {
             let (value, ty) = (self::value(value), under_option(ty));
             quote! {
                 let __mcpc_default: #ty = #value;
                 ::core::option::Option::Some(__mcpc_default)
             }
         }
-        Default::Value(value) => self::value(value),
+        DefaultValue::Value(value) => self::value(value),
     };
     quote!(.default_value(|| -> #ty { #value }, (&&__mcpc::DefaultKind::<#ty>::new()).json()))
 }
@@ -352,8 +352,8 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
 
 /// Something in parentheses that stand on a place of the user's. rustc reports an expression that starts
 /// or ends with them there; an editor follows names, and these are none.
-pub(crate) fn parenthesized(tokens: TokenStream, place: Span) -> Group {
+pub(crate) fn parenthesized(tokens: TokenStream, span: Span) -> Group {
     let mut group = Group::new(Delimiter::Parenthesis, tokens);
-    group.set_span(place);
+    group.set_span(span);
     group
 }

@@ -70,8 +70,8 @@ fn check(entries: &[Entry]) -> Result<(), Error> {
 /// The list, and the assertions that no two of its tools have one name.
 fn tools(entries: &[Entry], krate: &Path) -> TokenStream {
     let us = quote!(#krate::__private);
-    let listed = entries.iter().enumerate().map(|(place, entry)| listed(entry, place, &us));
-    let assertions = entries.iter().enumerate().map(|(place, entry)| assertion(entry, place, &us));
+    let listed = entries.iter().enumerate().map(|(index, entry)| listed(entry, index, &us));
+    let assertions = entries.iter().enumerate().map(|(index, entry)| assertion(entry, index, &us));
     quote! {{
         const __MCPC_TOOLS: &[#us::Listed] = &[#(#listed),*];
         #(#assertions)*
@@ -80,11 +80,11 @@ fn tools(entries: &[Entry], krate: &Path) -> TokenStream {
 }
 
 /// Finds a tool that has the name of one before it under another path.
-fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize, us: &TokenStream) -> TokenStream {
+fn assertion(Entry { cfgs, path, .. }: &Entry, index: usize, us: &TokenStream) -> TokenStream {
     let message = format!("`{}` has the name of a tool before it", types::text(path));
     let at = path.span();
     let list = parenthesized(quote!(#us::List(__MCPC_TOOLS)), at);
-    let arguments = parenthesized(quote!(#place, #message), at);
+    let arguments = parenthesized(quote!(#index, #message), at);
     quote! {
         #(#cfgs)*
         const _: () = #list.assert_first #arguments;
@@ -93,9 +93,9 @@ fn assertion(Entry { cfgs, path, .. }: &Entry, place: usize, us: &TokenStream) -
 
 /// Looks a tool up by its type. (An import of it would leave room for a better word on what is no tool,
 /// but it is ambiguous where a crate has the tool's name.)
-fn listed(Entry { cfgs, path, .. }: &Entry, place: usize, us: &TokenStream) -> TokenStream {
+fn listed(Entry { cfgs, path, .. }: &Entry, index: usize, us: &TokenStream) -> TokenStream {
     quote! {
         #(#cfgs)*
-        <#path as #us::Tool>::LISTED.at(#place)
+        <#path as #us::Tool>::LISTED.at(#index)
     }
 }

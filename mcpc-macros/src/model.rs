@@ -33,7 +33,7 @@ pub(crate) struct Tool {
     /// One of which applies.
     pub(crate) descriptions: Vec<Description>,
     pub(crate) hints: Hints,
-    pub(crate) times: Times,
+    pub(crate) times: ToolTimes,
     pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Hints {
 
 /// How long things about a task take.
 #[derive(Default)]
-pub(crate) struct Times {
+pub(crate) struct ToolTimes {
     pub(crate) patience: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retention: Option<Duration>,
@@ -75,7 +75,7 @@ pub(crate) struct Parameter {
     /// The JSON key.
     pub(crate) key: String,
     pub(crate) description: String,
-    pub(crate) default: Option<Default>,
+    pub(crate) default: Option<DefaultValue>,
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
     pub(crate) pattern: Option<LitStr>,
@@ -83,7 +83,7 @@ pub(crate) struct Parameter {
 }
 
 /// The value of an argument that was left out.
-pub(crate) enum Default {
+pub(crate) enum DefaultValue {
     /// What the type says; the span is that of the key.
     OfType(Span),
     Value(Expr),

@@ -27,15 +27,18 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod context;
 mod control;
 mod delivery;
+mod guard;
 mod log;
 mod logging;
 mod metadata;
 mod numbers;
 mod outbox;
+mod phrases;
 mod registry;
+mod reply;
 mod service;
 mod sync;
 mod transport;
-mod words;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::names::{DEFAULT_SESSION, MetadataKeys};
-use crate::words::kind;
+use crate::phrases::kind;
 
 /// The ids of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]

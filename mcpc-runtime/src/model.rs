@@ -12,13 +12,13 @@ use shuttle::{future, thread};
 
 use crate::delivery::Delivery;
 use crate::log::{
-    Amount, CreateError, Cursor, Event, EventKind, Front, Kept, Key, Limits, MemoryLog, Owner,
-    Reader, Stop,
+    Amount, CreateError, Cursor, Event, EventKind, Limits, MemoryLog, Owner, Stop, TaskInfo,
+    TaskKey, TaskLog, TaskReader,
 };
 use crate::message::Json;
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::task::{Grace, NewTask, Sender, Times};
+use crate::task::{Grace, NewTask, Sender, TaskLimits};
 
 /// How many orders are tried.
 const ORDERS: usize = 5_000;
@@ -30,13 +30,13 @@ fn log(bytes_per_task: usize) -> MemoryLog {
     MemoryLog::new(limits)
 }
 
-fn key() -> Key {
-    Key { owner: Owner(1), task_id: "t".into() }
+fn key() -> TaskKey {
+    TaskKey { owner: Owner(1), task_id: "t".into() }
 }
 
 /// A task that is forgotten as soon as it has ended, or is kept.
-fn kept(retention: Duration) -> Kept {
-    Kept::of("tool", retention)
+fn info(retention: Duration) -> TaskInfo {
+    TaskInfo::of("tool", retention)
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -58,7 +58,7 @@ fn progress(number: u32) -> Event {
 
 /// Reads to the end: every update is seen or reported as missed, in order, progress grows, and there is one
 /// end, the last. Returns the end, or nothing if the task was forgotten without one.
-async fn read(reader: &dyn Reader) -> Option<EventKind> {
+async fn read(reader: &dyn TaskReader) -> Option<EventKind> {
     let (mut seen, mut next, mut progress) = (Cursor::START, 1, 0.0);
     loop {
         let Some(page) = reader.after(seen).await else { return None };
@@ -107,7 +107,7 @@ fn the_log() {
         let bytes = [1 << 20, 2 * (size_of::<usize>() + 1)][thread_rng().gen_range(0..2)];
         let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
         let log = Arc::new(log(bytes));
-        let mut worker = log.create(key(), kept(retention)).expect("there is room");
+        let mut writer = log.create(key(), info(retention)).expect("there is room");
         let is_delivered = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..2)
             .map(|_| {
@@ -128,10 +128,10 @@ fn the_log() {
         };
         let again = {
             let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
-            thread::spawn(move || match log.create(key(), kept(HOUR)) {
-                Ok(mut worker) => {
+            thread::spawn(move || match log.create(key(), info(HOUR)) {
+                Ok(mut writer) => {
                     assert!(is_delivered.load(Ordering::SeqCst), "the id is free too early");
-                    worker.finish(event(EventKind::Complete, 0));
+                    writer.finish(event(EventKind::Complete, 0));
                 }
                 Err(error) => assert_eq!(error, CreateError::Running),
             })
@@ -146,14 +146,14 @@ fn the_log() {
         };
         let finishes = thread_rng().gen_range(0..4) > 0;
         for number in 1..=UPDATES {
-            worker.append(progress(number));
-            worker.append(event(EventKind::Update, number.into()));
+            writer.append(progress(number));
+            writer.append(event(EventKind::Update, number.into()));
         }
         if finishes {
-            worker.finish(event(EventKind::Complete, 0));
+            writer.finish(event(EventKind::Complete, 0));
         }
         is_delivered.store(true, Ordering::SeqCst);
-        drop(worker);
+        drop(writer);
         for reader in readers {
             let end = reader.join().expect("no panic");
             assert_eq!(end, finishes.then_some(EventKind::Complete));
@@ -170,10 +170,10 @@ fn the_log() {
 fn a_task() {
     check(|| {
         let log = Arc::new(log(1 << 20));
-        let worker = log.create(key(), kept(HOUR)).expect("there is room");
+        let writer = log.create(key(), info(HOUR)).expect("there is room");
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-        let times = Times { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new("tool", ids, Delivery::Log(None), worker, times);
+        let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
+        let task = NewTask::new("tool", ids, Delivery::Log(None), writer, times);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = log.reader(&key()).expect("it was created");
         let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));

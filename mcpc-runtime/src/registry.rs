@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::logging::event;
 use crate::parameter::States;
+use crate::phrases::{did_you_mean, shown};
 use crate::schema::Schemas;
 use crate::tool::{Definition, Kind};
-use crate::words::{did_you_mean, shown};
 
 /// A tool that can be called.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ impl Registry {
                 let first: &Definition = &tools[earlier];
                 return Err(Error::DuplicateTool {
                     name: tool.about.name,
-                    first: first.about.place,
-                    second: tool.about.place,
+                    first: first.about.location,
+                    second: tool.about.location,
                 });
             }
         }
@@ -51,7 +51,7 @@ impl Registry {
                 event!(
                     warn,
                     tool = about.name,
-                    place = about.place,
+                    place = about.location,
                     "a background tool has no description: a model cannot tell what it starts"
                 );
             }

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Fails, Fallible, Returns};
 use crate::parameter::{Description, Inputs, Reading, Source, States};
+use crate::phrases::{did_you_mean, shown};
 use crate::schema::{Direction, Schemas, Writer};
-use crate::words::{did_you_mean, shown};
 
 /// A function that `#[mcpc::tool]` or `#[mcpc::background]` turned into a tool.
 ///
@@ -32,7 +32,7 @@ pub trait Tool {
 
     /// The tool in a `tools![..]` list.
     #[doc(hidden)]
-    const LISTED: Listed = Listed { name: Self::NAME, definition: Self::definition, place: 0 };
+    const LISTED: Listed = Listed { name: Self::NAME, definition: Self::definition, index: 0 };
 }
 
 /// What a call of a tool comes to.
@@ -62,15 +62,15 @@ pub struct About {
     /// The hints of MCP's tool annotations.
     pub hints: Hints,
     /// What a task of it may take.
-    pub times: Times,
+    pub times: ToolTimes,
     /// The file and line of its declaration.
-    pub place: &'static str,
+    pub location: &'static str,
 }
 
 /// How long things about a task of a background tool take, as its attribute gave it.
 #[derive(Clone, Copy, Debug, Default)]
 #[doc(hidden)]
-pub struct Times {
+pub struct ToolTimes {
     /// From the call to an answer, if that is not the result.
     pub patience: Option<Duration>,
     /// From its start until it is asked to stop.
@@ -293,14 +293,14 @@ pub struct Listed {
     name: &'static str,
     definition: fn() -> Definition,
     /// Where it stands in the list.
-    place: usize,
+    index: usize,
 }
 
 impl Listed {
-    /// The same, at its place in a list.
+    /// The same, at its index in a list.
     #[must_use]
-    pub const fn at(self, place: usize) -> Self {
-        Self { place, ..self }
+    pub const fn at(self, index: usize) -> Self {
+        Self { index, ..self }
     }
 }
 
@@ -310,7 +310,7 @@ impl Listed {
 pub struct List(pub &'static [Listed]);
 
 impl List {
-    /// Fails to compile if the tool at a place has the name of one before it.
+    /// Fails to compile if the tool at a index has the name of one before it.
     ///
     /// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
     ///
@@ -318,20 +318,20 @@ impl List {
     ///
     /// While the user's crate is compiled, with `message`.
     #[track_caller]
-    pub const fn assert_first(self, place: usize, message: &str) {
-        let name = self.name_at(place).as_bytes();
+    pub const fn assert_first(self, index: usize, message: &str) {
+        let name = self.name_at(index).as_bytes();
         let mut rest = self.0;
         while let [tool, others @ ..] = rest {
             let is_same = !name.is_empty() && equal(tool.name.as_bytes(), name);
-            assert!(!is_same || tool.place >= place, "{}", message);
+            assert!(!is_same || tool.index >= index, "{}", message);
             rest = others;
         }
     }
 
-    const fn name_at(self, place: usize) -> &'static str {
+    const fn name_at(self, index: usize) -> &'static str {
         let mut rest = self.0;
         while let [tool, others @ ..] = rest {
-            if tool.place == place {
+            if tool.index == index {
                 return tool.name;
             }
             rest = others;

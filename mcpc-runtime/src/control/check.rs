@@ -12,12 +12,12 @@ use super::{Check, Control};
 use crate::delivery::{
     Rest, Sent, in_parts, in_words, part, percent, result, until_the_end, within,
 };
-use crate::log::{Boxed, Event, EventKind, Front, Owner, Page, Reader, Shown, Standing};
+use crate::log::{Boxed, Event, EventKind, LastSeen, Owner, Page, Status, TaskLog, TaskReader};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
-use crate::words::{in_short, shown};
+use crate::phrases::{in_short, shown};
 
 impl Control {
-    pub(crate) fn check(self, log: Arc<dyn Front>, owner: Owner, check: Check) -> Body {
+    pub(crate) fn check(self, log: Arc<dyn TaskLog>, owner: Owner, check: Check) -> Body {
         Box::pin(async move {
             let Some(task_id) = check.task_id else {
                 within(check.wait, an_end(&*log, owner)).await;
@@ -31,7 +31,7 @@ impl Control {
             };
             let rest = self.rest(&key.task_id);
             if let Some(offset) = check.offset
-                && let Some(end) = reader.standing().await.end
+                && let Some(end) = reader.status().await.end
             {
                 return Ok(Success::of(part(&said(&end), offset, rest)));
             }
@@ -42,7 +42,7 @@ impl Control {
 }
 
 /// Waits until one of the tasks that run now has ended; not at all if none runs.
-async fn an_end(log: &dyn Front, owner: Owner) {
+async fn an_end(log: &dyn TaskLog, owner: Owner) {
     /// More are not waited for one by one.
     const MOST: usize = 100;
     let running = log.list(owner).tasks.into_iter().filter(|task| !task.has_ended);
@@ -63,34 +63,34 @@ struct News {
     is_new: bool,
     /// How long it was waited for.
     waited: Duration,
-    standing: Standing,
+    status: Status,
 }
 
 impl News {
     /// Reads what was not shown yet, waits for something worth a look if there is nothing, and notes that it is
     /// shown. Cancel safe.
-    async fn read(reader: &dyn Reader, wait: Duration) -> Self {
-        let shown = reader.shown();
-        within(wait, worth_a_look(reader, shown)).await;
+    async fn read(reader: &dyn TaskReader, wait: Duration) -> Self {
+        let last = reader.last_seen();
+        within(wait, worth_a_look(reader, last)).await;
         // In this order: the end that is told of is the one on the page, after all that came before it.
-        let mut standing = reader.standing().await;
-        let page = reader.after(shown.seen).now_or_never().flatten();
-        let percent = standing.progress.as_ref().and_then(percent).unwrap_or(shown.percent);
+        let mut status = reader.status().await;
+        let page = reader.after(last.seen).now_or_never().flatten();
+        let percent = status.progress.as_ref().and_then(percent).unwrap_or(last.percent);
         let is_new = page.is_some();
         let page = page.map(|mut page| {
-            reader.show(Shown { seen: page.next, percent });
+            reader.set_last_seen(LastSeen { seen: page.next, percent });
             if let Some(end) = page.events.pop_if(|last| last.kind.is_terminal()) {
-                standing.end = Some(Arc::new(end));
+                status.end = Some(Arc::new(end));
             }
             page
         });
-        Self { page: page.unwrap_or_default(), is_new, waited: wait, standing }
+        Self { page: page.unwrap_or_default(), is_new, waited: wait, status }
     }
 
     fn reply(self, tool_name: &str, rest: Rest<'_>) -> CallToolResult {
-        let how = how(&self.standing);
+        let how = how(&self.status);
         let mut text = format!("Task `{}` (`{tool_name}`) {how}", shown(rest.task_id));
-        let Standing { end, progress, .. } = self.standing;
+        let Status { end, progress, .. } = self.status;
         if let (None, Some(progress)) = (&end, &progress) {
             text.push_str(if text.ends_with(',') { " " } else { ", " });
             text.push_str(&in_short(in_words(progress)));
@@ -145,13 +145,13 @@ fn said(end: &Event) -> CallToolResult {
 }
 
 /// Waits until there is something worth a model's turn: the end, a good deal of updates, or of progress. Cancel safe.
-async fn worth_a_look(reader: &dyn Reader, shown: Shown) {
-    let mut seen = shown.seen;
+async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) {
+    let mut seen = last.seen;
     while let Some(page) = reader.after(seen).await {
         seen = page.next;
         // Everything since the last look, and not only what came last.
-        let all = reader.after(shown.seen).now_or_never().flatten();
-        if all.is_none_or(|all| is_worth_a_look(&all, shown.percent)) {
+        let all = reader.after(last.seen).now_or_never().flatten();
+        if all.is_none_or(|all| is_worth_a_look(&all, last.percent)) {
             return;
         }
         tokio::task::coop::consume_budget().await;

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::unknown_id;
 use crate::delivery::in_words;
-use crate::log::{EventKind, Front, Key, Known, List, Owner, Standing};
-use crate::words::{in_short, nearest, shown};
+use crate::log::{EventKind, Known, List, Owner, Status, TaskKey, TaskLog};
+use crate::phrases::{in_short, nearest, shown};
 
 /// How many tasks are listed.
 const MOST_LISTED: usize = 20;
 
 /// The task that an id means, which may have come in quotes.
-pub(super) fn find(log: &dyn Front, owner: Owner, task_id: &str) -> Option<Key> {
+pub(super) fn find(log: &dyn TaskLog, owner: Owner, task_id: &str) -> Option<TaskKey> {
     [task_id, unquoted(task_id)].into_iter().find_map(|task_id| {
-        let key = Key { owner, task_id: task_id.into() };
+        let key = TaskKey { owner, task_id: task_id.into() };
         log.reader(&key).is_some().then_some(key)
     })
 }
@@ -23,7 +23,7 @@ fn unquoted(task_id: &str) -> &str {
 }
 
 /// What is said about an id that nothing is known of: the same for somebody else's as for one that never was.
-pub(super) async fn unknown(log: &dyn Front, owner: Owner, task_id: &str) -> String {
+pub(super) async fn unknown(log: &dyn TaskLog, owner: Owner, task_id: &str) -> String {
     let list = log.list(owner);
     if list.tasks.is_empty() {
         return unknown_id(task_id);
@@ -43,7 +43,7 @@ fn near<'a>(task_id: &str, tasks: &'a [Known]) -> Option<&'a str> {
 }
 
 /// All tasks, in words.
-pub(super) async fn listed(log: &dyn Front, owner: Owner, check_task: &str) -> String {
+pub(super) async fn listed(log: &dyn TaskLog, owner: Owner, check_task: &str) -> String {
     let list = log.list(owner);
     if list.tasks.is_empty() {
         return "There is no task: none is running, and none that ended is still known.".to_owned();
@@ -64,13 +64,13 @@ async fn in_lines(list: &List) -> String {
     }
     text.push(':');
     for task in tasks.iter().take(MOST_LISTED) {
-        let standing = task.reader.standing().await;
+        let status = task.reader.status().await;
         text.push_str(&format!(
             "\n- `{}`: `{}` {}, {}",
             shown(&task.task_id),
             task.reader.tool_name(),
             task.reader.arguments().in_short(),
-            in_one_line(&standing),
+            in_one_line(&status),
         ));
     }
     if let Some(more) = (running + ended).checked_sub(MOST_LISTED + 1) {
@@ -80,21 +80,21 @@ async fn in_lines(list: &List) -> String {
 }
 
 /// What a task is doing, or how it ended, and since when.
-fn in_one_line(standing: &Standing) -> String {
-    if let Some(end) = &standing.end {
+fn in_one_line(status: &Status) -> String {
+    if let Some(end) = &status.end {
         let ended = match end.kind {
             EventKind::Complete => "completed",
             EventKind::Stopped | EventKind::Dropped => "was stopped",
             _ => "failed",
         };
-        let lived = standing.changed_at.duration_since(standing.created_at).unwrap_or_default();
-        return format!("{ended} {} ago", time(standing.age.saturating_sub(lived)));
+        let lived = status.changed_at.duration_since(status.created_at).unwrap_or_default();
+        return format!("{ended} {} ago", time(status.age.saturating_sub(lived)));
     }
-    let mut text = format!("is running for {}", time(standing.age));
-    if standing.is_stopping {
+    let mut text = format!("is running for {}", time(status.age));
+    if status.is_stopping {
         text.push_str(" and was asked to stop");
     }
-    if let Some(progress) = &standing.progress {
+    if let Some(progress) = &status.progress {
         text.push_str(", ");
         text.push_str(&in_short(in_words(progress)));
     }
@@ -102,15 +102,15 @@ fn in_one_line(standing: &Standing) -> String {
 }
 
 /// How a task is doing, after its name.
-pub(super) fn how(standing: &Standing) -> &'static str {
-    match standing.end.as_ref().map(|end| end.kind) {
+pub(super) fn how(status: &Status) -> &'static str {
+    match status.end.as_ref().map(|end| end.kind) {
         Some(EventKind::Complete) => "is complete",
         Some(EventKind::Stopped) => "was stopped",
         Some(EventKind::Dropped) => {
             "was stopped (it did not end by itself in time, and was dropped)"
         }
         Some(_) => "failed",
-        None if standing.is_stopping => "is running, and was asked to stop,",
+        None if status.is_stopping => "is running, and was asked to stop,",
         None => "is running",
     }
 }

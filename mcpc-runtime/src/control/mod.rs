@@ -12,13 +12,13 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use self::known::{find, unknown};
 use crate::delivery::Rest;
-use crate::log::{Front, Key, Owner, Stop};
+use crate::log::{Owner, Stop, TaskKey, TaskLog};
 use crate::logging::event;
 use crate::names::{CHECK_TASK, STOP_TASK, kept};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Settings};
-use crate::tool::{About, Definition, Hints, Kind, Times};
-use crate::words::{json, shown};
+use crate::phrases::{json, shown};
+use crate::tool::{About, Definition, Hints, Kind, ToolTimes};
 
 /// The control tools of a server, and the sentences that name them.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl Control {
     }
 
     /// The tools, for the tasks in `log`.
-    pub(crate) fn tools(self, log: &Arc<dyn Front>) -> Vec<Definition> {
+    pub(crate) fn tools(self, log: &Arc<dyn TaskLog>) -> Vec<Definition> {
         vec![self.check_tool(Arc::clone(log)), self.stop_tool(Arc::clone(log))]
     }
 
@@ -95,7 +95,7 @@ impl Control {
         format!("{{\"task_id\": {}, \"wait_seconds\": {wait_seconds}}}", json(task_id))
     }
 
-    fn check_tool(self, log: Arc<dyn Front>) -> Definition {
+    fn check_tool(self, log: Arc<dyn TaskLog>) -> Definition {
         let longest = self.longest.as_secs();
         let task_id = Option::<String>::slot(
             "task_id",
@@ -139,7 +139,7 @@ impl Control {
             .map_or(self.longest, |it| it.min(self.longest))
     }
 
-    fn stop_tool(self, log: Arc<dyn Front>) -> Definition {
+    fn stop_tool(self, log: Arc<dyn TaskLog>) -> Definition {
         let task_id = String::slot("task_id", "The id of the task", Settings::new());
         let hints = Hints { destructive: Some(true), idempotent: Some(true), ..HINTS };
         Definition::new(
@@ -158,7 +158,7 @@ impl Control {
     /// Asks a task to stop, unless that was done where the call was read, and says what came of it.
     pub(crate) fn stop(
         self,
-        log: Arc<dyn Front>,
+        log: Arc<dyn TaskLog>,
         owner: Owner,
         task_id: String,
         stopped: Option<Stop>,
@@ -188,8 +188,8 @@ impl Control {
 }
 
 /// Asks the task that a call of the stopping tool means to stop.
-pub(crate) fn stop_meant(log: &dyn Front, owner: Owner, task_id: &str) -> Stop {
-    find(log, owner, task_id).map_or(Stop::Unknown, |key: Key| log.stop(&key))
+pub(crate) fn stop_meant(log: &dyn TaskLog, owner: Owner, task_id: &str) -> Stop {
+    find(log, owner, task_id).map_or(Stop::Unknown, |key: TaskKey| log.stop(&key))
 }
 
 /// What is said of an id where no more may be known.
@@ -239,6 +239,6 @@ const HINTS: Hints =
     Hints { read_only: None, destructive: None, idempotent: None, open_world: Some(false) };
 
 fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
-    let times = Times { patience: None, timeout: None, retention: None };
-    About { kind: Kind::Control, name, title: None, description, hints, times, place: "mcpc" }
+    let times = ToolTimes { patience: None, timeout: None, retention: None };
+    About { kind: Kind::Control, name, title: None, description, hints, times, location: "mcpc" }
 }

@@ -3,7 +3,7 @@
 use crate::log::Event;
 use crate::message::{Address, Json, TaskLine, server_event, task_message};
 use crate::metadata::Ids;
-use crate::outbox::{Gate, Outgoing, Room, TextCallback, callback_message};
+use crate::outbox::{Gate, Outgoing, Permit, TextCallback, callback_message};
 use rmcp::model::ServerJsonRpcMessage;
 
 /// One task's callbacks.
@@ -21,32 +21,32 @@ impl Callbacks {
         Self { gate, line, ids, tool_name }
     }
 
-    pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
-        self.gate.outbox().room(self.line.len(&event.result)).await
+    pub(crate) async fn reserve(&self, event: &Event) -> Permit<'_> {
+        self.gate.outbox().reserve(self.line.len(&event.result)).await
     }
 
-    pub(crate) fn room_now(&self, event: &Event) -> Option<Room<'_>> {
-        self.gate.outbox().room_now(self.line.len(&event.result))
+    pub(crate) fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
+        self.gate.outbox().reserve_now(self.line.len(&event.result))
     }
 
-    pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
-        self.gate.outbox().try_room(self.line.len(&event.result))
+    pub(crate) fn try_reserve(&self, event: &Event) -> Option<Permit<'_>> {
+        self.gate.outbox().try_reserve(self.line.len(&event.result))
     }
 
-    pub(crate) fn push(&self, event: &Event, room: Room<'_>) {
-        self.gate.push(&EventCallback { callbacks: self, event }, room);
+    pub(crate) fn push(&self, event: &Event, permit: Permit<'_>) {
+        self.gate.push(&EventCallback { callbacks: self, event }, permit);
     }
 
     pub(crate) fn server_event(&self, event: &str, data: &Json) -> TextCallback {
         TextCallback(server_event(&self.ids.session_id, event, data))
     }
 
-    pub(crate) async fn server_event_room(&self, event: &TextCallback) -> Room<'_> {
-        self.gate.outbox().room(event.0.len()).await
+    pub(crate) async fn reserve_server_event(&self, event: &TextCallback) -> Permit<'_> {
+        self.gate.outbox().reserve(event.0.len()).await
     }
 
-    pub(crate) fn push_server_event(&self, event: &TextCallback, room: Room<'_>) {
-        self.gate.push(event, room);
+    pub(crate) fn push_server_event(&self, event: &TextCallback, permit: Permit<'_>) {
+        self.gate.push(event, permit);
     }
 }
 

@@ -1,13 +1,13 @@
 //! How a task reaches the client that started it, and the choice between the ways.
 
 mod callbacks;
-mod notices;
+mod log_messages;
 mod progress;
 mod reply;
-pub(crate) mod tasks;
+pub(crate) mod tasks_extension;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use notices::{Notices, Wanted};
+pub(crate) use log_messages::{LogLevel, LogMessages};
 pub(crate) use progress::Progress;
 pub(crate) use reply::{
     Reply, Rest, Sent, in_parts, in_words, part, percent, result, until_the_end,
@@ -18,9 +18,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::ProgressToken;
 
-use crate::log::{Event, Reader};
+use crate::log::{Event, TaskReader};
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Room, TextCallback};
+use crate::outbox::{Gate, JsonNotification, Permit, TextCallback};
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
 pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ pub(crate) async fn within<T>(time: Duration, work: impl Future<Output = T>) -> 
 
 /// What a call and its connection show about the client.
 #[derive(Debug)]
-pub(crate) struct Shown<'a> {
+pub(crate) struct ClientSupport<'a> {
     /// The call carried MCPC metadata.
     pub(crate) metadata: bool,
     /// The connection saw an MCPC handshake.
@@ -51,7 +51,7 @@ pub(crate) struct Shown<'a> {
 
 /// A way of reaching a client, the best first, with what it needs.
 #[derive(Debug)]
-pub(crate) enum Way<'a> {
+pub(crate) enum Mode<'a> {
     /// `created` at once, callbacks while the task runs and at its end.
     Callbacks(&'a Gate),
     /// The call stays open until the task has ended, or its patience has run out.
@@ -70,13 +70,13 @@ pub(crate) enum Later<'a> {
 }
 
 /// The best way that the client has shown it understands.
-pub(crate) fn choose(shown: Shown<'_>) -> Way<'_> {
-    let Shown { metadata, handshake, tasks, token, gate } = shown;
+pub(crate) fn choose(support: ClientSupport<'_>) -> Mode<'_> {
+    let ClientSupport { metadata, handshake, tasks, token, gate } = support;
     match (gate, token) {
-        (Some(gate), _) if metadata || handshake => Way::Callbacks(gate),
-        _ if tasks => Way::Later(Later::Task),
-        (Some(gate), Some(token)) => Way::Later(Later::Progress(gate, token)),
-        _ => Way::Later(Later::Waiting),
+        (Some(gate), _) if metadata || handshake => Mode::Callbacks(gate),
+        _ if tasks => Mode::Later(Later::Task),
+        (Some(gate), Some(token)) => Mode::Later(Later::Progress(gate, token)),
+        _ => Mode::Later(Later::Waiting),
     }
 }
 
@@ -100,7 +100,7 @@ impl Open<'_> {
     /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Cancel safe.
     pub(crate) async fn answer(
         self,
-        reader: &dyn Reader,
+        reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
     ) -> Option<Reply> {
@@ -119,61 +119,61 @@ pub(crate) enum Delivery {
     Callbacks(Callbacks),
     /// Its events stay in the log, for a reader; those of the session leave as notifications, if the
     /// client takes these.
-    Log(Option<Notices>),
+    Log(Option<LogMessages>),
 }
 
 /// An event of the session, ready to leave.
 pub(crate) enum ServerEvent<'a> {
     Callback(&'a Callbacks, TextCallback),
-    Notice(&'a Notices, JsonNotification),
+    LogMessage(&'a LogMessages, JsonNotification),
 }
 
 impl ServerEvent<'_> {
     /// Waits until the client has taken enough for this to be sent. Cancel safe.
-    pub(crate) async fn room(&self) -> Room<'_> {
+    pub(crate) async fn reserve(&self) -> Permit<'_> {
         match self {
-            Self::Callback(callbacks, event) => callbacks.server_event_room(event).await,
-            Self::Notice(notices, notice) => notices.room(notice).await,
+            Self::Callback(callbacks, event) => callbacks.reserve_server_event(event).await,
+            Self::LogMessage(log_messages, log_message) => log_messages.reserve(log_message).await,
         }
     }
 
-    pub(crate) fn push(&self, room: Room<'_>) {
+    pub(crate) fn push(&self, permit: Permit<'_>) {
         match self {
-            Self::Callback(callbacks, event) => callbacks.push_server_event(event, room),
-            Self::Notice(notices, notice) => notices.push(notice, room),
+            Self::Callback(callbacks, event) => callbacks.push_server_event(event, permit),
+            Self::LogMessage(log_messages, log_message) => log_messages.push(log_message, permit),
         }
     }
 }
 
 impl Delivery {
     /// Waits until the client has taken enough for `event` to be sent. Cancel safe.
-    pub(crate) async fn room(&self, event: &Event) -> Room<'_> {
+    pub(crate) async fn reserve(&self, event: &Event) -> Permit<'_> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.room(event).await,
-            Self::Log(_) => Room::NONE,
+            Self::Callbacks(callbacks) => callbacks.reserve(event).await,
+            Self::Log(_) => Permit::NONE,
         }
     }
 
-    /// Room for `event` as [`room`](Self::room) gives it, if nothing has to be waited for.
-    pub(crate) fn room_now(&self, event: &Event) -> Option<Room<'_>> {
+    /// A permit for `event` as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
+    pub(crate) fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.room_now(event),
-            Self::Log(_) => Some(Room::NONE),
+            Self::Callbacks(callbacks) => callbacks.reserve_now(event),
+            Self::Log(_) => Some(Permit::NONE),
         }
     }
 
-    /// Room for `event` alone, if there is some right now.
-    pub(crate) fn try_room(&self, event: &Event) -> Option<Room<'_>> {
+    /// A permit for `event` alone, if there is some right now.
+    pub(crate) fn try_reserve(&self, event: &Event) -> Option<Permit<'_>> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.try_room(event),
-            Self::Log(_) => Some(Room::NONE),
+            Self::Callbacks(callbacks) => callbacks.try_reserve(event),
+            Self::Log(_) => Some(Permit::NONE),
         }
     }
 
     /// Sends an event that was just logged. Called in the order of the log.
-    pub(crate) fn deliver(&self, event: &Event, room: Room<'_>) {
+    pub(crate) fn deliver(&self, event: &Event, permit: Permit<'_>) {
         match self {
-            Self::Callbacks(callbacks) => callbacks.push(event, room),
+            Self::Callbacks(callbacks) => callbacks.push(event, permit),
             Self::Log(_) => {}
         }
     }
@@ -184,9 +184,9 @@ impl Delivery {
             Self::Callbacks(callbacks) => {
                 Some(ServerEvent::Callback(callbacks, callbacks.server_event(event, data)))
             }
-            Self::Log(notices) => {
-                let notices = notices.as_ref()?;
-                Some(ServerEvent::Notice(notices, notices.notice(event, data)?))
+            Self::Log(log_messages) => {
+                let log_messages = log_messages.as_ref()?;
+                Some(ServerEvent::LogMessage(log_messages, log_messages.log_message(event, data)?))
             }
         }
     }
@@ -204,7 +204,7 @@ mod tests {
     /// How an event of the session leaves, for every kind of client that hears of such. The calls are yet to
     /// be answered, but for the client of MCPC.
     #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
-    fn ways_of_events(outbox: &Outbox) -> [Delivery; 3] {
+    fn modes_of_events(outbox: &Outbox) -> [Delivery; 3] {
         let gate = || Gate::new(outbox.clone(), true);
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let callbacks = gate();
@@ -213,21 +213,25 @@ mod tests {
         let level = Some(rmcp::model::LoggingLevel::Info);
         [
             Delivery::Callbacks(Callbacks::new(callbacks, ids, "tool")),
-            Delivery::Log(Some(Notices::of_session(outbox.clone(), "tool", Wanted::new(true)))),
-            Delivery::Log(Some(Notices::of_call(gate(), "tool", level))),
+            Delivery::Log(Some(LogMessages::of_session(
+                outbox.clone(),
+                "tool",
+                LogLevel::new(true),
+            ))),
+            Delivery::Log(Some(LogMessages::of_call(gate(), "tool", level))),
         ]
     }
 
     #[tokio::test(start_paused = true)]
     async fn events_of_the_session_have_a_share_of_the_budget_for_every_client() {
         const BUDGET: usize = 10_000;
-        for way in 0..3 {
+        for mode in 0..3 {
             let outbox = Outbox::new(Form::Lines, BUDGET);
-            let delivery = &ways_of_events(&outbox)[way];
+            let delivery = &modes_of_events(&outbox)[mode];
             let emit = async || {
                 let event = delivery.server_event("event", &Json::text(&"x".repeat(1_000)));
                 let event = event.expect("it is wanted");
-                event.push(event.room().await);
+                event.push(event.reserve().await);
             };
             let emits = async {
                 for _ in 0..BUDGET / 1_000 {
@@ -235,12 +239,12 @@ mod tests {
                 }
             };
             let emits = timeout(Duration::from_secs(1), emits).await;
-            assert!(emits.is_err(), "way {way}: nobody reads, and there is room for nine");
+            assert!(emits.is_err(), "mode {mode}: nobody reads, and there is room for nine");
             let mut read = Pending::new(Form::Lines);
             assert!(outbox.take(&mut read).await);
             outbox.written(&read);
-            let all = outbox.try_room(BUDGET);
-            assert!(all.is_some(), "way {way}: what was read gives its room back");
+            let all = outbox.try_reserve(BUDGET);
+            assert!(all.is_some(), "mode {mode}: what was read gives its room back");
             drop(all);
             timeout(Duration::from_millis(1), emit()).await.expect("there is room");
         }
@@ -259,7 +263,7 @@ mod tests {
         let gate = Gate::new(Outbox::new(Form::Lines, 1), false);
         for combination in 0..32 {
             let shows = |bit: u32| combination & (1 << bit) != 0;
-            let shown = Shown {
+            let support = ClientSupport {
                 metadata: shows(0),
                 handshake: shows(1),
                 tasks: shows(2),
@@ -267,11 +271,11 @@ mod tests {
                 gate: shows(4).then_some(&gate),
             };
             let is_mcpc = shows(0) || shows(1);
-            let is_right = match choose(shown) {
-                Way::Callbacks(_) => is_mcpc && shows(4),
-                Way::Later(Later::Task) => shows(2) && !(is_mcpc && shows(4)),
-                Way::Later(Later::Progress(..)) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
-                Way::Later(Later::Waiting) => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
+            let is_right = match choose(support) {
+                Mode::Callbacks(_) => is_mcpc && shows(4),
+                Mode::Later(Later::Task) => shows(2) && !(is_mcpc && shows(4)),
+                Mode::Later(Later::Progress(..)) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
+                Mode::Later(Later::Waiting) => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
             };
             assert!(is_right, "{combination:05b}");
         }

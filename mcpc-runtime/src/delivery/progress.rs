@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words, status};
 use super::{NOTIFICATION_INTERVAL, within};
-use crate::log::{Amount, Cursor, Event, EventKind, Page, Reader};
+use crate::log::{Amount, Cursor, Event, EventKind, Page, TaskReader};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
-use crate::words::in_short;
+use crate::phrases::in_short;
 
 /// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
 /// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,
@@ -58,7 +58,7 @@ impl<'a> Progress<'a> {
     /// report. Cancel safe.
     pub(crate) async fn answer(
         mut self,
-        reader: &dyn Reader,
+        reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
     ) -> Option<Reply> {
@@ -70,7 +70,7 @@ impl<'a> Progress<'a> {
         reply
     }
 
-    async fn reply(&mut self, reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
+    async fn reply(&mut self, reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
         let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
@@ -88,7 +88,7 @@ impl<'a> Progress<'a> {
                         return final_reply(reader, rest).await;
                     }
                 }
-                () = self.gate.outbox().has_reply_room(), if is_blocked => {}
+                () = self.gate.outbox().reply_room_available(), if is_blocked => {}
                 () = sleep_until(self.next()), if !is_blocked => {
                     if self.due.is_none() {
                         self.due = Some(self.said.heartbeat());
@@ -101,7 +101,7 @@ impl<'a> Progress<'a> {
     /// Says what is left to be said.
     async fn say_the_last(&mut self) {
         while !self.say() {
-            self.gate.outbox().has_reply_room().await;
+            self.gate.outbox().reply_room_available().await;
         }
     }
 

@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::Value;
 
-use crate::log::{Cursor, Event, EventKind, Page, Reader};
+use crate::log::{Cursor, Event, EventKind, Page, TaskReader};
 use crate::message::ProgressUpdate;
 use crate::output::{self, in_one_text, readable, text_of};
-use crate::words::{cut_to, json};
+use crate::phrases::{cut_to, json};
 
 /// How a call is answered: by a reply, or by an error of the protocol if that is what its tool failed with.
 pub(crate) type Reply = Result<CallToolResult, ErrorData>;
@@ -35,13 +35,13 @@ pub(crate) struct Rest<'a> {
 }
 
 /// Waits for a task's end and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
-pub(super) async fn reply(reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
+pub(super) async fn reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
     until_the_end(reader).await;
     final_reply(reader, rest).await
 }
 
 /// Waits until a task has ended, or was forgotten without an end. Cancel safe.
-pub(crate) async fn until_the_end(reader: &dyn Reader) {
+pub(crate) async fn until_the_end(reader: &dyn TaskReader) {
     let mut seen = Cursor::START;
     while let Some(page) = reader.after(seen).await {
         if page.has_end() {
@@ -59,7 +59,7 @@ pub(super) fn ended_without_a_result() -> CallToolResult {
 }
 
 /// The reply of a task that has ended: its result, and after that what it sent, as far as it is kept.
-pub(super) async fn final_reply(reader: &dyn Reader, rest: Option<Rest<'_>>) -> Reply {
+pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
     let Some(mut page) = reader.after(Cursor::START).await else {
         return Ok(ended_without_a_result());
     };

@@ -7,8 +7,8 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::{About, Rule};
+use crate::phrases::{Step, path_in_words};
 use crate::schema::{definitions, reference};
-use crate::words::{Step, place};
 
 /// How many objects may be in one another: OpenAI's API takes ten, in strict mode.
 const MOST_LEVELS: usize = 10;
@@ -45,16 +45,16 @@ pub(super) fn look(about: &mut About<'_>) {
     let mut levels = Levels { definitions, of_definitions: HashMap::new() };
     let mut search = Search { about, definitions, seen: HashSet::new() };
     for (name, argument) in arguments.into_iter().flatten() {
-        let place = place("", &[Step::Key(name.as_str().into())]);
-        search.described(argument, &place);
-        search.schema(argument, &place);
+        let path = path_in_words("", &[Step::Key(name.as_str().into())]);
+        search.described(argument, &path);
+        search.schema(argument, &path);
         let levels = 1 + levels.of(argument);
         if levels > MOST_LEVELS {
             let text = format!(
                 "objects are in one another {levels} levels deep: OpenAI's API takes {MOST_LEVELS} in strict mode; \
                  take flatter types"
             );
-            search.about.add(Rule::Depth, Some(&place), text);
+            search.about.add(Rule::Depth, Some(&path), text);
         }
     }
 }
@@ -89,11 +89,11 @@ struct Search<'a, 'b> {
 }
 
 impl<'a> Search<'a, '_> {
-    fn add(&mut self, rule: Rule, place: &str, text: impl Into<String>) {
-        self.about.add(rule, Some(place), text);
+    fn add(&mut self, rule: Rule, path: &str, text: impl Into<String>) {
+        self.about.add(rule, Some(path), text);
     }
 
-    fn described(&mut self, argument: &Value, place: &str) {
+    fn described(&mut self, argument: &Value, path: &str) {
         let own = argument.get("description").and_then(Value::as_str);
         let referred = || {
             let definition = self.definitions.get(reference(argument.as_object()?)?.as_ref())?;
@@ -101,41 +101,41 @@ impl<'a> Search<'a, '_> {
         };
         if own.or_else(referred).is_none_or(|text| text.trim().is_empty()) {
             let text = "it has no description, so a model has to guess from its name; write a doc comment before it";
-            self.add(Rule::Description, place, text);
+            self.add(Rule::Description, path, text);
         }
     }
 
-    fn schema(&mut self, schema: &'a Value, place: &str) {
+    fn schema(&mut self, schema: &'a Value, path: &str) {
         let Value::Object(schema) = schema else {
             if schema == &Value::Bool(true) {
-                self.any_value(place);
+                self.any_value(path);
             }
             return;
         };
-        self.union(schema, place);
-        self.format(schema, place);
-        self.keywords(schema, place);
+        self.union(schema, path);
+        self.format(schema, path);
+        self.keywords(schema, path);
         let says_what = ["type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"];
         if !says_what.iter().any(|keyword| schema.contains_key(*keyword)) {
-            self.any_value(place);
+            self.any_value(path);
         }
-        self.reference(schema, place);
-        for (inner, place) in inner(schema, place) {
-            self.schema(inner, &place);
+        self.reference(schema, path);
+        for (inner, path) in inner(schema, path) {
+            self.schema(inner, &path);
         }
     }
 
-    fn any_value(&mut self, place: &str) {
+    fn any_value(&mut self, path: &str) {
         let text = "its schema allows any value: Codex tells its model that it is a string, and Gemini's API asks \
                     for a type; take a type that says what it is";
-        self.add(Rule::AnyValue, place, text);
+        self.add(Rule::AnyValue, path, text);
     }
 
-    fn union(&mut self, schema: &JsonObject, place: &str) {
+    fn union(&mut self, schema: &JsonObject, path: &str) {
         if schema.get("type").is_some_and(Value::is_array) {
             let text = "its `type` is a list: Gemini's API refuses every request with it; leave it to \
                         `Schemas::Portable`, or take one type";
-            self.add(Rule::Union, place, text);
+            self.add(Rule::Union, path, text);
         }
         for keyword in ["oneOf", "allOf"] {
             if schema.contains_key(keyword) {
@@ -143,7 +143,7 @@ impl<'a> Search<'a, '_> {
                     "it is a union (`{keyword}`): Gemini's API does not know it, and OpenAI's refuses it in strict \
                      mode; leave it to `Schemas::Portable`, or take one type"
                 );
-                self.add(Rule::Union, place, text);
+                self.add(Rule::Union, path, text);
             }
         }
         let Some(alternatives) = schema.get("anyOf").and_then(Value::as_array) else { return };
@@ -162,10 +162,10 @@ impl<'a> Search<'a, '_> {
             "{what} (`anyOf`): Gemini's API on Vertex AI refuses it beside anything else, such as a description; \
              {what_to_do}"
         );
-        self.add(Rule::Union, place, text);
+        self.add(Rule::Union, path, text);
     }
 
-    fn format(&mut self, schema: &JsonObject, place: &str) {
+    fn format(&mut self, schema: &JsonObject, path: &str) {
         let Some(format) = schema.get("format").and_then(Value::as_str) else { return };
         let types = schema.get("type").map(Value::to_string).unwrap_or_default();
         let taken: &[&str] = match types {
@@ -178,25 +178,25 @@ impl<'a> Search<'a, '_> {
                 "it has the format `{format}`: Gemini's API refuses every request with it; leave it to \
                  `Schemas::Portable`, or say it in the description"
             );
-            self.add(Rule::Format, place, text);
+            self.add(Rule::Format, path, text);
         }
     }
 
-    fn keywords(&mut self, schema: &JsonObject, place: &str) {
+    fn keywords(&mut self, schema: &JsonObject, path: &str) {
         for (keyword, what_to_do) in KEYWORDS {
             if schema.contains_key(keyword) {
-                self.add(Rule::Keyword, place, unknown(keyword, what_to_do));
+                self.add(Rule::Keyword, path, unknown(keyword, what_to_do));
             }
         }
         let values = schema.get("enum").and_then(Value::as_array);
         if values.is_some_and(|values| !values.iter().all(Value::is_string)) {
             let text = "its values are listed, and not all of them are strings (`enum`): Gemini's API refuses every \
                         request with it; take an enum whose variants have names, or a `range`";
-            self.add(Rule::Keyword, place, text);
+            self.add(Rule::Keyword, path, text);
         }
     }
 
-    fn reference(&mut self, schema: &'a JsonObject, place: &str) {
+    fn reference(&mut self, schema: &'a JsonObject, path: &str) {
         let Some(name) = reference(schema) else { return };
         if !self.seen.insert(name.clone()) {
             return;
@@ -214,9 +214,9 @@ impl<'a> Search<'a, '_> {
             "its type `{name}` {why}: Gemini's API takes the `$ref` in `parametersJsonSchema` only, and refuses every \
              request of a host that uses `parameters`; {what_to_do}"
         );
-        self.add(Rule::Reference, place, text);
+        self.add(Rule::Reference, path, text);
         if let Some(definition) = self.definitions.get(name.as_ref()) {
-            self.schema(definition, place);
+            self.schema(definition, path);
         }
     }
 
@@ -253,7 +253,7 @@ fn inner<'a>(schema: &'a JsonObject, at: &str) -> Vec<(&'a Value, String)> {
     for (keyword, value) in schema {
         match (keyword.as_str(), value) {
             ("properties", Value::Object(properties)) => {
-                let key = |name: &str| place(at, &[Step::Key(name.into())]);
+                let key = |name: &str| path_in_words(at, &[Step::Key(name.into())]);
                 found.extend(properties.iter().map(|(name, schema)| (schema, key(name))));
             }
             ("patternProperties", Value::Object(schemas)) => {
@@ -265,7 +265,7 @@ fn inner<'a>(schema: &'a JsonObject, at: &str) -> Vec<(&'a Value, String)> {
                 found.push((value, format!("{at}[]")));
             }
             ("prefixItems", Value::Array(schemas)) => {
-                let index = |index| place(at, &[Step::Index(index)]);
+                let index = |index| path_in_words(at, &[Step::Index(index)]);
                 let schemas = schemas.iter().enumerate();
                 found.extend(schemas.map(|(at, schema)| (schema, index(at))));
             }

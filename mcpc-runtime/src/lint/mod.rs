@@ -6,7 +6,7 @@ use std::fmt;
 
 use rmcp::model::Tool;
 
-use crate::words::shown;
+use crate::phrases::shown;
 
 /// Something about a server's tools that a host or a model's API is known to object to; see `Server::lint`.
 #[derive(Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub(super) struct Events {
     dropped: u64,
     /// How far the task is.
     progress: Option<Box<Progress>>,
-    output: Option<Box<Kept>>,
+    output: Option<Box<TaskInfo>>,
     /// What the body said last.
     latest: Latest,
     end: Option<Arc<Event>>,
@@ -30,13 +30,13 @@ pub(super) struct Events {
 
 /// What is kept of a task's output.
 #[derive(Debug, Default)]
-struct Kept {
+struct TaskInfo {
     texts: Texts,
     /// How many were dropped before these.
     dropped: u64,
 }
 
-impl Kept {
+impl TaskInfo {
     /// The number of the latest.
     fn said(&self) -> u64 {
         self.dropped + self.texts.count() as u64

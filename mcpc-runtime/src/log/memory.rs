@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Arguments, Boxed, CreateError, Cursor, Ends, Event, Front, Kept, Key, Known, List, Owner, Page,
-    Reader, Shown, Standing, Stop, Worker,
+    Arguments, Boxed, CreateError, Cursor, Ends, Event, Known, LastSeen, List, Owner, Page, Status,
+    Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard, Notify};
 
@@ -47,8 +47,8 @@ struct Shared {
 
 #[derive(Debug)]
 struct Tasks {
-    /// Those whose workers are not dropped.
-    running: HashMap<Key, Arc<Record>>,
+    /// Those whose writers are not dropped.
+    running: HashMap<TaskKey, Arc<Record>>,
     /// How many of these have ended, and their ends are being delivered.
     delivering: usize,
     /// How many of these each owner has, if any.
@@ -62,13 +62,13 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn insert(&mut self, key: Key, record: Arc<Record>) {
+    fn insert(&mut self, key: TaskKey, record: Arc<Record>) {
         *self.of_owner.entry(key.owner).or_default() += 1;
         self.running.insert(key, record);
     }
 
     /// Takes a task out; returns whether its owner has no other.
-    fn remove(&mut self, key: &Key) -> bool {
+    fn remove(&mut self, key: &TaskKey) -> bool {
         self.running.remove(key);
         let Entry::Occupied(mut count) = self.of_owner.entry(key.owner) else { return true };
         *count.get_mut() -= 1;
@@ -81,7 +81,7 @@ impl Tasks {
 
     /// Those that run, and those that ended, the first to be forgotten first.
     fn known(&mut self, owner: Owner) -> (Vec<Named>, Vec<Named>) {
-        let of_owner = |(key, record): (&Key, &Arc<Record>)| {
+        let of_owner = |(key, record): (&TaskKey, &Arc<Record>)| {
             (key.owner == owner).then(|| (Arc::clone(&key.task_id), Arc::clone(record)))
         };
         let running = self.running.iter().filter_map(of_owner).collect();
@@ -99,14 +99,14 @@ type Named = (Arc<str>, Arc<Record>);
 
 /// One task.
 struct Record {
-    kept: Kept,
+    info: TaskInfo,
     /// Which one it is of all tasks.
     number: u64,
     created_at: SystemTime,
     /// The same, on the clock that is never set.
     created: Instant,
     /// What somebody who asks for news was shown.
-    shown: Mutex<Shown>,
+    last_seen: Mutex<LastSeen>,
     events: Mutex<Events>,
     /// Notified on every new event; readers register before they look.
     changed: Notify,
@@ -116,19 +116,19 @@ struct Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("kept", &self.kept).finish_non_exhaustive()
+        f.debug_struct("Record").field("kept", &self.info).finish_non_exhaustive()
     }
 }
 
 impl Record {
-    fn new(kept: Kept, number: u64) -> Self {
+    fn new(info: TaskInfo, number: u64) -> Self {
         let created = Instant::now();
         Self {
-            kept,
+            info,
             number,
             created_at: SystemTime::now(),
             created,
-            shown: Mutex::default(),
+            last_seen: Mutex::default(),
             events: Mutex::new(Events::new(created)),
             changed: Notify::new(),
             stop: CancellationToken::new(),
@@ -137,7 +137,7 @@ impl Record {
     }
 
     fn is_twin_of(&self, other: &Self) -> bool {
-        let (ours, theirs) = (&self.kept, &other.kept);
+        let (ours, theirs) = (&self.info, &other.info);
         ours.tool_name == theirs.tool_name
             && ours.arguments.are(&theirs.arguments)
             && !self.has_ended()
@@ -147,9 +147,9 @@ impl Record {
         lock(&self.events).is_closed()
     }
 
-    fn standing(&self) -> Standing {
+    fn status(&self) -> Status {
         let events = lock(&self.events);
-        Standing {
+        Status {
             created_at: self.created_at,
             changed_at: self.created_at + (events.changed_at() - self.created),
             age: self.created.elapsed(),
@@ -157,7 +157,7 @@ impl Record {
             progress: events.progress().cloned(),
             end: events.end().cloned(),
             is_stopping: self.stop.is_cancelled(),
-            retention: self.kept.retention,
+            retention: self.info.retention,
         }
     }
 }
@@ -177,7 +177,7 @@ impl MemoryLog {
         Self(Arc::new(Shared { limits, tasks: Mutex::new(tasks), delivered, idle }))
     }
 
-    fn record(&self, key: &Key) -> Option<Arc<Record>> {
+    fn record(&self, key: &TaskKey) -> Option<Arc<Record>> {
         let mut tasks = self.0.tasks();
         let running = tasks.running.get(key).cloned();
         running.or_else(|| tasks.ended.get(key, Instant::now()).cloned())
@@ -195,8 +195,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Front for MemoryLog {
-    fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError> {
+impl TaskLog for MemoryLog {
+    fn create(&self, key: TaskKey, info: TaskInfo) -> Result<Box<dyn TaskWriter>, CreateError> {
         let mut tasks = self.0.tasks();
         while let Some(same) = tasks.running.get(&key) {
             if !same.has_ended() {
@@ -209,12 +209,12 @@ impl Front for MemoryLog {
             return Err(CreateError::Full { limit: self.0.limits.tasks });
         }
         tasks.count += 1;
-        let record = Arc::new(Record::new(kept, tasks.count));
+        let record = Arc::new(Record::new(info, tasks.count));
         if tasks.ending.contains(&key.owner) {
             record.stop.cancel();
         }
         tasks.insert(key.clone(), Arc::clone(&record));
-        Ok(Box::new(MemoryWorker { log: self.clone(), key, record, has_finished: false }))
+        Ok(Box::new(MemoryWriter { log: self.clone(), key, record, has_finished: false }))
     }
 
     fn list(&self, owner: Owner) -> List {
@@ -231,7 +231,7 @@ impl Front for MemoryLog {
         List { running: count.0, ended: count.1, tasks: tasks.collect() }
     }
 
-    fn twin(&self, key: &Key) -> Option<Arc<str>> {
+    fn twin(&self, key: &TaskKey) -> Option<Arc<str>> {
         /// A model does not run more at once, and looking takes its time.
         const MOST: usize = 100;
         let tasks = self.0.tasks();
@@ -246,11 +246,11 @@ impl Front for MemoryLog {
         Some(Arc::clone(&oldest.0.task_id))
     }
 
-    fn reader(&self, key: &Key) -> Option<Box<dyn Reader>> {
-        self.record(key).map(|record| Box::new(MemoryReader(record)) as Box<dyn Reader>)
+    fn reader(&self, key: &TaskKey) -> Option<Box<dyn TaskReader>> {
+        self.record(key).map(|record| Box::new(MemoryReader(record)) as Box<dyn TaskReader>)
     }
 
-    fn stop(&self, key: &Key) -> Stop {
+    fn stop(&self, key: &TaskKey) -> Stop {
         match self.record(key) {
             None => Stop::Unknown,
             Some(record) if record.has_ended() => Stop::Ended,
@@ -299,7 +299,7 @@ impl Front for MemoryLog {
 
 struct MemoryReader(Arc<Record>);
 
-impl Reader for MemoryReader {
+impl TaskReader for MemoryReader {
     fn after(&self, seen: Cursor) -> Boxed<'_, Option<Page>> {
         Box::pin(async move {
             loop {
@@ -316,35 +316,35 @@ impl Reader for MemoryReader {
         })
     }
 
-    fn standing(&self) -> Boxed<'_, Standing> {
-        Box::pin(std::future::ready(self.0.standing()))
+    fn status(&self) -> Boxed<'_, Status> {
+        Box::pin(std::future::ready(self.0.status()))
     }
 
     fn tool_name(&self) -> &str {
-        self.0.kept.tool_name
+        self.0.info.tool_name
     }
 
     fn arguments(&self) -> &Arguments {
-        &self.0.kept.arguments
+        &self.0.info.arguments
     }
 
-    fn shown(&self) -> Shown {
-        *lock(&self.0.shown)
+    fn last_seen(&self) -> LastSeen {
+        *lock(&self.0.last_seen)
     }
 
-    fn show(&self, shown: Shown) {
-        *lock(&self.0.shown) = shown;
+    fn set_last_seen(&self, last_seen: LastSeen) {
+        *lock(&self.0.last_seen) = last_seen;
     }
 }
 
-struct MemoryWorker {
+struct MemoryWriter {
     log: MemoryLog,
-    key: Key,
+    key: TaskKey,
     record: Arc<Record>,
     has_finished: bool,
 }
 
-impl Worker for MemoryWorker {
+impl TaskWriter for MemoryWriter {
     fn append(&self, event: Event) {
         let limit = self.log.0.limits.bytes_per_task;
         lock(&self.record.events).push(event, limit, Instant::now());
@@ -372,7 +372,7 @@ impl Worker for MemoryWorker {
     }
 }
 
-impl Drop for MemoryWorker {
+impl Drop for MemoryWriter {
     fn drop(&mut self) {
         let shared = &*self.log.0;
         if !self.has_finished {
@@ -387,7 +387,7 @@ impl Drop for MemoryWorker {
                 tasks.delivering -= 1;
                 if !tasks.ending.contains(&self.key.owner) {
                     let now = Instant::now();
-                    let until = now + self.record.kept.retention;
+                    let until = now + self.record.info.retention;
                     tasks.ended.insert(
                         self.key.clone(),
                         Arc::clone(&self.record),
@@ -417,12 +417,12 @@ mod tests {
     const LIMITS: Limits =
         Limits { tasks: 2, bytes_per_task: 1 << 10, ended_tasks: 2, ended_bytes: 1 << 20 };
 
-    fn kept() -> Kept {
-        Kept::of("tool", Duration::from_secs(60))
+    fn info() -> TaskInfo {
+        TaskInfo::of("tool", Duration::from_secs(60))
     }
 
-    fn key(owner: u64, task_id: &str) -> Key {
-        Key { owner: Owner(owner), task_id: task_id.into() }
+    fn key(owner: u64, task_id: &str) -> TaskKey {
+        TaskKey { owner: Owner(owner), task_id: task_id.into() }
     }
 
     fn end(text: &str) -> Event {
@@ -433,10 +433,10 @@ mod tests {
     async fn a_reader_waits_for_the_next_event() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut worker = log.create(key.clone(), kept()).expect("there is room");
+        let mut writer = log.create(key.clone(), info()).expect("there is room");
         let later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            worker.finish(end("end"));
+            writer.finish(end("end"));
         };
         let reader = log.reader(&key).expect("known");
         let (page, ()) = tokio::join!(reader.after(Cursor::START), later);
@@ -451,9 +451,9 @@ mod tests {
     async fn an_ended_task_is_readable_for_its_retention() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut worker = log.create(key.clone(), kept()).expect("there is room");
-        worker.finish(end("end"));
-        drop(worker);
+        let mut writer = log.create(key.clone(), info()).expect("there is room");
+        writer.finish(end("end"));
+        drop(writer);
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(log.stop(&key), Stop::Ended);
         assert_eq!(log.reader(&key).expect("readable").tool_name(), "tool");
@@ -466,31 +466,31 @@ mod tests {
     async fn a_task_says_where_it_stands() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let worker = log.create(key.clone(), kept()).expect("there is room");
+        let writer = log.create(key.clone(), info()).expect("there is room");
         let reader = log.reader(&key).expect("known");
-        let standing = reader.standing().await;
-        assert_eq!(standing.changed_at, standing.created_at);
+        let status = reader.status().await;
+        assert_eq!(status.changed_at, status.created_at);
         tokio::time::advance(Duration::from_secs(3)).await;
-        worker.append(Event::update(Json::text("said")));
+        writer.append(Event::update(Json::text("said")));
         tokio::time::advance(Duration::from_secs(1)).await;
-        let standing = reader.standing().await;
-        let Standing { created_at, changed_at, age, latest, progress, end, .. } = standing;
+        let status = reader.status().await;
+        let Status { created_at, changed_at, age, latest, progress, end, .. } = status;
         assert_eq!(age, Duration::from_secs(4));
         assert_eq!(changed_at, created_at + Duration::from_secs(3));
         assert_eq!(latest, Some(Event::update(Json::text("said"))));
-        assert_eq!((progress, end, standing.is_stopping), (None, None, false));
-        assert!(log.stop(&key) == Stop::Asked && reader.standing().await.is_stopping);
+        assert_eq!((progress, end, status.is_stopping), (None, None, false));
+        assert!(log.stop(&key) == Stop::Asked && reader.status().await.is_stopping);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_owner_is_idle_when_what_its_tasks_said_is_delivered() {
         let log = MemoryLog::new(Limits { tasks: 1, ..LIMITS });
-        let mut worker = log.create(key(1, "a"), kept()).expect("there is room");
-        worker.finish(end("end"));
-        assert!(log.create(key(1, "b"), kept()).is_ok(), "it counts no more");
+        let mut writer = log.create(key(1, "a"), info()).expect("there is room");
+        writer.finish(end("end"));
+        assert!(log.create(key(1, "b"), info()).is_ok(), "it counts no more");
         let idle = tokio::time::timeout(Duration::from_secs(60), log.idle(Owner(1)));
         assert!(idle.await.is_err(), "and yet its end is not delivered");
-        drop(worker);
+        drop(writer);
         log.idle(Owner(1)).await;
     }
 
@@ -498,8 +498,8 @@ mod tests {
     fn ended_tasks_have_a_bound_of_bytes() {
         let log = MemoryLog::new(Limits { tasks: 9, ended_tasks: 9, ended_bytes: 2_500, ..LIMITS });
         for task_id in ["a", "b", "c"] {
-            let mut worker = log.create(key(1, task_id), kept()).expect("there is room");
-            worker.finish(end(&"x".repeat(1_000)));
+            let mut writer = log.create(key(1, task_id), info()).expect("there is room");
+            writer.finish(end(&"x".repeat(1_000)));
         }
         let is_known = |task_id| log.reader(&key(1, task_id)).is_some();
         assert_eq!(["a", "b", "c"].map(is_known), [false, true, true]);
@@ -509,20 +509,20 @@ mod tests {
     #[test]
     fn an_id_whose_end_is_being_delivered_is_waited_for() {
         let log = MemoryLog::new(LIMITS);
-        let mut worker = log.create(key(1, "a"), kept()).expect("there is room");
-        worker.finish(end("end"));
+        let mut writer = log.create(key(1, "a"), info()).expect("there is room");
+        writer.finish(end("end"));
         let delivers = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            drop(worker);
+            drop(writer);
         });
-        assert!(log.create(key(1, "a"), kept()).is_ok());
+        assert!(log.create(key(1, "a"), info()).is_ok());
         delivers.join().expect("no panic");
     }
 
     #[test]
     fn a_task_without_an_end_is_forgotten_at_once() {
         let log = MemoryLog::new(LIMITS);
-        drop(log.create(key(1, "a"), kept()).expect("there is room"));
+        drop(log.create(key(1, "a"), info()).expect("there is room"));
         assert!(log.reader(&key(1, "a")).is_none());
     }
 
@@ -530,26 +530,26 @@ mod tests {
     fn an_owner_that_leaves_takes_its_tasks_along() {
         let log = MemoryLog::new(LIMITS);
         let (before, after) = (key(1, "before"), key(1, "after"));
-        let end_it = |mut worker: Box<dyn Worker>| worker.finish(end("end"));
-        end_it(log.create(before.clone(), kept()).expect("there is room"));
-        let worker = log.create(after.clone(), kept()).expect("there is room");
+        let end_it = |mut writer: Box<dyn TaskWriter>| writer.finish(end("end"));
+        end_it(log.create(before.clone(), info()).expect("there is room"));
+        let writer = log.create(after.clone(), info()).expect("there is room");
         log.stop_all(Owner(1));
-        assert!(worker.stopped().is_cancelled());
-        let late = log.create(key(1, "late"), kept()).expect("there is room");
+        assert!(writer.stopped().is_cancelled());
+        let late = log.create(key(1, "late"), info()).expect("there is room");
         assert!(late.stopped().is_cancelled(), "its call was read before");
-        end_it(worker);
+        end_it(writer);
         assert!(log.reader(&before).is_none() && log.reader(&after).is_none());
     }
 
     #[test]
     fn an_id_is_taken_once_per_owner_until_it_is_forgotten() {
         let log = MemoryLog::new(LIMITS);
-        let first = log.create(key(1, "a"), kept()).expect("free");
-        assert_eq!(log.create(key(1, "a"), kept()).err(), Some(CreateError::Running));
-        let _second = log.create(key(2, "a"), kept()).expect("another owner's id");
-        assert_eq!(log.create(key(3, "a"), kept()).err(), Some(CreateError::Full { limit: 2 }));
+        let first = log.create(key(1, "a"), info()).expect("free");
+        assert_eq!(log.create(key(1, "a"), info()).err(), Some(CreateError::Running));
+        let _second = log.create(key(2, "a"), info()).expect("another owner's id");
+        assert_eq!(log.create(key(3, "a"), info()).err(), Some(CreateError::Full { limit: 2 }));
         drop(first);
-        assert!(log.create(key(1, "a"), kept()).is_ok());
+        assert!(log.create(key(1, "a"), info()).is_ok());
         assert_eq!(log.stop(&key(1, "a")), Stop::Unknown, "it was forgotten at once");
         assert_eq!(log.stop(&key(2, "a")), Stop::Asked);
     }

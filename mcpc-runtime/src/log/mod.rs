@@ -35,14 +35,14 @@ pub(crate) struct Owner(pub(crate) u64);
 
 /// A task, within its owner: another owner's task of the same id is another task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
+pub(crate) struct TaskKey {
     pub(crate) owner: Owner,
     pub(crate) task_id: Arc<str>,
 }
 
 /// What a log keeps of a task besides its events.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct TaskInfo {
     pub(crate) tool_name: &'static str,
     /// What the tool was called with.
     pub(crate) arguments: Arguments,
@@ -51,7 +51,7 @@ pub(crate) struct Kept {
 }
 
 #[cfg(test)]
-impl Kept {
+impl TaskInfo {
     /// Of a call without arguments.
     pub(crate) fn of(tool_name: &'static str, retention: Duration) -> Self {
         Self { tool_name, arguments: Arguments::new(&rmcp::model::JsonObject::new()), retention }
@@ -151,7 +151,7 @@ impl Cursor {
 
 /// What somebody who asks for news was shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Shown {
+pub(crate) struct LastSeen {
     /// Everything up to here.
     pub(crate) seen: Cursor,
     /// How far the task was, in percent.
@@ -192,7 +192,7 @@ impl Page {
 
 /// Where a task stands.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Status {
     pub(crate) created_at: SystemTime,
     /// When it last said anything, or was created.
     pub(crate) changed_at: SystemTime,
@@ -214,10 +214,10 @@ pub(crate) struct Standing {
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The half that talks to clients.
-pub(crate) trait Front: Send + Sync {
+pub(crate) trait TaskLog: Send + Sync {
     /// Makes room for a task and returns the half that runs it. Where the end of a task of the same id is just
     /// being delivered, this waits for that.
-    fn create(&self, key: Key, kept: Kept) -> Result<Box<dyn Worker>, CreateError>;
+    fn create(&self, key: TaskKey, info: TaskInfo) -> Result<Box<dyn TaskWriter>, CreateError>;
 
     /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
     /// first.
@@ -225,25 +225,25 @@ pub(crate) trait Front: Send + Sync {
 
     /// The task of the same owner that runs the same tool with the same arguments since before, if this one and
     /// that run; nobody looks who has very many.
-    fn twin(&self, key: &Key) -> Option<Arc<str>>;
+    fn twin(&self, key: &TaskKey) -> Option<Arc<str>>;
 
     /// A reader of a task's events; `None` if no such task is known.
-    fn reader(&self, key: &Key) -> Option<Box<dyn Reader>>;
+    fn reader(&self, key: &TaskKey) -> Option<Box<dyn TaskReader>>;
 
     /// Asks a task to stop.
-    fn stop(&self, key: &Key) -> Stop;
+    fn stop(&self, key: &TaskKey) -> Stop;
 
     /// Asks every task of `owner` to stop, and from now on each one as soon as it is created. None is
     /// kept beyond its end: nobody will ask for it.
     fn stop_all(&self, owner: Owner);
 
-    /// Ends every task of `owner` that has not ended, in place of its worker; returns how many.
+    /// Ends every task of `owner` that has not ended, in place of its writer; returns how many.
     fn end_all(&self, owner: Owner) -> usize;
 
-    /// How many tasks of `owner` there are whose workers are not dropped.
+    /// How many tasks of `owner` there are whose writers are not dropped.
     fn running(&self, owner: Owner) -> usize;
 
-    /// Waits until no task of `owner` is running, and every worker of those that ended is dropped.
+    /// Waits until no task of `owner` is running, and every writer of those that ended is dropped.
     fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
 }
 
@@ -259,7 +259,7 @@ pub(crate) struct List {
 pub(crate) struct Known {
     pub(crate) task_id: Arc<str>,
     pub(crate) has_ended: bool,
-    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) reader: Box<dyn TaskReader>,
 }
 
 /// What can end a task from outside of its body.
@@ -269,13 +269,13 @@ pub(crate) trait Ends: Send + Sync {
 }
 
 /// Reads one task's events, even after the log forgot the task.
-pub(crate) trait Reader: Send + Sync {
+pub(crate) trait TaskReader: Send + Sync {
     /// What came after `seen`, waiting until there is something; `None` when the task was forgotten and
     /// nothing will come.
     fn after(&self, seen: Cursor) -> Boxed<'_, Option<Page>>;
 
     /// Where the task stands now.
-    fn standing(&self) -> Boxed<'_, Standing>;
+    fn status(&self) -> Boxed<'_, Status>;
 
     /// The tool that the task runs.
     fn tool_name(&self) -> &str;
@@ -284,15 +284,15 @@ pub(crate) trait Reader: Send + Sync {
     fn arguments(&self) -> &Arguments;
 
     /// What was shown to somebody who asks for news, and may ask again.
-    fn shown(&self) -> Shown;
+    fn last_seen(&self) -> LastSeen;
 
     /// Notes what was shown.
-    fn show(&self, shown: Shown);
+    fn set_last_seen(&self, last_seen: LastSeen);
 }
 
-/// The half that runs a task. A task that finished is kept for its retention; one whose worker is dropped
+/// The half that runs a task. A task that finished is kept for its retention; one whose writer is dropped
 /// before is forgotten.
-pub(crate) trait Worker: Send + Sync {
+pub(crate) trait TaskWriter: Send + Sync {
     /// Adds an update or some output, or replaces the progress.
     fn append(&self, event: Event);
 
@@ -301,7 +301,7 @@ pub(crate) trait Worker: Send + Sync {
     /// yet to be delivered; so no time may pass until then.
     fn finish(&mut self, event: Event);
 
-    /// Notes who can end the task if the worker is held up. Once.
+    /// Notes who can end the task if the writer is held up. Once.
     fn ended_by(&self, task: Weak<dyn Ends>);
 
     /// Cancelled when the task is asked to stop.

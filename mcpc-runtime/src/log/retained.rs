@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
-use super::Key;
+use super::TaskKey;
 
 /// Things by key, each until a time of its own. There is no timer: whoever looks or adds sweeps.
 #[derive(Debug)]
@@ -12,9 +12,9 @@ pub(super) struct Retained<T> {
     most: usize,
     most_bytes: usize,
     bytes: usize,
-    by_key: HashMap<Key, Entry<T>>,
+    by_key: HashMap<TaskKey, Entry<T>>,
     /// The keys, the first to go first.
-    by_end: BTreeMap<End, Key>,
+    by_end: BTreeMap<End, TaskKey>,
     /// How many were ever added: tells those apart that go at one time.
     added: u64,
 }
@@ -38,7 +38,7 @@ impl<T> Retained<T> {
     /// a value that is too large by itself is not kept.
     pub(super) fn insert(
         &mut self,
-        key: Key,
+        key: TaskKey,
         value: T,
         bytes: usize,
         until: Instant,
@@ -56,26 +56,26 @@ impl<T> Retained<T> {
         self.sweep(now);
     }
 
-    pub(super) fn get(&mut self, key: &Key, now: Instant) -> Option<&T> {
+    pub(super) fn get(&mut self, key: &TaskKey, now: Instant) -> Option<&T> {
         self.sweep(now);
         self.by_key.get(key).map(|entry| &entry.value)
     }
 
     /// All that are kept, the first to go first.
-    pub(super) fn iter(&mut self, now: Instant) -> impl Iterator<Item = (&Key, &T)> {
+    pub(super) fn iter(&mut self, now: Instant) -> impl Iterator<Item = (&TaskKey, &T)> {
         self.sweep(now);
         self.by_end.values().filter_map(|key| Some((key, &self.by_key.get(key)?.value)))
     }
 
-    pub(super) fn remove(&mut self, key: &Key) {
+    pub(super) fn remove(&mut self, key: &TaskKey) {
         if let Some(entry) = self.by_key.remove(key) {
             self.by_end.remove(&entry.end);
             self.bytes -= entry.bytes;
         }
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&Key) -> bool) {
-        let gone: Vec<Key> = self.by_key.keys().filter(|key| !keep(key)).cloned().collect();
+    pub(super) fn retain(&mut self, keep: impl Fn(&TaskKey) -> bool) {
+        let gone: Vec<TaskKey> = self.by_key.keys().filter(|key| !keep(key)).cloned().collect();
         gone.iter().for_each(|key| self.remove(key));
     }
 
@@ -96,11 +96,11 @@ mod tests {
     use super::*;
     use crate::log::Owner;
 
-    fn key(task_id: &str) -> Key {
-        Key { owner: Owner(1), task_id: task_id.into() }
+    fn key(task_id: &str) -> TaskKey {
+        TaskKey { owner: Owner(1), task_id: task_id.into() }
     }
 
-    fn kept(retained: &mut Retained<u8>, now: Instant) -> String {
+    fn info(retained: &mut Retained<u8>, now: Instant) -> String {
         let ids = ["a", "b", "c"];
         ids.into_iter().filter(|id| retained.get(&key(id), now).is_some()).collect()
     }
@@ -112,22 +112,22 @@ mod tests {
         let second = Duration::from_secs(1);
         retained.insert(key("a"), 1, 10, now + 3 * second, now);
         retained.insert(key("b"), 2, 10, now + second, now);
-        assert_eq!(kept(&mut retained, now), "ab");
-        assert_eq!(kept(&mut retained, now + second), "a");
+        assert_eq!(info(&mut retained, now), "ab");
+        assert_eq!(info(&mut retained, now + second), "a");
         retained.insert(key("b"), 2, 10, now + second, now);
         retained.insert(key("c"), 3, 10, now + 2 * second, now);
-        assert_eq!(kept(&mut retained, now), "ac", "one more than may be");
+        assert_eq!(info(&mut retained, now), "ac", "one more than may be");
         retained.insert(key("c"), 3, 80, now + 2 * second, now);
-        assert_eq!((kept(&mut retained, now).as_str(), retained.bytes), ("ac", 90));
+        assert_eq!((info(&mut retained, now).as_str(), retained.bytes), ("ac", 90));
         retained.insert(key("b"), 2, 101, now + 9 * second, now);
-        assert_eq!((kept(&mut retained, now).as_str(), retained.bytes), ("ac", 90), "too large");
+        assert_eq!((info(&mut retained, now).as_str(), retained.bytes), ("ac", 90), "too large");
         retained.insert(key("b"), 2, 20, now + 9 * second, now);
         assert_eq!(
-            (kept(&mut retained, now).as_str(), retained.bytes),
+            (info(&mut retained, now).as_str(), retained.bytes),
             ("ab", 30),
             "too many bytes"
         );
         retained.insert(key("a"), 1, 0, now, now);
-        assert_eq!(kept(&mut retained, now), "b", "no time to be kept for");
+        assert_eq!(info(&mut retained, now), "b", "no time to be kept for");
     }
 }

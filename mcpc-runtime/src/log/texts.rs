@@ -142,8 +142,8 @@ mod tests {
             for text in &said {
                 dropped += texts.push(text, limit);
             }
-            let bytes = |kept: &[String]| -> usize {
-                kept.iter().map(|text| Texts::taken_by(text.len())).sum()
+            let bytes = |info: &[String]| -> usize {
+                info.iter().map(|text| Texts::taken_by(text.len())).sum()
             };
             prop_assert_eq!(&all(&texts), &said[dropped..]);
             prop_assert_eq!((texts.count(), texts.bytes()), (said.len() - dropped, bytes(&said[dropped..])));

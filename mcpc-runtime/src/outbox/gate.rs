@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::ServerJsonRpcMessage;
 
-use super::{Outbox, Outgoing, Pending, Room};
+use super::{Outbox, Outgoing, Pending, Permit};
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -40,7 +40,7 @@ enum GateState {
 #[must_use]
 pub(crate) enum BeforeReply {
     Pushed,
-    /// The client reads too slowly; see [`Outbox::has_reply_room`].
+    /// The client reads too slowly; see [`Outbox::reply_room_available`].
     Full,
     /// The reply is out, or the call was cancelled.
     TooLate,
@@ -73,27 +73,27 @@ impl Gate {
     }
 
     /// Sends a callback, now or when the gate opens.
-    pub(crate) fn push(&self, callback: &impl Outgoing, room: Room<'_>) {
+    pub(crate) fn push(&self, callback: &impl Outgoing, permit: Permit<'_>) {
         if self.0.open.load(Ordering::Acquire) {
-            return self.0.outbox.push(callback, room);
+            return self.0.outbox.push(callback, permit);
         }
         let mut state = self.state();
         match &mut *state {
             GateState::Closed { held, .. } => {
                 held.items.push(callback);
-                held.room += room.spend();
+                held.permits += permit.spend();
             }
-            GateState::Open => self.0.outbox.push(callback, room),
+            GateState::Open => self.0.outbox.push(callback, permit),
             GateState::Cancelled => {}
         }
     }
 
     /// Pushes something that only makes sense before the reply, if that is neither out nor cancelled.
-    pub(crate) fn push_while_closed(&self, outgoing: &impl Outgoing, room: Room<'_>) {
+    pub(crate) fn push_while_closed(&self, outgoing: &impl Outgoing, permit: Permit<'_>) {
         // Held while pushing, so that the reply cannot get in between.
         let state = self.state();
         if matches!(*state, GateState::Closed { .. }) {
-            self.0.outbox.push(outgoing, room);
+            self.0.outbox.push(outgoing, permit);
         }
     }
 
@@ -131,10 +131,10 @@ impl Gate {
         let GateState::Closed { held, on_cancel } = &mut *state else {
             return;
         };
-        let (room, on_cancel) = (held.room, on_cancel.take());
+        let (permit, on_cancel) = (held.permits, on_cancel.take());
         *state = GateState::Cancelled;
         drop(state);
-        self.0.outbox.0.room.add_permits(room);
+        self.0.outbox.0.free.add_permits(permit);
         if let Some(on_cancel) = on_cancel {
             on_cancel();
         }
@@ -169,13 +169,13 @@ mod tests {
         let again = stop.clone();
         gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
         let said = JsonNotification("{}".to_owned());
-        gate.push(&said, outbox.try_room(60).expect("it is free"));
-        assert!(outbox.try_room(100).is_none());
+        gate.push(&said, outbox.try_reserve(60).expect("it is free"));
+        assert!(outbox.try_reserve(100).is_none());
         gate.cancel();
         assert_eq!(stops.try_recv(), Ok("cancelled"));
-        assert!(outbox.try_room(100).is_some(), "what was held back takes no room");
-        gate.push(&said, outbox.try_room(60).expect("it is free"));
-        assert!(outbox.try_room(100).is_some(), "and what comes later takes none");
+        assert!(outbox.try_reserve(100).is_some(), "what was held back takes no room");
+        gate.push(&said, outbox.try_reserve(60).expect("it is free"));
+        assert!(outbox.try_reserve(100).is_some(), "and what comes later takes none");
         gate.on_cancel(move || again.send("cancelled before").expect("somebody listens"));
         assert_eq!(stops.try_recv(), Ok("cancelled before"));
         assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);
@@ -195,9 +195,9 @@ mod tests {
                         let parsed = r#"{"jsonrpc":"2.0","method":"notifications/early"}"#;
                         let parsed = || serde_json::from_str(parsed).expect("a notification");
                         while gate.push_before_reply(parsed()) != BeforeReply::TooLate {
-                            gate.push_while_closed(&early(), Room::NONE);
+                            gate.push_while_closed(&early(), Permit::NONE);
                         }
-                        gate.push_while_closed(&early(), Room::NONE);
+                        gate.push_while_closed(&early(), Permit::NONE);
                     })
                 })
                 .collect();

@@ -1,6 +1,6 @@
 //! What waits to leave over one connection: one queue, one writer, and a gate per call.
 //!
-//! Replies are pushed and never wait. Callbacks first take *room* from a budget of bytes and give it
+//! Replies are pushed and never wait. Callbacks first reserve bytes of a budget, as a *permit*, and give them
 //! back once they are written, so a client that stops reading makes `Sender::send` wait and costs no
 //! memory beyond the budget. The *gate* of a call keeps everything about a task back until the reply
 //! that announces the task has been pushed.
@@ -8,14 +8,14 @@
 mod gate;
 mod outgoing;
 mod pending;
+mod permit;
 mod prefetch;
-mod room;
 
 pub(crate) use gate::{BeforeReply, Gate};
 pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
 pub(crate) use pending::{Form, Items, Pending};
-pub(crate) use prefetch::InTurns;
-pub(crate) use room::Room;
+pub(crate) use permit::Permit;
+pub(crate) use prefetch::Prefetching;
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,22 +26,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rmcp::model::ServerJsonRpcMessage;
+use rmcp::model::{RequestId, ServerJsonRpcMessage};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::logging::event;
+use crate::reply::Reply;
 use prefetch::Prefetched;
 
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
 
 /// Into how many parts the budget is divided for what is taken in advance. So many bodies find some at once, even
-/// if they all compute without a rest; with fewer parts each turn is longer, and a task's memory is brought into
+/// if they all compute without a rest; with fewer parts each poll is longer, and a task's memory is brought into
 /// the cache for more updates at once (measured with 10,000 tasks: 8 % more updates a second than with 128).
-const ADVANCES: u32 = 64;
+const PREFETCHES: u32 = 64;
 
 /// One connection's queue of outgoing messages; a clone is another handle to it.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ struct Shared {
     /// How many bytes of callbacks may wait.
     budget: u32,
     /// How much of the budget is free.
-    room: Semaphore,
+    free: Semaphore,
     /// How much of it threads hold in advance.
     prefetched: Prefetched,
     /// How many wait for some.
@@ -84,7 +85,7 @@ pub(crate) enum Taken {
     Closed,
 }
 
-/// One that waits for room, counted.
+/// One that waits for a permit, counted.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -128,7 +129,7 @@ fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("room", &self.0.room).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("room", &self.0.free).finish_non_exhaustive()
     }
 }
 
@@ -143,7 +144,7 @@ impl Outbox {
             form,
             queue: Mutex::new(queue),
             budget,
-            room: Semaphore::new(budget as usize),
+            free: Semaphore::new(budget as usize),
             prefetched: Prefetched::default(),
             waiting: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
@@ -166,32 +167,32 @@ impl Outbox {
 
     /// What is taken at once when a callback needs `bytes` bytes: a body that runs takes some in advance.
     fn wanted(&self, bytes: u32) -> u32 {
-        match prefetch::has_turn() {
-            true => bytes.max(self.0.budget / ADVANCES),
+        match prefetch::may_prefetch() {
+            true => bytes.max(self.0.budget / PREFETCHES),
             false => bytes,
         }
     }
 
-    /// Room for a callback, out of what was taken for it.
-    fn room_of(&self, permit: SemaphorePermit<'_>, bytes: u32, wanted: u32) -> Room<'_> {
+    /// A permit for a callback, out of what was taken for it.
+    fn permit_of(&self, permit: SemaphorePermit<'_>, bytes: u32, wanted: u32) -> Permit<'_> {
         permit.forget();
         if wanted > bytes {
-            prefetch::keep_ahead(self, (wanted - bytes) as usize);
+            prefetch::keep_prefetched(self, (wanted - bytes) as usize);
         }
-        Room::new(self, bytes as usize)
+        Permit::new(self, bytes as usize)
     }
 
-    /// Waits for room for a callback of about `bytes` bytes. First come, first served; on a dead
+    /// Waits for a permit for a callback of about `bytes` bytes. First come, first served; on a dead
     /// connection there is always room. Cancel safe: dropping the future gives up the place in the
     /// line.
-    pub(crate) async fn room(&self, bytes: usize) -> Room<'_> {
-        if let Some(room) = self.room_now(bytes) {
-            return room;
+    pub(crate) async fn reserve(&self, bytes: usize) -> Permit<'_> {
+        if let Some(permit) = self.reserve_now(bytes) {
+            return permit;
         }
         let bytes = self.permits(bytes);
         let wanted = self.wanted(bytes);
         let _waiting = Waiting::new(&self.0.waiting);
-        let mut acquired = pin!(self.0.room.acquire_many(wanted));
+        let mut acquired = pin!(self.0.free.acquire_many(wanted));
         let acquired = poll_fn(|context| {
             let acquired = acquired.as_mut().poll(context);
             if acquired.is_pending() {
@@ -201,33 +202,33 @@ impl Outbox {
             acquired
         });
         match acquired.await {
-            Ok(permit) => self.room_of(permit, bytes, wanted),
-            Err(_) => Room::NONE,
+            Ok(permit) => self.permit_of(permit, bytes, wanted),
+            Err(_) => Permit::NONE,
         }
     }
 
-    /// Room as [`room`](Self::room) gives it, if nothing has to be waited for.
-    pub(crate) fn room_now(&self, bytes: usize) -> Option<Room<'_>> {
+    /// A permit as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
+    pub(crate) fn reserve_now(&self, bytes: usize) -> Option<Permit<'_>> {
         let bytes = self.permits(bytes);
-        if prefetch::take_ahead(self, bytes as usize) {
-            return Some(Room::new(self, bytes as usize));
+        if prefetch::take_prefetched(self, bytes as usize) {
+            return Some(Permit::new(self, bytes as usize));
         }
         self.try_take(bytes, self.wanted(bytes))
     }
 
-    /// Room for a callback alone, if there is some right now.
-    pub(crate) fn try_room(&self, bytes: usize) -> Option<Room<'_>> {
+    /// A permit for a callback alone, if there is some right now.
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Permit<'_>> {
         let bytes = self.permits(bytes);
-        if prefetch::take_ahead(self, bytes as usize) {
-            return Some(Room::new(self, bytes as usize));
+        if prefetch::take_prefetched(self, bytes as usize) {
+            return Some(Permit::new(self, bytes as usize));
         }
         self.try_take(bytes, bytes)
     }
 
-    fn try_take(&self, bytes: u32, wanted: u32) -> Option<Room<'_>> {
-        match self.0.room.try_acquire_many(wanted) {
-            Ok(permit) => Some(self.room_of(permit, bytes, wanted)),
-            Err(TryAcquireError::Closed) => Some(Room::NONE),
+    fn try_take(&self, bytes: u32, wanted: u32) -> Option<Permit<'_>> {
+        match self.0.free.try_acquire_many(wanted) {
+            Ok(permit) => Some(self.permit_of(permit, bytes, wanted)),
+            Err(TryAcquireError::Closed) => Some(Permit::NONE),
             Err(TryAcquireError::NoPermits) => None,
         }
     }
@@ -263,6 +264,19 @@ impl Outbox {
         self.wake();
     }
 
+    /// Pushes what a request is answered with where it is read.
+    pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        match self.0.form {
+            Form::Lines => with_line(|line| {
+                if let Err(error) = reply.to_line(id, line) {
+                    event!(error, %error, "a reply cannot be written as JSON");
+                }
+                self.push_line(line);
+            }),
+            Form::Messages => self.push_message(reply.to_message(id)),
+        }
+    }
+
     /// Pushes bytes that answer a line which is no message.
     pub(crate) fn push_line(&self, line: &[u8]) {
         self.extend(line, |queue| {
@@ -272,15 +286,15 @@ impl Outbox {
         self.wake();
     }
 
-    /// Pushes something about a task, for which there is `room`.
-    pub(crate) fn push(&self, outgoing: &impl Outgoing, room: Room<'_>) {
+    /// Pushes something about a task, with its permit.
+    pub(crate) fn push(&self, outgoing: &impl Outgoing, permit: Permit<'_>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 outgoing.push_line(line);
-                self.extend(line, |queue| queue.pending.room += room.spend());
+                self.extend(line, |queue| queue.pending.permits += permit.spend());
             }),
             Form::Messages => {
-                self.add(outgoing.message(), |queue| queue.pending.room += room.spend());
+                self.add(outgoing.message(), |queue| queue.pending.permits += permit.spend());
             }
         }
         self.wake();
@@ -329,7 +343,7 @@ impl Outbox {
         }
         if self.0.waiting.load(Ordering::SeqCst) > 0 {
             // Nothing will give back what they wait for: threads hold it in advance.
-            self.0.room.add_permits(self.0.prefetched.reclaim());
+            self.0.free.add_permits(self.0.prefetched.reclaim());
         }
         Taken::Nothing
     }
@@ -380,9 +394,9 @@ impl Outbox {
         }
     }
 
-    /// Gives back the room of what was taken and is now written.
+    /// Gives back the permits of what was taken and is now written.
     pub(crate) fn written(&self, pending: &Pending) {
-        self.0.room.add_permits(pending.room);
+        self.0.free.add_permits(pending.permits);
         let below = {
             let mut queue = self.queue();
             queue.reply_bytes -= pending.reply_bytes;
@@ -400,7 +414,7 @@ impl Outbox {
     }
 
     /// Waits until few enough replies are unwritten to take another call. Cancel safe.
-    pub(crate) async fn has_reply_room(&self) {
+    pub(crate) async fn reply_room_available(&self) {
         loop {
             let written = self.0.written.notified();
             if !self.is_full() {
@@ -420,13 +434,13 @@ impl Outbox {
         self.wake();
     }
 
-    /// Gives up: the other side is gone. What waits is dropped, and nobody waits for room any more.
+    /// Gives up: the other side is gone. What waits is dropped, and nobody waits for a permit any more.
     pub(crate) fn die(&self) {
         let mut queue = self.queue();
         queue.state = State::Dead;
         queue.pending = Pending::new(self.0.form);
         drop(queue);
-        self.0.room.close();
+        self.0.free.close();
         self.0.dead.cancel();
         self.wake();
         self.0.written.notify_waiters();
@@ -448,18 +462,18 @@ mod tests {
     #[tokio::test]
     async fn the_budget_goes_to_its_last_byte_and_no_further() {
         let outbox = Outbox::new(Form::Lines, 100);
-        let most = outbox.try_room(99).expect("it is free");
-        let last = outbox.try_room(1).expect("one byte is");
-        assert!(outbox.try_room(1).is_none());
+        let most = outbox.try_reserve(99).expect("it is free");
+        let last = outbox.try_reserve(1).expect("one byte is");
+        assert!(outbox.try_reserve(1).is_none());
         drop(last);
-        assert!(outbox.try_room(2).is_none());
+        assert!(outbox.try_reserve(2).is_none());
         drop(most);
         // One that is larger than everything goes alone.
-        let large = outbox.try_room(101).expect("nothing else is there");
-        assert!(outbox.try_room(1).is_none());
+        let large = outbox.try_reserve(101).expect("nothing else is there");
+        assert!(outbox.try_reserve(1).is_none());
         drop(large);
-        let _one = outbox.try_room(1).expect("it is free");
-        assert!(outbox.try_room(101).is_none());
+        let _one = outbox.try_reserve(1).expect("it is free");
+        assert!(outbox.try_reserve(101).is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -485,23 +499,23 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_room_on_a_dead_connection() {
         let outbox = Outbox::new(Form::Lines, 100);
-        let _all = outbox.try_room(100).expect("it is free");
-        let mut before = Box::pin(outbox.room(1));
+        let _all = outbox.try_reserve(100).expect("it is free");
+        let mut before = Box::pin(outbox.reserve(1));
         assert!(before.as_mut().now_or_never().is_none(), "there is none");
         outbox.die();
         assert!(before.now_or_never().is_some(), "who waited");
-        assert!(outbox.room(1).now_or_never().is_some(), "who comes later");
+        assert!(outbox.reserve(1).now_or_never().is_some(), "who comes later");
     }
 
     #[tokio::test]
     async fn room_comes_back_when_what_it_was_for_is_written() {
         let outbox = Outbox::new(Form::Lines, 100);
         let callback = TextCallback("said".to_owned());
-        outbox.push(&callback, outbox.try_room(100).expect("it is free"));
+        outbox.push(&callback, outbox.try_reserve(100).expect("it is free"));
         let mut taken = Pending::new(Form::Lines);
         assert!(outbox.take(&mut taken).await);
-        assert!(outbox.try_room(1).is_none(), "taken is not written");
+        assert!(outbox.try_reserve(1).is_none(), "taken is not written");
         outbox.written(&taken);
-        assert!(outbox.try_room(100).is_some());
+        assert!(outbox.try_reserve(100).is_some());
     }
 }

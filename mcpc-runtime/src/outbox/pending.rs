@@ -73,24 +73,24 @@ impl Items {
 pub(crate) struct Pending {
     pub(crate) items: Items,
     /// Room to give back once these are written.
-    pub(super) room: usize,
+    pub(super) permits: usize,
     /// How many of the bytes are replies.
     pub(super) reply_bytes: usize,
 }
 
 impl Pending {
     pub(crate) fn new(form: Form) -> Self {
-        Self { items: Items::new(form), room: 0, reply_bytes: 0 }
+        Self { items: Items::new(form), permits: 0, reply_bytes: 0 }
     }
 
     pub(crate) fn clear(&mut self) {
         self.items.clear();
-        (self.room, self.reply_bytes) = (0, 0);
+        (self.permits, self.reply_bytes) = (0, 0);
     }
 
     pub(super) fn append(&mut self, other: Self) {
         self.items.append(other.items);
-        self.room += other.room;
+        self.permits += other.permits;
         self.reply_bytes += other.reply_bytes;
     }
 }

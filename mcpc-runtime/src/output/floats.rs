@@ -5,7 +5,7 @@ use serde::ser::{
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use crate::words::Step;
+use crate::phrases::Step;
 
 /// A float that is not a number of JSON's, and where it is.
 #[derive(Debug)]

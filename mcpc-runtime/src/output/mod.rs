@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 use self::floats::NoNumber;
 use crate::message::{DEEPEST, Json};
 use crate::numbers::Inexact;
+use crate::phrases::{path_in_words, shown};
 use crate::schema::{Direction, Schemas, Writer};
-use crate::words::{place, shown};
 
 /// The content types that are passed on as they are, and what they are made of.
 pub mod content {
@@ -240,7 +240,7 @@ fn inexact(number: &Inexact) -> String {
     format!(
         "the result's `{}` is {}, which structured content cannot hold exactly; the tool has to return it as a \
          string",
-        place("", path),
+        path_in_words("", path),
         shown(written),
     )
 }
@@ -366,7 +366,7 @@ fn success(
 fn not_a_number(found: &NoNumber) -> String {
     let what = match found.path.as_slice() {
         [] => "the result".to_owned(),
-        path => format!("the result's `{}`", place("", path)),
+        path => format!("the result's `{}`", path_in_words("", path)),
     };
     format!(
         "{what} is {}, for which JSON has no number; the tool has to return `null` or a string there, and say \

@@ -10,7 +10,7 @@ use super::formats::with_example;
 use super::keywords::{array, is_of_type, types_of};
 use super::range::Range;
 use super::reader::Reader;
-use crate::words::kind;
+use crate::phrases::kind;
 
 /// What is asked of a value, besides that it is of its type.
 #[derive(Clone, Debug, Default)]

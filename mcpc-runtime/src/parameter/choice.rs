@@ -12,7 +12,7 @@ use super::mend::Mend;
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal, expected_content};
-use crate::words::{Step, list, none_of, quoted};
+use crate::phrases::{Step, list, none_of, quoted};
 
 /// The alternative that comes nearest to a value.
 struct Nearest {

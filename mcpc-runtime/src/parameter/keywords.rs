@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::formats::{Format, example};
 use crate::numbers::is_large;
-use crate::words::{json, kind, none_of};
+use crate::phrases::{json, kind, none_of};
 
 /// Whether a schema has limits that do not just repeat what a type of Rust's is.
 pub(super) fn has_limits(schema: &Value) -> bool {

@@ -11,7 +11,7 @@ use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
 use crate::numbers::Large;
-use crate::words::Step;
+use crate::phrases::Step;
 
 /// How many schemas are looked at for one argument. That are more than for its problems: a long list of
 /// numbers may be one of texts.
@@ -71,8 +71,8 @@ impl Mended {
         if let Some((Step::Key(key), outside)) = path.split_last() {
             let Some(Value::Object(entries)) = self.get(outside) else { return false };
             entries.insert(key.to_string(), value);
-        } else if let Some(place) = self.get(path) {
-            *place = value;
+        } else if let Some(slot) = self.get(path) {
+            *slot = value;
         } else {
             return false;
         }
@@ -219,9 +219,9 @@ impl<'a> Search<'a> {
         self.put(Some((list.clone(), large.clone())));
         let found = self.schema(schema, Reader::new(&list).with_large(large.as_ref()));
         self.lists -= 1;
-        let place = self.path.len() + 1;
+        let depth = self.path.len() + 1;
         let is_item = |refusal: &Refusal| {
-            refusal.path.len() > place || !matches!(refusal.problem, Problem::Wrong(_))
+            refusal.path.len() > depth || !matches!(refusal.problem, Problem::Wrong(_))
         };
         if !found.iter().all(is_item) {
             self.take_back(mark);

@@ -15,8 +15,8 @@ use super::keywords::{array, fits, misfit};
 use super::mend::Mend;
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
+use crate::phrases::{Step, did_you_mean};
 use crate::schema::reference;
-use crate::words::{Step, did_you_mean};
 
 /// How many problems of one argument are looked for; a call lists fewer.
 const MOST: usize = 50;
@@ -70,10 +70,10 @@ pub(super) fn samples_below(
     schema: &JsonObject,
     definitions: &JsonObject,
     value: Reader<'_>,
-    place: &[Step],
+    path: &[Step],
 ) -> Vec<(Vec<Step>, Value)> {
     let mut search = Search::new(definitions, false, STEPS);
-    search.asked = Some(place.to_vec());
+    search.asked = Some(path.to_vec());
     search.schema(schema, value);
     // Elsewhere a type knows the place, unless the reason is something else.
     if search.chooses { search.samples } else { Vec::new() }

@@ -16,7 +16,7 @@ use serde_json::{Map, Number, Value};
 
 use super::refusal::{Refusal, expected_content};
 use crate::numbers::{Large, Whole, is_large};
-use crate::words::{Step, kind, quoted};
+use crate::phrases::{Step, kind, quoted};
 
 type Result<T> = std::result::Result<T, Refusal>;
 

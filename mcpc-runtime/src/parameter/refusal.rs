@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
-use crate::words::{
-    Step, did_you_mean, in_short, kind, none_of, place, quoted, shown, string_kind,
+use crate::phrases::{
+    Step, did_you_mean, in_short, kind, none_of, path_in_words, quoted, shown, string_kind,
 };
 
 /// What is wrong at some place.
@@ -77,9 +77,7 @@ impl Refusal {
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
         let is_key = self.is_about_a_key() && other.is_about_a_key();
         let same_key = match (self.path.split_last(), other.path.split_last()) {
-            (Some((key, place)), Some((same, outside))) => {
-                key == same && place.starts_with(outside)
-            }
+            (Some((key, path)), Some((same, outside))) => key == same && path.starts_with(outside),
             _ => false,
         };
         self.path == other.path || (is_key && same_key)
@@ -93,11 +91,11 @@ impl Refusal {
 
     /// The sentence that a client is told, about the argument of this name.
     pub(super) fn sentence(&self, argument: &str) -> String {
-        let place = place(argument, &self.path);
+        let path = path_in_words(argument, &self.path);
         match &self.problem {
-            Problem::Missing => format!("argument `{place}` is missing"),
-            Problem::Unknown(known) => format!("unknown argument `{place}`{known}"),
-            Problem::Wrong(text) | Problem::Limit(text) => format!("argument `{place}`: {text}"),
+            Problem::Missing => format!("argument `{path}` is missing"),
+            Problem::Unknown(known) => format!("unknown argument `{path}`{known}"),
+            Problem::Wrong(text) | Problem::Limit(text) => format!("argument `{path}`: {text}"),
         }
     }
 }

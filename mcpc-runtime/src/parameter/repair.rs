@@ -15,7 +15,7 @@ use super::mend::{Mended, count};
 use super::problems::{Search, advised, samples_below};
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
-use crate::words::Step;
+use crate::phrases::Step;
 
 /// How many problems are enough: a call lists fewer.
 const MOST: usize = 25;

@@ -1,43 +1,39 @@
 //! A call of a tool, from its arguments to its reply.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
 };
-use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
 use super::intake::{Accepted, Parcel};
-use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
+use super::{ToolService, bounded, trace};
+use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
-    Callbacks, Delivery, Later, Notices, Open, PATIENCE, PATIENCE_WITH_PROGRESS, Progress, Shown,
-    Way, choose, in_words, percent, tasks,
+    Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
+    PATIENCE_WITH_PROGRESS, Progress, choose, in_words, percent, tasks_extension,
 };
-use crate::log::{Key, Reader, Shown as SoFar};
-use crate::logging::event;
+use crate::guard::{Guarded, guarded};
+use crate::log::{LastSeen, TaskKey, TaskReader};
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::{Body, readable};
 use crate::parameter::{CallParts, Inputs};
-use crate::task::{NewTask, Sender, Times};
+use crate::phrases::in_short;
+use crate::task::{NewTask, Sender, TaskLimits};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
-use crate::words::in_short;
 
 impl ToolService {
     /// Answers a call.
     pub(super) async fn call(
         &self,
         call: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.unwrap_or_default();
@@ -45,14 +41,14 @@ impl ToolService {
             Kind::Plain | Kind::Control => {
                 let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-                let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
+                let call = CallParts { session_id, task_id, owner: self.intake.owner, context };
                 let body = self.prepare(tool, arguments, None, call)?;
                 self.run(tool.about.name, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel>().and_then(Parcel::take);
                 let accepted =
-                    parcel.unwrap_or_else(|| self.requests.accept(tool, &mut arguments))?;
+                    parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments))?;
                 // On the heap: a plain call would hold as much room, and move it several times.
                 Box::pin(self.call_background(tool, arguments, accepted, context)).await
             }
@@ -65,21 +61,21 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let gate = context.extensions.get::<Gate>();
-        let way = choose(Shown {
+        let mode = choose(ClientSupport {
             metadata: accepted.has_metadata,
             handshake: gate.is_some_and(Gate::is_after_handshake),
-            tasks: takes_tasks(context),
+            tasks: context.takes_tasks(),
             token: context.meta.get_progress_token(),
             gate,
         });
-        match way {
-            Way::Callbacks(gate) => {
+        match mode {
+            Mode::Callbacks(gate) => {
                 Ok(self.start_mcpc(tool, arguments, accepted, gate, context)?.into())
             }
-            Way::Later(later) => self.run_to_end(tool, arguments, accepted, context, later).await,
+            Mode::Later(later) => self.run_to_end(tool, arguments, accepted, context, later).await,
         }
     }
 
@@ -90,7 +86,7 @@ impl ToolService {
         arguments: JsonObject,
         accepted: Accepted,
         gate: &Gate,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, String> {
         let name = tool.about.name;
         let ids = accepted.ids.clone();
@@ -106,25 +102,25 @@ impl ToolService {
 
     /// Has a task stopped whose client never hears of it.
     fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
-        let (log, key) = (Arc::clone(&self.shared().log), self.requests.key(task_id));
+        let (log, key) = (Arc::clone(&self.shared().log), self.intake.key(task_id));
         let ending = self.ending.clone();
         gate.on_cancel(move || trace::left(&ending, &key.task_id, log.stop(&key)));
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
-    fn notices(&self, tool: &Definition, context: &RequestContext<RoleServer>) -> Option<Notices> {
+    fn log_messages(&self, tool: &Definition, context: &Context) -> Option<LogMessages> {
         let gate = context.extensions.get::<Gate>()?;
         let name = tool.about.name;
-        Some(match knows_tasks(context) {
+        Some(match context.knows_tasks() {
             // From this protocol on each request says for itself what it wants to hear of, until its reply.
-            true => Notices::of_call(gate.clone(), name, context.meta.log_level()),
-            false => Notices::of_session(gate.outbox().clone(), name, self.notices.clone()),
+            true => LogMessages::of_call(gate.clone(), name, context.meta.log_level()),
+            false => LogMessages::of_session(gate.outbox().clone(), name, self.log_level.clone()),
         })
     }
 
     /// A task that was just created.
-    fn reader(&self, task_id: &str) -> Result<Box<dyn Reader>, String> {
-        self.shared().log.reader(&self.requests.key(task_id)).ok_or_else(|| unknown_id(task_id))
+    fn reader(&self, task_id: &str) -> Result<Box<dyn TaskReader>, String> {
+        self.shared().log.reader(&self.intake.key(task_id)).ok_or_else(|| unknown_id(task_id))
     }
 
     /// How long a call of a tool stays open, if not to its task's end.
@@ -147,28 +143,28 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
         later: Later<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let key = self.requests.key(&accepted.ids.task_id);
+        let key = self.intake.key(&accepted.ids.task_id);
         let (patience, is_task) = (self.patience(tool, &later), matches!(later, Later::Task));
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
-        let notices = if is_task { None } else { self.notices(tool, context) };
+        let log_messages = if is_task { None } else { self.log_messages(tool, context) };
         let open = match later {
             Later::Progress(gate, token) => {
                 Open::Progress(Progress::new(gate, token, self.shared().times.heartbeat))
             }
             Later::Task | Later::Waiting => Open::Waiting,
         };
-        let task = self.create(tool, accepted, Delivery::Log(notices));
+        let task = self.create(tool, accepted, Delivery::Log(log_messages));
         let reader = self.reader(&key.task_id)?;
         self.launch(tool, arguments, task, context)?;
         let rest = self.shared().control.as_ref().map(|control| control.rest(&key.task_id));
         let reply = tokio::select! {
             biased;
             reply = open.answer(&*reader, patience, rest) => reply,
-            () = context.ct.cancelled() => {
+            () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
                 let stop = self.shared().log.stop(&key);
                 trace::left(&self.ending, &key.task_id, stop);
@@ -197,14 +193,14 @@ impl ToolService {
     async fn goes_on(
         &self,
         tool: &Definition,
-        key: &Key,
-        reader: &dyn Reader,
+        key: &TaskKey,
+        reader: &dyn TaskReader,
         waited: Duration,
         is_task: bool,
     ) -> CallToolResponse {
-        let progress = reader.standing().await.progress;
+        let progress = reader.status().await.progress;
         if let Some(percent) = progress.as_ref().and_then(percent) {
-            reader.show(SoFar { percent, ..reader.shown() });
+            reader.set_last_seen(LastSeen { percent, ..reader.last_seen() });
         }
         let running = Running {
             tool_name: tool.about.name,
@@ -216,15 +212,16 @@ impl ToolService {
             (false, Some(control)) => control.ticket(&running, waited).into(),
             (_, control) => {
                 let note = control.map(|control| control.note(&running));
-                tasks::created(&key.task_id, reader, note).await.into()
+                tasks_extension::created(&key.task_id, reader, note).await.into()
             }
         }
     }
 
     fn create(&self, tool: &Definition, accepted: Accepted, delivery: Delivery) -> NewTask {
-        let times = Times { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
-        let Accepted { ids, worker, .. } = accepted;
-        NewTask::new(tool.about.name, ids, delivery, worker, times)
+        let times =
+            TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
+        let Accepted { ids, writer, .. } = accepted;
+        NewTask::new(tool.about.name, ids, delivery, writer, times)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -233,11 +230,11 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         task: NewTask,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
-        let call = CallParts { session_id, task_id, owner: self.requests.owner, context };
+        let call = CallParts { session_id, task_id, owner: self.intake.owner, context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
                 let span = trace::of_task(context, tool.about.name, sender.task_id());
@@ -262,7 +259,7 @@ impl ToolService {
     ) -> Result<Body, String> {
         let states = &self.shared().states;
         let inputs = Inputs::new(arguments, sender, states, call);
-        let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        let prepared = guarded(|| tool.prepare(inputs));
         prepared
             .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
@@ -274,13 +271,13 @@ impl ToolService {
         &self,
         name: &str,
         body: Body,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, Refusal> {
         let outcome = tokio::select! {
             biased;
-            outcome = self.until_over(body) => outcome,
+            outcome = self.until_grace_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err(trace::cancelled(context).into()),
+            () = unconstrained(context.cancelled.cancelled()) => return Err(trace::cancelled(context).into()),
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
@@ -295,7 +292,7 @@ impl ToolService {
                 }
             }
             Ok(Err(panic)) => Err(trace::panicked(context, name, &*panic).into()),
-            Err(Over) => {
+            Err(GraceOver) => {
                 trace::note(context, "failed");
                 Err(ended_before(name).into())
             }
@@ -303,17 +300,17 @@ impl ToolService {
     }
 
     /// Runs what a user wrote, until the connection's grace is over. Cancel safe if that is.
-    pub(super) async fn until_over<T>(
+    pub(super) async fn until_grace_over<T>(
         &self,
         work: impl Future<Output = T> + Unpin,
-    ) -> Result<std::thread::Result<T>, Over> {
-        let mut work = Guarded(Some(work));
+    ) -> Result<std::thread::Result<T>, GraceOver> {
+        let mut work = Guarded::new(work);
         tokio::select! {
             biased;
             outcome = &mut work => Ok(outcome),
             // Outside of the budget: work that never rests uses that up, and would starve the timer that is
             // to end it.
-            () = unconstrained(self.ending.grace_over()) => Err(Over),
+            () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
     }
 }
@@ -349,30 +346,4 @@ impl From<ErrorData> for Refusal {
 }
 
 /// The connection ended before something did.
-pub(super) struct Over;
-
-/// A future that may panic when it is polled or dropped.
-struct Guarded<F>(Option<F>);
-
-impl<F: Future + Unpin> Future for Guarded<F> {
-    type Output = std::thread::Result<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let work = self.0.as_mut().expect("it is not polled again after its end");
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(work).poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-impl<F> Drop for Guarded<F> {
-    fn drop(&mut self) {
-        let Some(work) = self.0.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
-            event!(error, "a tool panicked while it was dropped");
-        }
-    }
-}
+pub(super) struct GraceOver;

@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use super::{Shared, bounded};
 use crate::control::stop_meant;
-use crate::log::{Arguments, CreateError, Kept, Key, Owner, Stop, Worker};
+use crate::log::{Arguments, CreateError, Owner, Stop, TaskInfo, TaskKey, TaskWriter};
 use crate::metadata::{Ids, Metadata};
 use crate::names::HOST_ARGUMENTS;
+use crate::phrases::shown;
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
-use crate::words::shown;
 
 /// The requests of one connection.
-pub(crate) struct Requests {
+pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Shared>,
     pub(super) owner: Owner,
 }
@@ -29,7 +29,7 @@ pub(super) struct Accepted {
     pub(super) ids: Ids,
     /// Whether the call brought the protocol's metadata.
     pub(super) has_metadata: bool,
-    pub(super) worker: Box<dyn Worker>,
+    pub(super) writer: Box<dyn TaskWriter>,
 }
 
 /// What a call gets, or the reason why it gets no task, on the way to the handler of the call. Dropped
@@ -47,7 +47,7 @@ impl Parcel {
     }
 }
 
-impl Intake for Requests {
+impl Intake for TaskIntake {
     fn call(&self, call: &mut CallToolRequest) -> Option<&'static str> {
         let tool = self.shared.registry.find(&call.params.name)?;
         let name = tool.about.name;
@@ -76,7 +76,7 @@ impl Intake for Requests {
     }
 }
 
-impl Requests {
+impl TaskIntake {
     /// Takes the ids out of the arguments of a call, and the task's place among the running ones.
     pub(super) fn accept(
         &self,
@@ -88,9 +88,9 @@ impl Requests {
         let ids = metadata.ids();
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
         let arguments = Arguments::new(&of_the_model(arguments));
-        let kept = Kept { tool_name: tool.about.name, arguments, retention };
-        match self.shared.log.create(self.key(&ids.task_id), kept) {
-            Ok(worker) => Ok(Accepted { ids, has_metadata, worker }),
+        let info = TaskInfo { tool_name: tool.about.name, arguments, retention };
+        match self.shared.log.create(self.key(&ids.task_id), info) {
+            Ok(writer) => Ok(Accepted { ids, has_metadata, writer }),
             Err(CreateError::Running) => Err(format!(
                 "the task id `{}` belongs to a task that is still running",
                 shown(&ids.task_id)
@@ -103,8 +103,8 @@ impl Requests {
         self.shared.log.stop(&self.key(task_id))
     }
 
-    pub(super) fn key(&self, task_id: &str) -> Key {
-        Key { owner: self.owner, task_id: task_id.into() }
+    pub(super) fn key(&self, task_id: &str) -> TaskKey {
+        TaskKey { owner: self.owner, task_id: task_id.into() }
     }
 }
 

@@ -6,20 +6,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rmcp::RoleServer;
 use rmcp::model::{
-    ClientCapabilities, ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId,
-    ServerNotification, ServerResult, SubscriptionsListenRequestMethod, SubscriptionsListenResult,
-    TaskStatusNotification, TaskStatusNotificationParams,
+    ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId, ServerNotification, ServerResult,
+    SubscriptionsListenRequestMethod, SubscriptionsListenResult, TaskStatusNotification,
+    TaskStatusNotificationParams,
 };
-use rmcp::service::RequestContext;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{ToolService, knows_tasks, takes_tasks};
-use crate::delivery::{NOTIFICATION_INTERVAL, tasks};
-use crate::log::{Cursor, Reader};
-use crate::outbox::{JsonNotification, Outbox, Room};
+use super::ToolService;
+use super::answer::needs_tasks;
+use crate::context::Context;
+use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
+use crate::log::{Cursor, TaskReader};
+use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::transport::Subscription;
 
 impl ToolService {
@@ -28,32 +28,29 @@ impl ToolService {
     pub(super) async fn listen(
         &self,
         subscription: Subscription,
-        context: RequestContext<RoleServer>,
+        context: Context,
     ) -> Result<ServerResult, ErrorData> {
-        if !knows_tasks(&context) {
+        if !context.knows_tasks() {
             return Err(ErrorData::method_not_found::<SubscriptionsListenRequestMethod>());
         }
-        if !takes_tasks(&context) {
-            let required = ClientCapabilities::builder().enable_tasks().build();
-            return Err(ErrorData::missing_required_client_capability(required));
-        }
+        needs_tasks(&context)?;
         let Subscription { task_ids, outbox } = subscription;
         let mut seen = HashSet::new();
         let known = task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone()));
         let known = known.filter_map(|task_id| {
-            let reader = self.shared().log.reader(&self.requests.key(&task_id))?;
+            let reader = self.shared().log.reader(&self.intake.key(&task_id))?;
             Some((Arc::from(task_id), reader))
         });
-        let watched: Vec<(Arc<str>, Box<dyn Reader>)> = known.collect();
+        let watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = known.collect();
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
-        outbox.push(&acknowledgement(&context.id, &accepted), Room::NONE);
+        outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
             watches.spawn(watch(task_id, reader, outbox.clone(), context.id.clone()));
         }
         tokio::select! {
             // The reply is dropped with the request.
-            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+            () = context.cancelled.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
             () = self.ending.begun() => {}
         }
         // The tasks are being stopped, and how they end is news, too.
@@ -63,15 +60,15 @@ impl ToolService {
 }
 
 /// Tells how one task is doing, to its end.
-async fn watch(task_id: Arc<str>, reader: Box<dyn Reader>, outbox: Outbox, id: RequestId) {
+async fn watch(task_id: Arc<str>, reader: Box<dyn TaskReader>, outbox: Outbox, id: RequestId) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
     let mut seen = Cursor::START;
     while let Some(page) = reader.after(seen).await {
         seen = page.next;
         // Told is what is true when it can be told.
-        outbox.has_reply_room().await;
-        let task = tasks::detailed(&task_id, &*reader).await;
+        outbox.reply_room_available().await;
+        let task = tasks_extension::detailed(&task_id, &*reader).await;
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =

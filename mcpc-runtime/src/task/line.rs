@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::Task;
-use crate::outbox::Room;
+use crate::outbox::Permit;
 
 /// A task's line of those that wait.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// Held by the first of them, which waits for room. Fair.
+    /// Held by the first of them, which waits for a permit. Fair.
     turn: Mutex<()>,
     /// How many there are.
     count: AtomicUsize,
     /// Notified when the task has ended.
-    over: Notify,
+    ended: Notify,
 }
 
 impl Task {
@@ -29,30 +29,30 @@ impl Task {
     /// dropped. `None` if the task has ended. Cancel safe.
     pub(super) async fn in_line<'a>(
         &'a self,
-        room: impl Future<Output = Room<'a>>,
-    ) -> Option<(Room<'a>, Turn<'a>)> {
+        permit: impl Future<Output = Permit<'a>>,
+    ) -> Option<(Permit<'a>, Turn<'a>)> {
         let line = self.line.get_or_init(Box::default);
-        let place = Place::take(line);
-        let mut over = pin!(line.over.notified());
-        over.as_mut().enable();
+        let queued = Queued::take(line);
+        let mut ended = pin!(line.ended.notified());
+        ended.as_mut().enable();
         if self.is_over() {
             return None;
         }
         let turn = async {
             let turn = line.turn.lock().await;
-            (room.await, Turn { _turn: turn, _place: place })
+            (permit.await, Turn { _turn: turn, _queued: queued })
         };
         tokio::select! {
             biased;
             turn = turn => Some(turn),
-            () = over => None,
+            () = ended => None,
         }
     }
 
     /// Tells everyone who waits that the task has ended.
     pub(super) fn disperse(&self) {
         if let Some(line) = self.line.get() {
-            line.over.notify_waiters();
+            line.ended.notify_waiters();
         }
     }
 }
@@ -61,20 +61,20 @@ impl Task {
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     _turn: MutexGuard<'a, ()>,
-    _place: Place<'a>,
+    _queued: Queued<'a>,
 }
 
 #[derive(Debug)]
-struct Place<'a>(&'a Line);
+struct Queued<'a>(&'a Line);
 
-impl<'a> Place<'a> {
+impl<'a> Queued<'a> {
     fn take(line: &'a Line) -> Self {
         line.count.fetch_add(1, Ordering::SeqCst);
         Self(line)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
     }

@@ -6,7 +6,7 @@ mod runner;
 mod sender;
 mod trace;
 
-pub(crate) use runner::{Grace, NewTask, Times, panicked};
+pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 
 pub use quantity::{Quantity, Total};
@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
 use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
-use crate::outbox::Room;
+use crate::outbox::Permit;
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
@@ -31,7 +31,7 @@ struct Task {
     tool_name: &'static str,
     ids: Ids,
     delivery: Delivery,
-    times: Times,
+    limits: TaskLimits,
     /// Logging and sending are one step under this lock, so that both have one order.
     progression: Mutex<Progression>,
     stop: CancellationToken,
@@ -51,8 +51,8 @@ struct Task {
 
 struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
-    worker: Option<Box<dyn Worker>>,
-    /// The latest progress that found no room; sent as soon as there is some, unless it is overtaken.
+    writer: Option<Box<dyn TaskWriter>>,
+    /// The latest progress that found no permit; sent as soon as there is some, unless it is overtaken.
     deferred: Option<Event>,
     /// What the latest progress counted.
     amount: Amount,
@@ -83,51 +83,51 @@ impl Task {
     }
 
     /// Logs and sends `event`, after a deferred progress.
-    fn append(&self, event: Event, room: Room<'_>) {
+    fn append(&self, event: Event, permit: Permit<'_>) {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        self.log(&progression, event, room);
+        self.log(&progression, event, permit);
     }
 
     /// Appends `event` in its turn, as soon as the client has taken enough. Cancel safe.
     async fn send(&self, event: Event) {
-        if let Some((room, _turn)) = self.in_line(self.delivery.room(&event)).await {
-            self.append(event, room);
+        if let Some((permit, _turn)) = self.in_line(self.delivery.reserve(&event)).await {
+            self.append(event, permit);
         }
     }
 
-    /// Room for `event`, if neither it nor an earlier call has to be waited for.
-    fn room_now(&self, event: &Event) -> Option<Room<'_>> {
-        if self.has_line() { None } else { self.delivery.room_now(event) }
+    /// A permit for `event`, if neither it nor an earlier call has to be waited for.
+    fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
+        if self.has_line() { None } else { self.delivery.reserve_now(event) }
     }
 
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
     /// for more room here would let a later event overtake it.
     fn log_deferred(&self, progression: &mut Progression) {
         if let Some(deferred) = progression.deferred.take() {
-            self.log(progression, deferred, Room::NONE);
+            self.log(progression, deferred, Permit::NONE);
         }
     }
 
-    fn log(&self, progression: &Progression, event: Event, room: Room<'_>) {
-        let Some(worker) = &progression.worker else {
+    fn log(&self, progression: &Progression, event: Event, permit: Permit<'_>) {
+        let Some(writer) = &progression.writer else {
             return;
         };
-        self.delivery.deliver(&event, room);
-        worker.append(event);
+        self.delivery.deliver(&event, permit);
+        writer.append(event);
     }
 
     /// Logs and sends the terminal event; nothing can follow. Returns whether there was none.
-    fn finish(&self, event: Event, room: Room<'_>) -> bool {
+    fn finish(&self, event: Event, permit: Permit<'_>) -> bool {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        if let Some(mut worker) = progression.worker.take() {
+        if let Some(mut writer) = progression.writer.take() {
             self.is_over.store(true, Ordering::SeqCst);
-            worker.finish(event.clone());
-            self.delivery.deliver(&event, room);
+            writer.finish(event.clone());
+            self.delivery.deliver(&event, permit);
             drop(progression);
             // Only now is the id free and may the connection end: nothing is left to be delivered.
-            drop(worker);
+            drop(writer);
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
             self.disperse();
@@ -141,9 +141,9 @@ impl Task {
         if self.is_over() {
             return;
         }
-        let room = if self.has_line() { None } else { self.delivery.try_room(&event) };
-        match room {
-            Some(room) => self.append(event, room),
+        let permit = if self.has_line() { None } else { self.delivery.try_reserve(&event) };
+        match permit {
+            Some(permit) => self.append(event, permit),
             None => {
                 self.progression().deferred = Some(event);
                 self.attention.notify_one();
@@ -161,11 +161,11 @@ impl Task {
         let Some(event) = self.delivery.server_event(event, data) else {
             return self.tell_untaken(event);
         };
-        if let Some((room, _turn)) = self.in_line(event.room()).await {
+        if let Some((permit, _turn)) = self.in_line(event.reserve()).await {
             let mut progression = self.progression();
             self.log_deferred(&mut progression);
-            if progression.worker.is_some() {
-                event.push(room);
+            if progression.writer.is_some() {
+                event.push(permit);
             }
         }
     }
@@ -179,7 +179,7 @@ impl Task {
 
 impl Ends for Task {
     fn end(&self) {
-        self.finish(dropped(), Room::NONE);
+        self.finish(dropped(), Permit::NONE);
     }
 }
 

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::trace::Trace;
 use super::{Progression, Sender, Task, dropped, failed};
 use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, Worker};
+use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
-use crate::outbox::{InTurns, Room};
+use crate::outbox::{Permit, Prefetching};
 use crate::output::{Body, Failed, Outcome, Success};
 use crate::sync::{Mutex, Notify};
 
@@ -65,7 +65,7 @@ impl Grace {
 
 /// How long a task may go on.
 #[derive(Clone, Debug)]
-pub(crate) struct Times {
+pub(crate) struct TaskLimits {
     /// After it was asked to stop.
     pub(crate) grace: Grace,
     /// Until it is asked to stop, if its tool says so.
@@ -84,19 +84,19 @@ impl NewTask {
         tool_name: &'static str,
         ids: Ids,
         delivery: Delivery,
-        worker: Box<dyn Worker>,
-        times: Times,
+        writer: Box<dyn TaskWriter>,
+        limits: TaskLimits,
     ) -> Self {
-        let stop = worker.stopped().clone();
-        let worker = Some(worker);
+        let stop = writer.stopped().clone();
+        let writer = Some(writer);
         let amount = Amount::default();
         let progression =
-            Progression { worker, deferred: None, amount, broken: None, timed_out: false };
+            Progression { writer, deferred: None, amount, broken: None, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
             delivery,
-            times,
+            limits,
             progression: Mutex::new(progression),
             stop,
             attention: Notify::new(),
@@ -106,9 +106,9 @@ impl NewTask {
             is_untaken_told: AtomicBool::new(false),
             runtime: Handle::current(),
         });
-        if let Some(worker) = &task.progression().worker {
+        if let Some(writer) = &task.progression().writer {
             let task = Arc::downgrade(&task);
-            worker.ended_by(task as Weak<dyn Ends>);
+            writer.ended_by(task as Weak<dyn Ends>);
         }
         Self { task, span: Span::NONE }
     }
@@ -135,7 +135,7 @@ impl NewTask {
 
     /// Gives the id back without a word: the call was refused.
     pub(crate) fn refuse(self) {
-        self.task.progression().worker = None;
+        self.task.progression().writer = None;
     }
 }
 
@@ -147,12 +147,12 @@ impl Runner {
         let Self(task, trace) = &self;
         trace.started();
         let terminal = {
-            let body = AssertUnwindSafe(InTurns(trace.inside(body))).catch_unwind();
+            let body = AssertUnwindSafe(Prefetching(trace.inside(body))).catch_unwind();
             tokio::select! {
                 biased;
                 // Before the body and outside of its budget: one that never rests would use that up
                 // and starve the timer that is to stop it.
-                end = tokio::task::coop::unconstrained(task.overdue(trace)) => end,
+                end = tokio::task::coop::unconstrained(task.time_up(trace)) => end,
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => task.terminal(outcome),
@@ -162,11 +162,11 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let room = match task.delivery.try_room(&terminal) {
-            Some(room) => room,
-            None => Box::pin(task.room_for_the_end(&terminal)).await,
+        let permit = match task.delivery.try_reserve(&terminal) {
+            Some(permit) => permit,
+            None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
-        trace.end(task, terminal, room);
+        trace.end(task, terminal, permit);
     }
 }
 
@@ -176,9 +176,9 @@ impl Task {
 
     /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
     /// is such a request, too.
-    async fn overdue(&self, trace: &Trace) -> Event {
+    async fn time_up(&self, trace: &Trace) -> Event {
         let stopped = self.stop.cancelled();
-        let end = match self.times.timeout {
+        let end = match self.limits.timeout {
             None => {
                 stopped.await;
                 dropped()
@@ -193,16 +193,16 @@ impl Task {
                 }
             },
         };
-        Box::pin(self.times.grace.over()).await;
+        Box::pin(self.limits.grace.over()).await;
         end
     }
 
-    /// Waits for room for the terminal event, but no longer than the task may go on.
-    async fn room_for_the_end(&self, terminal: &Event) -> Room<'_> {
+    /// Waits for a permit for the terminal event, but no longer than the task may go on.
+    async fn reserve_for_the_end(&self, terminal: &Event) -> Permit<'_> {
         tokio::select! {
             biased;
-            room = self.delivery.room(terminal) => room,
-            () = self.stop.cancelled() => Room::NONE,
+            permit = self.delivery.reserve(terminal) => permit,
+            () = self.stop.cancelled() => Permit::NONE,
         }
     }
 
@@ -212,7 +212,7 @@ impl Task {
             Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
             Err(Failed { text, written }) => {
                 // Once it was asked to stop, that is what an error comes from.
-                let timeout = self.times.timeout.filter(|_| self.progression().timed_out);
+                let timeout = self.limits.timeout.filter(|_| self.progression().timed_out);
                 let (kind, text) = match timeout {
                     Some(timeout) => (EventKind::Failed, format!("{}: {text}", timed_out(timeout))),
                     None if self.stop.is_cancelled() => (EventKind::Stopped, text),
@@ -238,10 +238,10 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let room = Box::pin(self.delivery.room(&deferred)).await;
+                    let permit = Box::pin(self.delivery.reserve(&deferred)).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
-                        self.log(&progression, latest, room);
+                        self.log(&progression, latest, permit);
                     }
                 }
             }
@@ -255,7 +255,7 @@ impl Drop for Runner {
             true => "stopped, and panicked while it was dropped",
             false => "the server shut down",
         };
-        self.1.end(&self.0, failed(reason), Room::NONE);
+        self.1.end(&self.0, failed(reason), Permit::NONE);
     }
 }
 
@@ -283,7 +283,9 @@ mod tests {
 
     use super::*;
     use crate::delivery::Callbacks;
-    use crate::log::{Cursor, Front as _, Kept, Key, Limits, MemoryLog, Owner, Reader};
+    use crate::log::{
+        Cursor, Limits, MemoryLog, Owner, TaskInfo, TaskKey, TaskLog as _, TaskReader,
+    };
     use crate::outbox::{Form, Gate, Items, Outbox, Pending, Taken};
 
     const OWNER: Owner = Owner(1);
@@ -313,20 +315,20 @@ mod tests {
                 ended_tasks: tasks,
                 ended_bytes: bytes,
             });
-            let kept = Kept::of("tool", Duration::from_secs(60));
-            let worker = log.create(Self::key(), kept).expect("there is room");
+            let info = TaskInfo::of("tool", Duration::from_secs(60));
+            let writer = log.create(Self::key(), info).expect("there is room");
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
             let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
-            let times = Times { grace: Grace::new(GRACE), timeout };
-            let task = NewTask::new("tool", ids, delivery, worker, times);
+            let times = TaskLimits { grace: Grace::new(GRACE), timeout };
+            let task = NewTask::new("tool", ids, delivery, writer, times);
             Self { log, outbox, gate, task }
         }
 
         /// All the room there is: until it is dropped, whatever needs some waits.
-        fn most(&self) -> Room<'_> {
-            self.outbox.try_room(BUDGET).expect("nothing was said yet")
+        fn most(&self) -> Permit<'_> {
+            self.outbox.try_reserve(BUDGET).expect("nothing was said yet")
         }
 
         /// The events that were sent, once the call is answered.
@@ -346,16 +348,16 @@ mod tests {
             events.collect()
         }
 
-        fn key() -> Key {
-            Key { owner: OWNER, task_id: "t".into() }
+        fn key() -> TaskKey {
+            TaskKey { owner: OWNER, task_id: "t".into() }
         }
 
-        fn reader(&self) -> Box<dyn Reader> {
+        fn reader(&self) -> Box<dyn TaskReader> {
             self.log.reader(&Self::key()).expect("it was created")
         }
     }
 
-    async fn end(reader: &dyn Reader) -> (EventKind, String) {
+    async fn end(reader: &dyn TaskReader) -> (EventKind, String) {
         let page = reader.after(Cursor::START).await.expect("it said something");
         let end = page.events.last().expect("an end");
         (end.kind, end.result.as_str().to_owned())
@@ -432,7 +434,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.progress(1, 2, "half");
@@ -451,8 +453,8 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        // Room for one of the two, and for the other never.
-        let (one, _other) = (outbox.try_room(300), outbox.try_room(BUDGET - 300));
+        // A permit for one of the two, and for the other never.
+        let (one, _other) = (outbox.try_reserve(300), outbox.try_reserve(BUDGET - 300));
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
@@ -471,7 +473,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, log, reader) = (unread.outbox.clone(), unread.log.clone(), unread.reader());
         let sender = unread.task.sender();
-        let most = outbox.try_room(BUDGET).expect("nothing was said yet");
+        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             Err("in my own words".to_owned().into())
@@ -499,7 +501,7 @@ mod tests {
         assert_eq!(started.elapsed(), GRACE + Duration::from_secs(1));
     }
 
-    async fn results(reader: &dyn Reader) -> Vec<String> {
+    async fn results(reader: &dyn TaskReader) -> Vec<String> {
         let page = reader.after(Cursor::START).await.expect("it said something");
         page.events.iter().map(|event| event.result.as_str().to_owned()).collect()
     }
@@ -567,7 +569,7 @@ mod tests {
             }
         };
         assert!(timeout(Duration::from_secs(1), emits).await.is_err(), "nobody reads");
-        assert!(outbox.try_room(200).is_none());
+        assert!(outbox.try_reserve(200).is_none());
         let mut pending = Pending::new(Form::Lines);
         // They are held back for the reply.
         assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);

@@ -222,7 +222,7 @@ impl Sender {
 enum Sending<'a> {
     New(&'a Task, Event),
     Waiting(BoxFuture<'a, ()>),
-    Over,
+    Done,
 }
 
 impl Future for Sending<'_> {
@@ -232,19 +232,19 @@ impl Future for Sending<'_> {
         if let Self::New(..) = *self {
             // A body that only ever sends must let others have their turn.
             ready!(pin!(tokio::task::coop::consume_budget()).poll(context));
-            if let Self::New(task, event) = std::mem::replace(&mut *self, Self::Over) {
+            if let Self::New(task, event) = std::mem::replace(&mut *self, Self::Done) {
                 if task.is_over() {
                     return Poll::Ready(());
                 }
-                match task.room_now(&event) {
-                    Some(room) => task.append(event, room),
+                match task.reserve_now(&event) {
+                    Some(permit) => task.append(event, permit),
                     None => *self = Self::Waiting(Box::pin(task.send(event))),
                 }
             }
         }
         if let Self::Waiting(future) = &mut *self {
             ready!(future.as_mut().poll(context));
-            *self = Self::Over;
+            *self = Self::Done;
         }
         Poll::Ready(())
     }

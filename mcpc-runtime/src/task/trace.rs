@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Task, Times};
+use super::{Task, TaskLimits};
 use crate::log::{Event, EventKind};
 use crate::logging::{Inside, Span, event, listens};
 use crate::message::Json;
-use crate::outbox::Room;
-use crate::words::shown;
+use crate::outbox::Permit;
+use crate::phrases::shown;
 
 /// How late a body may be seen to have ended on a busy machine.
 const LATE: Duration = Duration::from_millis(100);
@@ -50,7 +50,7 @@ impl Trace {
 
     /// The body has ended. If it was to end long before, the timer that says so had no thread to run on.
     pub(super) fn gave_way(&self, task: &Task) {
-        let Times { grace, timeout: Some(timeout) } = &task.times else { return };
+        let TaskLimits { grace, timeout: Some(timeout) } = &task.limits else { return };
         let late = self.began.elapsed().saturating_sub(*timeout + grace.length());
         if late > LATE {
             let [tool, task_id] = self.names(task);
@@ -68,14 +68,14 @@ impl Trace {
     }
 
     /// Ends a task, unless it has ended, and tells how it did.
-    pub(super) fn end(&self, task: &Task, terminal: Event, room: Room<'_>) {
+    pub(super) fn end(&self, task: &Task, terminal: Event, permit: Permit<'_>) {
         if self.is_told.swap(true, Ordering::Relaxed) {
             return;
         }
         let kind = terminal.kind;
         let has_error = matches!(kind, EventKind::Failed | EventKind::Stopped) && listens();
         let error = has_error.then(|| reason(&terminal.result));
-        let has_ended_here = task.finish(terminal, room);
+        let has_ended_here = task.finish(terminal, permit);
         let outcome = match kind {
             _ if !has_ended_here => "cut_off",
             EventKind::Failed if task.progression().timed_out => "timed_out",

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::gates::Gates;
-use crate::log::{Boxed, Front, Owner};
+use super::requests::Requests;
+use crate::log::{Boxed, Owner, TaskLog};
 use crate::logging::{aside, event, mention};
 use crate::task::Grace;
 
@@ -28,7 +28,7 @@ const STALLED_IN_A_HURRY: Duration = Duration::from_millis(100);
 pub(crate) struct Ending(Arc<Shared>);
 
 struct Shared {
-    log: Arc<dyn Front>,
+    log: Arc<dyn TaskLog>,
     owner: Owner,
     begun: CancellationToken,
     grace: Grace,
@@ -41,7 +41,7 @@ impl fmt::Debug for Ending {
 }
 
 impl Ending {
-    pub(crate) fn new(log: Arc<dyn Front>, owner: Owner, grace: Duration) -> Self {
+    pub(crate) fn new(log: Arc<dyn TaskLog>, owner: Owner, grace: Duration) -> Self {
         let (begun, grace) = (CancellationToken::new(), Grace::new(grace));
         Self(Arc::new(Shared { log, owner, begun, grace }))
     }
@@ -70,7 +70,7 @@ impl Ending {
     }
 
     /// Ends the grace of whatever was asked to stop.
-    pub(super) fn hurry(&self) {
+    pub(super) fn end_grace(&self) {
         self.0.grace.end();
     }
 
@@ -102,44 +102,44 @@ impl Ending {
     }
 
     /// Waits until every task has ended and every call is answered. Cancel safe.
-    async fn settled(&self, gates: &Gates) {
+    async fn settled(&self, requests: &Requests) {
         self.0.log.idle(self.0.owner).await;
-        if gates.unanswered() > 0 {
+        if requests.unanswered() > 0 {
             pending::<()>().await;
         }
     }
 
     /// After the grace, and when nothing moves any more, ends tasks and answers calls in place of those
     /// that are held up. Each step may have been done from elsewhere.
-    pub(super) async fn force(&self, gates: &Gates) {
+    pub(super) async fn force(&self, requests: &Requests) {
         self.grace_over().await;
-        self.stalled(gates).await;
+        self.stalled(requests).await;
         let cut_off = self.0.log.end_all(self.0.owner);
         if cut_off > 0 {
             aside(move || {
                 event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
             });
             // Calls that wait for them are answered by those that wait.
-            self.stalled(gates).await;
+            self.stalled(requests).await;
         }
-        gates.answer_the_rest();
+        requests.answer_the_rest();
     }
 
     /// What there is to be done, and what was read of it: whether anything moves.
-    pub(super) fn left(&self, gates: &Gates) -> (usize, usize, u64) {
+    pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
         let tasks = self.0.log.running(self.0.owner);
-        (tasks, gates.unanswered(), gates.outbox().progress())
+        (tasks, requests.unanswered(), requests.outbox().progress())
     }
 
     /// Waits until no task has ended, no call was answered and nothing was read for a while.
-    async fn stalled(&self, gates: &Gates) {
-        let mut before = self.left(gates);
+    async fn stalled(&self, requests: &Requests) {
+        let mut before = self.left(requests);
         loop {
             tokio::select! {
                 () = sleep(STALLED) => {}
                 () = self.0.grace.ended() => sleep(STALLED_IN_A_HURRY).await,
             }
-            let now = self.left(gates);
+            let now = self.left(requests);
             if now == before {
                 return;
             }
@@ -174,16 +174,16 @@ impl End {
 
     /// Waits until every task has ended and every call is answered. Cancel safe. As a reply that is sent
     /// meanwhile may be the last, this is to be called again after each.
-    pub(super) async fn reached(&mut self, gates: &Gates) {
+    pub(super) async fn reached(&mut self, requests: &Requests) {
         let Self { ending, forced } = self;
         ending.begin();
         let forced = forced.get_or_insert_with(|| {
-            let (ending, gates) = (ending.clone(), gates.clone());
-            Forced(Box::pin(async move { ending.force(&gates).await }))
+            let (ending, requests) = (ending.clone(), requests.clone());
+            Forced(Box::pin(async move { ending.force(&requests).await }))
         });
         tokio::select! {
             biased;
-            () = ending.settled(gates) => {}
+            () = ending.settled(requests) => {}
             () = &mut forced.0 => {}
         }
     }
@@ -199,9 +199,9 @@ impl Drop for End {
 mod tests {
     use std::sync::{Mutex, Weak};
 
-    use super::super::gates::tests::{call, gates};
+    use super::super::requests::tests::{call, requests};
     use super::*;
-    use crate::log::{Ends, Event, EventKind, Kept, Key, Limits, MemoryLog, Worker};
+    use crate::log::{Ends, Event, EventKind, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter};
     use crate::message::Json;
     use crate::outbox::{Form, Outbox};
 
@@ -217,32 +217,32 @@ mod tests {
     }
 
     /// What is held up, but can be ended.
-    struct HeldUp(Mutex<Option<Box<dyn Worker>>>);
+    struct HeldUp(Mutex<Option<Box<dyn TaskWriter>>>);
 
     impl Ends for HeldUp {
         fn end(&self) {
             let result = Json::text("stopped");
             let end = Event::new(EventKind::Dropped, result);
-            let worker = self.0.lock().expect("no panic").take();
-            worker.expect("it is ended once").finish(end);
+            let writer = self.0.lock().expect("no panic").take();
+            writer.expect("it is ended once").finish(end);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_a_task_is_ended_that_does_not_end() {
-        let gates = gates(&Outbox::new(Form::Lines, 1 << 20));
+        let requests = requests(&Outbox::new(Form::Lines, 1 << 20));
         let (ending, log) = ending();
-        let key = Key { owner: OWNER, task_id: "t".into() };
-        let kept = Kept::of("tool", GRACE);
-        let worker = log.create(key, kept).expect("there is room");
+        let key = TaskKey { owner: OWNER, task_id: "t".into() };
+        let info = TaskInfo::of("tool", GRACE);
+        let writer = log.create(key, info).expect("there is room");
         let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
-            worker.ended_by(task.clone() as Weak<dyn Ends>);
-            HeldUp(Mutex::new(Some(worker)))
+            writer.ended_by(task.clone() as Weak<dyn Ends>);
+            HeldUp(Mutex::new(Some(writer)))
         });
         ending.begin();
-        let early = tokio::time::timeout(GRACE, ending.force(&gates)).await;
+        let early = tokio::time::timeout(GRACE, ending.force(&requests)).await;
         assert!(early.is_err() && log.running(OWNER) == 1, "it has its grace");
-        ending.force(&gates).await;
+        ending.force(&requests).await;
         assert_eq!(log.running(OWNER), 0);
         assert!(task.0.lock().expect("no panic").is_none());
     }
@@ -250,8 +250,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_a_call_is_waited_for_as_long_as_something_moves() {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
-        let gates = gates(&outbox);
-        assert!(gates.read(call(1)).is_some());
+        let requests = requests(&outbox);
+        assert!(requests.read(call(1)).is_some());
         let (ending, _) = ending();
         ending.begin();
         let reads = async {
@@ -259,10 +259,10 @@ mod tests {
                 sleep(STALLED / 2).await;
                 outbox.progressed(1);
             }
-            assert_eq!(gates.unanswered(), 1);
+            assert_eq!(requests.unanswered(), 1);
             sleep(3 * STALLED).await;
-            assert_eq!(gates.unanswered(), 0);
+            assert_eq!(requests.unanswered(), 0);
         };
-        tokio::join!(ending.force(&gates), reads);
+        tokio::join!(ending.force(&requests), reads);
     }
 }

@@ -6,11 +6,11 @@
 
 mod end;
 mod erased;
-mod gates;
 #[cfg(unix)]
 mod hangup;
 mod lines;
 mod process;
+mod requests;
 mod signals;
 #[cfg(unix)]
 mod stderr;
@@ -19,9 +19,9 @@ mod wrapped;
 
 pub(crate) use end::{End, Ending};
 pub(crate) use erased::Erased;
-pub(crate) use gates::{Intake, ended_before, is_modern};
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
+pub(crate) use requests::{Intake, ended_before};
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
@@ -80,9 +80,9 @@ impl Transport<RoleServer> for AnyTransport {
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
-        let gates = match self {
-            Self::Lines(lines) => lines.gates(),
-            Self::Wrapped(wrapped) => wrapped.gates(),
+        let requests = match self {
+            Self::Lines(lines) => lines.requests(),
+            Self::Wrapped(wrapped) => wrapped.requests(),
         };
         // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
         // asked for waits behind that, or a handler that notifies in a loop would fill the memory.
@@ -90,11 +90,11 @@ impl Transport<RoleServer> for AnyTransport {
             message,
             ServerJsonRpcMessage::Request(_) | ServerJsonRpcMessage::Notification(_)
         );
-        gates.send(message);
-        let outbox = gates.outbox().clone();
+        requests.send(message);
+        let outbox = requests.outbox().clone();
         async move {
             if unasked {
-                outbox.has_reply_room().await;
+                outbox.reply_room_available().await;
             }
             Ok(())
         }

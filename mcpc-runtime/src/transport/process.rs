@@ -172,7 +172,7 @@ impl Watcher {
         tokio::select! {
             biased;
             () = self.served.cancelled() => {}
-            () = hurry(&mut self.signals, connection, begun) => {}
+            () = on_further_signals(&mut self.signals, connection, begun) => {}
             () = finish(connection, spare) => {
                 if self.process.is_ours {
                     exit_with(|| event!(warn, "the process ends without what does not give way")).await;
@@ -246,12 +246,12 @@ impl Watcher {
 /// Waits until the input has ended and nothing moves although its end is not seen. Otherwise it is seen when
 /// everything before it was read.
 async fn held_up(connection: &Backup, spare: &Spare) {
-    let Backup { ending, gates, outbox, .. } = connection;
+    let Backup { ending, requests, outbox, .. } = connection;
     spare.input_closed().await;
-    let (mut before, mut still) = (ending.left(gates), 0);
+    let (mut before, mut still) = (ending.left(requests), 0);
     while still < 2 {
         sleep(HELD_UP).await;
-        let now = ending.left(gates);
+        let now = ending.left(requests);
         // Reading stops while a client does not read.
         still = if now == before && !outbox.is_full() { still + 1 } else { 0 };
         before = now;
@@ -259,14 +259,14 @@ async fn held_up(connection: &Backup, spare: &Spare) {
 }
 
 /// Acts on further signals. Never returns.
-async fn hurry(signals: &mut Signals, connection: &Backup, begun: Begun) {
+async fn on_further_signals(signals: &mut Signals, connection: &Backup, begun: Begun) {
     if let Begun::Once = begun {
         let signal = signals.next().await;
         aside(move || event!(warn, signal, "asked again: what still runs has {IN_A_HURRY:?}"));
     }
     let hurry = async {
         sleep(IN_A_HURRY).await;
-        connection.ending.hurry();
+        connection.ending.end_grace();
         pending::<()>().await;
     };
     tokio::select! {
@@ -278,8 +278,8 @@ async fn hurry(signals: &mut Signals, connection: &Backup, begun: Begun) {
 /// Ends and answers what does not by itself, and writes what is then unwritten. Takes its time as long as
 /// anything moves.
 async fn finish(connection: &Backup, spare: &Spare) {
-    let Backup { ending, gates, outbox, writer, .. } = connection;
-    ending.force(gates).await;
+    let Backup { ending, requests, outbox, writer, .. } = connection;
+    ending.force(requests).await;
     outbox.close();
     let is_written = async || {
         tokio::select! {

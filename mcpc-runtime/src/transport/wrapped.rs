@@ -7,7 +7,7 @@ use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 
 use super::erased::{AnyError, Erased};
-use super::gates::Gates;
+use super::requests::Requests;
 use super::{End, Wiring};
 use crate::log::Boxed;
 use crate::logging::event;
@@ -17,7 +17,7 @@ use crate::outbox::{Form, Items, Outbox, Pending};
 pub(crate) struct Wrapped {
     inner: Erased<RoleServer>,
     outbox: Outbox,
-    gates: Gates,
+    requests: Requests,
     /// What was taken from the outbox and is yet to be sent.
     pending: Pending,
     /// The one message on its way: the next follows when it has arrived, as a transport may send
@@ -41,7 +41,7 @@ impl Wrapped {
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         Self {
             inner,
-            gates: Gates::new(outbox.clone(), versions, intake),
+            requests: Requests::new(outbox.clone(), versions, intake),
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,
@@ -60,7 +60,7 @@ impl Wrapped {
         }
     }
 
-    /// The next message of what was taken; gives the room of the batch back behind its last one.
+    /// The next message of what was taken; gives the permits of the batch back behind its last one.
     fn next_pending(&mut self) -> Option<ServerJsonRpcMessage> {
         let Items::Messages(messages) = &mut self.pending.items else {
             return None;
@@ -75,8 +75,8 @@ impl Wrapped {
 }
 
 impl Wrapped {
-    pub(super) fn gates(&self) -> &Gates {
-        &self.gates
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended; sends what is
@@ -84,7 +84,7 @@ impl Wrapped {
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let Self { inner, outbox, pending, sending, gates, end, .. } = self;
+            let Self { inner, outbox, pending, sending, requests, end, .. } = self;
             tokio::select! {
                 sent = advance(outbox, pending, sending), if !self.broken => {
                     self.broken = !sent;
@@ -93,12 +93,12 @@ impl Wrapped {
                 message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
                     None => self.ended = true,
                     Some(message) => {
-                        if let Some(message) = gates.read(message) {
+                        if let Some(message) = requests.read(message) {
                             return Some(message);
                         }
                     }
                 },
-                () = end.reached(gates), if self.ended => return None,
+                () = end.reached(requests), if self.ended => return None,
             }
         }
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::numbers::LargeNumbers;
-use crate::words::{in_short, shown};
+use crate::phrases::{in_short, shown};
 
 /// An answer to a line that is no message.
 #[derive(Debug)]

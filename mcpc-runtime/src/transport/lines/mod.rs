@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::gates::Gates;
+use super::requests::Requests;
 use super::{Bounds, End, Ending, Subscription, Wiring};
 use crate::log::Boxed;
 use crate::logging::event;
@@ -33,7 +33,7 @@ pub(crate) struct Lines {
     input: LineReader,
     outbox: Outbox,
     writer: LineWriter,
-    gates: Gates,
+    requests: Requests,
     /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
     /// something else to do.
     end: End,
@@ -56,7 +56,7 @@ impl fmt::Debug for Lines {
 pub(crate) struct Backup {
     pub(super) quit: CancellationToken,
     pub(super) ending: Ending,
-    pub(super) gates: Gates,
+    pub(super) requests: Requests,
     pub(super) outbox: Outbox,
     pub(super) writer: LineWriter,
 }
@@ -76,9 +76,9 @@ impl Lines {
         let task = tokio::spawn(writer.clone().run());
         let ending = end.ending().clone();
         let flush = Flush { outbox: outbox.clone(), writer: Some(task), ending };
-        let gates = Gates::new(outbox.clone(), versions, intake);
+        let requests = Requests::new(outbox.clone(), versions, intake);
         let input = LineReader::new(reader, longest);
-        let lines = Self { input, outbox, writer, gates, end, quit, longest, given_up: None };
+        let lines = Self { input, outbox, writer, requests, end, quit, longest, given_up: None };
         (lines, flush)
     }
 
@@ -87,7 +87,7 @@ impl Lines {
         Backup {
             quit: self.quit.clone(),
             ending: self.end.ending().clone(),
-            gates: self.gates.clone(),
+            requests: self.requests.clone(),
             outbox: self.outbox.clone(),
             writer: self.writer.clone(),
         }
@@ -96,7 +96,7 @@ impl Lines {
     /// The next message, or `None` at the end of the input.
     async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            if !self.has_reply_room().await {
+            if !self.reply_room_available().await {
                 return None;
             }
             let message = match self.input.next().await {
@@ -118,7 +118,7 @@ impl Lines {
                 }
                 Line::End => return None,
             };
-            if let Some(message) = self.gates.read(message) {
+            if let Some(message) = self.requests.read(message) {
                 return Some(message);
             }
         }
@@ -126,7 +126,7 @@ impl Lines {
 
     /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
     /// more to ask, it must go on reading; `false` if it does not. Cancel safe.
-    async fn has_reply_room(&mut self) -> bool {
+    async fn reply_room_available(&mut self) -> bool {
         if !self.outbox.is_full() {
             self.given_up = None;
             return true;
@@ -134,7 +134,7 @@ impl Lines {
         let Self { input, outbox, given_up, end, .. } = self;
         tokio::select! {
             biased;
-            () = outbox.has_reply_room() => return true,
+            () = outbox.reply_room_available() => return true,
             () = input.exhausted() => {}
         }
         let given_up = given_up.get_or_insert_with(|| {
@@ -143,7 +143,7 @@ impl Lines {
         });
         tokio::select! {
             biased;
-            () = outbox.has_reply_room() => true,
+            () = outbox.reply_room_available() => true,
             () = given_up => {
                 event!(warn, "the client does not read its replies; what it still asked is not answered");
                 false
@@ -163,8 +163,8 @@ fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox: &Outbox) {
 }
 
 impl Lines {
-    pub(super) fn gates(&self) -> &Gates {
-        &self.gates
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
@@ -183,7 +183,7 @@ impl Lines {
                 () = outbox.dead() => self.input.end(),
             }
         }
-        self.end.reached(&self.gates).await;
+        self.end.reached(&self.requests).await;
         None
     }
 

@@ -122,9 +122,9 @@ impl LineReader {
         }
     }
 
-    /// The line whose last bytes, or all of them, are at this place of the buffer.
-    fn line(&mut self, place: std::ops::Range<usize>) -> Line<'_> {
-        let line = &self.buffer[place];
+    /// The line whose last bytes, or all of them, are at this range of the buffer.
+    fn line(&mut self, range: std::ops::Range<usize>) -> Line<'_> {
+        let line = &self.buffer[range];
         match self.skipped.take() {
             Some(mut skipped) => {
                 skipped.push(line);

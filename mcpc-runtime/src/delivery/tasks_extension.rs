@@ -1,0 +1,104 @@
+//! The Tasks extension of MCP 2026-07-28 (SEP-2663): the client asks how a task is doing.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rmcp::model::{
+    CreateTaskResult, DetailedTask, JsonObject, MetaObject, Task, TaskPayload, TaskStatus,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::reply::{final_reply, in_plain_words};
+use crate::log::{EventKind, Status, TaskReader};
+use crate::phrases::in_short;
+
+/// Where Claude Code looks for what its model is to read while the task runs; it takes 2,000 characters.
+const NOTE_FOR_THE_MODEL: &str = "com.anthropic/agent-task";
+
+/// The reply to the call that started a task, with a note for the model if there is something to say.
+pub(crate) async fn created(
+    task_id: &str,
+    reader: &dyn TaskReader,
+    note: Option<String>,
+) -> CreateTaskResult {
+    let mut created = CreateTaskResult::new(task(task_id, &reader.status().await));
+    created.meta = note.map(|note| {
+        let mut meta = MetaObject::new();
+        meta.insert(NOTE_FOR_THE_MODEL.to_owned(), json!({ "modelImmediateResponse": note }));
+        meta
+    });
+    created
+}
+
+/// How a task is doing, and what came of it.
+pub(crate) async fn detailed(task_id: &str, reader: &dyn TaskReader) -> DetailedTask {
+    let status = reader.status().await;
+    let payload = match status.end.as_ref().map(|end| end.kind) {
+        None => TaskPayload::Working,
+        Some(EventKind::Stopped | EventKind::Dropped) => TaskPayload::Cancelled,
+        // `failed` is for errors of the protocol; a tool's own is a result like any other. Whoever asks for it wants
+        // all of it.
+        Some(_) => match final_reply(reader, None).await {
+            Ok(reply) => TaskPayload::Completed { result: object(&reply) },
+            Err(error) => TaskPayload::Failed { error: object(&error) },
+        },
+    };
+    DetailedTask::new(task(task_id, &status), payload)
+}
+
+fn task(task_id: &str, status: &Status) -> Task {
+    let Status { created_at, changed_at, age, latest, end, retention, .. } = status;
+    let status = TaskStatus::Working;
+    let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
+    let error = end.as_ref().filter(|end| end.kind != EventKind::Complete);
+    task.status_message =
+        error.map(|it| &**it).or(latest.as_ref()).map(|event| in_short(in_plain_words(event)));
+    task.status_message = task.status_message.filter(|message| !message.is_empty());
+    // What runs is not forgotten.
+    let lived = changed_at.duration_since(*created_at).unwrap_or_default();
+    task.ttl_ms = end.as_ref().map(|_| millis(lived + *retention));
+    task.poll_interval_ms = Some(millis(poll_interval(*age)));
+    task
+}
+
+/// How soon to ask again: the older a task, the longer it may well take. The first answer counts: Claude Code keeps
+/// to it when it comes back to a server that was restarted.
+fn poll_interval(age: Duration) -> Duration {
+    (age / 10).clamp(Duration::from_secs(1), Duration::from_secs(5))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn timestamp(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn object(answer: &impl Serialize) -> JsonObject {
+    match serde_json::to_value(answer) {
+        Ok(Value::Object(answer)) => answer,
+        // A reply is an object, and so is an error, and rmcp's types hold JSON only.
+        Ok(_) | Err(_) => JsonObject::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_a_task_the_rarer_it_is_asked_about() {
+        for (age, interval) in [(0, 1000), (2000, 1000), (30_000, 3000), (3_600_000, 5000)] {
+            let interval = Duration::from_millis(interval);
+            assert_eq!(poll_interval(Duration::from_millis(age)), interval, "{age} ms");
+        }
+    }
+
+    #[test]
+    fn times_are_in_utc_to_the_millisecond() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_micros(1_785_240_000_123_456);
+        assert_eq!(timestamp(time), "2026-07-28T12:00:00.123Z");
+    }
+}

@@ -1,0 +1,488 @@
+//! The calls that are yet to be answered, and their gates.
+
+use std::borrow::Cow;
+use std::collections::hash_map::{Entry, RandomState};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::hash::BuildHasher as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
+    CancelTaskParams, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
+    ConstString as _, CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _,
+    GetTaskMethod, GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
+    ProtocolVersion, Request, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+    UpdateTaskMethod, UpdateTaskParams,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Versions;
+use crate::context::is_modern;
+use crate::names::Dialect;
+use crate::outbox::{Gate, Outbox};
+use crate::output::error_reply;
+use crate::phrases::{in_short, shown};
+use crate::reply::Reply;
+
+/// What is done about a request where it is read, so that nothing that is read after it overtakes it.
+pub(crate) trait Intake: Send + Sync {
+    /// Looks at a call of a tool; returns the tool's name, if there is such a tool.
+    fn call(&self, call: &mut CallToolRequest) -> Option<&'static str>;
+
+    /// Looks at a request to cancel a task.
+    fn cancel_task(&self, request: &mut CancelTaskRequest);
+}
+
+/// One connection's unanswered requests; a clone is another handle to them.
+#[derive(Clone)]
+pub(crate) struct Requests(Arc<Shared>);
+
+struct Shared {
+    outbox: Outbox,
+    intake: Arc<dyn Intake>,
+    /// The versions of the protocol that a connection may begin with.
+    versions: Versions,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    /// The ids of requests that were cancelled: rmcp would take the late answer of such a handler for that of
+    /// the next request of its id.
+    cancelled: CancelledIds,
+    unanswered: HashMap<RequestId, Unanswered>,
+    /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
+    begun: bool,
+    /// Whether an MCPC handshake was read. Known here, as the call right behind it may be handled first.
+    handshake: bool,
+    /// Whether everything was answered that will be.
+    closed: bool,
+}
+
+/// A request that is yet to be answered.
+#[derive(Default)]
+struct Unanswered {
+    /// That of a call of a tool.
+    gate: Option<Gate>,
+    tool_name: Option<&'static str>,
+    /// Whether it speaks a protocol whose results say what they are.
+    is_modern: bool,
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gates").field("unanswered", &self.unanswered()).finish_non_exhaustive()
+    }
+}
+
+impl Requests {
+    pub(super) fn new(outbox: Outbox, versions: Versions, intake: Arc<dyn Intake>) -> Self {
+        let table = Mutex::default();
+        Self(Arc::new(Shared { outbox, intake, versions, table }))
+    }
+
+    pub(super) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests are yet to be answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.table().unanswered.len()
+    }
+
+    /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
+    /// is cancelled. `None` if the message was answered here, or is to be ignored.
+    pub(super) fn read(&self, mut message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        let mut table = self.table();
+        match &mut message {
+            JsonRpcMessage::Request(request) => {
+                if let Err(error) = self.enter(&mut table, &request.id, &mut request.request) {
+                    drop(table);
+                    self.outbox().push_reply(request.id.clone(), Reply::new(Err(error), false));
+                    return None;
+                }
+                table.begun = table.begun || begins(&request.request, &self.0.versions);
+            }
+            _ if !table.begun => return None,
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                    && let Some(request) = table.unanswered.remove(id)
+                {
+                    table.cancelled.add(id);
+                    drop(table);
+                    if let Some(gate) = request.gate {
+                        gate.cancel();
+                    }
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+        Some(message)
+    }
+
+    /// Notes a request as unanswered and gives a call its gate, or refuses it.
+    fn enter(
+        &self,
+        table: &mut Table,
+        id: &RequestId,
+        request: &mut ClientRequest,
+    ) -> Result<(), ErrorData> {
+        if is_initialize(request) && !has_initialize(request) {
+            let problem =
+                format!("MCP has no `initialize` as of {}", ProtocolVersion::NO_INITIALIZE);
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
+        }
+        if let Some((method, problem)) = malformed(request) {
+            let problem = in_short(problem.to_string().into());
+            let problem = format!("invalid parameters of `{method}`: {problem}");
+            return Err(ErrorData::invalid_params(problem, None));
+        }
+        if table.cancelled.contains(id) {
+            let id = id.to_string();
+            let problem =
+                format!("the request with the id {} was cancelled; ids are used once", shown(&id));
+            return Err(ErrorData::invalid_request(problem, None));
+        }
+        cut_version(request);
+        let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else {
+            let id = id.to_string();
+            let problem = format!("a request with the id {} is still unanswered", shown(&id));
+            return Err(ErrorData::invalid_request(problem, None));
+        };
+        let is_modern = is_modern(request.get_meta().protocol_version());
+        let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
+        match request {
+            ClientRequest::CallToolRequest(call) => {
+                table.handshake |= Dialect::of_handshake(&call.params.name).is_some();
+                let gate = Gate::new(self.outbox().clone(), table.handshake);
+                call.extensions_mut().insert(gate.clone());
+                unanswered.gate = Some(gate);
+                unanswered.tool_name = self.0.intake.call(call);
+            }
+            ClientRequest::CancelTaskRequest(cancel) => self.0.intake.cancel_task(cancel),
+            _ => {}
+        }
+        vacant.insert(unanswered);
+        Ok(())
+    }
+
+    /// Pushes a message of the server's; a reply opens the gate of its call.
+    pub(super) fn send(&self, message: ServerJsonRpcMessage) {
+        let id = match &message {
+            JsonRpcMessage::Response(response) => Some(&response.id),
+            JsonRpcMessage::Error(error) => error.id.as_ref(),
+            JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
+        };
+        let mut table = self.table();
+        let answered = id.and_then(|id| table.unanswered.remove(id));
+        if id.is_some() && answered.is_none() && table.closed {
+            // It was answered without its handler.
+            return;
+        }
+        drop(table);
+        match answered.and_then(|request| request.gate) {
+            Some(gate) => gate.open(message),
+            None => self.outbox().push_message(message),
+        }
+    }
+
+    /// Answers whatever is yet unanswered: what should have done so is held up, and the connection ends.
+    pub(super) fn answer_the_rest(&self) {
+        let unanswered = {
+            let mut table = self.table();
+            table.closed = true;
+            std::mem::take(&mut table.unanswered)
+        };
+        for (id, Unanswered { gate, tool_name, is_modern }) in unanswered {
+            // Nothing of a task follows whose call is answered with an error.
+            if let Some(gate) = gate {
+                gate.cancel();
+            }
+            let outcome = match tool_name {
+                Some(tool_name) => {
+                    Ok(ServerResult::CallToolResult(error_reply(ended_before(tool_name))))
+                }
+                None => {
+                    let ended = "the server ended before it answered";
+                    Err(ErrorData::internal_error(ended, None))
+                }
+            };
+            self.outbox().push_reply(id, Reply::new(outcome, is_modern));
+        }
+    }
+}
+
+/// What the call of a tool is answered with that is not over when the server ends.
+pub(crate) fn ended_before(tool_name: &str) -> String {
+    format!("the server ended before `{tool_name}` did")
+}
+
+/// The latest ids that were cancelled.
+///
+/// Their hashes, as an id may be of any length: with ten thousand of them, one in 10¹⁵ requests is taken for
+/// one that was cancelled.
+#[derive(Debug, Default)]
+struct CancelledIds {
+    hasher: RandomState,
+    known: HashSet<u64>,
+    in_order: VecDeque<u64>,
+}
+
+impl CancelledIds {
+    /// More than any handler lets pass before it hears of its cancellation.
+    const MOST: usize = 10_000;
+
+    fn add(&mut self, id: &RequestId) {
+        let id = self.hasher.hash_one(id);
+        if !self.known.insert(id) {
+            return;
+        }
+        self.in_order.push_back(id);
+        if self.in_order.len() > Self::MOST
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    fn contains(&self, id: &RequestId) -> bool {
+        !self.known.is_empty() && self.known.contains(&self.hasher.hash_one(id))
+    }
+}
+
+/// Whether a connection begins with this request, as rmcp sees it: with `initialize`, or as of 2026-07-28 with
+/// any request that brings what is required of one, but for the two that only ask.
+fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let version = meta.protocol_version();
+            version.is_some_and(|version| versions.contains(&version))
+                && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+        }
+    }
+}
+
+fn is_initialize(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::CustomRequest(custom) => custom.method == InitializeResultMethod::VALUE,
+        _ => false,
+    }
+}
+
+/// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.
+fn has_initialize(request: &ClientRequest) -> bool {
+    request.get_meta().protocol_version().is_none_or(|version| version.has_initialize())
+}
+
+/// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
+fn cut_version(request: &mut ClientRequest) {
+    const KEY: &str = RequestMetaObject::DRAFT_REQUIRED_KEYS[0];
+    let Some(Value::String(version)) = request.get_meta().get(KEY) else { return };
+    if let Cow::Owned(cut) = shown(version) {
+        request.get_meta_mut().insert(KEY.to_owned(), cut.into());
+    }
+}
+
+/// What is wrong with a request of ours that rmcp took for a method it does not know.
+fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
+    // As a whole request, for which rmcp has the code anyway.
+    fn check<M: DeserializeOwned, P: DeserializeOwned>(
+        request: &CustomRequest,
+    ) -> Option<serde_json::Error> {
+        let CustomRequest { method, params, .. } = request;
+        let request = json!({"method": method, "params": params.clone().unwrap_or_default()});
+        serde_json::from_value::<Request<M, P>>(request).err()
+    }
+    let ClientRequest::CustomRequest(custom) = request else {
+        return None;
+    };
+    let problem = match custom.method.as_str() {
+        CallToolRequestMethod::VALUE => {
+            check::<CallToolRequestMethod, CallToolRequestParams>(custom)
+        }
+        GetTaskMethod::VALUE => check::<GetTaskMethod, GetTaskParams>(custom),
+        UpdateTaskMethod::VALUE => check::<UpdateTaskMethod, UpdateTaskParams>(custom),
+        CancelTaskMethod::VALUE => check::<CancelTaskMethod, CancelTaskParams>(custom),
+        InitializeResultMethod::VALUE => {
+            check::<InitializeResultMethod, InitializeRequestParams>(custom)
+        }
+        _ => None,
+    };
+    problem.map(|problem| (custom.method.as_str(), problem))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use rmcp::model::CallToolResult;
+
+    use super::*;
+    use crate::names::CALLBACK_ID;
+    use crate::outbox::{Form, Items, Pending, Permit, Taken, TextCallback};
+
+    const CALLBACKS: usize = 50;
+
+    struct NoIntake;
+
+    impl Intake for NoIntake {
+        fn call(&self, _: &mut CallToolRequest) -> Option<&'static str> {
+            None
+        }
+
+        fn cancel_task(&self, _: &mut CancelTaskRequest) {}
+    }
+
+    pub(in crate::transport) fn call(id: i64) -> ClientJsonRpcMessage {
+        let params = json!({"name": "tool", "arguments": {}});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        serde_json::from_value(call).expect("a call")
+    }
+
+    fn cancellation(id: i64) -> ClientJsonRpcMessage {
+        let method = "notifications/cancelled";
+        let notification = json!({"jsonrpc": "2.0", "method": method, "params": {"requestId": id}});
+        serde_json::from_value(notification).expect("a notification")
+    }
+
+    fn reply(id: i64) -> ServerJsonRpcMessage {
+        let result = ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
+        JsonRpcMessage::response(result, RequestId::Number(id))
+    }
+
+    /// Those of a connection that has begun.
+    pub(in crate::transport) fn requests(outbox: &Outbox) -> Requests {
+        let versions = Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS);
+        let requests = Requests::new(outbox.clone(), versions, Arc::new(NoIntake));
+        requests.table().begun = true;
+        requests
+    }
+
+    /// The gate that a call brings to its handler.
+    fn gate(requests: &Requests, id: i64) -> Gate {
+        let Some(JsonRpcMessage::Request(request)) = requests.read(call(id)) else {
+            panic!("a call is let through")
+        };
+        request.request.extensions().get::<Gate>().expect("a call has a gate").clone()
+    }
+
+    #[test]
+    fn ten_thousand_cancelled_ids_are_remembered_whatever_their_length() {
+        const TEN_THOUSAND: usize = 10_000;
+        let id = |number: usize| RequestId::String(format!("{number}{}", "x".repeat(99)).into());
+        let mut cancelled = CancelledIds::default();
+        for number in 0..=TEN_THOUSAND {
+            cancelled.add(&id(number));
+            cancelled.add(&id(number));
+        }
+        assert!(!cancelled.contains(&id(0)), "the oldest of more");
+        assert!((1..=TEN_THOUSAND).all(|number| cancelled.contains(&id(number))));
+        assert_eq!((cancelled.in_order.len(), cancelled.known.len()), (TEN_THOUSAND, TEN_THOUSAND));
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_stops_its_task_and_is_not_answered() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let requests = requests(&outbox);
+        let gate = gate(&requests, 1);
+        let (stop, stops) = std::sync::mpsc::channel();
+        gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
+        assert!(requests.read(cancellation(2)).is_some(), "of another call");
+        assert!(stops.try_recv().is_err());
+        assert!(requests.read(cancellation(1)).is_some(), "its handler hears of it as well");
+        assert_eq!(stops.try_recv(), Ok("cancelled"));
+        assert_eq!(requests.unanswered(), 0);
+        requests.answer_the_rest();
+        assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);
+    }
+
+    #[tokio::test]
+    async fn the_rest_is_answered_once() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let requests = requests(&outbox);
+        let held = gate(&requests, 1);
+        held.push(&TextCallback("said".to_owned()), Permit::NONE);
+        gate(&requests, 2);
+        requests.answer_the_rest();
+        // Its handler answers, too, but too late.
+        requests.send(reply(2));
+        let mut pending = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut pending).await);
+        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+        let lines = String::from_utf8(lines.clone()).expect("UTF-8");
+        let lines: Vec<Value> =
+            lines.lines().map(|it| serde_json::from_str(it).expect("JSON")).collect();
+        let mut ids: Vec<i64> = lines.iter().filter_map(|line| line["id"].as_i64()).collect();
+        ids.sort_unstable();
+        assert_eq!((ids, lines.len()), (vec![1, 2], 2), "and nothing of a task: {lines:?}");
+        for line in lines {
+            assert_eq!(line["error"]["message"], "the server ended before it answered");
+        }
+    }
+
+    /// Replies come late, in any order or, for every third call, not at all, while a thread per task
+    /// sends and sends.
+    #[tokio::test]
+    async fn however_late_the_reply_is_it_comes_first() {
+        let outbox = Outbox::new(Form::Lines, 1 << 20);
+        let requests = requests(&outbox);
+        for round in 0..10 {
+            let ids: Vec<i64> = (round * 10..round * 10 + 10).collect();
+            let threads: Vec<_> = ids
+                .iter()
+                .map(|&id| (id, gate(&requests, id)))
+                .map(|(id, gate)| {
+                    std::thread::spawn(move || {
+                        for i in 0..CALLBACKS {
+                            gate.push(&TextCallback(format!("[{id},{i}]")), Permit::NONE);
+                            std::thread::yield_now();
+                        }
+                    })
+                })
+                .collect();
+            for &id in ids.iter().rev() {
+                std::thread::sleep(Duration::from_micros(50 * (id as u64 % 7)));
+                match id % 3 {
+                    0 => drop(requests.read(cancellation(id))),
+                    _ => requests.send(reply(id)),
+                }
+            }
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
+        }
+        assert_eq!(requests.unanswered(), 0);
+
+        let mut pending = Pending::new(Form::Lines);
+        assert!(outbox.take(&mut pending).await);
+        let Items::Lines(lines) = &pending.items else { panic!("lines were asked for") };
+        let lines = String::from_utf8(lines.clone()).expect("UTF-8");
+        let mut next: HashMap<i64, usize> = HashMap::new();
+        for line in lines.lines() {
+            let line: Value = serde_json::from_str(line).expect("one document a line");
+            if line["id"] == CALLBACK_ID {
+                let text = line["result"]["content"][0]["text"].as_str().expect("a text");
+                let (id, i): (i64, usize) = serde_json::from_str(text).expect("one of ours");
+                let next = next.get_mut(&id).expect("the reply was first");
+                assert_eq!(i, *next);
+                *next += 1;
+            } else {
+                next.insert(line["id"].as_i64().expect("an id"), 0);
+            }
+        }
+        assert_eq!(next.len(), 66, "every call that was not cancelled is answered");
+        assert!(next.values().all(|sent| *sent == CALLBACKS), "and its task loses nothing");
+    }
+}
