@@ -6,8 +6,9 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::Source;
+use super::argument::{Argument, JsonSchema};
 use super::checks::{Checks, Pattern};
-use super::guide::{Asked, Guide};
+use super::guide::Guide;
 use super::inputs::Inputs;
 use super::range::Range;
 use super::reader::Reader;
@@ -116,12 +117,13 @@ impl<T> Slot<T> {
         }
     }
 
-    pub(super) fn asked(&self) -> Asked<'_> {
-        Asked {
+    /// The argument that this is, of a type with that schema.
+    pub(super) fn argument(&self, json_schema: JsonSchema) -> Argument<'_> {
+        Argument {
             name: self.name,
             checks: &self.settings.checks,
             guide: &self.guide,
-            source: self.source,
+            json_schema,
             has_default: self.settings.default.is_some(),
         }
     }
