@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use rmcp::model::{JsonObject, ToolAnnotations};
 
+use crate::argument::Reading;
 use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Fails, Fallible, Returns};
-use crate::parameter::{Description, Inputs, Reading, Source, States};
+use crate::parameter::{Description, Inputs, Source, States};
 use crate::phrases::{did_you_mean, shown};
 use crate::schema::{Direction, Schemas, Writer};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "sync",
     "logging",
     "phrases",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 25] = [
     "error",
     "metadata",
     "schema",
+    "argument",
     "output",
     "log",
     "outbox",

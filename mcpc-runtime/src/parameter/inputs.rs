@@ -3,8 +3,8 @@
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::argument::Reading;
 use super::{CallParts, States};
+use crate::argument::Reading;
 use crate::log::Owner;
 use crate::numbers::{Large, LargeNumbers};
 use crate::task::Sender;

@@ -1,28 +1,15 @@
 //! What a tool's function may take, and where each value comes from.
 
-mod argument;
 mod call;
-mod checks;
-mod choice;
-mod formats;
-mod guide;
 mod inputs;
-mod keywords;
-mod mend;
-mod problems;
-mod range;
-mod reader;
-mod refusal;
-mod repair;
 mod slot;
 mod state;
 mod values;
 
-pub(crate) use argument::Reading;
+pub use crate::argument::{Bound, Range};
 pub use call::Call;
 pub(crate) use call::CallParts;
 pub use inputs::Inputs;
-pub use range::{Bound, Range};
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};
@@ -32,9 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::argument::of_nothing;
-use self::guide::Guide;
-use self::reader::Reader;
+use crate::argument::{Guide, Reader, of_nothing};
 use crate::task::Sender;
 
 /// What a tool's function may take.

@@ -5,13 +5,8 @@ use std::fmt;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::Source;
-use super::argument::{Argument, JsonSchema};
-use super::checks::{Checks, Pattern};
-use super::guide::Guide;
-use super::inputs::Inputs;
-use super::range::Range;
-use super::reader::Reader;
+use super::{Inputs, Source};
+use crate::argument::{Argument, Checks, Guide, JsonSchema, Pattern, Range, Reader};
 use crate::schema::Writer;
 
 /// One parameter of a tool: what the attribute read in the signature.

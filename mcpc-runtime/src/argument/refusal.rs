@@ -10,7 +10,7 @@ use crate::phrases::{
 
 /// What is wrong at some place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// Something required is not there.
     Missing,
     /// Something is there that nobody knows; what to say about the known names.
@@ -23,7 +23,7 @@ pub(super) enum Problem {
 
 /// Why a value is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// From the outside in.
     pub(super) path: Vec<Step>,
     pub(super) problem: Problem,

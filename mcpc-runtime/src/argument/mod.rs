@@ -1,17 +1,31 @@
 //! How an argument of a call is read, checked, and explained where it is refused.
 
+mod checks;
+mod choice;
+mod formats;
+mod guide;
+mod keywords;
+mod mend;
+mod problems;
+mod range;
+mod reader;
+mod refusal;
+mod repair;
+
+pub(crate) use checks::{Checks, Pattern};
+pub(crate) use guide::Guide;
+pub use range::{Bound, Range};
+pub(crate) use reader::Reader;
+
 use std::panic::catch_unwind;
 
 use schemars::{Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::checks::Checks;
-use super::guide::Guide;
-use super::mend::Mended;
-use super::reader::Reader;
-use super::refusal::Refusal;
-use super::repair::Read;
+use self::mend::Mended;
+use self::refusal::Refusal;
+use self::repair::Read;
 
 /// How the arguments of a server's calls are read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,16 +37,16 @@ pub(crate) struct Reading {
 }
 
 /// Writes the schema of a type.
-pub(super) type JsonSchema = fn(&mut SchemaGenerator) -> Schema;
+pub(crate) type JsonSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// An argument without its type: what is asked of it.
 #[derive(Debug)]
-pub(super) struct Argument<'a> {
-    pub(super) name: &'static str,
-    pub(super) checks: &'a Checks,
-    pub(super) guide: &'a Guide,
-    pub(super) json_schema: JsonSchema,
-    pub(super) has_default: bool,
+pub(crate) struct Argument<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) checks: &'a Checks,
+    pub(crate) guide: &'a Guide,
+    pub(crate) json_schema: JsonSchema,
+    pub(crate) has_default: bool,
 }
 
 impl Argument<'_> {
@@ -41,7 +55,7 @@ impl Argument<'_> {
     /// # Errors
     ///
     /// A sentence for the client about each thing that is wrong with it.
-    pub(super) fn read<T: DeserializeOwned>(
+    pub(crate) fn read<T: DeserializeOwned>(
         &self,
         exact: Reader<'_>,
         default: Option<fn() -> T>,
@@ -69,7 +83,7 @@ impl Argument<'_> {
     /// # Errors
     ///
     /// A sentence for the client if it may not be left out.
-    pub(super) fn left_out<T: DeserializeOwned>(
+    pub(crate) fn left_out<T: DeserializeOwned>(
         &self,
         default: Option<fn() -> T>,
     ) -> Result<T, Vec<String>> {
@@ -121,7 +135,7 @@ impl Argument<'_> {
 }
 
 /// What an argument is that was left out, if it may be.
-pub(super) fn of_nothing<T: DeserializeOwned>() -> Option<T> {
+pub(crate) fn of_nothing<T: DeserializeOwned>() -> Option<T> {
     // Not every `Deserialize` of a user's has an error for this.
     catch_unwind(|| T::deserialize(Missing).ok()).ok().flatten()
 }

@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
-use super::argument::{Argument, JsonSchema};
 use super::mend::{Mended, mend};
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::Refusal;
 use super::repair::{Read, add_others, located};
+use super::{Argument, JsonSchema};
 use super::{keywords, problems};
 use crate::schema::{AsIs, NumberLimits, Writer};
 use rmcp::model::JsonObject;
@@ -41,7 +41,7 @@ impl Schema {
 /// What the schema of an argument's type knows of its values, which the type itself does not tell. Made at the
 /// first call that has to know.
 #[derive(Debug, Default)]
-pub(super) struct Guide {
+pub(crate) struct Guide {
     /// Whether `#[schemars(..)]` wrote limits inside of the type.
     has_limits: OnceLock<bool>,
     schema: OnceLock<Option<Box<Schema>>>,

@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Refusal>;
 
 /// A value to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     pub(super) json: &'a Value,
     /// What the value does not keep of its large numbers.
     large: Option<&'a Large>,
@@ -30,11 +30,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Of a value whose large numbers, if it has any, are not known any better.
-    pub(super) fn new(json: &'a Value) -> Self {
+    pub(crate) fn new(json: &'a Value) -> Self {
         Self { json, large: None }
     }
 
-    pub(super) fn with_large(self, large: Option<&'a Large>) -> Self {
+    pub(crate) fn with_large(self, large: Option<&'a Large>) -> Self {
         Self { large, ..self }
     }
 
