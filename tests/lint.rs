@@ -291,6 +291,23 @@ fn a_plain_schema_has_what_the_portable_form_has_not() {
     }
 }
 
+/// For those who have a list of exceptions, or a report.
+#[test]
+fn a_finding_is_json_and_its_rule_has_a_name() {
+    let found = findings(Server::new("hosts").tools(tools![deep]));
+    let [finding] = found.as_slice() else { panic!("one finding, not {found:?}") };
+    assert_eq!(finding.rule.to_string(), "depth");
+    assert_eq!(
+        serde_json::to_value(&finding).expect("a finding is JSON"),
+        serde_json::json!({
+            "rule": "depth",
+            "tool": "deep",
+            "argument": "refused",
+            "text": finding.text,
+        })
+    );
+}
+
 #[mcpc::tool]
 async fn stateful(state: mcpc::State<u8>) -> u8 {
     *state

@@ -16,6 +16,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// Two tools have one name.
     #[error("two tools are called `{name}`: {first} and {second}")]
+    #[non_exhaustive]
     DuplicateTool {
         /// The name.
         name: &'static str,
@@ -29,6 +30,7 @@ pub enum Error {
         "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
         if *.in_arc { ", the bare value and not an `Arc` of it" } else { "" }
     )]
+    #[non_exhaustive]
     MissingState {
         /// The tool.
         tool: &'static str,
@@ -42,12 +44,14 @@ pub enum Error {
         "the server was given two states of the type `{state}`; a tool finds its state by the type, so \
          give one of them a type of its own"
     )]
+    #[non_exhaustive]
     DuplicateState {
         /// The type.
         state: &'static str,
     },
     /// What `#[arg(..)]` says about an argument does not fit its type, or does not go together.
     #[error("the argument `{argument}` of the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
     Argument {
         /// The tool.
         tool: &'static str,
@@ -60,18 +64,21 @@ pub enum Error {
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"
     )]
+    #[non_exhaustive]
     HiddenResult {
         /// The tool.
         tool: &'static str,
     },
     /// A tool takes a `Sender` but is not a background tool.
     #[error("the plain tool `{tool}` takes a `Sender`; declare it with `#[mcpc::background]`")]
+    #[non_exhaustive]
     SenderInPlainTool {
         /// The tool.
         tool: &'static str,
     },
     /// With this limit, the server would be of use to nobody.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
+    #[non_exhaustive]
     Limit {
         /// The method of `Server` that set it.
         setting: &'static str,

@@ -5,11 +5,14 @@ mod arguments;
 use std::fmt;
 
 use rmcp::model::Tool;
+use serde::{Serialize, Serializer};
 
 use crate::phrases::shown;
 
 /// Something about a server's tools that a host or a model's API is known to object to; see `Server::lint`.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// It serializes to an object with these keys, for a report.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// What kind of thing it is.
@@ -47,6 +50,37 @@ pub enum Rule {
     /// The schema of a result that is not an object.
     // Not `Result`: as soon as two things have one name, rustc writes the paths of both in full.
     ResultSchema,
+}
+
+impl Rule {
+    /// The rule's name, by which a list of exceptions may have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Description => "description",
+            Self::Union => "union",
+            Self::AnyValue => "any_value",
+            Self::Reference => "reference",
+            Self::Format => "format",
+            Self::Keyword => "keyword",
+            Self::Depth => "depth",
+            Self::Size => "size",
+            Self::ResultSchema => "result_schema",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// As the sentence, which is what a test that expects none shows.

@@ -8,6 +8,7 @@ pub(crate) use json::{DEEPEST, Json};
 pub(crate) use line::{Address, TaskLine, created, push_callback_line, server_event, task_message};
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +16,9 @@ use serde_json::Value;
 use crate::names::{Dialect, PROTOCOL};
 
 /// What became of a task, as MCPC names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum TaskEvent {
     /// The task was accepted; always the first message of a task.
     Created,
@@ -50,9 +52,16 @@ impl TaskEvent {
     }
 }
 
+impl fmt::Display for TaskEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The two types of message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MessageType {
     /// A message about one task.
     Task,
@@ -63,8 +72,8 @@ pub enum MessageType {
 /// One message of the MCPC protocol, as a client reads it.
 ///
 /// Keys it does not know are ignored and keys that are missing read as `None`, as the protocol asks
-/// of clients.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// of clients. It serializes to the same text, for a log or a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
     /// Whether the message is about a task or about the session.
@@ -83,7 +92,7 @@ pub struct Message {
     /// What the message carries.
     #[serde(default)]
     pub result: Value,
-    /// Always `mcpc`; what is not is no message of this protocol.
+    /// Always `mcpc`: anything else is not a message of this protocol.
     protocol: String,
 }
 
@@ -120,7 +129,7 @@ impl Message {
 ///
 /// Serializes byte for byte as the reference's answer: the key `mcpc_direct_updates` exists up to
 /// 0.2.4 only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProtocolInfo {
     /// Whether the server speaks MCPC.
@@ -165,5 +174,30 @@ impl<'a> ProgressUpdate<'a> {
     /// Reads an update, if it is one of these.
     pub(crate) fn read(update: &'a Json) -> Option<Self> {
         serde_json::from_str(update.as_str()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_written_as_it_was_read() {
+        let address = Address { session_id: "s", task_id: "t", tool_name: "tool" };
+        for text in [
+            task_message(address, TaskEvent::Update, &Json::text("half")),
+            server_event("s", "started", &Json::null()),
+        ] {
+            let message = Message::parse(&text).expect("a message");
+            assert_eq!(serde_json::to_string(&message).expect("JSON"), text);
+        }
+    }
+
+    #[test]
+    fn an_event_has_one_name() {
+        for event in [TaskEvent::Created, TaskEvent::Update, TaskEvent::Complete, TaskEvent::Failed]
+        {
+            assert_eq!(serde_json::json!(event), event.to_string());
+        }
     }
 }

@@ -17,7 +17,7 @@ use self::portable::{Portable, remove_null};
 use self::wrapped::{has_wide_integers, is_wrapped};
 
 /// How the schemas of a server's tools are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Schemas {
     /// In the part of JSON Schema that models and clients agree on. The default.

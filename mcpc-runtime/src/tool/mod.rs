@@ -15,7 +15,7 @@ use crate::output::{Body, Fails, Fallible, Returns};
 
 /// A function that `#[mcpc::tool]` or `#[mcpc::background]` turned into a tool.
 ///
-/// Implemented by the attributes only, on an empty type of the function's name, so that
+/// This trait is sealed: only the attributes implement it, on an empty type of the function's name, so that
 /// `tools![add]` can name it while `add(1, 2).await` goes on working.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a tool",
