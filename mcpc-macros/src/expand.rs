@@ -220,7 +220,7 @@ fn is_literal(value: &Expr) -> bool {
     }
 }
 
-/// An example. It is what the argument is where it is there, so none needs a `Some`.
+/// An example. It is an argument that is given, so it needs no `Some`.
 fn example_value(ty: &Type, value: &Expr) -> TokenStream {
     let value = self::value(value);
     quote! {
@@ -235,7 +235,7 @@ fn example_value(ty: &Type, value: &Expr) -> TokenStream {
 fn value(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            // Nobody follows a text, so names may have its place.
+            // Editors do not follow a text, so names may have its place.
             quote_spanned!(text.span()=> __mcpc::FromText::from_text(#text))
         }
         value => value.to_token_stream(),

@@ -31,7 +31,7 @@ pub(crate) fn parse(kind: Kind, item: TokenStream) -> Result<Function, Error> {
     })
 }
 
-/// The keyword of an item that is no function.
+/// The keyword of an item that is not a function.
 fn keyword(item: TokenStream) -> Option<TokenTree> {
     let mut start = None;
     for token in item {

@@ -209,7 +209,7 @@ fn parameter(
     };
     let special = is_special(&typed.ty);
     if let (true, Some(span)) = (special, keys.span) {
-        errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
+        errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
     // Where one of two is there only at times, they may well be alternatives.

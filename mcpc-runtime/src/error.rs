@@ -76,7 +76,7 @@ pub enum Error {
         /// The tool.
         tool: &'static str,
     },
-    /// With this limit, the server would be of use to nobody.
+    /// A limit is set to a value with which the server could not work.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
     #[non_exhaustive]
     Limit {
@@ -87,23 +87,23 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
-    /// A server was to be served outside of a tokio runtime.
-    #[error("a server is served inside of a tokio runtime, as `#[tokio::main]` makes one")]
+    /// A server was served outside of a tokio runtime.
+    #[error("a server must be served inside a tokio runtime, like the one of `#[tokio::main]`")]
     Runtime(#[source] tokio::runtime::TryCurrentError),
-    /// The process's stdin and stdout were served before: there is one client at their other ends.
-    #[error("stdin and stdout were served before; expected `serve_stdio` once in a process")]
+    /// The process's stdin and stdout were served before; they have one client.
+    #[error("stdin and stdout were served before; call `serve_stdio` once in a process")]
     StdioServed,
-    /// The client went away, or spoke no MCP, before the connection stood.
+    /// The client disconnected, or did not speak MCP, before the connection was initialized.
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The server's own loop died.
+    /// The server's loop ended with a panic or was aborted.
     #[error("the server's loop ended early")]
     Serve(#[source] tokio::task::JoinError),
 }
 
 impl fmt::Debug for Error {
     // Not derived, also because a derived one is compiled into every crate that uses it, and with it
-    // those of all of rmcp's messages.
+    // those of every message of rmcp.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         let mut source = std::error::Error::source(self);

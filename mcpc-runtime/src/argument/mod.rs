@@ -32,7 +32,7 @@ use self::repair::Read;
 pub(crate) struct Reading {
     /// Nothing is taken for something else.
     pub(crate) exact: bool,
-    /// Arguments that nobody knows are dropped.
+    /// Unknown arguments are dropped.
     pub(crate) ignores_unknown: bool,
 }
 
@@ -136,7 +136,7 @@ impl Argument<'_> {
 
 /// What an argument is that was left out, if it may be.
 pub(crate) fn of_nothing<T: DeserializeOwned>() -> Option<T> {
-    // Not every `Deserialize` of a user's has an error for this.
+    // Some `Deserialize` of users panic here.
     catch_unwind(|| T::deserialize(Missing).ok()).ok().flatten()
 }
 

@@ -1,7 +1,7 @@
 //! Reads a value out of JSON, and tells where in it a problem is.
 //!
 //! `serde_json::Value` reads itself, too, but tells no place; and it is more lenient than the schema of
-//! a type: what is refused by the one is refused by the other here. So an array is no struct, a whole
+//! a type: what is refused by the one is refused by the other here. So an array is not a struct, a whole
 //! number may be written `20.0` and have 128 bits, and a variant without data is a string.
 
 use std::cmp::Ordering;
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
             // Digits that a float has no room for may have been lost on the way here.
             (Some(whole), _) if is_in(whole) && !is_exact && !is_short(whole) => {
                 Err(Refusal::wrong(format!(
-                    "{number} may have lost digits: here a whole number can have 64 bits at most"
+                    "{number} may have lost digits: a whole number can have a maximum of 64 bits here"
                 )))
             }
             (Some(whole), _) if is_in(whole) || !is_large(self.json) => Ok(Some(whole)),

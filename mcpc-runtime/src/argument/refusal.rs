@@ -13,7 +13,7 @@ use crate::phrases::{
 pub(crate) enum Problem {
     /// Something required is not there.
     Missing,
-    /// Something is there that nobody knows; what to say about the known names.
+    /// Something unknown is there; what to say about the known names.
     Unknown(String),
     /// Something else was expected.
     Wrong(String),
@@ -55,7 +55,7 @@ impl Refusal {
     /// The same, where what was refused is a key.
     #[cold]
     pub(super) fn of_key(mut self, key: &str) -> Self {
-        // A field that nobody knows names itself.
+        // An unknown field names itself.
         if let Problem::Wrong(text) = &mut self.problem {
             *text = format!("the key {}: {text}", quoted(key));
         }
@@ -139,7 +139,7 @@ impl serde::de::Error for Refusal {
     }
 }
 
-/// What serde says it expected, in words of JSON's.
+/// What serde says it expected, in the words of JSON.
 fn wanted(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {

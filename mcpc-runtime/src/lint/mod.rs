@@ -210,7 +210,7 @@ impl About<'_> {
         if length > prefix.left && !prefix.is_too_long() {
             let text = format!(
                 "its name has {length} characters: Claude Code and Codex call it `mcp__{}__{}`, and models' APIs \
-                 take {MOST_OF_NAME} characters, so the host cuts it or the request is refused; take {} at most",
+                 take {MOST_OF_NAME} characters, so the host cuts it or the request is refused; use a maximum of {}",
                 shown(prefix.server),
                 self.tool.name,
                 prefix.left.min(MOST_OF_TOOL_NAME)
@@ -218,8 +218,8 @@ impl About<'_> {
             self.add(Rule::Name, None, text);
         } else if length > MOST_OF_TOOL_NAME && !prefix.is_too_long() {
             let text = format!(
-                "its name has {length} characters: hosts put the name before it that their user gives the server, \
-                 and models' APIs take {MOST_OF_NAME} characters of both; take {MOST_OF_TOOL_NAME} at most"
+                "its name has {length} characters: hosts put the server's name before it, which their user chooses, \
+                 and models' APIs take {MOST_OF_NAME} characters of both; use a maximum of {MOST_OF_TOOL_NAME}"
             );
             self.add(Rule::Name, None, text);
         }

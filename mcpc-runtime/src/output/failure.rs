@@ -99,7 +99,7 @@ impl<E> Clone for Fails<E> {
     message = "`{Self}` cannot be a tool error",
     label = "has no text to show to a client",
     note = "implement `std::fmt::Display`, or derive `thiserror::Error`; `anyhow::Error` and `String` work as they are, \
-            and so does rmcp's `CallToolResult` where it is called that"
+            and so does rmcp's `CallToolResult` under its own name"
 )]
 pub trait Failure: Sized {
     /// The error's text.
@@ -146,7 +146,7 @@ impl<E: Error + 'static> ViaError<E> for &&ErrorKind<E> {
     }
 }
 
-/// A boxed error with sources, which is no `Error` itself.
+/// A boxed error with sources, which is not an `Error` itself.
 #[doc(hidden)]
 pub trait ViaBox<E> {
     /// How to show it.

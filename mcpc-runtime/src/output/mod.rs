@@ -110,7 +110,7 @@ impl<T> Clone for Returns<T> {
 
 impl Returns<CallToolResult> {
     /// What our own tools return. [`Output::returns`] is the same but names the schemas of all that a reply is
-    /// made of: more than 100 KB of code, which only an optimizer would find out that nobody asks for.
+    /// made of: more than 100 KB of code, which only an optimizer would find to be unused.
     pub(crate) fn reply() -> Self {
         Self { is_result: false, schema: |_| None, into_outcome: |reply| Ok(Success::of(reply)) }
     }

@@ -107,7 +107,7 @@ fn inexact(number: &Inexact) -> String {
 
 /// The reply that carries a JSON value: a string as it is, nothing for `null`, anything else as text and as
 /// structured content, which is an object: another value is the `result` of one. (Gemini CLI 0.61 reads a text that
-/// is JSON as structured content where there is none, and refuses the reply if that is no object.)
+/// is JSON as structured content where there is none, and refuses the reply if that is not an object.)
 ///
 /// What structured content cannot hold, as it is [nested too deep](Json::is_too_deep) or has a number that is too
 /// long, is a text only.
@@ -127,7 +127,7 @@ pub(crate) fn reply(json: &Json) -> CallToolResult {
     reply
 }
 
-/// A value that is no object, as structured content.
+/// A value that is not an object, as structured content.
 fn wrapped(value: Value) -> Value {
     json!({ "result": value })
 }

@@ -193,7 +193,7 @@ impl Description {
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
     }
 
-    /// Whether something was said about a parameter that is no argument.
+    /// Whether something was said about a parameter that is not an argument.
     pub(crate) fn is_spoken_of(&self) -> bool {
         self.has_default || self.checks.example().is_some() || !self.checks.is_empty()
     }

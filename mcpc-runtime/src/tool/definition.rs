@@ -101,7 +101,7 @@ impl Definition {
         let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
         tool.title = about.title.map(Into::into);
         tool.annotations = about.hints.annotations();
-        // The first reply to a background call is no result, so it has no output schema to keep.
+        // The first reply to a background call is not a result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
             Kind::Plain | Kind::Control => (self.output_schema)(schemas).map(Into::into),
             Kind::Background => None,
@@ -119,7 +119,7 @@ impl Definition {
                 Err(Error::Argument { tool, argument, problem: problem.to_owned() })
             };
             if !parameter.is_argument && parameter.is_spoken_of() {
-                return refuse("`#[arg(..)]` is about the arguments of the call, and this is none");
+                return refuse("`#[arg(..)]` is for arguments of the call, and this is not one");
             }
             match (parameter.source)(&mut writer.generator) {
                 Source::Argument { schema, optional } => {

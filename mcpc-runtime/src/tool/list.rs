@@ -45,7 +45,7 @@ pub struct List(pub &'static [Listed]);
 impl List {
     /// Fails to compile if the tool at an index has the name of one before it.
     ///
-    /// A tool with mistakes has the empty name; they are reported, and it is no duplicate of another.
+    /// A tool with mistakes has the empty name; they are reported, and it is not a duplicate of another.
     ///
     /// # Panics
     ///
