@@ -102,7 +102,7 @@ pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
-pub use mcpc_runtime::server::{Server, take_stdio};
+pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 

@@ -28,8 +28,10 @@ pub mod fuzzing;
 mod model;
 
 mod argument;
+mod context;
 mod control;
 mod delivery;
+mod guard;
 mod log;
 mod logging;
 mod metadata;
@@ -37,6 +39,7 @@ mod numbers;
 mod outbox;
 mod phrases;
 mod registry;
+mod reply;
 mod service;
 mod sync;
 mod transport;

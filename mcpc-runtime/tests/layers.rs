@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 29] = [
     "sync",
     "logging",
+    "guard",
     "phrases",
     "names",
     "numbers",
     "message",
+    "reply",
     "error",
     "metadata",
     "schema",
@@ -20,6 +22,7 @@ const LAYERS: [&str; 26] = [
     "outbox",
     "delivery",
     "task",
+    "context",
     "parameter",
     "tool",
     "control",

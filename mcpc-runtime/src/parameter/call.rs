@@ -7,6 +7,7 @@ use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 
+use crate::context::Context;
 use crate::log::Owner;
 use crate::outbox::Gate;
 
@@ -81,7 +82,7 @@ pub(crate) struct CallParts<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
     pub(crate) owner: Owner,
-    pub(crate) context: &'a RequestContext<RoleServer>,
+    pub(crate) context: &'a Context,
 }
 
 impl fmt::Debug for CallParts<'_> {
@@ -92,7 +93,8 @@ impl fmt::Debug for CallParts<'_> {
 
 impl CallParts<'_> {
     pub(super) fn to_call(self) -> Call {
-        let mut context = self.context.clone();
+        let context = self.context.to_rmcp();
+        let mut context = context.expect("a tool that takes a `Call` is called by a loop");
         // A way to the connection's queue is nothing to hand out, or to keep.
         context.extensions.remove::<Gate>();
         Call(Arc::new(Parts {
