@@ -55,14 +55,15 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is asked to stop, and dropped when the server's grace is over,
-///   too. Without it a task may run for ever.
-/// - `patience`: how long a call stays open for the result; then it is answered with a ticket, or a client that takes
-///   MCP's tasks with a task (after [`Server::task_patience`], unless this is shorter). Without it, [`Server::patience`].
+/// - `timeout`: after this time a task is asked to stop, and it is dropped when the server's grace is over, too.
+///   Without it, a task may run forever.
+/// - `patience`: how long a call stays open for the result. Then it is answered with a ticket, or, to a client that
+///   supports MCP's tasks, with a task (after [`Server::task_patience`], unless this is shorter). Without it,
+///   [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 ///
-/// A client that speaks MCPC is answered at once and hears of every
-/// update; any other client waits for the result, as long as the patience lasts.
+/// A client that speaks MCPC is answered at once and is sent every update. Any other client waits for the result, as
+/// long as the patience lasts.
 ///
 /// ```
 /// /// Builds a project.

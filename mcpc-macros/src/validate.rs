@@ -168,7 +168,7 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
     parameters
 }
 
-/// A parameter in each of its cases. What is wrong with one that has but one case is wrong with the tool.
+/// A parameter in each of its cases. What is wrong with one that has only one case is wrong with the tool.
 fn variants(typed: &PatType, earlier: &[Variant], errors: &mut Errors) -> Vec<Variant> {
     let mut variants = input::variants(&typed.attrs);
     if let [attributes] = variants.as_slice() {
@@ -237,7 +237,7 @@ fn parameter(
 fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
         true => segment.ident == "Sender" || types::is_ours(ty, "Call"),
-        // Without anything in brackets it may well be a type of the user's.
+        // Without anything in brackets it may be a type of the user.
         false => segment.ident == "State",
     })
 }

@@ -57,6 +57,7 @@ impl Dialect {
     }
 
     /// Where this dialect carries the ids of a call.
+    #[cfg(feature = "client")]
     pub(crate) const fn metadata(self) -> MetadataKeys {
         match self {
             Self::V0_2_1 | Self::V0_2_3 => MetadataKeys::UNDERSCORE,
@@ -92,7 +93,7 @@ pub(crate) const CHECK_TASK: &str = "check_task";
 /// The control tool that stops a task.
 pub(crate) const STOP_TASK: &str = "stop_task";
 
-/// A text that is made when a server is built and kept for good, once, however many servers are.
+/// A text that is made when a server is built and kept until the process ends, once for all servers.
 pub(crate) fn kept(text: &str) -> &'static str {
     static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -124,7 +124,7 @@ impl Checks {
         Ok(())
     }
 
-    /// The checks that are written in a schema, but for its pattern.
+    /// The checks that are written in a schema, without its pattern.
     pub(super) fn read(schema: &JsonObject, value: &Value) -> Self {
         let length = LENGTHS.into_iter().find(|(name, ..)| is_of_type(name, value));
         let length = length.and_then(|(_, low, high)| Range::read(schema, low, high, ""));

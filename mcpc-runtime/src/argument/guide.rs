@@ -38,8 +38,8 @@ impl Schema {
     }
 }
 
-/// What the schema of an argument's type knows of its values, which the type itself does not tell. Made at the
-/// first call that has to know.
+/// What the schema of an argument's type says about its values, which the type itself does not. Generated at the
+/// first call that needs it.
 #[derive(Debug, Default)]
 pub(crate) struct Guide {
     /// Whether `#[schemars(..)]` wrote limits inside of the type.

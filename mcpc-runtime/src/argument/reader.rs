@@ -50,13 +50,13 @@ impl<'a> Reader<'a> {
         Self { json: value, large: self.large.and_then(|large| large.of_entry(name)) }
     }
 
-    /// The whole number that is written here, if the value itself is but near to it.
+    /// The whole number that is written here, if the value itself is only near it.
     pub(super) fn large_number(self) -> Option<Whole> {
         self.large?.number()
     }
 
     /// The whole number that this is, if it is not just an integer of 64 bits: JSON Schema calls `20.0` one,
-    /// too. `None` if the type had better say itself what it thinks of the value.
+    /// too. `None` if the type itself is to accept or refuse the value.
     fn whole(self, least: Whole, most: Whole) -> Result<Option<Whole>> {
         let Value::Number(number) = self.json else { return Ok(None) };
         if number.is_u64() || number.is_i64() {

@@ -101,14 +101,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How long a name may be for the APIs of OpenAI and most others. Gemini's takes 63 characters, but those who call
-/// it put less before a tool's name.
+/// How long a name may be for the APIs of OpenAI and most others. Gemini's takes 63 characters, but the hosts that
+/// call it put a shorter prefix before a tool's name.
 const MOST_OF_NAME: usize = 64;
 
 /// How long the name of a tool should be able to be, whatever the server is called.
 const LEAST_OF_NAME: usize = 16;
 
-/// How long the name of a tool may be, whatever its server is called: who uses it may call it something longer.
+/// How long the name of a tool may be, whatever its server is called: its user may give it a longer name.
 const MOST_OF_TOOL_NAME: usize = 48;
 
 /// How many bytes of a tool a model may have to read.

@@ -1,4 +1,4 @@
-//! The escapes of JSON's strings.
+//! The escapes in strings of JSON.
 
 /// Appends `text` as the inside of a JSON string, leaving non-ASCII as it is.
 pub(super) fn push_escaped(line: &mut Vec<u8>, text: &str) {

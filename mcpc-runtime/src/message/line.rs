@@ -96,7 +96,7 @@ impl TaskLine {
         line.extend_from_slice(LINE_END.as_bytes());
     }
 
-    /// About how many bytes the line that carries `result` has: exact but for the escapes in it.
+    /// About how many bytes the line that carries `result` has: exact except for the escapes in it.
     pub(crate) fn len(&self, result: &Json) -> usize {
         const FIXED: usize = LINE_START.len() + LINE_END.len() + 64;
         FIXED + self.addressee.len() + result.as_str().len()

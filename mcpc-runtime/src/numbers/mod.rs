@@ -1,4 +1,4 @@
-//! Whole numbers of up to 128 bits, of which a [`Value`](serde_json::Value) keeps but 64.
+//! Whole numbers of up to 128 bits, of which a [`Value`](serde_json::Value) keeps only 64.
 
 mod large;
 mod whole;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Number;
 
-/// A whole number of any of Rust's types. All that are negative are less than all that are not.
+/// A whole number of any Rust type. The negative ones are less than the natural ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[doc(hidden)]
 pub enum Whole {

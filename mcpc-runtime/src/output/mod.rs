@@ -72,7 +72,7 @@ impl<T: Serialize + JsonSchema + 'static> Output for T {
     }
 }
 
-// What follows has no type of a user's in it, so it is compiled once, here.
+// What follows names no type of a user, so it is compiled once, here.
 
 fn schema(
     schemas: Schemas,

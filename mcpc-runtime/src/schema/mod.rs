@@ -235,7 +235,7 @@ impl Transform for AsIs {
     fn transform(&mut self, _: &mut Schema) {}
 }
 
-/// Writes the limits that the formats of Rust's numbers stand for as numbers, and leaves the formats.
+/// Writes the limits that the formats of Rust numbers stand for as numbers, and leaves the formats.
 #[derive(Clone, Copy)]
 pub(crate) struct NumberLimits;
 
