@@ -105,8 +105,6 @@ pub mod guide;
 
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
-pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
-pub use mcpc_runtime::names::Dialect;
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
@@ -117,10 +115,24 @@ pub use mcpc_runtime::tool::{Tool, Tools};
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 
-/// rmcp's types for content that a tool writes itself: images, audio, resources, and whole replies.
+/// What MCPC sends over the wire: its messages and its handshakes.
 ///
-/// (Not the whole of rmcp, as rustc spells out a type's full path in every message as soon as another one
-/// that can be seen has its name.)
+/// A server and the client read and write these themselves. They are here for programs that look at the lines.
+pub mod protocol {
+    pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
+    pub use mcpc_runtime::names::Dialect;
+}
+
+/// rmcp 3, on which this crate is built, as far as it is compiled in.
+///
+/// For its types in what is public here: the request of a [`Call`], the handler and the transport of a [`Server`].
+/// A crate that depends on `rmcp` itself has the same types where its version is 3, too, from 3.9 on.
+pub mod rmcp {
+    #[doc(no_inline)]
+    pub use ::rmcp::*;
+}
+
+/// rmcp's types for content that a tool writes itself: images, audio, resources, and whole replies.
 pub mod content {
     pub use mcpc_runtime::output::content::*;
 }

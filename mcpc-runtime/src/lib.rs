@@ -27,6 +27,7 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod argument;
 mod context;
 mod control;
 mod delivery;

@@ -16,12 +16,13 @@ use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::argument::Reading;
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::Result;
 use crate::lint::{self, Finding};
 use crate::log::{Limits, MemoryLog, TaskLog};
-use crate::parameter::{Reading, States};
+use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shared, add_tasks};

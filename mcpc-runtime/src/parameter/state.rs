@@ -79,7 +79,7 @@ impl States {
         }
     }
 
-    /// A type of which there was more than one, so that nobody can tell which of them a tool is to get.
+    /// A type of which there was more than one, so that it is not clear which of them a tool is to get.
     pub(crate) fn given_twice(&self) -> Option<&'static str> {
         self.given_twice
     }
