@@ -299,7 +299,7 @@ fn a_finding_is_json_and_its_rule_has_a_name() {
     let [finding] = found.as_slice() else { panic!("one finding, not {found:?}") };
     assert_eq!(finding.rule.to_string(), "depth");
     assert_eq!(
-        serde_json::to_value(&finding).expect("a finding is JSON"),
+        serde_json::to_value(finding).expect("a finding is JSON"),
         serde_json::json!({
             "rule": "depth",
             "tool": "deep",

@@ -17,8 +17,6 @@ pub(crate) use guide::Guide;
 pub use range::{Bound, Range};
 pub(crate) use reader::Reader;
 
-use std::panic::catch_unwind;
-
 use schemars::{Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -137,7 +135,7 @@ impl Argument<'_> {
 /// What an argument is that was left out, if it may be.
 pub(crate) fn of_nothing<T: DeserializeOwned>() -> Option<T> {
     // Some `Deserialize` of users panic here.
-    catch_unwind(|| T::deserialize(Missing).ok()).ok().flatten()
+    crate::guard::guarded(|| T::deserialize(Missing).ok()).ok().flatten()
 }
 
 /// Stands for an argument that is not there. As in serde's own derive, a type that reads "none" out
