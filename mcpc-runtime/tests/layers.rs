@@ -56,6 +56,9 @@ fn edges_go_up() {
             continue;
         }
         let text = fs::read_to_string(&file).expect("a source file");
+        // Documentation may point anywhere.
+        let text: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for (_, rest) in text.match_indices("crate::").map(|(at, it)| (at, &text[at + it.len()..]))
         {
             let used =
