@@ -1,4 +1,20 @@
+//! [arguments]: guide::arguments
+//! [clients]: guide::clients
+//! [ends]: guide::ends
+//! [guide]: guide
+//! [limits]: guide::limits
+//! [logs]: guide::logs
+//! [results]: guide::results
+//! [test]: guide#a-test-of-a-tool
+//! [`Sender`]: Sender
+//! [`Server`]: Server
+//! [`Server::lint`]: Server::lint
+//! [`take_stdio`]: take_stdio
+//!
+// These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
+// docs.rs, which builds with nightly, then marks what needs a feature.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// Turns a free `async fn` into a tool whose call is answered when the function returns.
 ///
@@ -8,23 +24,11 @@
 ///
 /// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
 /// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
-/// `crate` is the path of this crate where it is not called `mcpc`: `#[m::tool(crate = m)]`.
+/// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
+/// `framework::mcpc`: `#[m::tool(crate = m)]`.
 ///
-/// `#[arg(..)]` on a parameter takes:
-///
-/// - `default` or `default = expression`: the argument may be left out, or be `null`. The value is written
-///   into the schema if its type is `serde::Serialize`.
-/// - `rename = "key"`: the argument's name in JSON.
-/// - `range = 1..=100`: for numbers. The ends may be constants.
-/// - `length = 1..=64`: for strings, in characters (code points), and for lists and maps, in items.
-/// - `pattern = "^[a-z]+$"`: for strings, a regular expression that must match some part of it. It may hold
-///   what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common:
-///   no flags, no look-around, no `\p{..}`.
-/// - `example = expression`: for the schema only; what the argument may look like. Of an `Option<T>`, a `T`.
-///
-/// A call is checked against all of it before the function is called, and what it says stands in the
-/// schema. What does not fit the argument's type does not compile, or, where only the compiled type can
-/// tell, is an error when the server starts.
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern` and `example`, which
+/// [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -55,15 +59,13 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: after this time a task is asked to stop, and it is dropped when the server's grace is over, too.
-///   Without it, a task may run forever.
-/// - `patience`: how long a call stays open for the result. Then it is answered with a ticket, or, to a client that
-///   supports MCP's tasks, with a task (after [`Server::task_patience`], unless this is shorter). Without it,
-///   [`Server::patience`].
+/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run for ever.
+/// - `patience`: how long a call waits for the result before it is answered with a
+///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
+///   at once. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 ///
-/// A client that speaks MCPC is answered at once and is sent every update. Any other client waits for the result, as
-/// long as the patience lasts.
+/// [`guide::clients`] has what each kind of client gets.
 ///
 /// ```
 /// /// Builds a project.
@@ -99,6 +101,8 @@ macro_rules! tools {
     };
 }
 
+pub mod guide;
+
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
@@ -107,6 +111,7 @@ pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 
+/// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 
@@ -149,6 +154,41 @@ macro_rules! __definition {
         };
         $($definition)*
     }};
+}
+
+/// The examples of the runtime's documentation, which are written with this crate and so cannot be compiled in that one.
+#[cfg(doctest)]
+mod examples_of_the_runtime {
+    #[doc = include_str!("../mcpc-runtime/docs/call.md")]
+    pub struct Call;
+
+    #[doc = include_str!("../mcpc-runtime/docs/check.md")]
+    pub struct Check;
+
+    #[cfg(feature = "client")]
+    #[doc = include_str!("../mcpc-runtime/docs/client.md")]
+    pub struct Client;
+
+    #[doc = include_str!("../mcpc-runtime/docs/lint.md")]
+    pub struct Lint;
+
+    #[doc = include_str!("../mcpc-runtime/docs/sender.md")]
+    pub struct Sender;
+
+    #[doc = include_str!("../mcpc-runtime/docs/server.md")]
+    pub struct Server;
+
+    #[doc = include_str!("../mcpc-runtime/docs/service.md")]
+    pub struct Service;
+
+    #[doc = include_str!("../mcpc-runtime/docs/state.md")]
+    pub struct State;
+
+    #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
+    pub struct TakeStdio;
+
+    #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
+    pub struct Tools;
 }
 
 /// What the attributes' code calls. Not covered by semver: only code generated by the same version of

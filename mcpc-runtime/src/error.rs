@@ -93,7 +93,8 @@ pub enum Error {
     /// The process's stdin and stdout were served before; they have one client.
     #[error("stdin and stdout were served before; call `serve_stdio` once in a process")]
     StdioServed,
-    /// The client disconnected, or did not speak MCP, before the connection was initialized.
+    /// The transport failed, or the client did not speak MCP, before the connection was set up. (A client that leaves
+    /// before is not an error.)
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The server's loop ended with a panic or was aborted.

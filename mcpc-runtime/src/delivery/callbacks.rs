@@ -3,7 +3,7 @@
 use crate::log::Event;
 use crate::message::{Address, Json, TaskLine, server_event, task_message};
 use crate::metadata::Ids;
-use crate::outbox::{Gate, Outgoing, Permit, TextCallback, callback_message};
+use crate::outbox::{Claim, Gate, Outgoing, Permit, TextCallback, callback_message};
 use rmcp::model::ServerJsonRpcMessage;
 
 /// One task's callbacks.
@@ -21,16 +21,8 @@ impl Callbacks {
         Self { gate, line, ids, tool_name }
     }
 
-    pub(crate) async fn reserve(&self, event: &Event) -> Permit<'_> {
-        self.gate.outbox().reserve(self.line.len(&event.result)).await
-    }
-
-    pub(crate) fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
-        self.gate.outbox().reserve_now(self.line.len(&event.result))
-    }
-
-    pub(crate) fn try_reserve(&self, event: &Event) -> Option<Permit<'_>> {
-        self.gate.outbox().try_reserve(self.line.len(&event.result))
+    pub(super) fn claim(&self, event: &Event) -> Claim<'_> {
+        self.gate.outbox().claim(self.line.len(&event.result))
     }
 
     pub(crate) fn push(&self, event: &Event, permit: Permit<'_>) {
@@ -41,8 +33,8 @@ impl Callbacks {
         TextCallback(server_event(&self.ids.session_id, event, data))
     }
 
-    pub(crate) async fn reserve_server_event(&self, event: &TextCallback) -> Permit<'_> {
-        self.gate.outbox().reserve(event.0.len()).await
+    pub(super) fn claim_server_event(&self, event: &TextCallback) -> Claim<'_> {
+        self.gate.outbox().claim(event.0.len())
     }
 
     pub(crate) fn push_server_event(&self, event: &TextCallback, permit: Permit<'_>) {

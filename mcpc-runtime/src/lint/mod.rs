@@ -9,7 +9,8 @@ use serde::{Serialize, Serializer};
 
 use crate::phrases::shown;
 
-/// Something about a server's tools that a host or a model's API is known to object to; see `Server::lint`.
+/// Something about a server's tools that a host or a model's API is known to object to; see
+/// [`Server::lint`](crate::server::Server::lint).
 ///
 /// It serializes to an object with these keys, for a report.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]

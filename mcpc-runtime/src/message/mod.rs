@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::names::{Dialect, PROTOCOL};
 
-/// What became of a task, as MCPC names it.
+/// What happened to a task, as MCPC names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -69,10 +69,9 @@ pub enum MessageType {
     ServerEvent,
 }
 
-/// One message of the MCPC protocol, as a client reads it.
+/// One message of MCPC (the same in 0.2.1 to 0.2.6), as a client reads it.
 ///
-/// Keys it does not know are ignored and keys that are missing read as `None`, as the protocol asks
-/// of clients. It serializes to the same text, for a log or a proxy.
+/// Unknown keys are ignored and missing ones are `None`, as the protocol requires of clients. It serializes to the same text, for a log or a proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
@@ -125,7 +124,7 @@ impl Message {
     }
 }
 
-/// What a server states about itself when a client greets it.
+/// What a server states about itself in its answer to a handshake of MCPC.
 ///
 /// Serializes byte for byte as the reference's answer: the key `mcpc_direct_updates` exists up to
 /// 0.2.4 only.

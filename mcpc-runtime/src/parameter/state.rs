@@ -6,20 +6,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
+/// What the server keeps for its tools: a value given to [`Server::state`](crate::server::Server::state), shared by
+/// every call.
 ///
-/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
-/// the same value.
+/// A tool takes it as a parameter, and finds it by its type. It dereferences to the value, and a clone is another
+/// handle to the same value. What changes is behind a lock or an atomic; a value that several servers share is a handle
+/// itself, such as an `Arc` in a type of its own.
 ///
-/// ```
-/// # struct Database;
-/// # impl Database { fn rows(&self) -> u64 { 3 } }
-/// /// How many rows there are.
-/// #[mcpc::tool]
-/// async fn rows(database: mcpc::State<Database>) -> u64 {
-///     database.rows()
-/// }
-/// ```
+#[doc = include_str!("../../docs/state.md")]
 #[derive(Debug)]
 pub struct State<T: ?Sized>(Arc<T>);
 

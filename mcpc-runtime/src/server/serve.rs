@@ -7,7 +7,6 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use super::start::check_runtime;
 use super::{Plan, build};
@@ -15,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::service::{Connection, Shared};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
 };
 
@@ -24,21 +23,7 @@ use crate::transport::{
 /// A clone is another handle to the same server. It serves any number of connections, one after the other or at
 /// once, each of them a client of its own:
 ///
-/// ```
-/// # use mcpc::{Server, tools};
-/// # /// Adds two numbers.
-/// # #[mcpc::tool]
-/// # async fn add(a: i64, b: i64) -> i64 { a + b }
-/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-/// let service = Server::new("calculator").tools(tools![add]).build()?;
-/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-/// loop {
-///     let (stream, _) = listener.accept().await?;
-///     let (reader, writer) = stream.into_split();
-///     tokio::spawn(service.serve_io(reader, writer));
-/// }
-/// # }
-/// ```
+#[doc = include_str!("../../docs/service.md")]
 ///
 /// Connections share the tools, their states, a handler, and the limits that count per server
 /// ([`max_tasks`](super::Server::max_tasks), and what is kept of tasks that ended). A task belongs to the connection
@@ -133,19 +118,22 @@ impl Serve for Built {
     fn io(self: Arc<Self>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
         Box::pin(async move {
             check_runtime()?;
-            self.serve(|wiring| {
-                let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
-                (AnyTransport::Lines(lines), Some(flush))
-            })
-            .await
+            let lines = |wiring| {
+                let (lines, flush) = Lines::new(reader, writer, wiring);
+                (AnyTransport::Lines(lines), flush)
+            };
+            self.serve(self.connection(), lines).await
         })
     }
 
     fn erased(self: Arc<Self>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
         Box::pin(async move {
             check_runtime()?;
-            let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
-            self.serve(wrapped).await
+            let wrapped = |wiring| {
+                let (wrapped, flush) = Wrapped::new(transport, wiring);
+                (AnyTransport::Wrapped(wrapped), flush)
+            };
+            self.serve(self.connection(), wrapped).await
         })
     }
 }
@@ -169,35 +157,38 @@ pub(super) fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 impl Built {
     async fn serve_process(&self, watch: &mut Watch) -> Result {
         let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
-        let quit = CancellationToken::new();
+        let connection = self.connection();
+        let ending = connection.ending().clone();
         let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
+            let (lines, flush) = Lines::new(reader, writer, wiring);
             watch.over(lines.backup(), spare);
-            (AnyTransport::Lines(lines), Some(flush))
+            (AnyTransport::Lines(lines), flush)
         };
-        let served = self.serve(lines);
+        let served = self.serve(connection, lines);
         tokio::pin!(served);
         tokio::select! {
             served = &mut served => return served,
             // Nobody hears of anything any more, whether or not there is anything to say.
-            () = closed => quit.cancel(),
+            () = closed => ending.begin(Why::ClientLeft),
         }
         served.await
     }
 
+    fn connection(&self) -> Connection {
+        Connection::new(Arc::clone(&self.shared))
+    }
+
     async fn serve(
         &self,
-        transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
+        connection: Connection,
+        transport: impl FnOnce(Wiring) -> (AnyTransport, Flush),
     ) -> Result {
-        let connection = Connection::new(Arc::clone(&self.shared));
         let versions = connection.supported_protocol_versions();
         let end = End::new(connection.ending().clone());
         let wiring = Wiring { bounds: self.bounds, versions, end, intake: connection.intake() };
         let (transport, flush) = transport(wiring);
         let served = serve_connection(connection, transport).await;
-        if let Some(flush) = flush {
-            flush.finish().await;
-        }
+        flush.finish().await;
         served
     }
 }

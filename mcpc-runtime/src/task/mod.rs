@@ -91,14 +91,14 @@ impl Task {
 
     /// Appends `event` in its turn, as soon as the client has taken enough. Cancel safe.
     async fn send(&self, event: Event) {
-        if let Some((permit, _turn)) = self.in_line(self.delivery.reserve(&event)).await {
+        if let Some((permit, _turn)) = self.in_line(self.delivery.claim(&event)).await {
             self.append(event, permit);
         }
     }
 
     /// A permit for `event`, if neither it nor an earlier call has to be waited for.
     fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
-        if self.has_line() { None } else { self.delivery.reserve_now(event) }
+        if self.has_line() { None } else { self.delivery.claim(event).reserve_now() }
     }
 
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
@@ -141,7 +141,7 @@ impl Task {
         if self.is_over() {
             return;
         }
-        let permit = if self.has_line() { None } else { self.delivery.try_reserve(&event) };
+        let permit = if self.has_line() { None } else { self.delivery.claim(&event).try_reserve() };
         match permit {
             Some(permit) => self.append(event, permit),
             None => {
@@ -161,7 +161,7 @@ impl Task {
         let Some(event) = self.delivery.server_event(event, data) else {
             return self.tell_untaken(event);
         };
-        if let Some((permit, _turn)) = self.in_line(event.reserve()).await {
+        if let Some((permit, _turn)) = self.in_line(event.claim()).await {
             let mut progression = self.progression();
             self.log_deferred(&mut progression);
             if progression.writer.is_some() {

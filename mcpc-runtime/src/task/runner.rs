@@ -162,7 +162,7 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let permit = match task.delivery.try_reserve(&terminal) {
+        let permit = match task.delivery.claim(&terminal).try_reserve() {
             Some(permit) => permit,
             None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
@@ -201,7 +201,7 @@ impl Task {
     async fn reserve_for_the_end(&self, terminal: &Event) -> Permit<'_> {
         tokio::select! {
             biased;
-            permit = self.delivery.reserve(terminal) => permit,
+            permit = self.delivery.claim(terminal).reserve() => permit,
             () = self.stop.cancelled() => Permit::NONE,
         }
     }
@@ -238,7 +238,7 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let permit = Box::pin(self.delivery.reserve(&deferred)).await;
+                    let permit = Box::pin(self.delivery.claim(&deferred).reserve()).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
                         self.log(&progression, latest, permit);
@@ -328,7 +328,7 @@ mod tests {
 
         /// All the room there is: until it is dropped, whatever needs some waits.
         fn most(&self) -> Permit<'_> {
-            self.outbox.try_reserve(BUDGET).expect("nothing was said yet")
+            self.outbox.claim(BUDGET).try_reserve().expect("nothing was said yet")
         }
 
         /// The events that were sent, once the call is answered.
@@ -434,7 +434,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
-        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
+        let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.progress(1, 2, "half");
@@ -454,7 +454,8 @@ mod tests {
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader(), unread.task.sender());
         // A permit for one of the two, and for the other never.
-        let (one, _other) = (outbox.try_reserve(300), outbox.try_reserve(BUDGET - 300));
+        let (one, _other) =
+            (outbox.claim(300).try_reserve(), outbox.claim(BUDGET - 300).try_reserve());
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
@@ -473,7 +474,7 @@ mod tests {
         let unread = Unread::new();
         let (outbox, log, reader) = (unread.outbox.clone(), unread.log.clone(), unread.reader());
         let sender = unread.task.sender();
-        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
+        let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             Err("in my own words".to_owned().into())
@@ -569,7 +570,7 @@ mod tests {
             }
         };
         assert!(timeout(Duration::from_secs(1), emits).await.is_err(), "nobody reads");
-        assert!(outbox.try_reserve(200).is_none());
+        assert!(outbox.claim(200).try_reserve().is_none());
         let mut pending = Pending::new(Form::Lines);
         // They are held back for the reply.
         assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);

@@ -2,7 +2,12 @@
 
 use super::Definition;
 
-/// The tools of a `tools![..]` list, for `Server::tools`.
+/// The tools of a `tools![..]` list, for [`Server::tools`](crate::server::Server::tools).
+///
+/// A function can return a list, such as that of a module; several lists go to a server one after the other. Two tools of
+/// one name in different lists are [`Error::DuplicateTool`](crate::error::Error::DuplicateTool) when the server is built.
+///
+#[doc = include_str!("../../docs/tools.md")]
 #[derive(Debug)]
 pub struct Tools(pub(crate) Vec<Definition>);
 
