@@ -45,6 +45,12 @@ fn rank(module: &str, what: &Path) -> usize {
     rank.unwrap_or_else(|| panic!("`{module}` in {} is in no layer", what.display()))
 }
 
+/// A file without its comments: a link in a doc comment goes to where users read on, in any layer.
+fn code(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 #[test]
 fn edges_go_up() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -55,7 +61,7 @@ fn edges_go_up() {
         if module == "lib" {
             continue;
         }
-        let text = fs::read_to_string(&file).expect("a source file");
+        let text = code(&fs::read_to_string(&file).expect("a source file"));
         for (_, rest) in text.match_indices("crate::").map(|(at, it)| (at, &text[at + it.len()..]))
         {
             let used =
