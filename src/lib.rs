@@ -127,12 +127,18 @@ pub mod protocol {
 ///
 /// For its types in what is public here: the request of a [`Call`], the handler and the transport of a [`Server`].
 /// A crate that depends on `rmcp` itself has the same types where its version is 3, too, from 3.9 on.
+// Hidden, as rustc writes out `std::string::String` in every message as soon as another `String` can be seen, and rmcp
+// has a variant of that name. It does not look into what is hidden.
+#[doc(hidden)]
 pub mod rmcp {
     #[doc(no_inline)]
     pub use ::rmcp::*;
 }
 
 /// rmcp's types for content that a tool writes itself: images, audio, resources, and whole replies.
+///
+/// This crate is built on rmcp 3, from 3.9 on. The rest of it can be named as `mcpc::rmcp`, which is left out of these
+/// pages: `mcpc::rmcp::ServerHandler`, say.
 pub mod content {
     pub use mcpc_runtime::output::content::*;
 }

@@ -8,7 +8,7 @@
 //! A call is one of MCPC if it carries ids, or if its connection saw a handshake. It is answered with `created` at once;
 //! every update and the result follow as callbacks while the conversation goes on. Each callback is a line with the id
 //! `MCPC_CALLBACK`; [`Message`] is what it holds. A server answers each handshake in its own
-//! [dialect](crate::Dialect) and takes ids in either form:
+//! [dialect](crate::protocol::Dialect) and takes ids in either form:
 //!
 //! | | handshake | ids of a call |
 //! |---|---|---|
@@ -140,7 +140,7 @@
 //! MCP itself is rmcp's: the revisions from 2024-11-05 to 2026-07-28. [`Server::handler`] takes an `rmcp::ServerHandler`
 //! of yours that answers what is not about tools: prompts, resources, completion.
 //!
-//! [`Message`]: crate::Message
+//! [`Message`]: crate::protocol::Message
 //! [`Sender::emit`]: crate::Sender::emit
 //! [`Sender::output`]: crate::Sender::output
 //! [`Sender::progress`]: crate::Sender::progress
