@@ -1,6 +1,6 @@
 //! The wire model: task messages, server events and protocol information.
 
-use std::borrow::Cow;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -221,20 +221,78 @@ fn outside_of_strings(json: &str) -> impl Iterator<Item = u8> {
 }
 
 /// What `Sender::progress` sends: how far a task is.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct ProgressUpdate<'a> {
-    #[serde(borrow)]
-    pub(crate) status: Cow<'a, str>,
+    pub(crate) status: &'a str,
     /// In percent, where that can be told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) progress: Option<f64>,
 }
 
-impl<'a> ProgressUpdate<'a> {
-    /// Reads an update, if it is one of these.
-    pub(crate) fn read(update: &'a Json) -> Option<Self> {
-        serde_json::from_str(update.as_str()).ok()
+/// What a message about a task carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payload<'a> {
+    Json(&'a Json),
+    /// Written as JSON where it is sent, right into the line.
+    Progress(ProgressUpdate<'a>),
+}
+
+impl Payload<'_> {
+    pub(crate) fn to_json(self) -> Json {
+        match self {
+            Self::Json(json) => json.clone(),
+            Self::Progress(update) => Json::new(&update).expect("a text and a number are JSON"),
+        }
+    }
+
+    /// How many bytes it has as JSON.
+    fn len(self) -> usize {
+        match self {
+            Self::Json(json) => json.as_str().len(),
+            Self::Progress(update) => {
+                let mut length = Length(0);
+                serde_json::to_writer(&mut length, &update).expect("a length takes anything");
+                length.0
+            }
+        }
+    }
+
+    /// Appends it as the inside of a JSON string.
+    fn push_escaped(self, line: &mut Vec<u8>) {
+        match self {
+            Self::Json(json) => push_escaped(line, json.as_str()),
+            Self::Progress(update) => {
+                serde_json::to_writer(Escaped(line), &update).expect("a line takes any text");
+            }
+        }
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Escapes what is written.
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl io::Write for Escaped<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        push_escaped_bytes(self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -317,29 +375,38 @@ impl TaskLine {
     }
 
     /// Appends the callback line of one message about this task to `line`.
-    pub(crate) fn push(&self, line: &mut Vec<u8>, event: TaskEvent, result: &Json) {
+    pub(crate) fn push(&self, line: &mut Vec<u8>, event: TaskEvent, result: Payload<'_>) {
         const MESSAGE_START: &str = r#"{\"type\":\"task\",\"event\":\""#;
         const MESSAGE_END: &str = r#",\"protocol\":\"mcpc\"}"#;
-        line.reserve(self.len(result) + result.as_str().len() / 8);
+        let length = result.len();
+        line.reserve(self.length(length) + length / 8);
         line.extend_from_slice(LINE_START.as_bytes());
         line.extend_from_slice(MESSAGE_START.as_bytes());
         line.extend_from_slice(event.as_str().as_bytes());
         line.extend_from_slice(&self.addressee);
-        push_escaped(line, result.as_str());
+        result.push_escaped(line);
         line.extend_from_slice(MESSAGE_END.as_bytes());
         line.extend_from_slice(LINE_END.as_bytes());
     }
 
     /// About how many bytes the line that carries `result` has: exact but for the escapes in it.
-    pub(crate) fn len(&self, result: &Json) -> usize {
+    pub(crate) fn len(&self, result: Payload<'_>) -> usize {
+        self.length(result.len())
+    }
+
+    fn length(&self, result: usize) -> usize {
         const FIXED: usize = LINE_START.len() + LINE_END.len() + 64;
-        FIXED + self.addressee.len() + result.as_str().len()
+        FIXED + self.addressee.len() + result
     }
 }
 
 /// Appends `text` as the inside of a JSON string, leaving non-ASCII as it is.
 fn push_escaped(line: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
+    push_escaped_bytes(line, text.as_bytes());
+}
+
+fn push_escaped_bytes(line: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
     while let Some(at) = first_to_escape(rest) {
         line.extend_from_slice(&rest[..at]);
         push_escape(line, rest[at]);
@@ -404,8 +471,19 @@ mod tests {
                 let mut plain = Vec::new();
                 push_callback_line(&mut plain, &task_message(ADDRESS, event, &result));
                 let mut prepared = Vec::new();
-                TaskLine::new(ADDRESS).push(&mut prepared, event, &result);
+                let line = TaskLine::new(ADDRESS);
+                line.push(&mut prepared, event, Payload::Json(&result));
                 assert_eq!(String::from_utf8(plain), String::from_utf8(prepared));
+            }
+            for progress in [None, Some(33.33), Some(20.0)] {
+                let update = ProgressUpdate { status: text, progress };
+                let result = Json::new(&update).expect("JSON");
+                let mut plain = Vec::new();
+                push_callback_line(&mut plain, &task_message(ADDRESS, TaskEvent::Update, &result));
+                let (mut prepared, line) = (Vec::new(), TaskLine::new(ADDRESS));
+                line.push(&mut prepared, TaskEvent::Update, Payload::Progress(update));
+                assert_eq!(String::from_utf8(plain), String::from_utf8(prepared));
+                assert_eq!(line.len(Payload::Progress(update)), line.len(Payload::Json(&result)));
             }
         }
     }

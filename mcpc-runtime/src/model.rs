@@ -12,8 +12,8 @@ use shuttle::{future, thread};
 
 use crate::delivery::Delivery;
 use crate::log::{
-    Amount, CreateError, Cursor, Event, EventKind, Limits, MemoryLog, Owner, Stop, TaskInfo,
-    TaskKey, TaskLog, TaskReader,
+    Amount, CreateError, Cursor, End, EndKind, Limits, MemoryLog, Owner, Progress, Said, Stop,
+    TaskInfo, TaskKey, TaskLog, TaskReader,
 };
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -41,48 +41,50 @@ fn info(retention: Duration) -> TaskInfo {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn event(kind: EventKind, number: u64) -> Event {
-    let result = Json::new(&number).expect("a number is JSON");
-    Event::new(kind, result)
+fn update(number: u64) -> Said {
+    Said::Update(Json::new(&number).expect("a number is JSON"))
 }
 
 /// The number of an update.
-fn number(event: &Event) -> u64 {
-    event.result.as_str().parse().expect("a number")
+fn number(update: &Json) -> u64 {
+    update.as_str().parse().expect("a number")
 }
 
-fn progress(number: u32) -> Event {
-    let amount = Amount::new(number.into(), None);
-    Event::new(EventKind::Progress(amount), Json::null())
+fn progress(number: u32) -> Said {
+    Said::Progress(Progress { amount: Amount::new(number.into(), None), status: "".into() })
+}
+
+fn complete() -> End {
+    End::new(EndKind::Complete, Json::null())
 }
 
 /// Reads to the end: every update is seen or reported as missed, in order, progress grows, and there is one
 /// end, the last. Returns the end, or nothing if the task was forgotten without one.
-async fn read(reader: &dyn TaskReader) -> Option<EventKind> {
+async fn read(reader: &dyn TaskReader) -> Option<EndKind> {
     let (mut seen, mut next, mut progress) = (Cursor::START, 1, 0.0);
     loop {
         let Some(page) = reader.after(seen).await else { return None };
-        assert!(page.missed > 0 || !page.events.is_empty(), "a page for nothing");
+        let is_empty = page.said.is_empty() && page.end.is_none();
+        assert!(page.missed > 0 || !is_empty, "a page for nothing");
         seen = page.next;
         next += page.missed;
-        let last = page.events.len() - 1;
-        for (at, event) in page.events.iter().enumerate() {
-            match event.kind {
-                EventKind::Update => {
-                    assert_eq!(number(event), next, "a gap");
+        for said in &page.said {
+            match said {
+                Said::Update(value) => {
+                    assert_eq!(number(value), next, "a gap");
                     next += 1;
                 }
-                EventKind::Progress(amount) => {
+                Said::Progress(Progress { amount, .. }) => {
                     let done = amount.done.expect("it counts");
                     assert!(done > progress, "progress went back");
                     progress = done;
                 }
-                end => {
-                    assert_eq!(at, last, "something behind the end");
-                    assert!(reader.after(seen).await.is_none(), "something behind the end");
-                    return Some(end);
-                }
+                Said::Output(_) => unreachable!("no output was sent"),
             }
+        }
+        if let Some(end) = page.end {
+            assert!(reader.after(seen).await.is_none(), "something behind the end");
+            return Some(end.kind);
         }
     }
 }
@@ -107,7 +109,7 @@ fn the_log() {
         let bytes = [1 << 20, 2 * (size_of::<usize>() + 1)][thread_rng().gen_range(0..2)];
         let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
         let log = Arc::new(log(bytes));
-        let mut writer = log.create(key(), info(retention)).expect("there is room");
+        let writer = log.create(key(), info(retention)).expect("there is room");
         let is_delivered = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..2)
             .map(|_| {
@@ -129,9 +131,9 @@ fn the_log() {
         let again = {
             let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
             thread::spawn(move || match log.create(key(), info(HOUR)) {
-                Ok(mut writer) => {
+                Ok(writer) => {
                     assert!(is_delivered.load(Ordering::SeqCst), "the id is free too early");
-                    writer.finish(event(EventKind::Complete, 0));
+                    drop(writer.finish(complete()));
                 }
                 Err(error) => assert_eq!(error, CreateError::Running),
             })
@@ -147,16 +149,19 @@ fn the_log() {
         let finishes = thread_rng().gen_range(0..4) > 0;
         for number in 1..=UPDATES {
             writer.append(progress(number));
-            writer.append(event(EventKind::Update, number.into()));
+            writer.append(update(number.into()));
         }
         if finishes {
-            writer.finish(event(EventKind::Complete, 0));
+            let delivering = writer.finish(complete());
+            is_delivered.store(true, Ordering::SeqCst);
+            drop(delivering);
+        } else {
+            is_delivered.store(true, Ordering::SeqCst);
+            drop(writer);
         }
-        is_delivered.store(true, Ordering::SeqCst);
-        drop(writer);
         for reader in readers {
             let end = reader.join().expect("no panic");
-            assert_eq!(end, finishes.then_some(EventKind::Complete));
+            assert_eq!(end, finishes.then_some(EndKind::Complete));
         }
         stop.join().expect("no panic");
         again.join().expect("no panic");
@@ -201,9 +206,9 @@ fn a_task() {
         stop.join().expect("no panic");
         clone.join().expect("no panic");
         match how {
-            0 => assert!(matches!(end, EventKind::Complete | EventKind::Failed), "{end:?}"),
-            1 | 2 => assert!(matches!(end, EventKind::Stopped | EventKind::Failed), "{end:?}"),
-            _ => assert_eq!(end, EventKind::Failed),
+            0 => assert!(matches!(end, EndKind::Complete | EndKind::Failed), "{end:?}"),
+            1 | 2 => assert!(matches!(end, EndKind::Stopped | EndKind::Failed), "{end:?}"),
+            _ => assert_eq!(end, EndKind::Failed),
         }
         assert_eq!(log.stop(&key()), Stop::Ended);
         future::block_on(log.idle(Owner(1)));

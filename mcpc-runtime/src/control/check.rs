@@ -9,10 +9,8 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::known::{find, how, listed, time, unknown};
 use super::{Check, Control};
-use crate::delivery::{
-    Rest, Sent, in_parts, in_words, part, percent, result, until_the_end, within,
-};
-use crate::log::{Boxed, Event, EventKind, LastSeen, Owner, Page, Status, TaskLog, TaskReader};
+use crate::delivery::{Rest, Sent, how_far, in_parts, part, result, until_the_end, within};
+use crate::log::{Boxed, End, EndKind, LastSeen, Owner, Page, Status, TaskLog, TaskReader};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
 use crate::phrases::{in_short, shown};
 
@@ -75,15 +73,13 @@ impl News {
         // In this order: the end that is told of is the one on the page, after all that came before it.
         let mut status = reader.status().await;
         let page = reader.after(last.seen).now_or_never().flatten();
-        let percent = status.progress.as_ref().and_then(percent).unwrap_or(last.percent);
+        let percent = status.progress.as_ref().and_then(|it| it.amount.percent());
+        let percent = percent.unwrap_or(last.percent);
         let is_new = page.is_some();
-        let page = page.map(|mut page| {
+        if let Some(page) = &page {
             reader.set_last_seen(LastSeen { seen: page.next, percent });
-            if let Some(end) = page.events.pop_if(|last| last.kind.is_terminal()) {
-                status.end = Some(Arc::new(end));
-            }
-            page
-        });
+            status.end = page.end.clone().or(status.end);
+        }
         Self { page: page.unwrap_or_default(), is_new, waited: wait, status }
     }
 
@@ -93,7 +89,7 @@ impl News {
         let Status { end, progress, .. } = self.status;
         if let (None, Some(progress)) = (&end, &progress) {
             text.push_str(if text.ends_with(',') { " " } else { ", " });
-            text.push_str(&in_short(in_words(progress)));
+            text.push_str(&in_short(how_far(progress)));
         }
         let text = format!("{}.", text.trim_end_matches([',', '.']));
         let reply = end.as_ref().map(|end| (end.kind, said(end)));
@@ -112,7 +108,7 @@ impl News {
         let result = text_of(&reply).filter(|result| !result.is_empty());
         let text = match result {
             // It had no words of its own.
-            _ if kind == EventKind::Dropped => text,
+            _ if kind == EndKind::Dropped => text,
             Some(error) if reply.is_error == Some(true) => format!("{text} The error:\n{error}"),
             Some(result) => format!("{text} The result:\n{result}"),
             None => text,
@@ -140,8 +136,8 @@ fn nothing_new(waited: Duration) -> String {
 }
 
 /// What the end of a task says.
-fn said(end: &Event) -> CallToolResult {
-    result(end.clone()).unwrap_or_else(|error| error_reply(error.message))
+fn said(end: &End) -> CallToolResult {
+    result(end).unwrap_or_else(|error| error_reply(error.message))
 }
 
 /// Waits until there is something worth a model's turn: the end, a good deal of updates, or of progress. Cancel safe.
@@ -163,12 +159,11 @@ fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     const MUCH: f64 = 10.0;
     const MANY_UPDATES: usize = 10;
     const MANY_BYTES: usize = 2 << 10;
-    let updates = || page.events.iter().filter(|event| event.kind == EventKind::Update);
-    let bytes = || updates().map(|update| update.result.as_str().len()).sum::<usize>();
-    let percent = page.events.iter().rev().find_map(percent);
-    page.has_end()
+    let bytes = || page.updates().map(|update| update.as_str().len()).sum::<usize>();
+    let percent = page.progress().and_then(|progress| progress.amount.percent());
+    page.end.is_some()
         || page.missed > 0
         || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
-        || updates().count() >= MANY_UPDATES
+        || page.updates().count() >= MANY_UPDATES
         || bytes() >= MANY_BYTES
 }

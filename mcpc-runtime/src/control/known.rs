@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::unknown_id;
-use crate::delivery::in_words;
-use crate::log::{EventKind, Known, List, Owner, Status, TaskKey, TaskLog};
+use crate::delivery::how_far;
+use crate::log::{EndKind, Known, List, Owner, Status, TaskKey, TaskLog};
 use crate::phrases::{in_short, nearest, shown};
 
 /// How many tasks are listed.
@@ -83,9 +83,9 @@ async fn in_lines(list: &List) -> String {
 fn in_one_line(status: &Status) -> String {
     if let Some(end) = &status.end {
         let ended = match end.kind {
-            EventKind::Complete => "completed",
-            EventKind::Stopped | EventKind::Dropped => "was stopped",
-            _ => "failed",
+            EndKind::Complete => "completed",
+            EndKind::Stopped | EndKind::Dropped => "was stopped",
+            EndKind::Failed => "failed",
         };
         let lived = status.changed_at.duration_since(status.created_at).unwrap_or_default();
         return format!("{ended} {} ago", time(status.age.saturating_sub(lived)));
@@ -96,7 +96,7 @@ fn in_one_line(status: &Status) -> String {
     }
     if let Some(progress) = &status.progress {
         text.push_str(", ");
-        text.push_str(&in_short(in_words(progress)));
+        text.push_str(&in_short(how_far(progress)));
     }
     text
 }
@@ -104,12 +104,10 @@ fn in_one_line(status: &Status) -> String {
 /// How a task is doing, after its name.
 pub(super) fn how(status: &Status) -> &'static str {
     match status.end.as_ref().map(|end| end.kind) {
-        Some(EventKind::Complete) => "is complete",
-        Some(EventKind::Stopped) => "was stopped",
-        Some(EventKind::Dropped) => {
-            "was stopped (it did not end by itself in time, and was dropped)"
-        }
-        Some(_) => "failed",
+        Some(EndKind::Complete) => "is complete",
+        Some(EndKind::Stopped) => "was stopped",
+        Some(EndKind::Dropped) => "was stopped (it did not end by itself in time, and was dropped)",
+        Some(EndKind::Failed) => "failed",
         None if status.is_stopping => "is running, and was asked to stop,",
         None => "is running",
     }

@@ -9,16 +9,14 @@ pub(crate) mod tasks_extension;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use log_messages::{LogLevel, LogMessages};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{
-    Reply, Rest, Sent, in_parts, in_words, part, percent, result, until_the_end,
-};
+pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
 
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use rmcp::model::ProgressToken;
 
-use crate::log::{Event, TaskReader};
+use crate::log::{self, End, Said, TaskReader};
 use crate::message::Json;
 use crate::outbox::{Gate, JsonNotification, Permit, TextCallback};
 
@@ -112,6 +110,24 @@ impl Open<'_> {
     }
 }
 
+/// What is delivered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event<'a> {
+    /// A value, or a text.
+    Update(&'a Json),
+    Progress(&'a log::Progress),
+    End(&'a End),
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn of(said: &'a Said) -> Self {
+        match said {
+            Said::Update(value) | Said::Output(value) => Self::Update(value),
+            Said::Progress(progress) => Self::Progress(progress),
+        }
+    }
+}
+
 /// What a task's `Sender` pushes to, besides the log.
 #[derive(Debug)]
 pub(crate) enum Delivery {
@@ -147,7 +163,7 @@ impl ServerEvent<'_> {
 
 impl Delivery {
     /// Waits until the client has taken enough for `event` to be sent. Cancel safe.
-    pub(crate) async fn reserve(&self, event: &Event) -> Permit<'_> {
+    pub(crate) async fn reserve(&self, event: Event<'_>) -> Permit<'_> {
         match self {
             Self::Callbacks(callbacks) => callbacks.reserve(event).await,
             Self::Log(_) => Permit::NONE,
@@ -155,7 +171,7 @@ impl Delivery {
     }
 
     /// A permit for `event` as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
-    pub(crate) fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
+    pub(crate) fn reserve_now(&self, event: Event<'_>) -> Option<Permit<'_>> {
         match self {
             Self::Callbacks(callbacks) => callbacks.reserve_now(event),
             Self::Log(_) => Some(Permit::NONE),
@@ -163,7 +179,7 @@ impl Delivery {
     }
 
     /// A permit for `event` alone, if there is some right now.
-    pub(crate) fn try_reserve(&self, event: &Event) -> Option<Permit<'_>> {
+    pub(crate) fn try_reserve(&self, event: Event<'_>) -> Option<Permit<'_>> {
         match self {
             Self::Callbacks(callbacks) => callbacks.try_reserve(event),
             Self::Log(_) => Some(Permit::NONE),
@@ -171,7 +187,7 @@ impl Delivery {
     }
 
     /// Sends an event that was just logged. Called in the order of the log.
-    pub(crate) fn deliver(&self, event: &Event, permit: Permit<'_>) {
+    pub(crate) fn deliver(&self, event: Event<'_>, permit: Permit<'_>) {
         match self {
             Self::Callbacks(callbacks) => callbacks.push(event, permit),
             Self::Log(_) => {}

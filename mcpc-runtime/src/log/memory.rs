@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
-    Arguments, Boxed, CreateError, Cursor, Ends, Event, Known, LastSeen, List, Owner, Page, Status,
-    Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter,
+    Arguments, Boxed, CreateError, Cursor, Delivering, End, Ends, Known, LastSeen, List, Owner,
+    Page, Said, Status, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter,
 };
 use crate::sync::{Condvar, Mutex, MutexGuard, Notify};
 
@@ -345,22 +345,21 @@ struct MemoryWriter {
 }
 
 impl TaskWriter for MemoryWriter {
-    fn append(&self, event: Event) {
+    fn append(&self, said: Said) {
         let limit = self.log.0.limits.bytes_per_task;
-        lock(&self.record.events).push(event, limit, Instant::now());
+        lock(&self.record.events).push(said, limit, Instant::now());
         self.record.changed.notify_waiters();
     }
 
-    fn finish(&mut self, event: Event) {
+    fn finish(mut self: Box<Self>, end: End) -> Delivering {
         {
             let mut tasks = self.log.0.tasks();
-            let mut events = lock(&self.record.events);
-            events.push(event, self.log.0.limits.bytes_per_task, Instant::now());
-            events.close();
+            lock(&self.record.events).end_with(end, Instant::now());
             tasks.delivering += 1;
         }
         self.has_finished = true;
         self.record.changed.notify_waiters();
+        Delivering::until_dropped(self)
     }
 
     fn ended_by(&self, task: Weak<dyn Ends>) {
@@ -411,7 +410,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::log::EventKind;
+    use crate::log::EndKind;
     use crate::message::Json;
 
     const LIMITS: Limits =
@@ -425,25 +424,25 @@ mod tests {
         TaskKey { owner: Owner(owner), task_id: task_id.into() }
     }
 
-    fn end(text: &str) -> Event {
-        Event::new(EventKind::Complete, Json::text(text))
+    fn end(text: &str) -> End {
+        End::new(EndKind::Complete, Json::text(text))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_waits_for_the_next_event() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut writer = log.create(key.clone(), info()).expect("there is room");
+        let writer = log.create(key.clone(), info()).expect("there is room");
         let later = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            writer.finish(end("end"));
+            drop(writer.finish(end("end")));
         };
         let reader = log.reader(&key).expect("known");
         let (page, ()) = tokio::join!(reader.after(Cursor::START), later);
         let page = page.expect("open");
-        assert_eq!(page.events, [end("end")]);
+        assert_eq!((&*page.said, page.end.as_deref()), (&[][..], Some(&end("end"))));
         let again = reader.after(Cursor::START).await.expect("still readable");
-        assert_eq!(again.events, page.events);
+        assert_eq!(again.end, page.end);
         assert!(reader.after(page.next).await.is_none(), "and nothing more will come");
     }
 
@@ -451,9 +450,8 @@ mod tests {
     async fn an_ended_task_is_readable_for_its_retention() {
         let log = MemoryLog::new(LIMITS);
         let key = key(1, "a");
-        let mut writer = log.create(key.clone(), info()).expect("there is room");
-        writer.finish(end("end"));
-        drop(writer);
+        let writer = log.create(key.clone(), info()).expect("there is room");
+        drop(writer.finish(end("end")));
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(log.stop(&key), Stop::Ended);
         assert_eq!(log.reader(&key).expect("readable").tool_name(), "tool");
@@ -471,13 +469,13 @@ mod tests {
         let status = reader.status().await;
         assert_eq!(status.changed_at, status.created_at);
         tokio::time::advance(Duration::from_secs(3)).await;
-        writer.append(Event::update(Json::text("said")));
+        writer.append(Said::Update(Json::text("said")));
         tokio::time::advance(Duration::from_secs(1)).await;
         let status = reader.status().await;
         let Status { created_at, changed_at, age, latest, progress, end, .. } = status;
         assert_eq!(age, Duration::from_secs(4));
         assert_eq!(changed_at, created_at + Duration::from_secs(3));
-        assert_eq!(latest, Some(Event::update(Json::text("said"))));
+        assert_eq!(latest, Some(Said::Update(Json::text("said"))));
         assert_eq!((progress, end, status.is_stopping), (None, None, false));
         assert!(log.stop(&key) == Stop::Asked && reader.status().await.is_stopping);
     }
@@ -485,12 +483,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_owner_is_idle_when_what_its_tasks_said_is_delivered() {
         let log = MemoryLog::new(Limits { tasks: 1, ..LIMITS });
-        let mut writer = log.create(key(1, "a"), info()).expect("there is room");
-        writer.finish(end("end"));
+        let writer = log.create(key(1, "a"), info()).expect("there is room");
+        let delivering = writer.finish(end("end"));
         assert!(log.create(key(1, "b"), info()).is_ok(), "it counts no more");
         let idle = tokio::time::timeout(Duration::from_secs(60), log.idle(Owner(1)));
         assert!(idle.await.is_err(), "and yet its end is not delivered");
-        drop(writer);
+        drop(delivering);
         log.idle(Owner(1)).await;
     }
 
@@ -498,8 +496,8 @@ mod tests {
     fn ended_tasks_have_a_bound_of_bytes() {
         let log = MemoryLog::new(Limits { tasks: 9, ended_tasks: 9, ended_bytes: 2_500, ..LIMITS });
         for task_id in ["a", "b", "c"] {
-            let mut writer = log.create(key(1, task_id), info()).expect("there is room");
-            writer.finish(end(&"x".repeat(1_000)));
+            let writer = log.create(key(1, task_id), info()).expect("there is room");
+            drop(writer.finish(end(&"x".repeat(1_000))));
         }
         let is_known = |task_id| log.reader(&key(1, task_id)).is_some();
         assert_eq!(["a", "b", "c"].map(is_known), [false, true, true]);
@@ -509,11 +507,11 @@ mod tests {
     #[test]
     fn an_id_whose_end_is_being_delivered_is_waited_for() {
         let log = MemoryLog::new(LIMITS);
-        let mut writer = log.create(key(1, "a"), info()).expect("there is room");
-        writer.finish(end("end"));
+        let writer = log.create(key(1, "a"), info()).expect("there is room");
+        let delivering = writer.finish(end("end"));
         let delivers = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            drop(writer);
+            drop(delivering);
         });
         assert!(log.create(key(1, "a"), info()).is_ok());
         delivers.join().expect("no panic");
@@ -530,7 +528,7 @@ mod tests {
     fn an_owner_that_leaves_takes_its_tasks_along() {
         let log = MemoryLog::new(LIMITS);
         let (before, after) = (key(1, "before"), key(1, "after"));
-        let end_it = |mut writer: Box<dyn TaskWriter>| writer.finish(end("end"));
+        let end_it = |writer: Box<dyn TaskWriter>| drop(writer.finish(end("end")));
         end_it(log.create(before.clone(), info()).expect("there is room"));
         let writer = log.create(after.clone(), info()).expect("there is room");
         log.stop_all(Owner(1));

@@ -15,11 +15,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::message::{Json, TaskEvent};
-use crate::output::Written;
+use crate::message::Json;
 
 mod amount;
 mod arguments;
+mod event;
 mod events;
 mod memory;
 mod retained;
@@ -27,6 +27,7 @@ mod texts;
 
 pub(crate) use amount::Amount;
 pub(crate) use arguments::Arguments;
+pub(crate) use event::{End, EndKind, Progress, Said};
 pub(crate) use memory::{Limits, MemoryLog};
 
 /// Identifies whoever may know of a task; here, one connection.
@@ -68,62 +69,6 @@ pub(crate) enum Stop {
     Unknown,
 }
 
-/// One event of a task.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Event {
-    pub(crate) kind: EventKind,
-    pub(crate) result: Json,
-    /// The answer as the tool wrote it itself, where that is one of rmcp's types.
-    pub(crate) written: Option<Written>,
-}
-
-impl Event {
-    pub(crate) const fn new(kind: EventKind, result: Json) -> Self {
-        Self { kind, result, written: None }
-    }
-
-    pub(crate) const fn update(result: Json) -> Self {
-        Self::new(EventKind::Update, result)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum EventKind {
-    /// The body sent something.
-    Update,
-    /// The body sent some of what its result says again, for those who watch.
-    Output,
-    /// How far the task is; only the latest is kept.
-    Progress(Amount),
-    /// The end: the body returned a result.
-    Complete,
-    /// The end: the body failed, panicked or took too long.
-    Failed,
-    /// The end: the body failed after it was asked to stop.
-    Stopped,
-    /// The end: the body was asked to stop, did not end in time, and was dropped.
-    Dropped,
-}
-
-impl EventKind {
-    /// Whether nothing follows.
-    pub(crate) const fn is_terminal(self) -> bool {
-        match self {
-            Self::Update | Self::Output | Self::Progress(_) => false,
-            Self::Complete | Self::Failed | Self::Stopped | Self::Dropped => true,
-        }
-    }
-
-    /// The event as MCPC has it.
-    pub(crate) const fn on_the_wire(self) -> TaskEvent {
-        match self {
-            Self::Update | Self::Output | Self::Progress(_) => TaskEvent::Update,
-            Self::Complete => TaskEvent::Complete,
-            Self::Failed | Self::Stopped | Self::Dropped => TaskEvent::Failed,
-        }
-    }
-}
-
 /// Why a task could not be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CreateError {
@@ -161,14 +106,34 @@ pub(crate) struct LastSeen {
 /// What a reader finds after what it has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// What came, in order: every event that is kept, and of the progress the latest.
-    pub(crate) events: Vec<Event>,
-    /// How many events the reader missed because the log had to drop them.
+    /// What the body said, in order: all that is kept, and of the progress the latest.
+    pub(crate) said: Vec<Said>,
+    /// What ended the task, after all of that.
+    pub(crate) end: Option<Arc<End>>,
+    /// How many updates the reader missed because the log had to drop them.
     pub(crate) missed: u64,
     /// The output that came.
     pub(crate) output: Output,
     /// Where to go on.
     pub(crate) next: Cursor,
+}
+
+impl Page {
+    /// The updates, in order.
+    pub(crate) fn updates(&self) -> impl Iterator<Item = &Json> {
+        self.said.iter().filter_map(|said| match said {
+            Said::Update(value) => Some(value),
+            Said::Output(_) | Said::Progress(_) => None,
+        })
+    }
+
+    /// How far the task is, if it said so.
+    pub(crate) fn progress(&self) -> Option<&Progress> {
+        self.said.iter().rev().find_map(|said| match said {
+            Said::Progress(progress) => Some(progress),
+            Said::Update(_) | Said::Output(_) => None,
+        })
+    }
 }
 
 /// What a reader finds of a task's output, which has a bound of its own: however much it is, it drives no event
@@ -183,13 +148,6 @@ pub(crate) struct Output {
     pub(crate) is_latest: bool,
 }
 
-impl Page {
-    /// Whether the task has ended.
-    pub(crate) fn has_end(&self) -> bool {
-        self.events.last().is_some_and(|last| last.kind.is_terminal())
-    }
-}
-
 /// Where a task stands.
 #[derive(Debug)]
 pub(crate) struct Status {
@@ -199,11 +157,11 @@ pub(crate) struct Status {
     /// How long ago it was created.
     pub(crate) age: Duration,
     /// Its latest update, output or progress, whichever came last, if that is kept.
-    pub(crate) latest: Option<Event>,
+    pub(crate) latest: Option<Said>,
     /// How far it last said it was.
-    pub(crate) progress: Option<Event>,
-    /// Its terminal event.
-    pub(crate) end: Option<Arc<Event>>,
+    pub(crate) progress: Option<Progress>,
+    /// What ended it.
+    pub(crate) end: Option<Arc<End>>,
     /// Whether it was asked to stop.
     pub(crate) is_stopping: bool,
     /// How long after its end it stays readable.
@@ -290,16 +248,28 @@ pub(crate) trait TaskReader: Send + Sync {
     fn set_last_seen(&self, last_seen: LastSeen);
 }
 
+/// A task that has ended, and whose end is yet to be delivered: its id is not free, and its owner not idle, before this
+/// is dropped. So no time may pass until then.
+#[must_use = "dropping it says that the end is delivered"]
+pub(crate) struct Delivering(
+    #[expect(dead_code, reason = "its drop is what counts")] Box<dyn Send>,
+);
+
+impl Delivering {
+    /// Until `writer`, which has nothing more to write, is dropped.
+    pub(crate) fn until_dropped(writer: Box<dyn Send>) -> Self {
+        Self(writer)
+    }
+}
+
 /// The half that runs a task. A task that finished is kept for its retention; one whose writer is dropped
 /// before is forgotten.
 pub(crate) trait TaskWriter: Send + Sync {
     /// Adds an update or some output, or replaces the progress.
-    fn append(&self, event: Event);
+    fn append(&self, said: Said);
 
-    /// Adds the terminal event; nothing may follow. From here on the task has ended and counts no more among
-    /// those that run. Its id is not free, and its owner not idle, before this is dropped, as the event may be
-    /// yet to be delivered; so no time may pass until then.
-    fn finish(&mut self, event: Event);
+    /// Adds what ends the task. From here on it has ended and counts no more among those that run.
+    fn finish(self: Box<Self>, end: End) -> Delivering;
 
     /// Notes who can end the task if the writer is held up. Once.
     fn ended_by(&self, task: Weak<dyn Ends>);

@@ -18,7 +18,7 @@ use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
-    PATIENCE_WITH_PROGRESS, Progress, choose, in_words, percent, tasks_extension,
+    PATIENCE_WITH_PROGRESS, Progress, choose, how_far, tasks_extension,
 };
 use crate::log::{LastSeen, TaskKey, TaskReader};
 use crate::logging::event;
@@ -207,13 +207,13 @@ impl ToolService {
         is_task: bool,
     ) -> CallToolResponse {
         let progress = reader.status().await.progress;
-        if let Some(percent) = progress.as_ref().and_then(percent) {
+        if let Some(percent) = progress.as_ref().and_then(|it| it.amount.percent()) {
             reader.set_last_seen(LastSeen { percent, ..reader.last_seen() });
         }
         let running = Running {
             tool_name: tool.about.name,
             task_id: &key.task_id,
-            how_far: progress.map(|progress| in_short(in_words(&progress))),
+            how_far: progress.map(|progress| in_short(how_far(&progress))),
             twin: self.shared().log.twin(key),
         };
         match (is_task, self.shared().control) {

@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
-use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
+use crate::delivery::{Delivery, Event};
+use crate::log::{Amount, End, EndKind, Ends, Progress, Said, TaskWriter};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -53,7 +53,7 @@ struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
     writer: Option<Box<dyn TaskWriter>>,
     /// The latest progress that found no permit; sent as soon as there is some, unless it is overtaken.
-    deferred: Option<Event>,
+    deferred: Option<Progress>,
     /// What the latest progress counted.
     amount: Amount,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
@@ -82,52 +82,53 @@ impl Task {
         is_over
     }
 
-    /// Logs and sends `event`, after a deferred progress.
-    fn append(&self, event: Event, permit: Permit<'_>) {
+    /// Logs and sends what the body said, after a deferred progress.
+    fn append(&self, said: Said, permit: Permit<'_>) {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        self.log(&progression, event, permit);
+        self.log(&progression, said, permit);
     }
 
-    /// Appends `event` in its turn, as soon as the client has taken enough. Cancel safe.
-    async fn send(&self, event: Event) {
-        if let Some((permit, _turn)) = self.in_line(self.delivery.reserve(&event)).await {
-            self.append(event, permit);
+    /// Appends what the body said in its turn, as soon as the client has taken enough. Cancel safe.
+    async fn send(&self, said: Said) {
+        let permit = self.delivery.reserve(Event::of(&said));
+        if let Some((permit, _turn)) = self.in_line(permit).await {
+            self.append(said, permit);
         }
     }
 
-    /// A permit for `event`, if neither it nor an earlier call has to be waited for.
-    fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
-        if self.has_line() { None } else { self.delivery.reserve_now(event) }
+    /// A permit for what the body said, if neither it nor an earlier call has to be waited for.
+    fn reserve_now(&self, said: &Said) -> Option<Permit<'_>> {
+        if self.has_line() { None } else { self.delivery.reserve_now(Event::of(said)) }
     }
 
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
     /// for more room here would let a later event overtake it.
     fn log_deferred(&self, progression: &mut Progression) {
         if let Some(deferred) = progression.deferred.take() {
-            self.log(progression, deferred, Permit::NONE);
+            self.log(progression, Said::Progress(deferred), Permit::NONE);
         }
     }
 
-    fn log(&self, progression: &Progression, event: Event, permit: Permit<'_>) {
+    fn log(&self, progression: &Progression, said: Said, permit: Permit<'_>) {
         let Some(writer) = &progression.writer else {
             return;
         };
-        self.delivery.deliver(&event, permit);
-        writer.append(event);
+        self.delivery.deliver(Event::of(&said), permit);
+        writer.append(said);
     }
 
-    /// Logs and sends the terminal event; nothing can follow. Returns whether there was none.
-    fn finish(&self, event: Event, permit: Permit<'_>) -> bool {
+    /// Logs and sends what ends the task; nothing can follow. Returns whether nothing had ended it.
+    fn finish(&self, end: End, permit: Permit<'_>) -> bool {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        if let Some(mut writer) = progression.writer.take() {
+        if let Some(writer) = progression.writer.take() {
             self.is_over.store(true, Ordering::SeqCst);
-            writer.finish(event.clone());
-            self.delivery.deliver(&event, permit);
+            let delivering = writer.finish(end.clone());
+            self.delivery.deliver(Event::End(&end), permit);
             drop(progression);
             // Only now is the id free and may the connection end: nothing is left to be delivered.
-            drop(writer);
+            drop(delivering);
             // Threads and clones that outlive the task learn that it is over.
             self.stop.cancel();
             self.disperse();
@@ -136,16 +137,17 @@ impl Task {
         false
     }
 
-    /// Sends `event` now, or keeps it as the latest when the client is slow.
-    fn append_latest(&self, event: Event) {
+    /// Sends a progress now, or keeps it as the latest when the client is slow.
+    fn append_latest(&self, progress: Progress) {
         if self.is_over() {
             return;
         }
-        let permit = if self.has_line() { None } else { self.delivery.try_reserve(&event) };
+        let event = Event::Progress(&progress);
+        let permit = if self.has_line() { None } else { self.delivery.try_reserve(event) };
         match permit {
-            Some(permit) => self.append(event, permit),
+            Some(permit) => self.append(Said::Progress(progress), permit),
             None => {
-                self.progression().deferred = Some(event);
+                self.progression().deferred = Some(progress);
                 self.attention.notify_one();
             }
         }
@@ -183,11 +185,11 @@ impl Ends for Task {
     }
 }
 
-fn failed(reason: &str) -> Event {
-    Event::new(EventKind::Failed, Json::text(reason))
+fn failed(reason: &str) -> End {
+    End::new(EndKind::Failed, Json::text(reason))
 }
 
 /// The end of a task whose body did not end by itself.
-fn dropped() -> Event {
-    Event { kind: EventKind::Dropped, ..failed("stopped") }
+fn dropped() -> End {
+    End { kind: EndKind::Dropped, ..failed("stopped") }
 }

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::trace::Trace;
 use super::{Progression, Sender, Task, dropped, failed};
-use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
+use crate::delivery::{Delivery, Event};
+use crate::log::{Amount, End, EndKind, Ends, Said, TaskWriter};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -162,7 +162,7 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let permit = match task.delivery.try_reserve(&terminal) {
+        let permit = match task.delivery.try_reserve(Event::End(&terminal)) {
             Some(permit) => permit,
             None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
@@ -176,7 +176,7 @@ impl Task {
 
     /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
     /// is such a request, too.
-    async fn time_up(&self, trace: &Trace) -> Event {
+    async fn time_up(&self, trace: &Trace) -> End {
         let stopped = self.stop.cancelled();
         let end = match self.limits.timeout {
             None => {
@@ -198,27 +198,27 @@ impl Task {
     }
 
     /// Waits for a permit for the terminal event, but no longer than the task may go on.
-    async fn reserve_for_the_end(&self, terminal: &Event) -> Permit<'_> {
+    async fn reserve_for_the_end(&self, terminal: &End) -> Permit<'_> {
         tokio::select! {
             biased;
-            permit = self.delivery.reserve(terminal) => permit,
+            permit = self.delivery.reserve(Event::End(terminal)) => permit,
             () = self.stop.cancelled() => Permit::NONE,
         }
     }
 
     /// The terminal event of a body that returned.
-    fn terminal(&self, outcome: Outcome) -> Event {
+    fn terminal(&self, outcome: Outcome) -> End {
         match outcome.and_then(Success::into_parts) {
-            Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
+            Ok((result, written)) => End { kind: EndKind::Complete, result, written },
             Err(Failed { text, written }) => {
                 // Once it was asked to stop, that is what an error comes from.
                 let timeout = self.limits.timeout.filter(|_| self.progression().timed_out);
                 let (kind, text) = match timeout {
-                    Some(timeout) => (EventKind::Failed, format!("{}: {text}", timed_out(timeout))),
-                    None if self.stop.is_cancelled() => (EventKind::Stopped, text),
-                    None => (EventKind::Failed, text),
+                    Some(timeout) => (EndKind::Failed, format!("{}: {text}", timed_out(timeout))),
+                    None if self.stop.is_cancelled() => (EndKind::Stopped, text),
+                    None => (EndKind::Failed, text),
                 };
-                Event { kind, result: Json::text(&text), written }
+                End { kind, result: Json::text(&text), written }
             }
         }
     }
@@ -238,10 +238,11 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let permit = Box::pin(self.delivery.reserve(&deferred)).await;
+                    let event = Event::Progress(&deferred);
+                    let permit = Box::pin(self.delivery.reserve(event)).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
-                        self.log(&progression, latest, permit);
+                        self.log(&progression, Said::Progress(latest), permit);
                     }
                 }
             }
@@ -357,9 +358,9 @@ mod tests {
         }
     }
 
-    async fn end(reader: &dyn TaskReader) -> (EventKind, String) {
+    async fn end(reader: &dyn TaskReader) -> (EndKind, String) {
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let end = page.events.last().expect("an end");
+        let end = page.end.expect("an end");
         (end.kind, end.result.as_str().to_owned())
     }
 
@@ -381,7 +382,7 @@ mod tests {
             log.stop_all(OWNER);
             timeout(GRACE, log.idle(OWNER)).await.expect("it ends, although nobody reads");
             assert_eq!(started.elapsed(), Duration::from_secs(1));
-            let kind = if is_asked_late { EventKind::Failed } else { EventKind::Stopped };
+            let kind = if is_asked_late { EndKind::Failed } else { EndKind::Stopped };
             assert_eq!(end(&*reader).await, (kind, "\"in my own words\"".to_owned()));
         }
     }
@@ -396,7 +397,7 @@ mod tests {
         }));
         log.idle(OWNER).await;
         let text = "\"timed out after 60s: in my own words\"";
-        assert_eq!(end(&*reader).await, (EventKind::Failed, text.to_owned()));
+        assert_eq!(end(&*reader).await, (EndKind::Failed, text.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -410,7 +411,7 @@ mod tests {
             }
             drop(run);
             let end = end(&*reader).await;
-            assert_eq!(end, (EventKind::Failed, "\"the server shut down\"".to_owned()));
+            assert_eq!(end, (EndKind::Failed, "\"the server shut down\"".to_owned()));
         }
     }
 
@@ -425,7 +426,7 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!((log.end_all(OWNER), log.end_all(OWNER)), (1, 0));
         timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
-        assert_eq!(end(&*reader).await, (EventKind::Dropped, "\"stopped\"".to_owned()));
+        assert_eq!(end(&*reader).await, (EndKind::Dropped, "\"stopped\"".to_owned()));
     }
 
     /// Whatever came before it was held back for the reply, which nobody gives here.
@@ -445,7 +446,7 @@ mod tests {
         drop(most);
         let said = timeout(Duration::from_millis(1), reader.after(Cursor::START)).await;
         let page = said.expect("there is room").expect("it goes on");
-        assert!(matches!(page.events[0].kind, EventKind::Progress(_)));
+        assert!(matches!(page.said[0], Said::Progress(_)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -464,8 +465,8 @@ mod tests {
         drop(one);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Update]), "{kinds:?}");
+        let said = page.said;
+        assert!(matches!(said[..], [Said::Progress(_), Said::Update(_)]), "{said:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -483,8 +484,9 @@ mod tests {
         drop(most);
         timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Failed]), "{kinds:?}");
+        let (said, end) = (page.said, page.end.map(|end| end.kind));
+        assert!(matches!(said[..], [Said::Progress(_)]), "{said:?}");
+        assert_eq!(end, Some(EndKind::Failed));
     }
 
     #[tokio::test(start_paused = true)]
@@ -503,7 +505,7 @@ mod tests {
 
     async fn results(reader: &dyn TaskReader) -> Vec<String> {
         let page = reader.after(Cursor::START).await.expect("it said something");
-        page.events.iter().map(|event| event.result.as_str().to_owned()).collect()
+        page.updates().map(|update| update.as_str().to_owned()).collect()
     }
 
     #[tokio::test(start_paused = true)]

@@ -201,7 +201,9 @@ mod tests {
 
     use super::super::requests::tests::{call, requests};
     use super::*;
-    use crate::log::{Ends, Event, EventKind, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter};
+    use crate::log::{
+        End as Ended, EndKind, Ends, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter,
+    };
     use crate::message::Json;
     use crate::outbox::{Form, Outbox};
 
@@ -222,9 +224,9 @@ mod tests {
     impl Ends for HeldUp {
         fn end(&self) {
             let result = Json::text("stopped");
-            let end = Event::new(EventKind::Dropped, result);
+            let end = Ended::new(EndKind::Dropped, result);
             let writer = self.0.lock().expect("no panic").take();
-            writer.expect("it is ended once").finish(end);
+            drop(writer.expect("it is ended once").finish(end));
         }
     }
 
