@@ -108,6 +108,12 @@ pub use mcpc_runtime::server::{Server, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 
+/// The task log, for tests and for logs outside of this crate; not stable.
+#[doc(hidden)]
+pub mod log {
+    pub use mcpc_runtime::log::*;
+}
+
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 

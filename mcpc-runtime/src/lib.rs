@@ -10,6 +10,8 @@
 
 pub mod error;
 pub mod lint;
+#[doc(hidden)]
+pub mod log;
 pub mod message;
 pub mod names;
 pub mod output;
@@ -29,7 +31,6 @@ mod model;
 
 mod control;
 mod delivery;
-mod log;
 mod logging;
 mod metadata;
 mod numbers;

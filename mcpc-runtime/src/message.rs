@@ -147,8 +147,10 @@ impl ProtocolInfo {
 ///
 /// Text keeps what a tree of values would lose: `20.0` stays `20.0` and integers of any size are
 /// exact. A NaN or an infinity is `null`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Json(String);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+#[doc(hidden)]
+pub struct Json(String);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
@@ -162,7 +164,8 @@ impl Json {
     }
 
     /// What was written as JSON before.
-    pub(crate) fn written(json: String) -> Self {
+    #[must_use]
+    pub fn written(json: String) -> Self {
         Self(json)
     }
 
@@ -170,11 +173,15 @@ impl Json {
         Self("null".into())
     }
 
-    pub(crate) fn text(text: &str) -> Self {
+    /// A text as JSON.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
         Self(Value::from(text).to_string())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The JSON, in one line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words};
 use super::{NOTIFICATION_INTERVAL, within};
-use crate::log::{Amount, Cursor, Page, Said, TaskReader};
+use crate::log::{Amount, Cursor, LogError, Page, Said, TaskReader, after};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
 use crate::phrases::in_short;
@@ -62,16 +62,20 @@ impl<'a> Progress<'a> {
         reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
-    ) -> Option<Reply> {
+    ) -> Result<Option<Reply>, LogError> {
         let reply = match patience {
-            None => Some(self.reply(reader, rest).await),
-            Some(patience) => within(patience, self.reply(reader, rest)).await,
+            None => self.reply(reader, rest).await.map(Some),
+            Some(patience) => within(patience, self.reply(reader, rest)).await.transpose(),
         };
         self.settle().await;
         reply
     }
 
-    async fn reply(&mut self, reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
+    async fn reply(
+        &mut self,
+        reader: &dyn TaskReader,
+        rest: Option<Rest<'_>>,
+    ) -> Result<Reply, LogError> {
         let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
@@ -80,8 +84,8 @@ impl<'a> Progress<'a> {
             let is_blocked = is_due && !self.say();
             tokio::select! {
                 biased;
-                page = reader.after(seen) => {
-                    let Some(page) = page else { return Ok(ended_without_a_result()) };
+                page = after(reader, seen) => {
+                    let Some(page) = page? else { return Ok(Ok(ended_without_a_result())) };
                     seen = page.next;
                     self.hear_all(&page);
                     if page.end.is_some() {
@@ -200,6 +204,7 @@ impl Report {
         let (amount, message) = match said {
             Said::Progress(progress) => (progress.amount, Cow::Borrowed(&*progress.status)),
             Said::Update(json) | Said::Output(json) => (self.amount, in_plain_words(json)),
+            Said::Question(question) => (self.amount, in_plain_words(&question.value)),
         };
         Self { amount, message: Some(in_short(message)).filter(|message| !message.is_empty()) }
     }

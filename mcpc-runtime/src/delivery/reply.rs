@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::Value;
 
-use crate::log::{Cursor, End, EndKind, Page, Progress, TaskReader};
+use crate::log::{Cursor, End, EndKind, LogError, Page, Progress, Read, TaskReader, after};
 use crate::message::Json;
 use crate::output::{self, in_one_text, readable, text_of};
 use crate::phrases::{cut_to, json};
@@ -35,22 +35,26 @@ pub(crate) struct Rest<'a> {
 }
 
 /// Waits for a task's end and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
-pub(super) async fn reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
-    until_the_end(reader).await;
+pub(super) async fn reply(
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+) -> Result<Reply, LogError> {
+    until_the_end(reader).await?;
     final_reply(reader, rest).await
 }
 
 /// Waits until a task has ended, or was forgotten without an end. Cancel safe.
-pub(crate) async fn until_the_end(reader: &dyn TaskReader) {
+pub(crate) async fn until_the_end(reader: &dyn TaskReader) -> Result<(), LogError> {
     let mut seen = Cursor::START;
-    while let Some(page) = reader.after(seen).await {
+    while let Some(page) = after(reader, seen).await? {
         if page.end.is_some() {
-            return;
+            break;
         }
         seen = page.next;
         // A task that never rests must not keep this from resting.
         tokio::task::coop::consume_budget().await;
     }
+    Ok(())
 }
 
 /// The reply when the log has nothing more to say, which no task's does before its end.
@@ -59,10 +63,17 @@ pub(super) fn ended_without_a_result() -> CallToolResult {
 }
 
 /// The reply of a task that has ended: its result, and after that what it sent, as far as it is kept.
-pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
-    let Some(page) = reader.after(Cursor::START).await else {
-        return Ok(ended_without_a_result());
-    };
+pub(super) async fn final_reply(
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+) -> Result<Reply, LogError> {
+    Ok(match reader.read(Cursor::START).in_time().await? {
+        Read::Page(page) => reply_of(&page, rest),
+        Read::Nothing | Read::Closed => Ok(ended_without_a_result()),
+    })
+}
+
+fn reply_of(page: &Page, rest: Option<Rest<'_>>) -> Reply {
     let Some(end) = &page.end else {
         return Ok(ended_without_a_result());
     };
@@ -72,7 +83,7 @@ pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>)
         // The tool said what its client is to read, and where.
         return Ok(reply);
     }
-    let sent = Sent::new(&page, Some((kind, &reply)), MOST_SENT);
+    let sent = Sent::new(page, Some((kind, &reply)), MOST_SENT);
     let reply = match rest {
         Some(rest) => in_parts(reply, rest),
         None => reply,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::dialogue::Dialogue;
 use super::texts::Texts;
-use super::{Cursor, End, Output, Page, Progress, Said};
+use super::{Answered, Cursor, End, Output, Page, Progress, Said};
 use crate::message::Json;
 use crate::output::Written;
 
@@ -21,6 +22,7 @@ pub(super) struct Events {
     /// How far the task is.
     progress: Option<Box<Reported>>,
     output: Option<Box<KeptOutput>>,
+    dialogue: Option<Box<Dialogue>>,
     /// What the body said last.
     latest: Latest,
     end: Option<Arc<End>>,
@@ -70,10 +72,6 @@ fn size_of_progress(progress: &Progress) -> usize {
     size_of::<Progress>() + progress.status.len()
 }
 
-fn update(text: String) -> Said {
-    Said::Update(Json::written(text))
-}
-
 impl Events {
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -81,6 +79,7 @@ impl Events {
             dropped: 0,
             progress: None,
             output: None,
+            dialogue: None,
             latest: Latest::Update,
             end: None,
             changed_at: now,
@@ -95,6 +94,12 @@ impl Events {
         match said {
             Said::Update(value) => {
                 self.dropped += self.updates.push(value.as_str(), limit) as u64;
+                self.latest = Latest::Update;
+            }
+            Said::Question(question) => {
+                self.dropped += self.updates.push(question.value.as_str(), limit) as u64;
+                let number = self.updated();
+                self.dialogue.get_or_insert_default().ask(number, question);
                 self.latest = Latest::Update;
             }
             Said::Output(text) => {
@@ -143,7 +148,9 @@ impl Events {
         }
         let missed = self.dropped.saturating_sub(seen.events);
         let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let mut said: Vec<Said> = self.updates.skip(known).map(update).collect();
+        let first = self.dropped + 1 + known as u64;
+        let updates = self.updates.skip(known).zip(first..);
+        let mut said: Vec<Said> = updates.map(|(text, number)| self.said(text, number)).collect();
         if let Some(reported) = &self.progress
             && reported.number > seen.progress
         {
@@ -165,6 +172,31 @@ impl Events {
         }
     }
 
+    /// The update or the question of a number.
+    fn said(&self, text: String, number: u64) -> Said {
+        match self.dialogue.as_ref().and_then(|dialogue| dialogue.question(number)) {
+            Some(question) => Said::Question(question.clone()),
+            None => Said::Update(Json::written(text)),
+        }
+    }
+
+    /// Answers a question, unless it has an answer.
+    pub(super) fn answer(&mut self, question: &str, value: Json) -> Answered {
+        match &mut self.dialogue {
+            Some(dialogue) if !self.closed => dialogue.answer(question, value),
+            Some(_) | None => Answered::Unknown,
+        }
+    }
+
+    /// Adds an instruction.
+    pub(super) fn tell(&mut self, value: Json) {
+        self.dialogue.get_or_insert_default().instructions.push(value);
+    }
+
+    pub(super) fn dialogue(&self) -> Option<&Dialogue> {
+        self.dialogue.as_deref()
+    }
+
     /// What ended the task.
     pub(super) fn end(&self) -> Option<&Arc<End>> {
         self.end.as_ref()
@@ -173,7 +205,7 @@ impl Events {
     /// The latest of what the body said, be it an update or how far it is.
     pub(super) fn latest(&self) -> Option<Said> {
         match self.latest {
-            Latest::Update => self.updates.newest().map(update),
+            Latest::Update => self.updates.newest().map(|text| self.said(text, self.updated())),
             Latest::Output => {
                 let newest = self.output.as_ref()?.texts.newest()?;
                 Some(Said::Output(Json::written(newest)))
@@ -192,7 +224,8 @@ impl Events {
         let progress = self.progress().map_or(0, size_of_progress);
         let output = self.output.as_ref().map_or(0, |output| output.texts.bytes());
         let end = self.end.as_deref().map_or(0, size_of_end);
-        self.updates.bytes() + output + progress + end
+        let dialogue = self.dialogue().map_or(0, Dialogue::bytes);
+        self.updates.bytes() + output + progress + dialogue + end
     }
 
     pub(super) fn changed_at(&self) -> Instant {
@@ -240,6 +273,7 @@ mod tests {
         match said {
             Said::Update(text) | Said::Output(text) => text.as_str().trim_matches('"'),
             Said::Progress(progress) => &progress.status,
+            Said::Question(question) => &question.id,
         }
     }
 

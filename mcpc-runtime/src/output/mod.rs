@@ -15,8 +15,8 @@ use rmcp::model::{
     JsonObject, Resource, TextContent,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::floats::NoNumber;
@@ -92,12 +92,39 @@ pub struct Failed {
 }
 
 /// What a client is answered with, as a tool wrote it itself.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Written {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Unshared", into = "Unshared")]
+#[doc(hidden)]
+pub enum Written {
     /// A reply, which may say that it is an error.
     Reply(Arc<CallToolResult>),
     /// An error of the protocol.
     Error(Arc<ErrorData>),
+}
+
+/// The same, as it is stored.
+#[derive(Serialize, Deserialize)]
+enum Unshared {
+    Reply(CallToolResult),
+    Error(ErrorData),
+}
+
+impl From<Unshared> for Written {
+    fn from(unshared: Unshared) -> Self {
+        match unshared {
+            Unshared::Reply(reply) => Self::Reply(Arc::new(reply)),
+            Unshared::Error(error) => Self::Error(Arc::new(error)),
+        }
+    }
+}
+
+impl From<Written> for Unshared {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Reply(reply) => Self::Reply(Arc::unwrap_or_clone(reply)),
+            Written::Error(error) => Self::Error(Arc::unwrap_or_clone(error)),
+        }
+    }
 }
 
 impl Written {

@@ -7,8 +7,8 @@ use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 
-use crate::log::Owner;
 use crate::outbox::Gate;
+use crate::task::Tasks;
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
 ///
@@ -80,7 +80,7 @@ impl Call {
 pub(crate) struct CallParts<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
-    pub(crate) owner: Owner,
+    pub(crate) tasks: &'a Tasks,
     pub(crate) context: &'a RequestContext<RoleServer>,
 }
 

@@ -9,9 +9,8 @@ use super::reader::Reader;
 use super::refusal::Refusal;
 use super::repair::Read;
 use super::{CallParts, States};
-use crate::log::Owner;
 use crate::numbers::{Large, LargeNumbers};
-use crate::task::Sender;
+use crate::task::{Sender, Tasks};
 
 /// How the arguments of a server's calls are read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,9 +55,9 @@ impl<'a> Inputs<'a> {
         self.call.context.extensions.get::<LargeNumbers>()?.of_argument(name)
     }
 
-    /// Whose tasks the call may know of.
-    pub(crate) fn owner(&self) -> Owner {
-        self.call.owner
+    /// The tasks that the call may know of.
+    pub(crate) fn tasks(&self) -> Tasks {
+        self.call.tasks.clone()
     }
 
     /// Whether an argument that its type took passes its checks and is within the limits inside of the type;

@@ -9,7 +9,7 @@ mod trace;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -26,9 +26,9 @@ use rmcp::{RoleServer, ServerHandler, Service};
 use self::calls::{GraceOver, Refusal};
 use self::intake::TaskIntake;
 use self::trace::Trace;
-use crate::control::{Control, unknown_id};
+use crate::control::{Control, Stopping, unknown_id};
 use crate::delivery::{LogLevel, tasks_extension};
-use crate::log::{Owner, Stop, TaskLog, TaskReader};
+use crate::log::{LogError, Parcel, Stop, TaskLog, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
@@ -36,6 +36,7 @@ use crate::output::error_reply;
 use crate::parameter::States;
 use crate::phrases::shown;
 use crate::registry::Registry;
+use crate::task::{Places, Tasks};
 use crate::transport::{Ending, Intake, Subscription, is_modern};
 
 /// What all connections of a server share.
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
+    /// How many tasks may run at once.
+    pub(crate) places: Places,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     /// `None` if nobody could come back to a task.
@@ -103,11 +106,10 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
-        let (ending, log_level) = (Ending::new(log, owner, grace), LogLevel::new(true));
-        let intake = Arc::new(TaskIntake { shared, owner });
+        let tasks = Tasks::new(Arc::clone(&shared.log), shared.places.clone());
+        let ending = Ending::new(tasks.clone(), shared.times.grace);
+        let log_level = LogLevel::new(true);
+        let intake = Arc::new(TaskIntake { shared, tasks });
         let tools = ToolService { intake, ending, log_level };
         Self { tools, running: AtomicUsize::new(0) }
     }
@@ -312,8 +314,9 @@ impl ServerHandler for ToolService {
         request: GetTaskParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        let reader = self.task(&request.task_id)?;
-        Ok(GetTaskResult::new(tasks_extension::detailed(&request.task_id, &*reader).await))
+        let reader = self.task(&request.task_id).await?;
+        let task = tasks_extension::detailed(&request.task_id, &*reader).await;
+        Ok(GetTaskResult::new(task.map_err(unavailable)?))
     }
 
     /// No task has a question open, and answers to a question that is not open are ignored.
@@ -322,7 +325,7 @@ impl ServerHandler for ToolService {
         request: UpdateTaskParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.task(&request.task_id).map(drop)
+        self.task(&request.task_id).await.map(drop)
     }
 
     async fn cancel_task(
@@ -330,9 +333,9 @@ impl ServerHandler for ToolService {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let stopped = context.extensions.get::<Stop>().copied();
-        let stop = || self.shared().log.stop(&self.intake.key(&request.task_id));
-        match stopped.unwrap_or_else(stop) {
+        let stopped = context.extensions.get::<Stopping>().and_then(Parcel::take);
+        let stop = || self.intake.tasks.stop(vec![request.task_id.as_str().into()]);
+        match stopped.unwrap_or_else(stop).await.map_err(unavailable)? {
             Stop::Asked => {
                 event!(
                     info,
@@ -379,10 +382,15 @@ impl ToolService {
     }
 
     /// A task of this connection's.
-    fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
-        let reader = self.shared().log.reader(&self.intake.key(task_id));
+    async fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
+        let reader = self.intake.tasks.reader(&task_id.into()).await.map_err(unavailable)?;
         reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
+}
+
+/// The task log failed; it may do better later.
+fn unavailable(error: LogError) -> ErrorData {
+    ErrorData::internal_error(error.to_string(), None)
 }
 
 /// Whether a request may be answered with a task: it speaks a protocol that knows them as an extension, and
@@ -447,12 +455,16 @@ fn without_tasks(mut info: InitializeResult) -> InitializeResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Check;
-    use crate::log::{Limits, MemoryLog, TaskInfo};
+    use rmcp::model::JsonObject;
+
+    use crate::control::{Check, stop_meant};
+    use crate::log::{Limits, MemoryLog};
+    use crate::metadata::Ids;
     use crate::schema::Schemas;
+    use crate::task::{Created, Request};
 
     fn shared() -> Arc<Shared> {
-        let limits = Limits { tasks: 9, bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
+        let limits = Limits { bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
         let second = Duration::from_secs(1);
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
@@ -460,6 +472,7 @@ mod tests {
                 .expect("no tools go together"),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
+            places: Places::new(9),
             config: ServerConfig::default(),
             times: ServerTimes {
                 grace,
@@ -474,37 +487,48 @@ mod tests {
         })
     }
 
+    async fn create(connection: &Connection) -> Created {
+        let ids = &Ids { session_id: "s".into(), task_id: "t".into() };
+        let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(1));
+        let request = Request { tool_name: "tool", ids, arguments, retention };
+        let created = connection.tools.intake.tasks.create(request).await;
+        created.unwrap_or_else(|error| panic!("there is room: {error}"))
+    }
+
     #[tokio::test]
     async fn a_task_is_known_to_its_owner_alone() {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
-        let info = || TaskInfo::of("tool", Duration::from_secs(1));
-        let writer = shared.log.create(owner.tools.intake.key("t"), info());
-        let writer = writer.expect("there is room");
-        assert!(owner.tools.task("t").is_ok());
+        let _created = create(&owner).await;
+        assert!(owner.tools.task("t").await.is_ok());
+        let others = other.tools.intake.tasks.clone();
         for task_id in ["t", "never"] {
-            let error = other.tools.task(task_id).err().expect("it is none of theirs");
+            let error = other.tools.task(task_id).await.err().expect("it is none of theirs");
             assert_eq!(error, ErrorData::invalid_params(unknown_id(task_id), None));
-            assert_eq!(shared.log.stop(&other.tools.intake.key(task_id)), Stop::Unknown);
-            let (log, owner) = (Arc::clone(&shared.log), other.tools.intake.owner);
+            assert_eq!(stop_meant(&others, task_id).await, Ok(Stop::Unknown));
             let control = shared.control.expect("it has control tools");
             let check =
                 Check { task_id: Some(task_id.to_owned()), wait: Duration::ZERO, offset: None };
-            let checked = control.check(log.clone(), owner, check).await;
-            let stopped = control.stop(log.clone(), owner, task_id.to_owned(), None).await;
+            let checked = control.check(others.clone(), check).await;
+            let stopped = control.stop(others.clone(), task_id.to_owned(), None).await;
             for answer in [checked, stopped] {
                 assert_eq!(answer.err().map(|failed| failed.text), Some(unknown_id(task_id)));
             }
             let all = Check { task_id: None, wait: Duration::ZERO, offset: None };
-            let listed = control.check(log, owner, all).await.expect("a list");
+            let listed = control.check(others.clone(), all).await.expect("a list");
             let listed = listed.into_reply(|| false).expect("a reply");
             assert!(format!("{listed:?}").contains("There is no task"), "{listed:?}");
         }
         // The end of one is not the end of the other, and its id is free to everyone else.
-        shared.log.stop_all(other.tools.intake.owner);
-        shared.log.idle(other.tools.intake.owner).await;
-        assert!(!writer.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.intake.key("t"), info()).is_ok());
-        assert_eq!(shared.log.stop(&owner.tools.intake.key("t")), Stop::Asked);
+        others.stop_all();
+        others.idle().await;
+        let status = async || {
+            let reader = owner.tools.task("t").await.expect("it runs");
+            reader.status().await.expect("in memory").is_stopping
+        };
+        assert!(!status().await);
+        drop(create(&other).await);
+        assert_eq!(stop_meant(&owner.tools.intake.tasks, "t").await, Ok(Stop::Asked));
+        assert!(status().await);
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Task;
 use super::quantity::{Quantity, Total};
-use crate::log::{Amount, Progress, Said};
+use crate::log::{Amount, MaybeLater, Progress, Said};
 use crate::message::Json;
 
 /// Talks to the client about a running task.
@@ -167,14 +167,14 @@ impl Sender {
     fn sending(&self, update: Result<Said, String>) -> Sending<'_> {
         match update {
             Ok(said) => Sending::New(&self.task, said),
-            Err(reason) => Sending::Waiting(Box::pin(self.break_off(reason))),
+            Err(reason) => Sending::Waiting(Box::pin(self.task.break_off_here(reason))),
         }
     }
 
     fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
         Sending::Waiting(match event {
             Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
-            Err(reason) => Box::pin(self.break_off(reason)),
+            Err(reason) => Box::pin(self.task.break_off_here(reason)),
         })
     }
 
@@ -190,15 +190,6 @@ impl Sender {
             Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
             Err(reason) => self.task.break_off(reason),
         }
-    }
-
-    /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
-    /// has ended.
-    async fn break_off(&self, reason: String) {
-        self.task.break_off(reason);
-        self.task.stop.cancelled().await;
-        // A task that was being stopped anyway gets this far: the runner is to have its turn first.
-        tokio::task::yield_now().await;
     }
 }
 
@@ -224,7 +215,10 @@ impl Future for Sending<'_> {
                     return Poll::Ready(());
                 }
                 match task.reserve_now(&said) {
-                    Some(permit) => task.append(said, permit),
+                    Some(permit) => match task.append(said, permit) {
+                        MaybeLater::Now(Ok(())) => {}
+                        stored => *self = Self::Waiting(Box::pin(task.stored(stored))),
+                    },
                     None => *self = Self::Waiting(Box::pin(task.send(said))),
                 }
             }

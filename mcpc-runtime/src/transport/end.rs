@@ -9,9 +9,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::requests::Requests;
-use crate::log::{Boxed, Owner, TaskLog};
+use crate::log::Boxed;
 use crate::logging::{aside, event, mention};
-use crate::task::Grace;
+use crate::task::{Grace, Tasks};
 
 /// For how long nothing may have moved before what is held up is finished here.
 const STALLED: Duration = Duration::from_millis(250);
@@ -28,29 +28,28 @@ const STALLED_IN_A_HURRY: Duration = Duration::from_millis(100);
 pub(crate) struct Ending(Arc<Shared>);
 
 struct Shared {
-    log: Arc<dyn TaskLog>,
-    owner: Owner,
+    tasks: Tasks,
     begun: CancellationToken,
     grace: Grace,
 }
 
 impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ending").field("owner", &self.0.owner).finish_non_exhaustive()
+        f.debug_struct("Ending").field("tasks", &self.0.tasks).finish_non_exhaustive()
     }
 }
 
 impl Ending {
-    pub(crate) fn new(log: Arc<dyn TaskLog>, owner: Owner, grace: Duration) -> Self {
+    pub(crate) fn new(tasks: Tasks, grace: Duration) -> Self {
         let (begun, grace) = (CancellationToken::new(), Grace::new(grace));
-        Self(Arc::new(Shared { log, owner, begun, grace }))
+        Self(Arc::new(Shared { tasks, begun, grace }))
     }
 
     /// Begins it.
     pub(crate) fn begin(&self) {
         if !self.has_begun() {
-            let tasks = self.0.log.running(self.0.owner);
-            self.0.log.stop_all(self.0.owner);
+            let tasks = self.0.tasks.running();
+            self.0.tasks.stop_all();
             self.0.begun.cancel();
             if tasks > 0 {
                 mention(move || {
@@ -103,7 +102,7 @@ impl Ending {
 
     /// Waits until every task has ended and every call is answered. Cancel safe.
     async fn settled(&self, requests: &Requests) {
-        self.0.log.idle(self.0.owner).await;
+        self.0.tasks.idle().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
         }
@@ -114,7 +113,7 @@ impl Ending {
     pub(super) async fn force(&self, requests: &Requests) {
         self.grace_over().await;
         self.stalled(requests).await;
-        let cut_off = self.0.log.end_all(self.0.owner);
+        let cut_off = self.0.tasks.end_all();
         if cut_off > 0 {
             aside(move || {
                 event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
@@ -127,7 +126,7 @@ impl Ending {
 
     /// What there is to be done, and what was read of it: whether anything moves.
     pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
-        let tasks = self.0.log.running(self.0.owner);
+        let tasks = self.0.tasks.running();
         (tasks, requests.unanswered(), requests.outbox().progress())
     }
 
@@ -197,56 +196,44 @@ impl Drop for End {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, Weak};
+    use rmcp::model::JsonObject;
 
     use super::super::requests::tests::{call, requests};
     use super::*;
-    use crate::log::{
-        End as Ended, EndKind, Ends, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter,
-    };
-    use crate::message::Json;
+    use crate::delivery::Delivery;
+    use crate::log::{Limits, MemoryLog};
+    use crate::metadata::Ids;
     use crate::outbox::{Form, Outbox};
-
-    const OWNER: Owner = Owner(1);
+    use crate::task::{NewTask, Places, Request, TaskLimits};
 
     const GRACE: Duration = Duration::from_secs(2);
 
     /// The end of a connection that has one task at most.
-    fn ending() -> (Ending, MemoryLog) {
-        let limits = Limits { tasks: 1, bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
-        let log = MemoryLog::new(limits);
-        (Ending::new(Arc::new(log.clone()), OWNER, GRACE), log)
-    }
-
-    /// What is held up, but can be ended.
-    struct HeldUp(Mutex<Option<Box<dyn TaskWriter>>>);
-
-    impl Ends for HeldUp {
-        fn end(&self) {
-            let result = Json::text("stopped");
-            let end = Ended::new(EndKind::Dropped, result);
-            let writer = self.0.lock().expect("no panic").take();
-            drop(writer.expect("it is ended once").finish(end));
-        }
+    fn ending() -> Ending {
+        let limits = Limits { bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
+        let log = Arc::new(MemoryLog::new(limits));
+        Ending::new(Tasks::new(log, Places::new(1)), GRACE)
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_a_task_is_ended_that_does_not_end() {
         let requests = requests(&Outbox::new(Form::Lines, 1 << 20));
-        let (ending, log) = ending();
-        let key = TaskKey { owner: OWNER, task_id: "t".into() };
-        let info = TaskInfo::of("tool", GRACE);
-        let writer = log.create(key, info).expect("there is room");
-        let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
-            writer.ended_by(task.clone() as Weak<dyn Ends>);
-            HeldUp(Mutex::new(Some(writer)))
-        });
+        let ending = ending();
+        let tasks = ending.0.tasks.clone();
+        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+        let arguments = &JsonObject::new();
+        let request = Request { tool_name: "tool", ids: &ids, arguments, retention: GRACE };
+        let created = tasks.create(request).await;
+        let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
+        let limits = TaskLimits { grace: ending.grace().clone(), timeout: None };
+        // Nobody runs it.
+        let held_up = NewTask::new("tool", ids, Delivery::Log(None), created, limits);
         ending.begin();
         let early = tokio::time::timeout(GRACE, ending.force(&requests)).await;
-        assert!(early.is_err() && log.running(OWNER) == 1, "it has its grace");
+        assert!(early.is_err() && tasks.running() == 1, "it has its grace");
         ending.force(&requests).await;
-        assert_eq!(log.running(OWNER), 0);
-        assert!(task.0.lock().expect("no panic").is_none());
+        assert_eq!(tasks.running(), 0);
+        drop(held_up);
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,7 +241,7 @@ mod tests {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
         let requests = requests(&outbox);
         assert!(requests.read(call(1)).is_some());
-        let (ending, _) = ending();
+        let ending = ending();
         ending.begin();
         let reads = async {
             for _ in 0..100 {
