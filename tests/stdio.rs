@@ -5,108 +5,42 @@ mod support;
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::example;
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
-    Lines,
-};
+use support::process::Process;
+use support::{INITIALIZE, call, example, in_task, parse};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-struct Process {
-    child: Child,
-    input: Option<Box<dyn AsyncWrite + Unpin>>,
-    lines: Lines<BufReader<Box<dyn AsyncRead + Unpin>>>,
+/// Over pipes, as most clients start a server.
+async fn start() -> Process {
+    start_with(Command::new(example("noisy"))).await
 }
 
-impl Process {
-    /// Over pipes, as most clients start a server.
-    async fn start() -> Self {
-        Self::start_with(Command::new(example("noisy"))).await
-    }
+async fn start_with(mut command: Command) -> Process {
+    command.stderr(Stdio::piped());
+    let mut process = Process::spawn(command);
+    process.initialize().await;
+    process
+}
 
-    async fn start_with(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child =
-            command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
-        let input = child.stdin.take().expect("piped");
-        let output = child.stdout.take().expect("piped");
-        Self::initialized(child, Box::new(input), Box::new(output)).await
-    }
-
-    /// Over sockets, as Node's clients do.
-    async fn start_on_sockets() -> Self {
-        let (input, their_input) = Socket::pair().expect("a pair");
-        let (output, their_output) = Socket::pair().expect("a pair");
-        let tokio = |socket: Socket| {
-            socket.set_nonblocking(true).expect("a socket");
-            UnixStream::from_std(socket).expect("a socket")
-        };
-        let mut command = Command::new(example("noisy"));
-        command.stdin(OwnedFd::from(their_input)).stdout(OwnedFd::from(their_output));
-        let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
-        drop(command);
-        Self::initialized(child, Box::new(tokio(input)), Box::new(tokio(output))).await
-    }
-
-    async fn initialized(
-        child: Child,
-        input: Box<dyn AsyncWrite + Unpin>,
-        output: Box<dyn AsyncRead + Unpin>,
-    ) -> Self {
-        let lines = BufReader::new(output).lines();
-        let mut process = Self { child, input: Some(input), lines };
-        let params = json!({
-            "protocolVersion": "2025-06-18", "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        });
-        process.send("initialize", "init", params).await;
-        assert_eq!(process.value().await["id"], "init");
-        process
-    }
-
-    async fn send(&mut self, method: &str, id: &str, params: Value) {
-        let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        let input = self.input.as_mut().expect("open");
-        input.write_all(format!("{message}\n").as_bytes()).await.expect("it reads");
-        input.flush().await.expect("it reads");
-    }
-
-    async fn call(&mut self, id: &str, tool: &str, arguments: Value) {
-        self.send("tools/call", id, json!({"name": tool, "arguments": arguments})).await;
-    }
-
-    async fn value(&mut self) -> Value {
-        let line = self.try_line().await.expect("a line");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
-    }
-
-    async fn try_line(&mut self) -> Option<String> {
-        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
-        line.expect("it says something").expect("UTF-8")
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(id).status();
-        assert!(status.expect("kill runs").success());
-    }
-
-    /// Waits for the end; what it still said, its stderr, and how it ended.
-    async fn end(mut self) -> (Vec<Value>, String, ExitStatus) {
-        let mut rest = Vec::new();
-        while let Some(line) = self.try_line().await {
-            rest.push(serde_json::from_str(&line).expect("only the protocol"));
-        }
-        let mut errors = String::new();
-        let stderr = self.child.stderr.as_mut().expect("piped");
-        stderr.read_to_string(&mut errors).await.expect("UTF-8");
-        (rest, errors, self.child.wait().await.expect("it ends"))
-    }
+/// Over sockets, as Node's clients do.
+async fn start_on_sockets() -> Process {
+    let (input, their_input) = Socket::pair().expect("a pair");
+    let (output, their_output) = Socket::pair().expect("a pair");
+    let tokio = |socket: Socket| {
+        socket.set_nonblocking(true).expect("a socket");
+        UnixStream::from_std(socket).expect("a socket")
+    };
+    let mut command = Command::new(example("noisy"));
+    command.stdin(OwnedFd::from(their_input)).stdout(OwnedFd::from(their_output));
+    let child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
+    drop(command);
+    let mut process = Process::over(child, Box::new(tokio(input)), Box::new(tokio(output)));
+    process.initialize().await;
+    process
 }
 
 async fn prints_without_harm(mut process: Process) {
@@ -117,8 +51,7 @@ async fn prints_without_harm(mut process: Process) {
     assert_eq!(process.value().await["result"]["content"][0]["text"], "0");
     process.call("3", "print", json!({"text": "the end"})).await;
     assert_eq!(process.value().await["id"], "3");
-    process.input = None;
-    let (rest, errors, status) = process.end().await;
+    let (rest, errors, status) = process.finish().await;
     assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
     let printed: Vec<&str> = errors.lines().map(str::trim).collect();
     assert_eq!(printed, ["{\"jsonrpc\":\"2.0\"}", "from a child", "0", "the end"]);
@@ -126,15 +59,14 @@ async fn prints_without_harm(mut process: Process) {
 
 #[tokio::test]
 async fn what_a_tool_prints_goes_to_stderr() {
-    prints_without_harm(Process::start().await).await;
+    prints_without_harm(start().await).await;
 }
 
 #[tokio::test]
 async fn over_sockets_too() {
-    prints_without_harm(Process::start_on_sockets().await).await;
+    prints_without_harm(start_on_sockets().await).await;
 }
 
-/// Neither pipes nor sockets: a session in a file.
 /// A process that runs as somebody else cannot open its pipes anew.
 #[tokio::test]
 async fn over_pipes_of_somebody_elses_too() {
@@ -150,27 +82,18 @@ async fn over_pipes_of_somebody_elses_too() {
     std::fs::copy(example("noisy"), &program).expect("a copy that everyone may run");
     let mut command = Command::new(&program);
     command.uid(NOBODY);
-    prints_without_harm(Process::start_with(command).await).await;
+    prints_without_harm(start_with(command).await).await;
     std::fs::remove_dir_all(folder).expect("it was made here");
 }
 
+/// Neither pipes nor sockets: a session in a file.
 #[tokio::test]
 async fn from_a_file_to_a_file() {
     let folder = std::env::temp_dir().join(format!("mcpc-stdio-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let (session, replies) = (folder.join("session"), folder.join("replies"));
-    let call = json!({
-        "jsonrpc": "2.0", "id": 2, "method": "tools/call",
-        "params": {"name": "print", "arguments": {"text": "printed"}},
-    });
-    let initialize = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18", "capabilities": {},
-            "clientInfo": {"name": "test", "version": "1"},
-        },
-    });
-    std::fs::write(&session, format!("{initialize}\n{call}\n")).expect("a file");
+    let call = call(2, "print", json!({"text": "printed"}));
+    std::fs::write(&session, format!("{INITIALIZE}\n{call}\n")).expect("a file");
     let mut command = Command::new(example("noisy"));
     command.stdin(std::fs::File::open(&session).expect("the session"));
     command.stdout(std::fs::File::create(&replies).expect("a file"));
@@ -179,10 +102,9 @@ async fn from_a_file_to_a_file() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "printed\n");
     let replies = std::fs::read_to_string(&replies).expect("the replies");
-    let replies: Vec<Value> =
-        replies.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let replies: Vec<Value> = replies.lines().map(parse).collect();
     let ids: Vec<&Value> = replies.iter().map(|reply| &reply["id"]).collect();
-    assert_eq!(ids, [&json!(1), &json!(2)]);
+    assert_eq!(ids, [&json!("init"), &json!(2)]);
     std::fs::remove_dir_all(folder).expect("it was made here");
 }
 
@@ -194,11 +116,10 @@ fn startup(how: &str) -> Command {
 
 /// What it said before it served stands on stderr, and nothing on stdout.
 async fn is_quiet_until_it_serves(how: &str) {
-    let mut process = Process::start_with(startup(how)).await;
+    let mut process = start_with(startup(how)).await;
     process.call("1", "add", json!({"a": 2, "b": 40})).await;
     assert_eq!(process.value().await["result"]["content"][0]["text"], "42");
-    process.input = None;
-    let (rest, errors, status) = process.end().await;
+    let (rest, errors, status) = process.finish().await;
     assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
     let beginning = "starting\n INFO startup: ready\nhalf a line, ";
     assert!(errors.starts_with(beginning) && errors.ends_with("the end\n"), "{errors}");
@@ -225,9 +146,8 @@ async fn what_is_printed_is_not_lost_if_nothing_is_served() {
 /// Nobody has taken anything, and half a line is still in its buffer when it is served.
 #[tokio::test]
 async fn half_a_line_that_waits_for_the_rest_is_kept_out_of_the_stream() {
-    let mut process = Process::start_with(startup("untaken")).await;
-    process.input = None;
-    let (rest, errors, status) = process.end().await;
+    let process = start_with(startup("untaken")).await;
+    let (rest, errors, status) = process.finish().await;
     assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
     assert_eq!(errors, "half a line, the end\n");
 }
@@ -235,9 +155,8 @@ async fn half_a_line_that_waits_for_the_rest_is_kept_out_of_the_stream() {
 /// The client is at the other end of these, and it has left.
 #[tokio::test]
 async fn stdin_and_stdout_are_served_once() {
-    let mut process = Process::start_with(startup("again")).await;
-    process.input = None;
-    let (rest, errors, status) = process.end().await;
+    let process = start_with(startup("again")).await;
+    let (rest, errors, status) = process.finish().await;
     assert_eq!((rest, status.code()), (Vec::new(), Some(1)));
     let problem =
         "Error: stdin and stdout were served before; expected `serve_stdio` once in a process";
@@ -248,21 +167,16 @@ async fn stdin_and_stdout_are_served_once() {
 #[tokio::test]
 async fn what_is_printed_early_disturbs_nobody_where_stderr_is_unread() {
     let mut command = startup("");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command.stderr(std::io::pipe().expect("a pipe").1);
-    let mut child = command.kill_on_drop(true).spawn().expect("it starts");
-    drop(command);
-    let input = child.stdin.take().expect("piped");
-    let output = child.stdout.take().expect("piped");
-    let mut process = Process::initialized(child, Box::new(input), Box::new(output)).await;
-    process.input = None;
-    assert_eq!(process.try_line().await, None);
-    assert_eq!(process.child.wait().await.expect("it ends").code(), Some(0));
+    let mut process = Process::spawn(command);
+    process.initialize().await;
+    let (rest, _, status) = process.finish().await;
+    assert_eq!((rest, status.code()), (Vec::new(), Some(0)));
 }
 
 async fn ends_in_order(signal: &str) {
-    let mut process = Process::start().await;
-    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    let mut process = start().await;
+    process.call("task", "work", in_task("t", json!({"seconds": 600}))).await;
     assert_eq!(process.value().await["id"], "task");
     process.call("waiting", "work", json!({"seconds": 600})).await;
     process.call("plain", "sleep", json!({"seconds": 600})).await;
@@ -295,8 +209,8 @@ async fn ends_in_order(signal: &str) {
 /// A client that reads no more, yet keeps the other pipe open, of a server that has nothing to say.
 #[tokio::test]
 async fn a_closed_stdout_ends_it() {
-    let mut process = Process::start().await;
-    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    let mut process = start().await;
+    process.call("task", "work", in_task("t", json!({"seconds": 600}))).await;
     assert_eq!(process.value().await["id"], "task");
     let Process { mut child, input, lines } = process;
     drop(lines);
@@ -308,8 +222,8 @@ async fn a_closed_stdout_ends_it() {
 /// A client that is killed: both pipes close at once.
 #[tokio::test]
 async fn a_killed_client_ends_it() {
-    let mut process = Process::start().await;
-    process.call("task", "work", json!({"seconds": 600, "_metadata": {"mcpc_task_id": "t"}})).await;
+    let mut process = start().await;
+    process.call("task", "work", in_task("t", json!({"seconds": 600}))).await;
     assert_eq!(process.value().await["id"], "task");
     process.call("plain", "sleep", json!({"seconds": 600})).await;
     let Process { mut child, input, lines } = process;
@@ -335,7 +249,7 @@ async fn sighup_ends_it_in_order() {
 
 #[tokio::test]
 async fn a_third_signal_ends_it_at_once() {
-    let mut process = Process::start().await;
+    let mut process = start().await;
     process.call("plain", "sleep", json!({"seconds": 600})).await;
     process.call("print", "print", json!({"text": "ready"})).await;
     assert_eq!(process.value().await["id"], "print");

@@ -29,14 +29,17 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod context;
 mod control;
 mod delivery;
+mod guard;
 mod logging;
 mod metadata;
 mod numbers;
 mod outbox;
 mod phrases;
 mod registry;
+mod reply;
 mod service;
 mod sync;
 mod transport;

@@ -1,8 +1,10 @@
 //! The builder that users see.
 
 mod limits;
+mod serve;
 mod start;
 
+pub use serve::Service;
 pub use start::take_stdio;
 
 use std::fmt;
@@ -10,40 +12,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
-use rmcp::service::ServerInitializeError;
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
 use crate::delivery::PATIENCE;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lint::{self, Finding};
-use crate::log::{Boxed, Limits, MemoryLog, TaskLog};
+use crate::log::{Limits, MemoryLog, TaskLog};
 use crate::parameter::{Reading, States};
 use crate::registry::Registry;
 use crate::schema::Schemas;
-use crate::service::{Connection, ServerTimes, Shared, add_tasks};
+use crate::service::{ServerTimes, Shared, add_tasks};
 use crate::task::Places;
 use crate::tool::{Definition, Kind, Tools};
-use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
-    Wrapped, Writer,
-};
+use crate::transport::{Bounds, Process};
+
+use self::serve::Built;
 
 /// An MCP server made of tools.
 ///
-/// ```no_run
-/// # /// Adds two numbers.
-/// # #[mcpc::tool]
-/// # async fn add(a: i64, b: i64) -> i64 { a + b }
-/// use mcpc::{Server, tools};
-///
-/// # async fn serve() -> mcpc::Result {
-/// Server::new("calculator").tools(tools![add]).serve_stdio().await
-/// # }
-/// ```
+#[doc = include_str!("../docs/server.md")]
 pub struct Server(Box<dyn Plan>);
 
 /// What a server is to be made of.
@@ -331,38 +321,13 @@ impl Server {
     /// Everything about this server's tools that a host or a model's API is known to object to: names, missing
     /// descriptions, what their schemas ask of an API, and how much a model has to read. For a test of the server:
     ///
-    /// ```
-    /// # use mcpc::{Server, tools};
-    /// /// Adds two numbers.
-    /// #[mcpc::tool]
-    /// async fn add(
-    ///     /// One of them
-    ///     a: i64,
-    ///     /// The other
-    ///     b: i64,
-    /// ) -> i64 {
-    ///     a + b
-    /// }
-    ///
-    /// fn server() -> Server {
-    ///     Server::new("calculator").tools(tools![add])
-    /// }
-    ///
-    /// # /*
-    /// #[test]
-    /// # */
-    /// fn hosts_take_every_tool() -> mcpc::Result {
-    ///     assert_eq!(server().lint()?, []);
-    ///     Ok(())
-    /// }
-    /// # hosts_take_every_tool().unwrap();
-    /// ```
+    #[doc = include_str!("../docs/lint.md")]
     ///
     /// Whether a finding matters depends on who uses the server: what it is about is its [`Finding::rule`].
     ///
     /// # Errors
     ///
-    /// When the server cannot be built, as [`serve_stdio`](Self::serve_stdio) says.
+    /// When the server cannot be built, as [`build`](Self::build) says.
     pub fn lint(self) -> Result<Vec<Finding>> {
         lint(self.0)
     }
@@ -392,6 +357,32 @@ impl Server {
         self
     }
 
+    /// Builds the server, for any number of connections.
+    ///
+    /// The `serve_*` methods below are the short way for one.
+    ///
+    /// # Errors
+    ///
+    /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
+    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, or when a limit
+    /// would let nothing through.
+    pub fn build(self) -> Result<Service> {
+        build(self.0).map(Service::new)
+    }
+
+    /// Whether the server can be built, for a test of the server, which needs no runtime:
+    ///
+    #[doc = include_str!("../docs/check.md")]
+    ///
+    /// What the server's clients may object to is told by [`lint`](Self::lint).
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn check(self) -> Result {
+        build(self.0).map(drop)
+    }
+
     /// Serves one client over stdin and stdout, until the input ends or the process is asked to end
     /// (SIGTERM, SIGINT, SIGHUP, Ctrl-C). Then running calls and tasks get the grace to end by themselves, and what
     /// was said is written. Asked again, they have 250 ms more; asked a third time, the process ends at once.
@@ -403,11 +394,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
-    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, when a limit
-    /// would let nothing through, when there is no tokio runtime, when stdin and stdout were served before, or when
-    /// the client leaves before the connection stands. What goes wrong inside a call is answered and is not an
-    /// error here.
+    /// When the server cannot be built, as [`build`](Self::build) says, when there is no tokio runtime, when stdin and
+    /// stdout were served before, or when the client leaves before the connection stands. What goes wrong inside a call
+    /// is answered and is not an error here.
     ///
     /// # Panics
     ///
@@ -419,7 +408,7 @@ impl Server {
     /// tokio waits for the threads of `spawn_blocking` when its runtime is dropped, which is after the end of
     /// an async `main`. The process does not: see [`ends_process`](Self::ends_process).
     pub async fn serve_stdio(self) -> Result {
-        serve_stdio(self.0).await
+        serve::serve_stdio(self.0).await
     }
 
     /// Serves one client that sends and takes a JSON document a line over a pair of byte streams, as
@@ -433,7 +422,7 @@ impl Server {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Result {
-        serve_io(self.0, Box::new(reader), Box::new(writer)).await
+        self.build()?.serve_io(reader, writer).await
     }
 
     /// Serves one client over any transport of rmcp's.
@@ -446,7 +435,7 @@ impl Server {
         T: IntoTransport<RoleServer, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        serve_erased(self.0, Erased::new(transport.into_transport())).await
+        self.build()?.serve(transport).await
     }
 }
 
@@ -457,7 +446,7 @@ fn longest_check(patience: Option<Duration>) -> Duration {
     patience.filter(|patience| *patience >= AT_ONCE).map_or(PATIENCE, |it| it.min(PATIENCE))
 }
 
-fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
+fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let parts = *plan.into_parts();
     limits::check(&parts)?;
     let Parts {
@@ -488,95 +477,10 @@ fn build(plan: Box<dyn Plan>) -> Result<(Arc<Shared>, Bounds)> {
     let max_requests = parts.max_requests;
     let shared =
         Shared { registry, states, log, places, config, times, control, inner, max_requests };
-    Ok((Arc::new(shared), parts.bounds))
+    Ok(Built { shared: Arc::new(shared), bounds: parts.bounds, process: parts.process })
 }
 
 fn lint(plan: Box<dyn Plan>) -> Result<Vec<Finding>> {
-    let (shared, _) = build(plan)?;
+    let Built { shared, .. } = build(plan)?;
     Ok(lint::findings(&shared.config.server_info.name, shared.registry.list()))
-}
-
-// These return boxes rather than being `async fn`s: the code of a future is compiled where it is first
-// awaited, and rmcp's loop is to be compiled here, once, and not again in every user's crate.
-
-fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
-    Box::pin(async move {
-        start::check_runtime()?;
-        let mut watch = Watch::start(plan.parts().process);
-        let served = serve_process(plan, &mut watch).await;
-        if served.is_err() {
-            watch.fail();
-        }
-        served
-    })
-}
-
-fn serve_process(plan: Box<dyn Plan>, watch: &mut Watch) -> Boxed<'_, Result> {
-    Box::pin(async move {
-        let (shared, bounds) = build(plan)?;
-        let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
-        let quit = CancellationToken::new();
-        let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
-            watch.over(lines.backup(), spare);
-            (AnyTransport::Lines(lines), Some(flush))
-        };
-        let served = serve(shared, bounds, lines);
-        tokio::pin!(served);
-        tokio::select! {
-            served = &mut served => return served,
-            // Nobody hears of anything any more, whether or not there is anything to say.
-            () = closed => quit.cancel(),
-        }
-        served.await
-    })
-}
-
-fn serve_io(plan: Box<dyn Plan>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
-    Box::pin(async move {
-        start::check_runtime()?;
-        let (shared, bounds) = build(plan)?;
-        let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
-            (AnyTransport::Lines(lines), Some(flush))
-        };
-        serve(shared, bounds, lines).await
-    })
-}
-
-fn serve_erased(plan: Box<dyn Plan>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
-    Box::pin(async move {
-        start::check_runtime()?;
-        let (shared, bounds) = build(plan)?;
-        let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
-        serve(shared, bounds, wrapped).await
-    })
-}
-
-async fn serve(
-    shared: Arc<Shared>,
-    bounds: Bounds,
-    transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
-) -> Result {
-    let connection = Connection::new(shared);
-    let versions = rmcp::Service::supported_protocol_versions(&connection);
-    let end = End::new(connection.ending().clone());
-    let wiring = Wiring { bounds, versions, end, intake: connection.intake() };
-    let (transport, flush) = transport(wiring);
-    let served = serve_connection(connection, transport).await;
-    if let Some(flush) = flush {
-        flush.finish().await;
-    }
-    served
-}
-
-async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
-    let running = match rmcp::serve_server(connection, transport).await {
-        Ok(running) => running,
-        // A client that leaves without a word has done nothing wrong.
-        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    running.waiting().await.map_err(Error::Serve)?;
-    Ok(())
 }

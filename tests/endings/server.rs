@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::support::{self, call, example, parse};
+use crate::support::{self, call, example, in_task, parse, request};
 
 /// How long anything may take that is not the end itself.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -266,8 +266,7 @@ impl Load {
     pub(crate) fn tasks(mut self, count: usize, tool: &'static str, arguments: &Value) -> Self {
         for number in self.tasks.len()..self.tasks.len() + count {
             let id = format!("t{number}");
-            let mut arguments = arguments.clone();
-            arguments["_metadata"] = json!({"mcpc_session_id": "s", "mcpc_task_id": id});
+            let arguments = in_task(&id, arguments.clone());
             self.tasks.push((tool, call(id, tool, arguments)));
         }
         self
@@ -281,8 +280,7 @@ impl Load {
                 0 => call(id, "obey", json!({})),
                 1 => {
                     let params = json!({"name": "ignore", "_meta": {"progressToken": id}});
-                    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
-                        .to_string()
+                    request(id, "tools/call", params)
                 }
                 _ => call(id, "wait", json!({})),
             }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::ledger::{Asked, Ledger, OWN_NUMBERS, Task};
 use crate::process::{Process, Sample};
 use crate::support::garbage::{Numbers, garbage};
+use crate::support::messages::meta;
 use crate::support::{self, example};
 
 /// How many requests, and how many tasks, are open at most.
@@ -243,8 +244,7 @@ impl Client {
 
     fn request_as(&mut self, id: Value, method: &str, params: Value, asked: Asked) {
         self.ledger().ask(&id, asked);
-        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
-        self.write(request.to_string().as_bytes());
+        self.write(support::request(id, method, params).as_bytes());
     }
 
     fn echo(&mut self) {
@@ -302,7 +302,7 @@ impl Client {
 
     fn start_modern(&mut self) {
         let arguments = self.work();
-        let params = json!({"name": "work", "arguments": arguments, "_meta": modern()});
+        let params = json!({"name": "work", "arguments": arguments, "_meta": meta()});
         self.request("tools/call", params, Asked::ModernTask);
     }
 
@@ -369,7 +369,7 @@ impl Client {
             Task::Mcpc => {}
             Task::Modern => {
                 let asked = or_anything(Asked::Get(id.to_owned()));
-                self.request("tasks/get", json!({"taskId": id, "_meta": modern()}), asked);
+                self.request("tasks/get", json!({"taskId": id, "_meta": meta()}), asked);
             }
             Task::Ticket => {
                 let asked = or_anything(Asked::Check(id.to_owned()));
@@ -382,7 +382,7 @@ impl Client {
     fn stop_task(&mut self, id: &str, task: Task) {
         match task {
             Task::Modern => {
-                let params = json!({"taskId": id, "_meta": modern()});
+                let params = json!({"taskId": id, "_meta": meta()});
                 self.request("tasks/cancel", params, Asked::Anything);
             }
             Task::Mcpc | Task::Ticket => {
@@ -394,7 +394,7 @@ impl Client {
     /// Listens to some tasks; and takes back the oldest such request when there are many.
     fn listen(&mut self) {
         let ids: Vec<String> = (0..3).map(|_| self.any_task().0).collect();
-        let params = json!({"notifications": {"taskIds": ids}, "_meta": modern()});
+        let params = json!({"notifications": {"taskIds": ids}, "_meta": meta()});
         self.request("subscriptions/listen", params, Asked::Listen);
         let oldest = {
             let ledger = self.ledger();
@@ -453,16 +453,6 @@ impl Client {
         let method = self.numbers.pick(&["tools/list", "ping", "resources/list", "none/such"]);
         self.request(method, json!({}), Asked::Anything);
     }
-}
-
-/// What a request of MCP 2026-07-28 says about itself.
-fn modern() -> Value {
-    json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities":
-            {"extensions": {"io.modelcontextprotocol/tasks": {}}},
-    })
 }
 
 fn read(output: ChildStdout, ledger: &Mutex<Ledger>, rest: &AtomicU64) {

@@ -1,20 +1,6 @@
 //! The client half: greet a server, start tasks on it, and read what they send.
 //!
-//! ```no_run
-//! # async fn run() -> Result<(), mcpc::client::ClientError> {
-//! use mcpc::client::Client;
-//! use serde_json::json;
-//!
-//! let client = Client::spawn(tokio::process::Command::new("my-server")).await?;
-//! client.handshake().await?;
-//! let mut task = client.start("process_data", json!({"data_id": "d1"})).await?;
-//! while let Some(message) = task.next().await {
-//!     println!("{}: {}", message.event, message.result);
-//! }
-//! client.close().await;
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../../docs/client.md")]
 
 mod routes;
 mod transport;

@@ -26,13 +26,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rmcp::model::ServerJsonRpcMessage;
+use rmcp::model::{RequestId, ServerJsonRpcMessage};
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::logging::event;
+use crate::reply::Reply;
 use prefetch::Prefetched;
 
 /// How many bytes of replies may wait before the connection reads no further call.
@@ -261,6 +262,19 @@ impl Outbox {
             }
         });
         self.wake();
+    }
+
+    /// Pushes what a request is answered with where it is read.
+    pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        match self.0.form {
+            Form::Lines => with_line(|line| {
+                if let Err(error) = reply.to_line(id, line) {
+                    event!(error, %error, "a reply cannot be written as JSON");
+                }
+                self.push_line(line);
+            }),
+            Form::Messages => self.push_message(reply.to_message(id)),
+        }
     }
 
     /// Pushes bytes that answer a line which is no message.

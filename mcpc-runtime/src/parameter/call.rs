@@ -7,6 +7,7 @@ use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 
+use crate::context::Context;
 use crate::outbox::Gate;
 use crate::task::Tasks;
 
@@ -14,16 +15,7 @@ use crate::task::Tasks;
 ///
 /// A tool takes it as a parameter. A clone is another handle to the same call.
 ///
-/// ```
-/// /// Says who asks.
-/// #[mcpc::tool]
-/// async fn who_am_i(call: mcpc::Call) -> String {
-///     match call.client() {
-///         Some(client) => format!("{} {}", client.name, client.version),
-///         None => "somebody".to_owned(),
-///     }
-/// }
-/// ```
+#[doc = include_str!("../../docs/call.md")]
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
@@ -81,7 +73,7 @@ pub(crate) struct CallParts<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
     pub(crate) tasks: &'a Tasks,
-    pub(crate) context: &'a RequestContext<RoleServer>,
+    pub(crate) context: &'a Context,
 }
 
 impl fmt::Debug for CallParts<'_> {
@@ -92,7 +84,8 @@ impl fmt::Debug for CallParts<'_> {
 
 impl CallParts<'_> {
     pub(super) fn to_call(self) -> Call {
-        let mut context = self.context.clone();
+        let context = self.context.to_rmcp();
+        let mut context = context.expect("a tool that takes a `Call` is called by a loop");
         // A way to the connection's queue is nothing to hand out, or to keep.
         context.extensions.remove::<Gate>();
         Call(Arc::new(Parts {

@@ -11,15 +11,7 @@ use std::sync::Arc;
 /// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
 /// the same value.
 ///
-/// ```
-/// # struct Database;
-/// # impl Database { fn rows(&self) -> u64 { 3 } }
-/// /// How many rows there are.
-/// #[mcpc::tool]
-/// async fn rows(database: mcpc::State<Database>) -> u64 {
-///     database.rows()
-/// }
-/// ```
+#[doc = include_str!("../../docs/state.md")]
 #[derive(Debug)]
 pub struct State<T: ?Sized>(Arc<T>);
 

@@ -16,9 +16,8 @@ pub(super) fn check(parts: &Parts) -> Result {
     at_least("max_requests", parts.max_requests, 1, "at least 1")?;
     at_least("max_queued_bytes", parts.bounds.queued_bytes, 1, "at least 1")?;
     let session = SHORTEST_START.len();
-    let expected = format_args!(
-        "at least {session}, the length of the shortest request that starts a session"
-    );
+    let expected =
+        format!("at least {session}, the length of the shortest request that starts a session");
     at_least("max_message_bytes", parts.bounds.message_bytes, session, expected)?;
     at_least("heartbeat", parts.heartbeat, SHORTEST_TIME, A_TIME)?;
     if parts.tools.iter().any(|tool| tool.about.kind == Kind::Background) {

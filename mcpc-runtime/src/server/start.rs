@@ -18,19 +18,7 @@ use crate::transport;
 /// after all ends as any other, with everything it printed on stderr; so one that also answers on stdout, to
 /// `--help` for instance, does that before.
 ///
-/// ```no_run
-/// # /// Adds two numbers.
-/// # #[mcpc::tool]
-/// # async fn add(a: i64, b: i64) -> i64 { a + b }
-/// use mcpc::{Server, tools};
-///
-/// #[tokio::main]
-/// async fn main() -> mcpc::Result {
-///     mcpc::take_stdio();
-///     println!("this goes to stderr");
-///     Server::new("calculator").tools(tools![add]).serve_stdio().await
-/// }
-/// ```
+#[doc = include_str!("../../docs/take_stdio.md")]
 pub fn take_stdio() {
     transport::take_stdio();
 }

@@ -1,27 +1,23 @@
 //! A call of a tool, from its arguments to its reply.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
 };
-use rmcp::service::RequestContext;
 use tokio::task::coop::unconstrained;
 
 use super::intake::{Accepted, Accepting};
-use super::{ToolService, bounded, knows_tasks, takes_tasks, trace};
+use super::{ToolService, bounded, trace};
+use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
     PATIENCE_WITH_PROGRESS, Progress, choose, how_far, tasks_extension,
 };
+use crate::guard::{Guarded, guarded};
 use crate::log::{LastSeen, LogError, MaybeLater, Parcel, TaskReader};
-use crate::logging::event;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
@@ -37,7 +33,7 @@ impl ToolService {
     pub(super) async fn call(
         &self,
         call: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.unwrap_or_default();
@@ -64,14 +60,14 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepting: MaybeLater<'static, Accepting>,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let accepted = accepting.await?;
         let gate = context.extensions.get::<Gate>();
         let mode = choose(ClientSupport {
             metadata: accepted.has_metadata,
             handshake: gate.is_some_and(Gate::is_after_handshake),
-            tasks: takes_tasks(context),
+            tasks: context.takes_tasks(),
             token: context.meta.get_progress_token(),
             gate,
         });
@@ -90,7 +86,7 @@ impl ToolService {
         arguments: JsonObject,
         accepted: Accepted,
         gate: &Gate,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, String> {
         let name = tool.about.name;
         let ids = accepted.ids.clone();
@@ -119,14 +115,10 @@ impl ToolService {
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
-    fn log_messages(
-        &self,
-        tool: &Definition,
-        context: &RequestContext<RoleServer>,
-    ) -> Option<LogMessages> {
+    fn log_messages(&self, tool: &Definition, context: &Context) -> Option<LogMessages> {
         let gate = context.extensions.get::<Gate>()?;
         let name = tool.about.name;
-        Some(match knows_tasks(context) {
+        Some(match context.knows_tasks() {
             // From this protocol on each request says for itself what it wants to hear of, until its reply.
             true => LogMessages::of_call(gate.clone(), name, context.meta.log_level()),
             false => LogMessages::of_session(gate.outbox().clone(), name, self.log_level.clone()),
@@ -159,7 +151,7 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         accepted: Accepted,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
         later: Later<'_>,
     ) -> Result<CallToolResponse, Refusal> {
         let task_id = Arc::clone(&accepted.ids.task_id);
@@ -181,7 +173,7 @@ impl ToolService {
         let reply = tokio::select! {
             biased;
             reply = open.answer(&*reader, patience, rest, end_here.as_mut()) => reply,
-            () = context.ct.cancelled() => {
+            () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
                 let stop = self.tasks().stop(vec![Arc::clone(&task_id)]);
                 trace::left(&self.ending, &task_id, stop);
@@ -257,7 +249,7 @@ impl ToolService {
         tool: &Definition,
         arguments: JsonObject,
         task: NewTask,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
@@ -286,7 +278,7 @@ impl ToolService {
     ) -> Result<Body, String> {
         let states = &self.shared().states;
         let inputs = Inputs::new(arguments, sender, states, call);
-        let prepared = catch_unwind(AssertUnwindSafe(|| tool.prepare(inputs)));
+        let prepared = guarded(|| tool.prepare(inputs));
         prepared
             .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
@@ -298,13 +290,13 @@ impl ToolService {
         &self,
         name: &str,
         body: Body,
-        context: &RequestContext<RoleServer>,
+        context: &Context,
     ) -> Result<CallToolResult, Refusal> {
         let outcome = tokio::select! {
             biased;
             outcome = self.until_grace_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
-            () = unconstrained(context.ct.cancelled()) => return Err(trace::cancelled(context).into()),
+            () = unconstrained(context.cancelled.cancelled()) => return Err(trace::cancelled(context).into()),
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
@@ -331,7 +323,7 @@ impl ToolService {
         &self,
         work: impl Future<Output = T> + Unpin,
     ) -> Result<std::thread::Result<T>, GraceOver> {
-        let mut work = Guarded(Some(work));
+        let mut work = Guarded::new(work);
         tokio::select! {
             biased;
             outcome = &mut work => Ok(outcome),
@@ -380,29 +372,3 @@ impl From<ErrorData> for Refusal {
 
 /// The connection ended before something did.
 pub(super) struct GraceOver;
-
-/// A future that may panic when it is polled or dropped.
-struct Guarded<F>(Option<F>);
-
-impl<F: Future + Unpin> Future for Guarded<F> {
-    type Output = std::thread::Result<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let work = self.0.as_mut().expect("it is not polled again after its end");
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(work).poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-impl<F> Drop for Guarded<F> {
-    fn drop(&mut self) {
-        let Some(work) = self.0.take() else { return };
-        if catch_unwind(AssertUnwindSafe(|| drop(work))).is_err() {
-            event!(error, "a tool panicked while it was dropped");
-        }
-    }
-}

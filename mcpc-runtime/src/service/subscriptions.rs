@@ -6,17 +6,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rmcp::RoleServer;
 use rmcp::model::{
-    ClientCapabilities, ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId,
-    ServerNotification, ServerResult, SubscriptionsListenRequestMethod, SubscriptionsListenResult,
-    TaskStatusNotification, TaskStatusNotificationParams,
+    ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId, ServerNotification, ServerResult,
+    SubscriptionsListenRequestMethod, SubscriptionsListenResult, TaskStatusNotification,
+    TaskStatusNotificationParams,
 };
-use rmcp::service::RequestContext;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{ToolService, knows_tasks, takes_tasks, unavailable};
+use super::ToolService;
+use super::answer::{needs_tasks, unavailable};
+use crate::context::Context;
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
 use crate::log::{Cursor, TaskReader, after};
 use crate::outbox::{JsonNotification, Outbox, Permit};
@@ -28,15 +28,12 @@ impl ToolService {
     pub(super) async fn listen(
         &self,
         subscription: Subscription,
-        context: RequestContext<RoleServer>,
+        context: Context,
     ) -> Result<ServerResult, ErrorData> {
-        if !knows_tasks(&context) {
+        if !context.knows_tasks() {
             return Err(ErrorData::method_not_found::<SubscriptionsListenRequestMethod>());
         }
-        if !takes_tasks(&context) {
-            let required = ClientCapabilities::builder().enable_tasks().build();
-            return Err(ErrorData::missing_required_client_capability(required));
-        }
+        needs_tasks(&context)?;
         let Subscription { task_ids, outbox } = subscription;
         let mut seen = HashSet::new();
         let mut watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = Vec::new();
@@ -54,7 +51,7 @@ impl ToolService {
         }
         tokio::select! {
             // The reply is dropped with the request.
-            () = context.ct.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+            () = context.cancelled.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
             () = self.ending.begun() => {}
         }
         // The tasks are being stopped, and how they end is news, too.

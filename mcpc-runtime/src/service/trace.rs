@@ -3,13 +3,12 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
-use rmcp::RoleServer;
 use rmcp::model::CallToolResponse;
-use rmcp::service::RequestContext;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::calls::Refusal;
+use crate::context::Context;
 use crate::log::{LogError, MaybeLater, Stop};
 use crate::logging::{Inside, Span, event, mention, span};
 use crate::phrases::shown;
@@ -36,7 +35,7 @@ pub(super) struct Trace {
 
 impl Trace {
     /// `None` if nobody listens.
-    pub(super) fn of(tool: &str, context: &mut RequestContext<RoleServer>) -> Option<Self> {
+    pub(super) fn of(tool: &str, context: &mut Context) -> Option<Self> {
         let span = span!(
             "call",
             tool = &*shown(tool),
@@ -79,7 +78,7 @@ fn outcome(reply: &Result<CallToolResponse, Refusal>) -> &'static str {
 }
 
 /// The span of a task, beside that of the call that starts it, which ends before.
-pub(super) fn of_task(context: &RequestContext<RoleServer>, tool: &str, task_id: &str) -> Span {
+pub(super) fn of_task(context: &Context, tool: &str, task_id: &str) -> Span {
     let outside = context.extensions.get::<Noted>().and_then(|noted| noted.0.outside.id());
     span!(
         parent: outside,
@@ -91,29 +90,25 @@ pub(super) fn of_task(context: &RequestContext<RoleServer>, tool: &str, task_id:
     )
 }
 
-fn request(context: &RequestContext<RoleServer>) -> String {
+fn request(context: &Context) -> String {
     shown(&context.id.to_string()).into_owned()
 }
 
 /// What the client calls itself, in short.
-fn client(context: &RequestContext<RoleServer>) -> Option<String> {
+fn client(context: &Context) -> Option<String> {
     let client = context.client_info()?;
     Some(shown(&format!("{} {}", client.name, client.version)).into_owned())
 }
 
 /// Notes what becomes of a call; the first note counts.
-pub(super) fn note(context: &RequestContext<RoleServer>, outcome: &'static str) {
+pub(super) fn note(context: &Context, outcome: &'static str) {
     if let Some(noted) = context.extensions.get::<Noted>() {
         let _is_first = noted.0.outcome.set(outcome);
     }
 }
 
 /// What to say about a call whose code panicked.
-pub(super) fn panicked(
-    context: &RequestContext<RoleServer>,
-    tool: &str,
-    panic: &(dyn Any + Send),
-) -> String {
+pub(super) fn panicked(context: &Context, tool: &str, panic: &(dyn Any + Send)) -> String {
     note(context, "panicked");
     let panic = in_words(tool, panic);
     let tool = context.extensions.get::<Noted>().is_none().then_some(tool);
@@ -122,7 +117,7 @@ pub(super) fn panicked(
 }
 
 /// Notes that a call was cancelled; returns a reply that nobody reads any more.
-pub(super) fn cancelled(context: &RequestContext<RoleServer>) -> String {
+pub(super) fn cancelled(context: &Context) -> String {
     note(context, "cancelled");
     "cancelled".to_owned()
 }

@@ -21,7 +21,7 @@ pub(crate) use end::{End, Ending};
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Flush, Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
-pub(crate) use requests::{Intake, ended_before, is_modern};
+pub(crate) use requests::{Intake, ended_before};
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 

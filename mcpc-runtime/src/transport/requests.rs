@@ -19,10 +19,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Versions;
+use crate::context::is_modern;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
 use crate::phrases::{in_short, shown};
+use crate::reply::Reply;
 
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
 pub(crate) trait Intake: Send + Sync {
@@ -102,8 +104,7 @@ impl Requests {
             JsonRpcMessage::Request(request) => {
                 if let Err(error) = self.enter(&mut table, &request.id, &mut request.request) {
                     drop(table);
-                    self.outbox()
-                        .push_message(JsonRpcMessage::error(error, Some(request.id.clone())));
+                    self.outbox().push_reply(request.id.clone(), Reply::new(Err(error), false));
                     return None;
                 }
                 table.begun = table.begun || begins(&request.request, &self.0.versions);
@@ -205,28 +206,18 @@ impl Requests {
             if let Some(gate) = gate {
                 gate.cancel();
             }
-            self.outbox().push_message(match tool_name {
+            let outcome = match tool_name {
                 Some(tool_name) => {
-                    let reply = error_reply(ended_before(tool_name));
-                    let mut result = ServerResult::CallToolResult(reply);
-                    if !is_modern {
-                        result.strip_result_type_for_legacy_peer();
-                    }
-                    JsonRpcMessage::response(result, id)
+                    Ok(ServerResult::CallToolResult(error_reply(ended_before(tool_name))))
                 }
                 None => {
                     let ended = "the server ended before it answered";
-                    JsonRpcMessage::error(ErrorData::internal_error(ended, None), Some(id))
+                    Err(ErrorData::internal_error(ended, None))
                 }
-            });
+            };
+            self.outbox().push_reply(id, Reply::new(outcome, is_modern));
         }
     }
-}
-
-/// Whether this is 2026-07-28 or what comes after it. Versions are dates.
-pub(crate) fn is_modern(version: Option<ProtocolVersion>) -> bool {
-    let first = ProtocolVersion::V_2026_07_28;
-    version.is_some_and(|version| version.as_str() >= first.as_str())
 }
 
 /// What the call of a tool is answered with that is not over when the server ends.

@@ -1,0 +1,66 @@
+//! What a request is answered with, and its bytes.
+
+use rmcp::model::{
+    ContentBlock, ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ServerResult,
+};
+use serde_json::Value;
+
+/// What one request is answered with.
+#[derive(Debug)]
+pub(crate) struct Reply(Result<ServerResult, ErrorData>);
+
+impl Reply {
+    /// In the words of the protocol that the request speaks: its later revisions (`is_modern`) say of a result what it
+    /// is, and have other codes of errors; earlier ones know structured content that is an object only.
+    pub(crate) fn new(outcome: Result<ServerResult, ErrorData>, is_modern: bool) -> Self {
+        Self(match outcome {
+            Ok(result) if is_modern => Ok(result),
+            Ok(result) => Ok(legacy(result)),
+            Err(error) if is_modern && error.code == ErrorCode::RESOURCE_NOT_FOUND => {
+                Err(ErrorData { code: ErrorCode::INVALID_PARAMS, ..error })
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    /// For a loop of rmcp's, which puts the id to it.
+    pub(crate) fn into_outcome(self) -> Result<ServerResult, ErrorData> {
+        self.0
+    }
+
+    /// As a message, for a transport of rmcp's.
+    pub(crate) fn to_message(self, id: RequestId) -> ServerJsonRpcMessage {
+        match self.0 {
+            Ok(result) => JsonRpcMessage::response(result, id),
+            Err(error) => JsonRpcMessage::error(error, Some(id)),
+        }
+    }
+
+    /// As a line of JSON, after what the buffer holds; it is left alone where there is no such line.
+    pub(crate) fn to_line(self, id: RequestId, line: &mut Vec<u8>) -> serde_json::Result<()> {
+        let before = line.len();
+        let written = serde_json::to_writer(&mut *line, &self.to_message(id));
+        match &written {
+            Ok(()) => line.push(b'\n'),
+            Err(_) => line.truncate(before),
+        }
+        written
+    }
+}
+
+/// A result as protocols before 2026-07-28 have it, whatever the version of rmcp does about that.
+fn legacy(mut result: ServerResult) -> ServerResult {
+    result.strip_result_type_for_legacy_peer();
+    if let ServerResult::CallToolResult(reply) = &mut result
+        && let Some(value) = reply.structured_content.take_if(|value| !value.is_object())
+    {
+        let text = reply.content.first().and_then(ContentBlock::as_text);
+        let is_said = text
+            .is_some_and(|it| serde_json::from_str(&it.text).is_ok_and(|it: Value| it == value));
+        if !is_said {
+            reply.content.insert(0, ContentBlock::text(value.to_string()));
+        }
+    }
+    result
+}

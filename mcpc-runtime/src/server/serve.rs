@@ -1,0 +1,200 @@
+//! A server that is built, and serves any number of connections.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rmcp::service::ServerInitializeError;
+use rmcp::transport::IntoTransport;
+use rmcp::{RoleServer, Service as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::start::check_runtime;
+use super::{Plan, build};
+use crate::error::{Error, Result};
+use crate::log::Boxed;
+use crate::service::{Connection, Shared};
+use crate::transport::{
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
+    Wrapped, Writer,
+};
+
+/// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
+///
+/// A clone is another handle to the same server. It serves any number of connections, one after the other or at
+/// once, each of them a client of its own:
+///
+#[doc = include_str!("../../docs/service.md")]
+///
+/// Connections share the tools, their states, a handler, and the limits that count per server
+/// ([`max_tasks`](super::Server::max_tasks), and what is kept of tasks that ended). A task belongs to the connection
+/// that started it: no other one can ask about it or stop it, whatever id it names, and two may use the same id. The
+/// end of a connection stops its own tasks and leaves nothing of it.
+#[derive(Clone)]
+pub struct Service(Arc<dyn Serve>);
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(super) fn new(built: Built) -> Self {
+        Self(Arc::new(built))
+    }
+
+    /// Serves the client at the process's stdin and stdout, as [`Server::serve_stdio`](super::Server::serve_stdio)
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// When there is no tokio runtime, when stdin and stdout were served before, or when the client leaves before the
+    /// connection stands.
+    pub fn serve_stdio(&self) -> impl Future<Output = Result> + Send + use<> {
+        Arc::clone(&self.0).stdio()
+    }
+
+    /// Serves one client over a pair of byte streams, as [`Server::serve_io`](super::Server::serve_io) does. The future
+    /// borrows nothing, so it may be spawned.
+    ///
+    /// # Errors
+    ///
+    /// When there is no tokio runtime, or when the client leaves before the connection stands.
+    pub fn serve_io<R, W>(
+        &self,
+        reader: R,
+        writer: W,
+    ) -> impl Future<Output = Result> + Send + use<R, W>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        Arc::clone(&self.0).io(Box::new(reader), Box::new(writer))
+    }
+
+    /// Serves one client over any transport of rmcp's, as [`Server::serve`](super::Server::serve) does. The future
+    /// borrows nothing, so it may be spawned.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve_io`](Self::serve_io).
+    pub fn serve<T, E, A>(&self, transport: T) -> impl Future<Output = Result> + Send + use<T, E, A>
+    where
+        T: IntoTransport<RoleServer, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Arc::clone(&self.0).erased(Erased::new(transport.into_transport()))
+    }
+}
+
+/// What connections are made of.
+pub(super) struct Built {
+    pub(super) shared: Arc<Shared>,
+    pub(super) bounds: Bounds,
+    pub(super) process: Process,
+}
+
+/// Hides [`Built`] behind a pointer, as `Plan` hides what it is built of: what drops it, and what serves it, is
+/// compiled here, once, and not in each user's crate.
+trait Serve: Send + Sync {
+    fn stdio(self: Arc<Self>) -> Boxed<'static, Result>;
+    fn io(self: Arc<Self>, reader: Reader, writer: Writer) -> Boxed<'static, Result>;
+    fn erased(self: Arc<Self>, transport: Erased<RoleServer>) -> Boxed<'static, Result>;
+}
+
+impl Serve for Built {
+    fn stdio(self: Arc<Self>) -> Boxed<'static, Result> {
+        Box::pin(async move {
+            check_runtime()?;
+            let mut watch = Watch::start(self.process);
+            let served = self.serve_process(&mut watch).await;
+            if served.is_err() {
+                watch.fail();
+            }
+            served
+        })
+    }
+
+    fn io(self: Arc<Self>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
+        Box::pin(async move {
+            check_runtime()?;
+            self.serve(|wiring| {
+                let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
+                (AnyTransport::Lines(lines), Some(flush))
+            })
+            .await
+        })
+    }
+
+    fn erased(self: Arc<Self>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
+        Box::pin(async move {
+            check_runtime()?;
+            let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
+            self.serve(wrapped).await
+        })
+    }
+}
+
+/// Builds a server and serves stdin and stdout. Signals are heard while it is built.
+pub(super) fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
+    Box::pin(async move {
+        check_runtime()?;
+        let mut watch = Watch::start(plan.parts().process);
+        let served = match build(plan) {
+            Ok(built) => built.serve_process(&mut watch).await,
+            Err(error) => Err(error),
+        };
+        if served.is_err() {
+            watch.fail();
+        }
+        served
+    })
+}
+
+impl Built {
+    async fn serve_process(&self, watch: &mut Watch) -> Result {
+        let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
+        let quit = CancellationToken::new();
+        let lines = |wiring| {
+            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
+            watch.over(lines.backup(), spare);
+            (AnyTransport::Lines(lines), Some(flush))
+        };
+        let served = self.serve(lines);
+        tokio::pin!(served);
+        tokio::select! {
+            served = &mut served => return served,
+            // Nobody hears of anything any more, whether or not there is anything to say.
+            () = closed => quit.cancel(),
+        }
+        served.await
+    }
+
+    async fn serve(
+        &self,
+        transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
+    ) -> Result {
+        let connection = Connection::new(Arc::clone(&self.shared));
+        let versions = connection.supported_protocol_versions();
+        let end = End::new(connection.ending().clone());
+        let wiring = Wiring { bounds: self.bounds, versions, end, intake: connection.intake() };
+        let (transport, flush) = transport(wiring);
+        let served = serve_connection(connection, transport).await;
+        if let Some(flush) = flush {
+            flush.finish().await;
+        }
+        served
+    }
+}
+
+async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
+    let running = match rmcp::serve_server(connection, transport).await {
+        Ok(running) => running,
+        // A client that leaves without a word has done nothing wrong.
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    running.waiting().await.map_err(Error::Serve)?;
+    Ok(())
+}

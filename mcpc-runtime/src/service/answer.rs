@@ -1,0 +1,154 @@
+//! Answers what is ours: calls of tools, and what is asked about tasks.
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
+    ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion, ServerResult,
+    UpdateTaskParams,
+};
+
+use super::ToolService;
+use super::calls::Refusal;
+use super::trace::Trace;
+use crate::context::Context;
+use crate::control::{Stopping, unknown_id};
+use crate::delivery::tasks_extension;
+use crate::log::{LogError, Parcel, Stop, TaskReader};
+use crate::logging::event;
+use crate::message::ProtocolInfo;
+use crate::names::Dialect;
+use crate::output::error_reply;
+use crate::phrases::shown;
+use crate::reply::Reply;
+
+/// A request that is ours.
+pub(super) enum Ours {
+    Call(CallToolRequestParams),
+    GetTask(GetTaskParams),
+    UpdateTask(UpdateTaskParams),
+    CancelTask(CancelTaskParams),
+}
+
+impl ToolService {
+    /// Answers a request, by the same rules by which rmcp answers the others.
+    pub(super) async fn answer(&self, request: Ours, context: Context) -> Reply {
+        let is_modern = context.knows_tasks();
+        let outcome = match self.admit(&request, &context) {
+            Ok(()) => self.outcome(request, context).await,
+            Err(error) => Err(error),
+        };
+        Reply::new(outcome, is_modern)
+    }
+
+    /// Refuses a request of a protocol that the server does not speak, or that does not bring what its protocol asks
+    /// for.
+    fn admit(&self, request: &Ours, context: &Context) -> Result<(), ErrorData> {
+        if let Some(version) = context.meta.protocol_version() {
+            let supported = rmcp::ServerHandler::supported_protocol_versions(self);
+            if !supported.contains(&version) {
+                return Err(ErrorData::unsupported_protocol_version(version, &supported));
+            }
+        }
+        if context.stands_alone() {
+            let missing = context.meta.missing_required_keys(&ProtocolVersion::V_2026_07_28);
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                let problem =
+                    format!("request _meta is missing or has malformed required fields: {missing}");
+                return Err(ErrorData::invalid_params(problem, None));
+            }
+        }
+        match request {
+            Ours::Call(_) => Ok(()),
+            Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
+        }
+    }
+
+    async fn outcome(&self, request: Ours, context: Context) -> Result<ServerResult, ErrorData> {
+        match request {
+            Ours::Call(call) => self.call_tool(call, context).await.map(ServerResult::from),
+            Ours::GetTask(get) => self.get_task(get).await.map(ServerResult::GetTaskResult),
+            Ours::UpdateTask(update) => self.update_task(update).await.map(ServerResult::task_ack),
+            Ours::CancelTask(cancel) => {
+                self.cancel_task(cancel, &context).await.map(ServerResult::task_ack)
+            }
+        }
+    }
+
+    async fn call_tool(
+        &self,
+        call: CallToolRequestParams,
+        mut context: Context,
+    ) -> Result<CallToolResponse, ErrorData> {
+        if let Some(dialect) = Dialect::of_handshake(&call.name) {
+            return Ok(self.greet(dialect).into());
+        }
+        let reply = match Trace::of(&call.name, &mut context) {
+            None => self.call(call, &context).await,
+            Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
+        };
+        match reply {
+            Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
+            Err(Refusal::Protocol(error)) => Err(error),
+            Ok(reply) => Ok(reply),
+        }
+    }
+
+    async fn get_task(&self, request: GetTaskParams) -> Result<GetTaskResult, ErrorData> {
+        let reader = self.task(&request.task_id).await?;
+        let task = tasks_extension::detailed(&request.task_id, &*reader).await;
+        Ok(GetTaskResult::new(task.map_err(unavailable)?))
+    }
+
+    /// No task has a question open, and answers to a question that is not open are ignored.
+    async fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
+        self.task(&request.task_id).await.map(drop)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: &Context,
+    ) -> Result<(), ErrorData> {
+        let stopped = context.extensions.get::<Stopping>().and_then(Parcel::take);
+        let stop = || self.intake.tasks.stop(vec![request.task_id.as_str().into()]);
+        match stopped.unwrap_or_else(stop).await.map_err(unavailable)? {
+            Stop::Asked => {
+                event!(
+                    info,
+                    task_id = &*shown(&request.task_id),
+                    by = "tasks/cancel",
+                    "asked to stop"
+                );
+                Ok(())
+            }
+            Stop::Ended => Ok(()),
+            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
+        }
+    }
+
+    fn greet(&self, dialect: Dialect) -> CallToolResult {
+        let info = ProtocolInfo::new(dialect, &self.shared().config.server_info.name);
+        let text = serde_json::to_string(&info).expect("protocol information is text and flags");
+        CallToolResult::success(vec![ContentBlock::text(text)])
+    }
+
+    /// A task of this connection's.
+    pub(super) async fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
+        let reader = self.intake.tasks.reader(&task_id.into()).await.map_err(unavailable)?;
+        reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
+    }
+}
+
+/// The task log failed; it may do better later.
+pub(super) fn unavailable(error: LogError) -> ErrorData {
+    ErrorData::internal_error(error.to_string(), None)
+}
+
+/// Refuses a client that did not declare MCP's tasks.
+pub(super) fn needs_tasks(context: &Context) -> Result<(), ErrorData> {
+    if context.client_capabilities().is_some_and(|it| it.supports_tasks()) {
+        return Ok(());
+    }
+    let required = ClientCapabilities::builder().enable_tasks().build();
+    Err(ErrorData::missing_required_client_capability(required))
+}

@@ -1,0 +1,94 @@
+//! What rmcp's loop asks of a connection.
+
+use std::borrow::Cow;
+
+use rmcp::model::{
+    ClientNotification, ClientRequest, ErrorData, InitializeRequestParams, InitializeResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerConfig, ServerResult,
+};
+use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::{RoleServer, ServerHandler, Service};
+
+use super::calls::GraceOver;
+use super::capabilities::{merge, without_tasks};
+use super::{Connection, ToolService};
+use crate::guard::Guarded;
+use crate::transport::Subscription;
+
+impl Service<RoleServer> for Connection {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let _running = self.limit.enter()?;
+        // These see to their end by themselves: they tell what became of the task or the tool.
+        let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
+            || context.extensions.get::<Subscription>().is_some();
+        // Boxed, as the futures of rmcp around this one hold it several times over.
+        let answer = Box::pin(self.route(request, context));
+        let answer = match has_an_end {
+            true => Ok(Guarded::new(answer).await),
+            false => self.tools.until_grace_over(answer).await,
+        };
+        // rmcp never answers a request whose handler panicked.
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ErrorData::internal_error("the server's handler panicked", None)),
+            Err(GraceOver) => Err(ErrorData::internal_error("the server has ended", None)),
+        }
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match self.inner() {
+            Some(inner) => inner.handle_notification(notification, context).await,
+            None => Service::handle_notification(&self.tools, notification, context).await,
+        }
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        ServerHandler::get_info(&self.tools)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        ServerHandler::supported_protocol_versions(&self.tools)
+    }
+}
+
+impl ServerHandler for ToolService {
+    fn get_info(&self) -> ServerConfig {
+        let config = &self.shared().config;
+        match &self.shared().inner {
+            Some(inner) => merge(inner.get_info(), config),
+            None => config.clone(),
+        }
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        Ok(without_tasks(self.negotiate_initialize(&request)?))
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match &self.shared().inner {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.shared().registry.list().to_vec()))
+    }
+}

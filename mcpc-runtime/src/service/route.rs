@@ -1,0 +1,95 @@
+//! Whose a request is: ours, that of the user's handler, or rmcp's.
+
+use std::sync::Arc;
+
+use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult};
+use rmcp::service::{DynService, RequestContext};
+use rmcp::{RoleServer, Service};
+
+use super::Connection;
+use super::answer::Ours;
+use crate::context::{Context, is_modern};
+use crate::phrases::shown;
+use crate::transport::Subscription;
+
+impl Connection {
+    /// Has a request answered by whose it is.
+    pub(super) async fn route(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let has_tasks = self.tools.shared().registry.has_tasks();
+        let knows_tasks = || is_modern(context.protocol_version());
+        if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
+            return self.tools.listen(subscription, context.into()).await;
+        }
+        let ours = match request {
+            ClientRequest::CallToolRequest(call) => Ours::Call(call.params),
+            ClientRequest::GetTaskRequest(get) if has_tasks && knows_tasks() => {
+                Ours::GetTask(get.params)
+            }
+            ClientRequest::UpdateTaskRequest(update) if has_tasks && knows_tasks() => {
+                Ours::UpdateTask(update.params)
+            }
+            ClientRequest::CancelTaskRequest(cancel) if has_tasks && knows_tasks() => {
+                Ours::CancelTask(cancel.params)
+            }
+            ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
+                self.tools.log_level.set_level(level);
+                return self.set_level(request, context).await;
+            }
+            others => return self.route_others(others, context).await,
+        };
+        self.tools.answer(ours, Context::from(context)).await.into_outcome()
+    }
+
+    /// Tells the user's handler, too, what a client wants to hear of.
+    async fn set_level(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        match self.inner().filter(|inner| inner.get_info().capabilities.logging.is_some()) {
+            Some(inner) => inner.handle_request(request, context).await,
+            None if self.tools.shared().registry.has_tasks() => Ok(ServerResult::empty(())),
+            None => Err(unknown_method(request.method())),
+        }
+    }
+
+    /// Has a request answered that is not ours, by the user's handler if there is one.
+    async fn route_others(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        match (&request, self.inner()) {
+            // The list is ours, in a reply of rmcp's.
+            (ClientRequest::ListToolsRequest(_), _) => {
+                Service::handle_request(&self.tools, request, context).await
+            }
+            (_, Some(inner)) => {
+                let answer = inner.handle_request(request, context).await;
+                answer.map(|result| self.tools.complete(result))
+            }
+            // Of a protocol that has no tasks, or others.
+            (
+                ClientRequest::GetTaskRequest(_)
+                | ClientRequest::UpdateTaskRequest(_)
+                | ClientRequest::CancelTaskRequest(_)
+                | ClientRequest::CustomRequest(_),
+                None,
+            ) => Err(unknown_method(request.method())),
+            (_, None) => Service::handle_request(&self.tools, request, context).await,
+        }
+    }
+
+    /// The user's handler, for what is not about tools.
+    pub(super) fn inner(&self) -> Option<&Arc<dyn DynService<RoleServer>>> {
+        self.tools.shared().inner.as_ref()
+    }
+}
+
+fn unknown_method(method: &str) -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("unknown method `{}`", shown(method)), None)
+}

@@ -1,0 +1,262 @@
+//! What a server refuses to be built of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcpc::{Sender, Server, State, Tools, tools};
+use tokio::io::AsyncReadExt as _;
+
+/// The error of a server that cannot be built, as `main` prints it.
+async fn refused(server: Server) -> String {
+    let served = server.serve_io(tokio::io::empty(), tokio::io::sink()).await;
+    format!("{:?}", served.expect_err("the parts do not fit"))
+}
+
+async fn refuses(tools: Tools, expected: &str) {
+    assert_eq!(refused(Server::new("parts").tools(tools)).await, expected);
+}
+
+#[mcpc::tool]
+async fn nap(minutes: u8) -> u8 {
+    minutes
+}
+
+#[tokio::test]
+async fn two_tools_of_one_name_in_different_lists() {
+    #[mcpc::tool(name = "nap")]
+    async fn other() {}
+
+    let text = refused(Server::new("parts").tools(tools![nap]).tools(tools![other])).await;
+    let places: Vec<&str> = text.split("tests/it/building.rs:").collect();
+    assert_eq!(places.len(), 3, "{text}");
+    assert_eq!(places[0], "two tools are called `nap`: ");
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_gave() {
+    struct Database;
+    #[mcpc::tool]
+    async fn rows(_database: State<Database>) {}
+
+    let text = refused(Server::new("parts").state(5_u8).tools(tools![rows])).await;
+    let start = "the tool `rows` takes `State<it::building::";
+    assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
+    assert!(text.ends_with("give the server one with `Server::state`"), "{text}");
+    let text = refused(Server::new("parts").state(Arc::new(Database)).tools(tools![rows])).await;
+    assert!(text.ends_with("`Server::state`, the bare value and not an `Arc` of it"), "{text}");
+}
+
+#[tokio::test]
+async fn two_states_of_one_type() {
+    struct Database;
+    #[mcpc::tool]
+    async fn rows(_database: State<Database>) {}
+
+    let server = Server::new("parts").state(Database).state(5_u8).state(Database);
+    let text = refused(server.tools(tools![rows])).await;
+    let start = "the server was given two states of the type `it::building::";
+    assert!(text.starts_with(start) && text.contains("::Database`; "), "{text}");
+    assert!(text.ends_with("give one of them a type of its own"), "{text}");
+}
+
+#[tokio::test]
+async fn a_result_under_another_name() {
+    type Answer = Result<u8, String>;
+    #[mcpc::tool]
+    async fn answer() -> Answer {
+        Err("no".to_owned())
+    }
+    refuses(
+        tools![answer],
+        "the tool `answer` returns a `Result` under another name; write `Result` in its signature",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_sender_under_another_name_in_a_plain_tool() {
+    type Updates = Sender;
+    #[mcpc::tool]
+    async fn plain(updates: Updates) {
+        drop(updates);
+    }
+    refuses(
+        tools![plain],
+        "the plain tool `plain` takes a `Sender`; declare it with `#[mcpc::background]`",
+    )
+    .await;
+}
+
+/// The attribute sees these through names only.
+type Number = f64;
+type Text = String;
+type Numbers = Vec<u8>;
+
+const FIVE: u8 = 5;
+const NOTHING: &str = "";
+
+#[tokio::test]
+async fn what_an_attribute_asks_of_the_wrong_type() {
+    #[mcpc::tool]
+    async fn length(#[arg(length = 1..)] n: Number) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn range(#[arg(range = 1..)] n: Option<Text>) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn pattern(#[arg(pattern = "a")] n: Numbers) {
+        let _ = n;
+    }
+
+    let about =
+        |tool: &str, problem: &str| format!("the argument `n` of the tool `{tool}`: {problem}");
+    refuses(
+        tools![length],
+        &about("length", "`length` is for strings, lists and maps, and this is of type `number`"),
+    )
+    .await;
+    refuses(tools![range], &about("range", "`range` is for numbers, and this is of type `string`"))
+        .await;
+    refuses(
+        tools![pattern],
+        &about("pattern", "`pattern` is for strings, and this is of type `array`"),
+    )
+    .await;
+}
+
+const LOW: i64 = 200;
+const HIGH: i64 = 100;
+type Byte = u8;
+
+#[tokio::test]
+async fn a_range_or_a_length_that_nothing_has() {
+    #[mcpc::tool]
+    async fn reversed(#[arg(range = LOW..=HIGH)] n: u64) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn beyond(#[arg(range = 300..)] n: Byte) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn negative(#[arg(length = -HIGH..)] n: String) {
+        let _ = n;
+    }
+    for (tool, problem) in [
+        (tools![reversed], "`reversed`: no value of its type is in its `range`, 200..=100"),
+        (tools![beyond], "`beyond`: no value of its type is in its `range`, 300.."),
+        (tools![negative], "`negative`: nothing has its `length`, -100.."),
+    ] {
+        refuses(tool, &format!("the argument `n` of the tool {problem}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_build_can_tell() {
+    use mcpc::Call;
+    #[mcpc::tool]
+    async fn spoken(#[arg(rename = "c", length = 1..)] call: Call) {
+        let _ = call;
+    }
+    #[mcpc::tool]
+    async fn twice(#[cfg(test)] a: u8, #[arg(rename = "a")] b: u8) {
+        let _ = (a, b);
+    }
+    refuses(
+        tools![spoken],
+        "the argument `c` of the tool `spoken`: `#[arg(..)]` is about the arguments of the call, and this \
+         is none",
+    )
+    .await;
+    refuses(
+        tools![twice],
+        "the argument `a` of the tool `twice`: another one has the same name in JSON",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_default_or_an_example_that_no_call_could_have() {
+    #[mcpc::tool]
+    async fn default(#[arg(range = 1..FIVE, default = FIVE)] n: u8) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn example(#[arg(length = 1.., example = NOTHING.to_owned())] n: String) {
+        let _ = n;
+    }
+
+    refuses(
+        tools![default],
+        "the argument `n` of the tool `default`: its `default` does not fit: 5 is not in 1..5",
+    )
+    .await;
+    refuses(
+        tools![example],
+        "the argument `n` of the tool `example`: its `example` does not fit: a length of 0 is not in 1..",
+    )
+    .await;
+}
+
+/// What starts a session, as short as it can be.
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"","version":""}}}"#;
+
+#[tokio::test]
+async fn a_limit_that_makes_the_server_useless() {
+    /// Takes its time.
+    #[mcpc::background]
+    async fn work() {}
+
+    let server = || Server::new("limits").tools(tools![nap, work]);
+    let session = INITIALIZE.len();
+    let too_short = session - 1;
+    for (server, text) in [
+        (server().max_requests(0), "`Server::max_requests` is 0; expected at least 1"),
+        (server().max_tasks(0), "`Server::max_tasks` is 0; expected at least 1"),
+        (server().max_queued_bytes(0), "`Server::max_queued_bytes` is 0; expected at least 1"),
+        (
+            server().max_message_bytes(too_short),
+            &format!(
+                "`Server::max_message_bytes` is {too_short}; expected at least {session}, the length of the \
+                 shortest request that starts a session"
+            ),
+        ),
+        (server().heartbeat(Duration::ZERO), "`Server::heartbeat` is 0ns; expected a longer time"),
+        (server().retention(Duration::ZERO), "`Server::retention` is 0ns; expected a longer time"),
+    ] {
+        assert_eq!(refused(server).await, text);
+    }
+}
+
+/// The least that is not refused serves a client.
+#[tokio::test]
+async fn a_limit_that_is_only_tight() {
+    /// Takes its time.
+    #[mcpc::background]
+    async fn work() {}
+
+    let server = Server::new("limits")
+        .tools(tools![nap, work])
+        .max_requests(1)
+        .max_tasks(1)
+        .max_queued_bytes(1)
+        .max_kept_bytes(0)
+        .max_message_bytes(INITIALIZE.len())
+        .grace(Duration::ZERO)
+        .patience(Duration::ZERO)
+        .heartbeat(Duration::from_nanos(1))
+        .retention(Duration::from_nanos(1));
+    let (writer, mut client) = tokio::io::duplex(1 << 12);
+    server.serve_io(INITIALIZE.as_bytes(), writer).await.expect("a session");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.contains(r#""id":0,"result""#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_server_that_starts_no_tasks_needs_no_limits_of_them() {
+    let server = Server::new("limits").tools(tools![nap]).max_tasks(0).retention(Duration::ZERO);
+    server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
+}

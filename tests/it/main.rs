@@ -1,0 +1,22 @@
+//! What a user sees of a server, for all that happens inside of one process.
+//!
+//! `tests/README.md` says what is where.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod blocking;
+mod building;
+mod client;
+mod documentation;
+mod hosts;
+mod lifecycle;
+mod lint;
+mod outside;
+mod progress;
+mod services;
+mod slow_reader;
+mod task_log;
+mod tasks;
+mod tickets;
+mod wire;

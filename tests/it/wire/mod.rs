@@ -1,0 +1,14 @@
+//! What a client reads and writes, line by line.
+
+mod advice;
+mod arguments;
+mod bad_input;
+mod echoes;
+mod large_schemas;
+mod lenient;
+mod numbers;
+mod order;
+mod results;
+mod schemas;
+mod shape;
+mod transports;
