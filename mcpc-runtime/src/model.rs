@@ -175,6 +175,17 @@ fn the_log() {
     });
 }
 
+/// Waits until no task runs; then the one that did has its end.
+fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
+    let tasks = tasks.clone();
+    thread::spawn(move || {
+        future::block_on(tasks.idle());
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let status = now(reader.expect("it is kept").status());
+        assert!(status.expect("in memory").end.is_some(), "idle before the end");
+    })
+}
+
 /// Every way of ending a task at once.
 #[test]
 fn a_task() {
@@ -191,16 +202,7 @@ fn a_task() {
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let reader = reader.expect("it was created");
         let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));
-        let idle = {
-            let tasks = tasks.clone();
-            thread::spawn(move || {
-                future::block_on(tasks.idle());
-                let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
-                let reader = reader.expect("it is kept");
-                let status = future::block_on(async { reader.status().await });
-                assert!(status.expect("in memory").end.is_some(), "idle before the end");
-            })
-        };
+        let idle = idle(&tasks);
         let is_cut_off = thread_rng().gen_range(0..8) == 0;
 
         let how = thread_rng().gen_range(0..4);
