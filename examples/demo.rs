@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use mcpc::client::{Client, Task, text};
-use mcpc::{Message, TaskEvent};
+use mcpc::protocol::{Message, TaskEvent};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -112,7 +112,7 @@ impl Demo {
                     }
                     None => findings += 1,
                 },
-                Some(TaskEvent::Created | TaskEvent::Complete | TaskEvent::Failed) | None => {
+                _ => {
                     self.say(label, &format!("{}: {}", message.event, pretty(&message.result)));
                 }
             }

@@ -1,3 +1,17 @@
+//! [arguments]: guide::arguments
+//! [clients]: guide::clients
+//! [ends]: guide::ends
+//! [guide]: guide
+//! [limits]: guide::limits
+//! [logs]: guide::logs
+//! [results]: guide::results
+//! [test]: guide#a-test-of-a-tool
+//! [`Sender`]: Sender
+//! [`Server`]: Server
+//! [`Server::lint`]: Server::lint
+//! [`take_stdio`]: take_stdio
+//!
+// These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
 // docs.rs, which builds with nightly, then marks what needs a feature.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -10,23 +24,11 @@
 ///
 /// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
 /// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
-/// `crate` is the path of this crate where it is not called `mcpc`: `#[m::tool(crate = m)]`.
+/// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
+/// `framework::mcpc`: `#[m::tool(crate = m)]`.
 ///
-/// `#[arg(..)]` on a parameter takes:
-///
-/// - `default` or `default = expression`: the argument may be left out, or be `null`. The value is written
-///   into the schema if its type is `serde::Serialize`.
-/// - `rename = "key"`: the argument's name in JSON.
-/// - `range = 1..=100`: for numbers. The ends may be constants.
-/// - `length = 1..=64`: for strings, in characters (code points), and for lists and maps, in items.
-/// - `pattern = "^[a-z]+$"`: for strings, a regular expression that must match some part of it. It may hold
-///   what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common:
-///   no flags, no look-around, no `\p{..}`.
-/// - `example = expression`: for the schema only; what the argument may look like. Of an `Option<T>`, a `T`.
-///
-/// A call is checked against all of it before the function is called, and what it says stands in the
-/// schema. What does not fit the argument's type does not compile, or, where only the compiled type can
-/// tell, is an error when the server starts.
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern` and `example`, which
+/// [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -57,14 +59,13 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is asked to stop, and dropped when the server's grace is over,
-///   too. Without it a task may run for ever.
-/// - `patience`: how long a call stays open for the result; then it is answered with a ticket, or a client that takes
-///   MCP's tasks with a task (after [`Server::task_patience`], unless this is shorter). Without it, [`Server::patience`].
+/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run for ever.
+/// - `patience`: how long a call waits for the result before it is answered with a
+///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
+///   at once. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 ///
-/// A client that speaks MCPC is answered at once and hears of every
-/// update; any other client waits for the result, as long as the patience lasts.
+/// [`guide::clients`] has what each kind of client gets.
 ///
 /// ```
 /// /// Builds a project.
@@ -100,10 +101,10 @@ macro_rules! tools {
     };
 }
 
+pub mod guide;
+
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
-pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
-pub use mcpc_runtime::names::Dialect;
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
@@ -120,10 +121,24 @@ pub mod log {
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 
-/// rmcp's types for content that a tool writes itself: images, audio, resources, and whole replies.
+/// What MCPC sends over the wire: its messages and its handshakes.
 ///
-/// (Not the whole of rmcp, as rustc spells out a type's full path in every message as soon as another one
-/// that can be seen has its name.)
+/// A server and the client read and write these themselves. They are here for programs that look at the lines.
+pub mod protocol {
+    pub use mcpc_runtime::message::{Message, MessageType, ProtocolInfo, TaskEvent};
+    pub use mcpc_runtime::names::Dialect;
+}
+
+/// rmcp 3, on which this crate is built, as far as it is compiled in.
+///
+/// For its types in what is public here: the request of a [`Call`], the handler and the transport of a [`Server`].
+/// A crate that depends on `rmcp` itself has the same types where its version is 3, too, from 3.9 on.
+pub mod rmcp {
+    #[doc(no_inline)]
+    pub use ::rmcp::*;
+}
+
+/// rmcp's types for content that a tool writes itself: images, audio, resources, and whole replies.
 pub mod content {
     pub use mcpc_runtime::output::content::*;
 }
@@ -157,6 +172,9 @@ mod examples_of_the_runtime {
     #[doc = include_str!("../mcpc-runtime/docs/lint.md")]
     pub struct Lint;
 
+    #[doc = include_str!("../mcpc-runtime/docs/sender.md")]
+    pub struct Sender;
+
     #[doc = include_str!("../mcpc-runtime/docs/server.md")]
     pub struct Server;
 
@@ -168,6 +186,9 @@ mod examples_of_the_runtime {
 
     #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
     pub struct TakeStdio;
+
+    #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
+    pub struct Tools;
 }
 
 /// What the attributes' code calls. Not covered by semver: only code generated by the same version of

@@ -45,6 +45,31 @@ fn quickstart_is_the_readmes() {
     assert!(server.lines().count() <= 40, "the quickstart has {} lines", server.lines().count());
 }
 
+/// rustdoc has links of its own in place of these, and checks them.
+#[test]
+fn every_link_of_the_readme_is_one_of_the_crate() {
+    let readme = include_str!("../README.md").lines();
+    let published = readme.filter_map(|line| {
+        let (name, path) = line.split_once("]: https://docs.rs/mcpc/latest/mcpc/")?;
+        let (page, fragment) = path.split_once('#').unwrap_or((path, ""));
+        let page = page.trim_end_matches(".html").trim_end_matches("/index");
+        let item = page.rsplit_once('.').map_or(page, |(_, item)| item).replace('/', "::");
+        Some((name.trim_start_matches('['), item, fragment))
+    });
+    let of_the_crate: Vec<&str> = include_str!("../src/lib.rs").lines().collect();
+    let links: Vec<_> = published.collect();
+    assert!(links.len() > 5, "{links:?}");
+    for (name, item, fragment) in links {
+        let target = match (fragment, fragment.strip_prefix("method.")) {
+            ("", _) => item,
+            (_, Some(method)) => format!("{item}::{method}"),
+            (section, None) => format!("{item}#{section}"),
+        };
+        let definition = format!("//! [{name}]: {target}");
+        assert!(of_the_crate.contains(&definition.as_str()), "no `{definition}` in src/lib.rs");
+    }
+}
+
 /// A directory of a test's own, with contents that are known to the byte.
 fn directory(test: &str) -> PathBuf {
     let name = format!("mcpc-example-{test}-{}", std::process::id());
@@ -93,6 +118,78 @@ async fn indexer() {
 async fn index(client: &Client, arguments: Value) -> Result<Value, Value> {
     let task = client.start("index", arguments).await.expect("started");
     task.result().await.expect("the task ends")
+}
+
+/// A server that deploys with this shell script.
+#[cfg(unix)]
+async fn deployer(test: &str, script: &str) -> (Client, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let name = format!("mcpc-example-{test}-{}.sh", std::process::id());
+    let program = std::env::temp_dir().join(name);
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a temporary file");
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    let mut server = Command::new(example("deploy"));
+    server.env("DEPLOY_PROGRAM", &program);
+    (Client::spawn(server).await.expect("the example starts"), program)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn deploy_shows_the_lines_of_its_program() {
+    let (client, program) = deployer("deploy", "echo building $1; echo $2 is on $3").await;
+    let arguments = json!({"service": "billing", "version": "v1.4.2"});
+    let mut task = client.start("deploy", arguments.clone()).await.expect("started");
+    let mut results = Vec::new();
+    while let Some(message) = task.next().await {
+        results.push(message.result);
+    }
+    let status = json!({"status": "deploying billing v1.4.2"});
+    let deployment =
+        json!({"service": "billing", "version": "v1.4.2", "environment": "staging", "lines": 2});
+    assert_eq!(
+        results,
+        [
+            json!("Started deploy"),
+            json!("building billing"),
+            status.clone(),
+            json!("v1.4.2 is on staging"),
+            status,
+            deployment,
+        ]
+    );
+    let reply = client.call("deploy", json!({"service": "Billing"})).await.expect("answered");
+    assert_eq!(
+        text(&reply),
+        "argument `service`: the string \"Billing\" does not match the pattern `^[a-z][a-z0-9-]*$`; an example is \
+         \"billing\"\nargument `version` is missing"
+    );
+    client.close().await;
+    std::fs::remove_file(program).expect("it was made here");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn deploy_runs_once_for_a_service_and_is_stopped_with_its_program() {
+    let (client, program) = deployer("stop", "echo $$; exec sleep 600").await;
+    let arguments = json!({"service": "billing", "version": "v1"});
+    let mut task = client.start("deploy", arguments.clone()).await.expect("started");
+    let mut next = async || task.next().await.expect("it goes on").result;
+    assert_eq!(next().await, json!("Started deploy"));
+    let child: i32 = next().await.as_str().and_then(|id| id.parse().ok()).expect("a process id");
+    next().await;
+    let second = client.start("deploy", arguments).await.expect("started").result().await;
+    let running = json!("`billing` is being deployed already; wait for that, or stop it");
+    assert_eq!(second.expect("it ends"), Err(running));
+    let deployments = client.call("deployments", json!({})).await.expect("answered");
+    assert_eq!(text(&deployments), r#"["billing"]"#);
+    let stop = json!({"task_id": task.id()});
+    client.call("stop_task", stop).await.expect("answered");
+    let end = task.result().await.expect("it ends");
+    assert_eq!(end, Err(json!("stopped after 1 lines of output")));
+    let child = rustix::process::Pid::from_raw(child).expect("a process id");
+    assert!(rustix::process::test_kill_process(child).is_err(), "its program still runs");
+    client.close().await;
+    std::fs::remove_file(program).expect("it was made here");
 }
 
 #[tokio::test]

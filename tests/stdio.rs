@@ -159,7 +159,7 @@ async fn stdin_and_stdout_are_served_once() {
     let (rest, errors, status) = process.finish().await;
     assert_eq!((rest, status.code()), (Vec::new(), Some(1)));
     let problem =
-        "Error: stdin and stdout were served before; expected `serve_stdio` once in a process";
+        "Error: stdin and stdout were served before; call `serve_stdio` once in a process";
     assert_eq!(errors.lines().last(), Some(problem));
 }
 

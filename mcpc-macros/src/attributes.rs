@@ -151,7 +151,7 @@ impl Key {
             Some(duration) => Some(duration),
             None => {
                 let message = format!(
-                    "`{}` is no duration; write it like `\"50s\"`, `\"10m\"` or `\"1h 30m\"`",
+                    "`{}` is not a duration; write it like `\"50s\"`, `\"10m\"` or `\"1h 30m\"`",
                     text.value()
                 );
                 errors.on(&text, message);

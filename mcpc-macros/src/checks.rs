@@ -52,7 +52,10 @@ fn length(length: &Range, keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {
     if let Some(Shape::Number | Shape::Other) = types::shape(ty) {
         errors.on(&length.0, no_key(ty, "length", "strings, lists and maps"));
     } else if let Some(end) = length.ends().find(|end| number(end).is_some_and(is_no_length)) {
-        errors.on(end, format!("`{}` is no length", types::text(end)));
+        errors.on(
+            end,
+            format!("`{}` is not a length; write a whole number from 0", types::text(end)),
+        );
     } else if length.is_empty() || length.ends_before(0.0) {
         errors.on(&length.0, "nothing has this `length`");
     } else {

@@ -1,4 +1,4 @@
-//! `#[cfg_attr(..)]`. rustc has not looked at it yet when an attribute is expanded, and nobody but rustc knows
+//! `#[cfg_attr(..)]`. rustc has not looked at it yet when an attribute is expanded, and only rustc knows
 //! whether it applies; so what depends on it is written down for either case, each with its `#[cfg(..)]`.
 
 use proc_macro2::{TokenStream, TokenTree};

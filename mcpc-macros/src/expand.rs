@@ -2,8 +2,8 @@
 //!
 //! The code is small: it names the types of the signature, each once, and hands everything else to
 //! the runtime. Every path is absolute, or starts with `__mcpc`, which `mcpc::__definition!` imports, so that
-//! the path of `mcpc`, which the user may choose, stands in few places. No name of the user's is bound. No name of
-//! ours has the place of a token of the user's, as editors follow every name that has.
+//! the path of `mcpc`, which the user may choose, stands in few places. No name of the user is bound. No name of
+//! ours has the span of a token of the user, as editors follow every name that has.
 //!
 //! No lint is turned off, as a crate may forbid that: rustc applies hardly any to what has the span of a
 //! macro, and nothing is written that the others are about.
@@ -220,7 +220,7 @@ fn is_literal(value: &Expr) -> bool {
     }
 }
 
-/// An example. It is what the argument is where it is there, so none needs a `Some`.
+/// An example. It is an argument that is given, so it needs no `Some`.
 fn example_value(ty: &Type, value: &Expr) -> TokenStream {
     let value = self::value(value);
     quote! {
@@ -235,7 +235,7 @@ fn example_value(ty: &Type, value: &Expr) -> TokenStream {
 fn value(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            // Nobody follows a text, so names may have its place.
+            // Editors do not follow a text, so names may have its place.
             quote_spanned!(text.span()=> __mcpc::FromText::from_text(#text))
         }
         value => value.to_token_stream(),
@@ -350,7 +350,7 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     quote!(::core::option::Option::Some(#body))
 }
 
-/// Something in parentheses that stand on a place of the user's. rustc reports an expression that starts
+/// Something in parentheses that have a span of the user. rustc reports an expression that starts
 /// or ends with them there; an editor follows names, and these are none.
 pub(crate) fn parenthesized(tokens: TokenStream, span: Span) -> Group {
     let mut group = Group::new(Delimiter::Parenthesis, tokens);

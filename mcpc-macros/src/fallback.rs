@@ -9,7 +9,7 @@ use crate::expand::{implementation, implementation_of_tool};
 use crate::input::Function;
 use crate::types;
 
-/// An item that is no function: as it was, but a type may be listed as if it were a tool.
+/// An item that is not a function: as it was, but a type may be listed as if it were a tool.
 pub(crate) fn item(error: &Error, item: TokenStream, krate: &Path) -> TokenStream {
     let errors = error.to_compile_error();
     let ident = match syn::parse2::<Item>(item.clone()) {

@@ -31,7 +31,7 @@ pub(crate) fn parse(kind: Kind, item: TokenStream) -> Result<Function, Error> {
     })
 }
 
-/// The keyword of an item that is no function.
+/// The keyword of an item that is not a function.
 fn keyword(item: TokenStream) -> Option<TokenTree> {
     let mut start = None;
     for token in item {
@@ -107,7 +107,7 @@ impl Function {
     }
 }
 
-/// Emits the function as it was, but for what rustc would complain of in its own words.
+/// Emits the function as it was, without what rustc would report in its own words.
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let mut signature = self.signature.clone();

@@ -91,7 +91,7 @@ fn assertion(Entry { cfgs, path, .. }: &Entry, index: usize, us: &TokenStream) -
     }
 }
 
-/// Looks a tool up by its type. (An import of it would leave room for a better word on what is no tool,
+/// Looks a tool up by its type. (An import of it would leave room for a better word on what is not a tool,
 /// but it is ambiguous where a crate has the tool's name.)
 fn listed(Entry { cfgs, path, .. }: &Entry, index: usize, us: &TokenStream) -> TokenStream {
     quote! {

@@ -72,7 +72,7 @@ pub(crate) fn is_ours(ty: &Type, name: &str) -> bool {
     starts_with_us && is_called(ty, name)
 }
 
-/// The type that an argument has where it is there: what an `Option` holds.
+/// The type of an argument that is given: what an `Option` holds.
 pub(crate) fn under_option(ty: &Type) -> &Type {
     match last_segment(ty) {
         Some(segment) if segment.ident == "Option" => match generic_types(segment).as_slice() {

@@ -11,8 +11,8 @@ use crate::input::{self, Function, Role, cfgs, doc};
 use crate::model::{Description, Kind, Parameter, Returns, Tool, Variant};
 use crate::types;
 
-/// Names that belong to the protocol: its handshakes and the control tools. `names.rs` of the runtime
-/// says what they are for.
+/// Names that belong to the protocol: its handshakes and the control tools, of which `message_task` is to come.
+/// `names.rs` of the runtime says what the others are for.
 const RESERVED: [&str; 6] = [
     "is_mcpc_enabled",
     "_is_mcpc_enabled",
@@ -168,7 +168,7 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
     parameters
 }
 
-/// A parameter in each of its cases. What is wrong with one that has but one case is wrong with the tool.
+/// A parameter in each of its cases. What is wrong with one that has only one case is wrong with the tool.
 fn variants(typed: &PatType, earlier: &[Variant], errors: &mut Errors) -> Vec<Variant> {
     let mut variants = input::variants(&typed.attrs);
     if let [attributes] = variants.as_slice() {
@@ -209,7 +209,7 @@ fn parameter(
     };
     let special = is_special(&typed.ty);
     if let (true, Some(span)) = (special, keys.span) {
-        errors.at(span, "`#[arg(..)]` is about the arguments of the call, and this is none");
+        errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
     key_rules(&key, span, keys.rename.is_some() || special, errors);
     // Where one of two is there only at times, they may well be alternatives.
@@ -237,7 +237,7 @@ fn parameter(
 fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
         true => segment.ident == "Sender" || types::is_ours(ty, "Call"),
-        // Without anything in brackets it may well be a type of the user's.
+        // Without anything in brackets it may be a type of the user.
         false => segment.ident == "State",
     })
 }
@@ -303,14 +303,17 @@ mod tests {
     use super::{METADATA, RESERVED};
 
     #[test]
-    fn the_runtime_reserves_the_same_names() {
+    fn every_name_of_the_protocol_is_reserved() {
         let names = include_str!("../../mcpc-runtime/src/names.rs");
-        let list = names.split("RESERVED_TOOLS").nth(1).expect("the list");
-        let list = list.split("];").next().expect("its end");
-        for name in RESERVED {
-            assert!(list.contains(&format!("\"{name}\"")), "{name}");
+        let handshakes = names.split("fn handshake(").nth(1).expect("the handshakes");
+        let handshakes = handshakes.split("fn ").next().expect("their end");
+        let texts = handshakes.split('"').skip(1).step_by(2);
+        let tools = names.split("_TASK: &str = \"").skip(1).filter_map(|it| it.split('"').next());
+        let names_of_tools: Vec<&str> = texts.chain(tools).collect();
+        assert_eq!(names_of_tools.len(), 5, "{names_of_tools:?}");
+        for name in names_of_tools {
+            assert!(RESERVED.contains(&name), "{name}");
         }
-        assert_eq!(list.matches('"').count(), 2 * RESERVED.len());
         for name in METADATA {
             assert!(names.contains(&format!("argument: \"{name}\"")), "{name}");
         }

@@ -16,6 +16,7 @@ pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// Two tools have one name.
     #[error("two tools are called `{name}`: {first} and {second}")]
+    #[non_exhaustive]
     DuplicateTool {
         /// The name.
         name: &'static str,
@@ -29,6 +30,7 @@ pub enum Error {
         "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
         if *.in_arc { ", the bare value and not an `Arc` of it" } else { "" }
     )]
+    #[non_exhaustive]
     MissingState {
         /// The tool.
         tool: &'static str,
@@ -42,12 +44,14 @@ pub enum Error {
         "the server was given two states of the type `{state}`; a tool finds its state by the type, so \
          give one of them a type of its own"
     )]
+    #[non_exhaustive]
     DuplicateState {
         /// The type.
         state: &'static str,
     },
     /// What `#[arg(..)]` says about an argument does not fit its type, or does not go together.
     #[error("the argument `{argument}` of the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
     Argument {
         /// The tool.
         tool: &'static str,
@@ -60,18 +64,21 @@ pub enum Error {
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"
     )]
+    #[non_exhaustive]
     HiddenResult {
         /// The tool.
         tool: &'static str,
     },
     /// A tool takes a `Sender` but is not a background tool.
     #[error("the plain tool `{tool}` takes a `Sender`; declare it with `#[mcpc::background]`")]
+    #[non_exhaustive]
     SenderInPlainTool {
         /// The tool.
         tool: &'static str,
     },
-    /// With this limit, the server would be of use to nobody.
+    /// A limit is set to a value with which the server could not work.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
+    #[non_exhaustive]
     Limit {
         /// The method of `Server` that set it.
         setting: &'static str,
@@ -80,23 +87,24 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
-    /// A server was to be served outside of a tokio runtime.
-    #[error("a server is served inside of a tokio runtime, as `#[tokio::main]` makes one")]
+    /// A server was served outside of a tokio runtime.
+    #[error("a server must be served inside a tokio runtime, like the one of `#[tokio::main]`")]
     Runtime(#[source] tokio::runtime::TryCurrentError),
-    /// The process's stdin and stdout were served before: there is one client at their other ends.
-    #[error("stdin and stdout were served before; expected `serve_stdio` once in a process")]
+    /// The process's stdin and stdout were served before; they have one client.
+    #[error("stdin and stdout were served before; call `serve_stdio` once in a process")]
     StdioServed,
-    /// The client went away, or spoke no MCP, before the connection stood.
+    /// The transport failed, or the client did not speak MCP, before the connection was set up. (A client that leaves
+    /// before is not an error.)
     #[error("the connection ended before it was initialized")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The server's own loop died.
+    /// The server's loop ended with a panic or was aborted.
     #[error("the server's loop ended early")]
     Serve(#[source] tokio::task::JoinError),
 }
 
 impl fmt::Debug for Error {
     // Not derived, also because a derived one is compiled into every crate that uses it, and with it
-    // those of all of rmcp's messages.
+    // those of every message of rmcp.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         let mut source = std::error::Error::source(self);

@@ -29,6 +29,7 @@ pub mod fuzzing;
 #[cfg(all(test, shuttle))]
 mod model;
 
+mod argument;
 mod context;
 mod control;
 mod delivery;

@@ -132,10 +132,8 @@ fn waiting() -> MutexGuard<'static, HashMap<runtime::Id, VecDeque<Message>>> {
 }
 
 /// The same, if anybody listens at the level `info`, and wherever it is called.
-pub(crate) fn mention(log: impl FnOnce() + Send + 'static) {
-    if listens() && Handle::try_current().is_ok() {
-        drop(aside(log));
-    }
+pub(crate) fn mention(log: impl FnOnce() + Send + 'static) -> Option<oneshot::Receiver<()>> {
+    (listens() && Handle::try_current().is_ok()).then(|| aside(log))
 }
 
 /// Whether anybody listens to what is logged at the level `info`.

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 /// The `id` of every callback line: a JSON-RPC response that answers no request.
-pub const CALLBACK_ID: &str = "MCPC_CALLBACK";
+pub(crate) const CALLBACK_ID: &str = "MCPC_CALLBACK";
 
 /// The value of `protocol` in every message.
-pub const PROTOCOL: &str = "mcpc";
+pub(crate) const PROTOCOL: &str = "mcpc";
 
 /// The session of a call that names none.
-pub const DEFAULT_SESSION: &str = "default";
+pub(crate) const DEFAULT_SESSION: &str = "default";
 
 /// A generation of the MCPC protocol, told apart by its handshake.
 ///
 /// The dialects differ in the handshake and in where a call carries its ids; the messages are the
 /// same. Ids are accepted in either form from anyone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {
     /// `mcpc` 0.2.1: the handshake tool `is_mcpc_enabled`, ids in `_metadata`.
@@ -57,8 +57,8 @@ impl Dialect {
     }
 
     /// Where this dialect carries the ids of a call.
-    #[must_use]
-    pub const fn metadata(self) -> MetadataKeys {
+    #[cfg(feature = "client")]
+    pub(crate) const fn metadata(self) -> MetadataKeys {
         match self {
             Self::V0_2_1 | Self::V0_2_3 => MetadataKeys::UNDERSCORE,
             Self::V0_2_6 => MetadataKeys::PARAMS,
@@ -68,24 +68,24 @@ impl Dialect {
 
 /// The argument that carries the ids of a call, and their keys in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MetadataKeys {
+pub(crate) struct MetadataKeys {
     /// The argument.
-    pub argument: &'static str,
+    pub(crate) argument: &'static str,
     /// The key of the session id.
-    pub session_id: &'static str,
+    pub(crate) session_id: &'static str,
     /// The key of the task id.
-    pub task_id: &'static str,
+    pub(crate) task_id: &'static str,
 }
 
 impl MetadataKeys {
     /// `_metadata`, up to 0.2.4.
-    pub const UNDERSCORE: Self =
+    pub(crate) const UNDERSCORE: Self =
         Self { argument: "_metadata", session_id: "mcpc_session_id", task_id: "mcpc_task_id" };
     /// `mcpc_params`, from 0.2.6.
-    pub const PARAMS: Self =
+    pub(crate) const PARAMS: Self =
         Self { argument: "mcpc_params", session_id: "session_id", task_id: "task_id" };
     /// Both forms; the first one that names an id decides.
-    pub const ALL: [Self; 2] = [Self::UNDERSCORE, Self::PARAMS];
+    pub(crate) const ALL: [Self; 2] = [Self::UNDERSCORE, Self::PARAMS];
 }
 
 /// The control tool that tells how a task is doing.
@@ -93,7 +93,7 @@ pub(crate) const CHECK_TASK: &str = "check_task";
 /// The control tool that stops a task.
 pub(crate) const STOP_TASK: &str = "stop_task";
 
-/// A text that is made when a server is built and kept for good, once, however many servers are.
+/// A text that is made when a server is built and kept until the process ends, once for all servers.
 pub(crate) fn kept(text: &str) -> &'static str {
     static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,16 +104,6 @@ pub(crate) fn kept(text: &str) -> &'static str {
     texts.insert(text);
     text
 }
-
-/// Tool names that no user's tool may take: the handshakes and the control tools.
-pub const RESERVED_TOOLS: [&str; 6] = [
-    "is_mcpc_enabled",
-    "_is_mcpc_enabled",
-    "_mcpc_init",
-    "check_task",
-    "stop_task",
-    "message_task",
-];
 
 /// The arguments that n8n adds to every call, whatever the tool takes; it adds all of them.
 pub(crate) const HOST_ARGUMENTS: [&str; 4] = ["sessionId", "action", "chatInput", "toolCallId"];

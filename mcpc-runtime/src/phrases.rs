@@ -28,7 +28,7 @@ pub(crate) fn string_kind(text: &str) -> String {
 
 /// The known name that was perhaps meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// A longer name is no slip of anybody's, and comparing it would take its time.
+    /// A longer name is not a typing mistake, and comparing it would take time.
     const LONGEST: usize = 128;
     known
         .filter(|_| name.len() <= LONGEST)
@@ -50,7 +50,7 @@ pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str> 
     }
     match list(known).as_str() {
         "" => "; there are none".to_owned(),
-        list => format!("; known are {list}"),
+        list => format!("; expected one of {list}"),
     }
 }
 
@@ -71,8 +71,7 @@ pub(crate) fn none_of<'a>(
     format!("{what} {} is none of {list}{}", quoted(name), near.unwrap_or_default())
 }
 
-/// A text of a client's that is repeated to it, or the beginning of a long one: nobody wants to read all of it
-/// again.
+/// A text from a client that is repeated to it, or the beginning of a long one.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     cut(text.into(), 200)
 }

@@ -41,7 +41,7 @@ impl Registry {
         Ok(Self { tools, by_name, listed, has_tasks })
     }
 
-    /// Logs what a model will miss of a server, which may have a handler of the user's, too.
+    /// Logs what a model will miss in a server, which may also have a handler.
     pub(crate) fn warn(&self, server: &str, has_handler: bool) {
         if self.tools.is_empty() && !has_handler {
             event!(warn, server, "the server has no tools: give it some with `Server::tools`");

@@ -30,7 +30,7 @@ impl Reply {
     }
 
     /// As a message, for a transport of rmcp's.
-    pub(crate) fn to_message(self, id: RequestId) -> ServerJsonRpcMessage {
+    pub(crate) fn into_message(self, id: RequestId) -> ServerJsonRpcMessage {
         match self.0 {
             Ok(result) => JsonRpcMessage::response(result, id),
             Err(error) => JsonRpcMessage::error(error, Some(id)),
@@ -38,9 +38,9 @@ impl Reply {
     }
 
     /// As a line of JSON, after what the buffer holds; it is left alone where there is no such line.
-    pub(crate) fn to_line(self, id: RequestId, line: &mut Vec<u8>) -> serde_json::Result<()> {
+    pub(crate) fn into_line(self, id: RequestId, line: &mut Vec<u8>) -> serde_json::Result<()> {
         let before = line.len();
-        let written = serde_json::to_writer(&mut *line, &self.to_message(id));
+        let written = serde_json::to_writer(&mut *line, &self.into_message(id));
         match &written {
             Ok(()) => line.push(b'\n'),
             Err(_) => line.truncate(before),

@@ -16,12 +16,13 @@ use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::argument::Reading;
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::Result;
 use crate::lint::{self, Finding};
 use crate::log::{Limits, MemoryLog, TaskLog};
-use crate::parameter::{Reading, States};
+use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shared, add_tasks};
@@ -31,7 +32,9 @@ use crate::transport::{Bounds, Process};
 
 use self::serve::Built;
 
-/// An MCP server made of tools.
+/// An MCP server made of tools. It is served to one client at once, or [built](Self::build) into a [`Service`] for many.
+///
+/// Nothing is checked before it is built, which serving it does, and [`check`](Self::check) and [`lint`](Self::lint).
 ///
 #[doc = include_str!("../docs/server.md")]
 pub struct Server(Box<dyn Plan>);
@@ -133,7 +136,7 @@ impl Server {
         self
     }
 
-    /// What a model should know about the server before it calls any tool.
+    /// What a model should know about the server before it calls any tool: MCP's `instructions`.
     #[must_use]
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
         self.0.parts().config.instructions = Some(instructions.into());
@@ -176,15 +179,15 @@ impl Server {
     /// answered with its id, and the model goes on with `check_task`. By default that is 240 seconds where the client
     /// hears of the task's progress, as some give up after 300 whatever they hear, and else 50 seconds, as many give
     /// up after 60. A tool's own `patience` comes first. With no time at all every such call is answered at once. A client
-    /// that takes MCP's tasks waits for [`task_patience`](Self::task_patience) at most, and `check_task` for this or for
-    /// 50 seconds, but not for less than 10.
+    /// that takes MCP's tasks waits for [`task_patience`](Self::task_patience) at most. `check_task` waits for 50 seconds at
+    /// most, or for this if it is from 10 to 50 seconds.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.0.parts().patience = Some(patience);
         self
     }
 
-    /// How long the call of a background tool stays open of a client that takes MCP's tasks: what is over within
+    /// How long the call of a background tool stays open where the client takes MCP's tasks (SEP-2663): what is over within
     /// this time is answered with its result, anything else with a task. 1 second by default; a tool's own `patience`
     /// comes first if it is shorter.
     #[must_use]
@@ -194,7 +197,8 @@ impl Server {
     }
 
     /// How long a task can be asked about after it has ended. 10 minutes by default; a tool's own
-    /// `retention` comes first. At most 10,000 ended tasks and 64 MiB of what they said are kept.
+    /// `retention` comes first. How many are kept at most is in the
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/limits/index.html#bounds).
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.0.parts().retention = retention;
@@ -332,16 +336,9 @@ impl Server {
         lint(self.0)
     }
 
-    /// Whether an argument must be what its schema says; by default, what models and hosts make of it is taken, too.
-    ///
-    /// What a type refuses is read once more, by its schema:
-    ///
-    /// - A text that is a JSON value from its first character to its last, without white space around it, is taken
-    ///   for that value where it fits and the text itself does not: `"5"`, `"true"`, `"[1,2]"`, `"{\"a\":1}"`.
-    /// - `null`, `"null"` and `""` are nothing where something may be left out that cannot be a string.
-    /// - A value that is not a list is the only item of one. Tuples and arrays of a fixed length are not lists.
-    /// - The arguments that n8n adds to every call (`sessionId`, `action`, `chatInput` and `toolCallId`, all four
-    ///   of them) are dropped, unless the tool has one of that name.
+    /// Whether an argument must be what its schema says. By default it need not: what models and hosts make of it is
+    /// taken, too, such as `"5"` for a number, which the
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/arguments/index.html#what-is-taken-for-what) lists.
     #[must_use]
     pub fn exact_arguments(mut self, exact_arguments: bool) -> Self {
         self.0.parts().reading.exact = exact_arguments;
@@ -394,14 +391,18 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the server cannot be built, as [`build`](Self::build) says, when there is no tokio runtime, when stdin and
-    /// stdout were served before, or when the client leaves before the connection stands. What goes wrong inside a call
-    /// is answered and is not an error here.
+    /// When the server cannot be built, as [`build`](Self::build) says, or not served; each variant of
+    /// [`Error`](crate::error::Error) says when that is. A client that leaves is not
+    /// an error, at whatever time. What goes wrong inside a call is answered and is not an error here.
     ///
     /// # Panics
     ///
     /// When the tokio runtime was built without timers or without IO, before anything is read: build it with
     /// `enable_all`, as `#[tokio::main]` does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection at once: tasks are asked to stop, but the client gets nothing more of them.
     ///
     /// # Blocking threads
     ///
@@ -416,7 +417,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As [`serve_stdio`](Self::serve_stdio).
+    /// As [`serve_stdio`](Self::serve_stdio), which also says when this panics and what dropping it does.
     pub async fn serve_io(
         self,
         reader: impl AsyncRead + Send + Unpin + 'static,
@@ -425,11 +426,12 @@ impl Server {
         self.build()?.serve_io(reader, writer).await
     }
 
-    /// Serves one client over any transport of rmcp's.
+    /// Serves one client over any transport of rmcp, which keeps no text: integers of more than 64 bits are refused, and
+    /// [`max_message_bytes`](Self::max_message_bytes) does not apply.
     ///
     /// # Errors
     ///
-    /// As [`serve_stdio`](Self::serve_stdio).
+    /// As [`serve_stdio`](Self::serve_stdio), which also says when this panics and what dropping it does.
     pub async fn serve<T, E, A>(self, transport: T) -> Result
     where
         T: IntoTransport<RoleServer, E, A>,

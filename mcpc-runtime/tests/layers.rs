@@ -8,7 +8,7 @@ use std::path::Path;
 use sources::files;
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 28] = [
+const LAYERS: [&str; 29] = [
     "sync",
     "logging",
     "guard",
@@ -20,6 +20,7 @@ const LAYERS: [&str; 28] = [
     "error",
     "metadata",
     "schema",
+    "argument",
     "output",
     "log",
     "outbox",

@@ -11,7 +11,6 @@ import contextlib
 import faulthandler
 import hashlib
 import json
-import os
 import sys
 import time
 import uuid
@@ -25,13 +24,14 @@ import anyio
 from mcp.types import CallToolResult
 from mcpc import MCPCInformation, MCPCMessage
 
+import witness
 from client import DIALECT, MCPC_VERSION, Call, Client, connect, reference_line
+from verdicts import expect, failure, reason
 
 EXAMPLES = Path(sys.argv[1])
 QUICKSTART = str(EXAMPLES / "quickstart")
 INDEXER = str(EXAMPLES / "indexer")
 OUTCOMES = str(EXAMPLES / "outcomes")
-TEE = str(Path(__file__).with_name("tee.py"))
 
 CHECK_SECONDS = 30
 PROMPT_SECONDS = 1.0
@@ -173,22 +173,22 @@ async def updates_of_a_mebibyte() -> None:
 
 
 async def callback_lines_of_a_complete_task() -> None:
-    async with recorded(QUICKSTART) as (client, transcript):
+    async with recorded(QUICKSTART) as (client, record):
         arguments = {"data_id": AWKWARD, "passes": 3}
         task = await start(client, "process_data", arguments, 'session "1" é')
         await client.messages_until_end(task.task_id)
         messages = [task.message("update", update) for update in progress_over(AWKWARD, passes=3)]
         messages.append(task.message("complete", {"data_id": AWKWARD, "passes": 3}))
-        expect("callback lines", callback_lines(transcript), await lines_without_null(messages))
+        expect("callback lines", callback_lines(record), await lines_without_null(messages))
 
 
 async def callback_lines_of_a_failed_task() -> None:
-    async with recorded(INDEXER) as (client, transcript):
+    async with recorded(INDEXER) as (client, record):
         directory = 'no/such "directory" é'
         task = await start(client, "index", {"directory": directory}, "session-1")
         await client.messages_until_end(task.task_id)
         failed = task.message("failed", f"`{directory}` is not a directory")
-        expect("callback lines", callback_lines(transcript), await lines_without_null([failed]))
+        expect("callback lines", callback_lines(record), await lines_without_null([failed]))
 
 
 async def index_counts() -> None:
@@ -248,9 +248,8 @@ async def greeted(*command: str) -> AsyncIterator[Client]:
 @contextlib.asynccontextmanager
 async def recorded(server: str) -> AsyncIterator[tuple[Client, Path]]:
     with TemporaryDirectory() as directory:
-        transcript = Path(directory) / "transcript"
-        async with greeted(sys.executable, TEE, str(transcript), server) as client:
-            yield client, transcript
+        async with greeted(*witness.command(directory, server)) as client:
+            yield client, Path(directory)
 
 
 @contextlib.contextmanager
@@ -302,9 +301,8 @@ def progress_over(data_id: str, passes: int) -> list[dict[str, Any]]:
     ]
 
 
-def callback_lines(transcript: Path) -> list[str]:
-    lines = transcript.read_bytes().decode().split("\n")
-    from_server = [line.removeprefix("s>c ") for line in lines if line.startswith("s>c ")]
+def callback_lines(record: Path) -> list[str]:
+    from_server = witness.lines(record, witness.FROM_SERVER)
     return [line for line in from_server if json.loads(line)["id"] == "MCPC_CALLBACK"]
 
 
@@ -345,36 +343,13 @@ def expect_task(
     expect("later messages", later, [*wanted, task.message(end, result)])
 
 
-def expect(what: str, actual: Any, wanted: Any) -> None:
-    if actual != wanted:
-        got, want = repr(actual), repr(wanted)
-        # Values may have megabytes: show where they part.
-        start = max(0, len(os.path.commonprefix([got, want])) - 100)
-        span = slice(start, start + 400)
-        raise AssertionError(f"{what}: got {got[span]}, wanted {want[span]}")
-
-
-def reason(error: Exception) -> str:
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    match error:
-        case AssertionError():
-            return str(error)
-        case TimeoutError():
-            return f"not done within {CHECK_SECONDS} s"
-        case ProcessLookupError():
-            return "the server was gone before the client ended it"
-        case _:
-            return repr(error)
-
-
 async def report(check: Callable[[], Awaitable[None]], label: str) -> bool:
     try:
         # Unlike asyncio's, this cancels again and again, so that a deaf server gets killed.
         with anyio.fail_after(CHECK_SECONDS):
             await check()
     except Exception as error:
-        print(f"FAILED {label}: {reason(error)}", flush=True)
+        print(failure(label, reason(error, CHECK_SECONDS)), flush=True)
         return False
     print(f"ok {label}", flush=True)
     return True
@@ -390,11 +365,11 @@ async def run_checks() -> int:
 
 async def print_transcript() -> int:
     with anyio.fail_after(CHECK_SECONDS):
-        async with recorded(QUICKSTART) as (client, transcript):
+        async with recorded(QUICKSTART) as (client, record):
             arguments = {"data_id": "sales", "passes": 3}
             task = await start(client, "process_data", arguments, "session-1")
             await client.messages_until_end(task.task_id)
-            print(transcript.read_text(), end="")
+            print((record / "transcript").read_text(), end="")
     return 0
 
 

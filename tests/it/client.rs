@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mcpc::client::{Client, ClientError, text};
-use mcpc::{Sender, Server, TaskEvent, tools};
+use mcpc::protocol::TaskEvent;
+use mcpc::{Sender, Server, tools};
 use serde_json::{Value, json};
 
 #[mcpc::background]

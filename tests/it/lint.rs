@@ -91,15 +91,16 @@ fn names_with_the_name_of_the_server_before_them() {
     let found = findings(server("short"));
     assert_eq!(
         found[0].to_string(),
-        "tool `a_name_that_says_everything_there_is_to_say_about_it`: its name has 52 characters: hosts put the name \
-         before it that their user gives the server, and models' APIs take 64 characters of both; take 48 at most"
+        "tool `a_name_that_says_everything_there_is_to_say_about_it`: its name has 52 characters: hosts put the \
+         server's name before it, which their user chooses, and models' APIs take 64 characters of both; use a maximum \
+         of 48"
     );
     let found = findings(server("not-so-short"));
     assert_eq!(
         found[0].to_string(),
         "tool `a_name_that_says_everything_there_is_to_say_about_it`: its name has 52 characters: Claude Code and \
          Codex call it `mcp__not-so-short__a_name_that_says_everything_there_is_to_say_about_it`, and models' APIs \
-         take 64 characters, so the host cuts it or the request is refused; take 45 at most"
+         take 64 characters, so the host cuts it or the request is refused; use a maximum of 45"
     );
     let found = findings(server("a-server-that-says-everything-there-is-to-say-about-it"));
     assert_eq!(found.len(), 1);
@@ -147,13 +148,13 @@ fn what_schemas_ask_of_an_api() {
             "tool `unions`, argument `shape`: it may be of several types (`anyOf`): Gemini's API on Vertex AI refuses \
              it beside anything else, such as a description; take a struct with \
              fields that may be left out, or make a tool for each type",
-            "tool `unions`, argument `shape.Line.from`: `prefixItems` stands in its schema: Gemini's API does not \
+            "tool `unions`, argument `shape.Line.from`: its schema has `prefixItems`: Gemini's API does not \
              know it, and refuses every request of a host that passes it on; take a struct, whose fields have names",
-            "tool `unions`, argument `shape.Line.numbered`: `patternProperties` stands in its schema: Gemini's API \
+            "tool `unions`, argument `shape.Line.numbered`: its schema has `patternProperties`: Gemini's API \
              does not know it, and refuses every request of a host that passes it on; take a map whose keys are \
              strings, or a list of structs",
             "tool `unions`, argument `numbers[]`: it may be `null` (`anyOf`): Gemini's API on Vertex AI refuses it \
-             beside anything else, such as a description; leave the `Option` away, or \
+             beside anything else, such as a description; remove the `Option`, or \
              make it a field that may be left out",
             "tool `unions`, argument `anything`: its schema allows any value: Codex tells its model that it is a \
              string, and Gemini's API asks for a type; take a type that says what it is",
@@ -228,8 +229,8 @@ fn objects_in_one_another() {
     assert_eq!(
         lines(tools![deep]),
         [
-            "tool `deep`, argument `refused`: objects are in one another 11 levels deep: OpenAI's API takes 10 in \
-          strict mode; take flatter types"
+            "tool `deep`, argument `refused`: objects are nested 11 levels deep: OpenAI's API takes a maximum of 10 \
+          in strict mode; take flatter types"
         ]
     );
     // References are followed.
@@ -289,6 +290,23 @@ fn a_plain_schema_has_what_the_portable_form_has_not() {
     ] {
         assert!(found.contains(&expected), "{expected:?} in {found:?}");
     }
+}
+
+/// For those who have a list of exceptions, or a report.
+#[test]
+fn a_finding_is_json_and_its_rule_has_a_name() {
+    let found = findings(Server::new("hosts").tools(tools![deep]));
+    let [finding] = found.as_slice() else { panic!("one finding, not {found:?}") };
+    assert_eq!(finding.rule.to_string(), "depth");
+    assert_eq!(
+        serde_json::to_value(finding).expect("a finding is JSON"),
+        serde_json::json!({
+            "rule": "depth",
+            "tool": "deep",
+            "argument": "refused",
+            "text": finding.text,
+        })
+    );
 }
 
 #[mcpc::tool]

@@ -334,7 +334,7 @@ async fn without_them_a_call_waits_for_its_task() {
     let reply = client.ask("count", json!({"seconds": 59})).await;
     assert!(reply.0.starts_with("counted to 59\n\n"), "{}", reply.0);
     let (text, _) = client.ask("check_task", json!({"task_id": "t"})).await;
-    assert_eq!(text, "unknown tool `check_task`; known are `count`, `nap`, `add`");
+    assert_eq!(text, "unknown tool `check_task`; expected one of `count`, `nap`, `add`");
 }
 
 #[tokio::test(start_paused = true)]
@@ -769,7 +769,10 @@ async fn a_call_that_is_refused_stops_nothing() {
     let mut client = Plain::connect(server().patience(Duration::ZERO)).await;
     let (_, id) = client.ticket("count", json!({"seconds": 3600})).await;
     let (text, is_error) = client.ask("stop_task", json!({"task_id": id, "force": true})).await;
-    assert_eq!((text.as_str(), is_error), ("unknown argument `force`; known are `task_id`", true));
+    assert_eq!(
+        (text.as_str(), is_error),
+        ("unknown argument `force`; expected one of `task_id`", true)
+    );
     sleep(Duration::from_secs(10)).await;
     let (text, _) = client.check(&id, 0).await;
     assert_eq!(text, format!("Task `{id}` (`count`) is running. {NOTHING_NEW}"));

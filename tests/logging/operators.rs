@@ -1,17 +1,20 @@
 //! What an operator reads in the log of a server, with rmcp's own messages left out.
 
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mcpc::{Sender, Server, tools};
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-use crate::support::{Mcpc, Plain, WithTasks};
+use crate::support::{INITIALIZE, Mcpc, Plain, Wire, WithTasks};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -288,4 +291,85 @@ async fn an_event_that_nobody_takes_is_told_of_once() {
     let untaken: Vec<&String> = lines.iter().filter(|line| line.contains("nobody takes")).collect();
     assert_eq!(untaken.len(), 1, "{lines:#?}");
     assert!(untaken[0].contains(r#" event="one""#), "{untaken:?}");
+}
+
+/// A stream that fails at once.
+struct Fails;
+
+impl AsyncRead for Fails {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::Other.into()))
+    }
+}
+
+impl AsyncWrite for Fails {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What is logged of the end of a connection.
+async fn ending(end: impl AsyncFnOnce()) -> Vec<String> {
+    let (log, _listens) = Log::open(Level::INFO);
+    end().await;
+    // Who drops a server waits for nothing.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    log.lines().into_iter().filter(|line| line.contains("the connection has ended")).collect()
+}
+
+/// Says more than a connection takes before its client reads.
+#[mcpc::tool]
+async fn boast() -> String {
+    "x".repeat(2 << 20)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_connection_has_one_line_that_says_why() {
+    let why = |why: &str| [format!("INFO mcpc: the connection has ended why={why}")];
+
+    let input = ending(async || drop(Plain::connect(server()).await.finish().await));
+    assert_eq!(input.await, why("the input ended"));
+
+    let over_rmcp = ending(async || {
+        Plain::begin(Wire::open_over_rmcp(server())).await.finish().await;
+    });
+    assert_eq!(over_rmcp.await, why("the input ended"));
+
+    let reader = ending(async || drop(server().serve_io(Fails, tokio::io::sink()).await));
+    assert_eq!(reader.await, why("the transport failed"));
+
+    let writer = ending(async || {
+        let mut wire = Wire::open_with_writer(server(), 1 << 16, |_| Fails);
+        wire.send(INITIALIZE).await;
+        drop(wire.server.await);
+    });
+    assert_eq!(writer.await, why("the client left"));
+
+    let unread = ending(async || {
+        let mut client = Plain::connect(server().tools(tools![boast])).await;
+        client.call("boast", "boast", json!({})).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::io::AsyncWriteExt::shutdown(&mut client.input).await.expect("the server reads");
+        drop(client.wire.server.await);
+    });
+    assert_eq!(unread.await, why("the client does not read its replies"));
+
+    let dropped = ending(async || {
+        let client = Plain::connect(server()).await;
+        client.server.abort();
+        drop(client.wire.server.await);
+    });
+    assert_eq!(dropped.await, why("it was dropped, or could not begin"));
 }

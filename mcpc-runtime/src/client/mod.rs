@@ -59,7 +59,12 @@ pub fn text(reply: &CallToolResult) -> String {
     parts.map(|part| part.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// A connection to an MCP server, with an ear for MCPC.
+/// A connection to an MCP server that may speak MCPC.
+///
+/// # Cancel safety
+///
+/// A [`call`](Self::call) or [`start`](Self::start) that is dropped before it completes is cancelled: the server is sent
+/// `notifications/cancelled`, and stops what the call started.
 #[derive(Debug)]
 pub struct Client {
     running: RunningService<RoleClient, ()>,
@@ -70,7 +75,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects over any client transport of rmcp's, and initializes the connection.
+    /// Connects over any client transport of rmcp, and initializes the connection.
     ///
     /// # Errors
     ///
@@ -116,12 +121,11 @@ impl Client {
         })
     }
 
-    /// Greets the server in one dialect after the other, the one that counts most first, and goes on
-    /// in the one that it answers.
+    /// Sends the handshakes of [`Dialect::ALL`] in their order until one is answered, and uses that dialect from then on.
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoMcpc`] when it answers in none.
+    /// [`ClientError::NoMcpc`] when the server answers none of them; [`ClientError::Call`] when the connection fails.
     pub async fn handshake(&self) -> Result<ProtocolInfo, ClientError> {
         for dialect in Dialect::ALL {
             let info = ProtocolInfo::new(dialect, "mcpc");
@@ -154,7 +158,8 @@ impl Client {
         Ok(self.peer().list_all_tools().await?)
     }
 
-    /// Calls a tool without metadata and returns the reply, be it a result or a tool's error.
+    /// Calls a tool without the ids of MCPC and returns the reply: a result, or the error of a tool. `null` arguments are
+    /// none.
     ///
     /// # Errors
     ///
@@ -163,7 +168,8 @@ impl Client {
         self.call_object(tool, object(arguments)?).await
     }
 
-    /// Starts a background tool as a task of this client's session, under a new id.
+    /// Starts a background tool as a task of this client's session, with a new id, in the dialect of the last
+    /// [`handshake`](Self::handshake), or of MCPC 0.2.1.
     ///
     /// # Errors
     ///
@@ -184,7 +190,7 @@ impl Client {
         }
     }
 
-    /// Every message from now on, of all tasks and sessions, `created` included.
+    /// Returns a stream of every message from now on, of all tasks and sessions, `created` included.
     #[must_use]
     pub fn messages(&self) -> Messages {
         self.routes.all()
@@ -202,8 +208,7 @@ impl Client {
         self.running.peer()
     }
 
-    /// Ends the connection. A child process gets the time to end its tasks; it is killed if it takes
-    /// more than 15 seconds.
+    /// Ends the connection. A child process has 15 seconds to end its tasks and itself, and is killed then.
     pub async fn close(self) {
         if let Err(error) = self.running.cancel().await {
             event!(warn, %error, "the connection's loop died");

@@ -107,6 +107,9 @@ impl Stream for Messages {
 }
 
 /// A task on the server: a stream of its messages, from `created` to the terminal one.
+///
+/// What is not read is kept, without a bound. Dropping it ends the stream and not the task, which is stopped with the
+/// tool `stop_task` and its [`id`](Self::id).
 #[derive(Debug)]
 pub struct Task {
     messages: Messages,
@@ -132,8 +135,8 @@ impl Task {
         self.messages.next().await
     }
 
-    /// Passes over the updates and returns the result, or what the task failed with; `None` when the
-    /// connection ended before the task.
+    /// Skips the updates and returns the result, or the error that the task failed with; `None` when the connection ended
+    /// before the task.
     pub async fn result(mut self) -> Option<Result<Value, Value>> {
         while let Some(message) = self.next().await {
             match message.task_event() {

@@ -5,7 +5,7 @@ use crate::message::{
     Address, Json, Payload, ProgressUpdate, TaskEvent, TaskLine, server_event, task_message,
 };
 use crate::metadata::Ids;
-use crate::outbox::{Gate, Outgoing, Permit, TextCallback, callback_message};
+use crate::outbox::{Claim, Gate, Outgoing, Permit, TextCallback, callback_message};
 use rmcp::model::ServerJsonRpcMessage;
 
 /// One task's callbacks.
@@ -23,16 +23,8 @@ impl Callbacks {
         Self { gate, line, ids, tool_name }
     }
 
-    pub(crate) async fn reserve(&self, event: Event<'_>) -> Permit<'_> {
-        self.gate.outbox().reserve(self.bytes(event)).await
-    }
-
-    pub(crate) fn reserve_now(&self, event: Event<'_>) -> Option<Permit<'_>> {
-        self.gate.outbox().reserve_now(self.bytes(event))
-    }
-
-    pub(crate) fn try_reserve(&self, event: Event<'_>) -> Option<Permit<'_>> {
-        self.gate.outbox().try_reserve(self.bytes(event))
+    pub(super) fn claim(&self, event: Event<'_>) -> Claim<'_> {
+        self.gate.outbox().claim(self.bytes(event))
     }
 
     /// About how many bytes the callback has.
@@ -48,8 +40,8 @@ impl Callbacks {
         TextCallback(server_event(&self.ids.session_id, event, data))
     }
 
-    pub(crate) async fn reserve_server_event(&self, event: &TextCallback) -> Permit<'_> {
-        self.gate.outbox().reserve(event.0.len()).await
+    pub(super) fn claim_server_event(&self, event: &TextCallback) -> Claim<'_> {
+        self.gate.outbox().claim(event.0.len())
     }
 
     pub(crate) fn push_server_event(&self, event: &TextCallback, permit: Permit<'_>) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rmcp::model::{LoggingLevel, SetLevelRequest};
 
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Outbox, Permit};
+use crate::outbox::{Claim, Gate, JsonNotification, Outbox, Permit};
 
 /// Where one task's server events go.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ impl LogMessages {
         )))
     }
 
-    pub(super) async fn reserve(&self, log_message: &JsonNotification) -> Permit<'_> {
-        self.outbox.reserve(log_message.0.len()).await
+    pub(super) fn claim(&self, log_message: &JsonNotification) -> Claim<'_> {
+        self.outbox.claim(log_message.0.len())
     }
 
     pub(super) fn push(&self, log_message: &JsonNotification, permit: Permit<'_>) {

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::log::{self, End, LogError, PATIENCE_WITH_THE_LOG, Said, TaskReader};
 use crate::message::Json;
-use crate::outbox::{Gate, JsonNotification, Permit, TextCallback};
+use crate::outbox::{Claim, Gate, JsonNotification, Permit, TextCallback};
 use crate::output::error_reply;
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
@@ -196,11 +196,11 @@ pub(crate) enum ServerEvent<'a> {
 }
 
 impl ServerEvent<'_> {
-    /// Waits until the client has taken enough for this to be sent. Cancel safe.
-    pub(crate) async fn reserve(&self) -> Permit<'_> {
+    /// What it takes of the connection's budget.
+    pub(crate) fn claim(&self) -> Claim<'_> {
         match self {
-            Self::Callback(callbacks, event) => callbacks.reserve_server_event(event).await,
-            Self::LogMessage(log_messages, log_message) => log_messages.reserve(log_message).await,
+            Self::Callback(callbacks, event) => callbacks.claim_server_event(event),
+            Self::LogMessage(log_messages, log_message) => log_messages.claim(log_message),
         }
     }
 
@@ -213,27 +213,11 @@ impl ServerEvent<'_> {
 }
 
 impl Delivery {
-    /// Waits until the client has taken enough for `event` to be sent. Cancel safe.
-    pub(crate) async fn reserve(&self, event: Event<'_>) -> Permit<'_> {
+    /// What `event` takes of the connection's budget.
+    pub(crate) fn claim(&self, event: Event<'_>) -> Claim<'_> {
         match self {
-            Self::Callbacks(callbacks) => callbacks.reserve(event).await,
-            Self::Log(_) => Permit::NONE,
-        }
-    }
-
-    /// A permit for `event` as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
-    pub(crate) fn reserve_now(&self, event: Event<'_>) -> Option<Permit<'_>> {
-        match self {
-            Self::Callbacks(callbacks) => callbacks.reserve_now(event),
-            Self::Log(_) => Some(Permit::NONE),
-        }
-    }
-
-    /// A permit for `event` alone, if there is some right now.
-    pub(crate) fn try_reserve(&self, event: Event<'_>) -> Option<Permit<'_>> {
-        match self {
-            Self::Callbacks(callbacks) => callbacks.try_reserve(event),
-            Self::Log(_) => Some(Permit::NONE),
+            Self::Callbacks(callbacks) => callbacks.claim(event),
+            Self::Log(_) => Claim::NOTHING,
         }
     }
 
@@ -298,7 +282,7 @@ mod tests {
             let emit = async || {
                 let event = delivery.server_event("event", &Json::text(&"x".repeat(1_000)));
                 let event = event.expect("it is wanted");
-                event.push(event.reserve().await);
+                event.push(event.claim().reserve().await);
             };
             let emits = async {
                 for _ in 0..BUDGET / 1_000 {
@@ -310,7 +294,7 @@ mod tests {
             let mut read = Pending::new(Form::Lines);
             assert!(outbox.take(&mut read).await);
             outbox.written(&read);
-            let all = outbox.try_reserve(BUDGET);
+            let all = outbox.claim(BUDGET).try_reserve();
             assert!(all.is_some(), "mode {mode}: what was read gives its room back");
             drop(all);
             timeout(Duration::from_millis(1), emit()).await.expect("there is room");

@@ -21,8 +21,8 @@ const KEYWORDS: [(&str, &str); 14] = [
     ("prefixItems", "take a struct, whose fields have names"),
     ("patternProperties", "take a map whose keys are strings, or a list of structs"),
     ("propertyNames", "take a map whose keys are any strings, or a list of structs"),
-    ("exclusiveMinimum", "ask for a least value that is allowed"),
-    ("exclusiveMaximum", "ask for a greatest value that is allowed: `..=`"),
+    ("exclusiveMinimum", "use an inclusive minimum"),
+    ("exclusiveMaximum", "use an inclusive maximum: `..=`"),
     ("examples", PORTABLE),
     ("if", SAY),
     ("not", SAY),
@@ -51,8 +51,8 @@ pub(super) fn look(about: &mut About<'_>) {
         let levels = 1 + levels.of(argument);
         if levels > MOST_LEVELS {
             let text = format!(
-                "objects are in one another {levels} levels deep: OpenAI's API takes {MOST_LEVELS} in strict mode; \
-                 take flatter types"
+                "objects are nested {levels} levels deep: OpenAI's API takes a maximum of {MOST_LEVELS} in strict \
+                 mode; take flatter types"
             );
             search.about.add(Rule::Depth, Some(&path), text);
         }
@@ -76,7 +76,7 @@ fn of_all_arguments(about: &mut About<'_>, schema: &JsonObject) {
 
 fn unknown(keyword: &str, what_to_do: &str) -> String {
     format!(
-        "`{keyword}` stands in its schema: Gemini's API does not know it, and refuses every request of a host that \
+        "its schema has `{keyword}`: Gemini's API does not know it, and refuses every request of a host that \
          passes it on; {what_to_do}"
     )
 }
@@ -149,10 +149,9 @@ impl<'a> Search<'a, '_> {
         let Some(alternatives) = schema.get("anyOf").and_then(Value::as_array) else { return };
         let may_be_null = alternatives.iter().any(|it| it.get("type") == Some(&"null".into()));
         let (what, what_to_do) = match may_be_null && alternatives.len() == 2 {
-            true => (
-                "it may be `null`",
-                "leave the `Option` away, or make it a field that may be left out",
-            ),
+            true => {
+                ("it may be `null`", "remove the `Option`, or make it a field that may be left out")
+            }
             false => (
                 "it may be of several types",
                 "take a struct with fields that may be left out, or make a tool for each type",

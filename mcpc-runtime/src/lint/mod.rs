@@ -5,11 +5,15 @@ mod arguments;
 use std::fmt;
 
 use rmcp::model::Tool;
+use serde::{Serialize, Serializer};
 
 use crate::phrases::shown;
 
-/// Something about a server's tools that a host or a model's API is known to object to; see `Server::lint`.
-#[derive(Clone, PartialEq, Eq)]
+/// Something about a server's tools that a host or a model's API is known to object to; see
+/// [`Server::lint`](crate::server::Server::lint).
+///
+/// It serializes to an object with these keys, for a report.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// What kind of thing it is.
@@ -49,6 +53,37 @@ pub enum Rule {
     ResultSchema,
 }
 
+impl Rule {
+    /// The rule's name, by which a list of exceptions may have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Description => "description",
+            Self::Union => "union",
+            Self::AnyValue => "any_value",
+            Self::Reference => "reference",
+            Self::Format => "format",
+            Self::Keyword => "keyword",
+            Self::Depth => "depth",
+            Self::Size => "size",
+            Self::ResultSchema => "result_schema",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// As the sentence, which is what a test that expects none shows.
 impl fmt::Debug for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,14 +102,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// How long a name may be for the APIs of OpenAI and most others. Gemini's takes 63 characters, but those who call
-/// it put less before a tool's name.
+/// How long a name may be for the APIs of OpenAI and most others. Gemini's takes 63 characters, but the hosts that
+/// call it put a shorter prefix before a tool's name.
 const MOST_OF_NAME: usize = 64;
 
 /// How long the name of a tool should be able to be, whatever the server is called.
 const LEAST_OF_NAME: usize = 16;
 
-/// How long the name of a tool may be, whatever its server is called: who uses it may call it something longer.
+/// How long the name of a tool may be, whatever its server is called: its user may give it a longer name.
 const MOST_OF_TOOL_NAME: usize = 48;
 
 /// How many bytes of a tool a model may have to read.
@@ -176,7 +211,7 @@ impl About<'_> {
         if length > prefix.left && !prefix.is_too_long() {
             let text = format!(
                 "its name has {length} characters: Claude Code and Codex call it `mcp__{}__{}`, and models' APIs \
-                 take {MOST_OF_NAME} characters, so the host cuts it or the request is refused; take {} at most",
+                 take {MOST_OF_NAME} characters, so the host cuts it or the request is refused; use a maximum of {}",
                 shown(prefix.server),
                 self.tool.name,
                 prefix.left.min(MOST_OF_TOOL_NAME)
@@ -184,8 +219,8 @@ impl About<'_> {
             self.add(Rule::Name, None, text);
         } else if length > MOST_OF_TOOL_NAME && !prefix.is_too_long() {
             let text = format!(
-                "its name has {length} characters: hosts put the name before it that their user gives the server, \
-                 and models' APIs take {MOST_OF_NAME} characters of both; take {MOST_OF_TOOL_NAME} at most"
+                "its name has {length} characters: hosts put the server's name before it, which their user chooses, \
+                 and models' APIs take {MOST_OF_NAME} characters of both; use a maximum of {MOST_OF_TOOL_NAME}"
             );
             self.add(Rule::Name, None, text);
         }

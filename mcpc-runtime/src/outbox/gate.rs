@@ -169,13 +169,13 @@ mod tests {
         let again = stop.clone();
         gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
         let said = JsonNotification("{}".to_owned());
-        gate.push(&said, outbox.try_reserve(60).expect("it is free"));
-        assert!(outbox.try_reserve(100).is_none());
+        gate.push(&said, outbox.claim(60).try_reserve().expect("it is free"));
+        assert!(outbox.claim(100).try_reserve().is_none());
         gate.cancel();
         assert_eq!(stops.try_recv(), Ok("cancelled"));
-        assert!(outbox.try_reserve(100).is_some(), "what was held back takes no room");
-        gate.push(&said, outbox.try_reserve(60).expect("it is free"));
-        assert!(outbox.try_reserve(100).is_some(), "and what comes later takes none");
+        assert!(outbox.claim(100).try_reserve().is_some(), "what was held back takes no room");
+        gate.push(&said, outbox.claim(60).try_reserve().expect("it is free"));
+        assert!(outbox.claim(100).try_reserve().is_some(), "and what comes later takes none");
         gate.on_cancel(move || again.send("cancelled before").expect("somebody listens"));
         assert_eq!(stops.try_recv(), Ok("cancelled before"));
         assert_eq!(outbox.take_now(&mut Pending::new(Form::Lines)), Taken::Nothing);

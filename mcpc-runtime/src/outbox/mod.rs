@@ -5,12 +5,14 @@
 //! memory beyond the budget. The *gate* of a call keeps everything about a task back until the reply
 //! that announces the task has been pushed.
 
+mod claim;
 mod gate;
 mod outgoing;
 mod pending;
 mod permit;
 mod prefetch;
 
+pub(crate) use claim::Claim;
 pub(crate) use gate::{BeforeReply, Gate};
 pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
 pub(crate) use pending::{Form, Items, Pending};
@@ -19,18 +21,15 @@ pub(crate) use prefetch::Prefetching;
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
 use std::mem;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::{RequestId, ServerJsonRpcMessage};
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::logging::event;
 use crate::reply::Reply;
@@ -65,8 +64,6 @@ struct Shared {
     pushed: Notify,
     /// Wakes the reader of calls: replies were written.
     written: Notify,
-    /// The other side is gone.
-    dead: CancellationToken,
 }
 
 struct Queue {
@@ -83,22 +80,6 @@ pub(crate) enum Taken {
     Nothing,
     /// Nothing, and nothing will come.
     Closed,
-}
-
-/// One that waits for a permit, counted.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +131,6 @@ impl Outbox {
             progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
-            dead: CancellationToken::new(),
         }))
     }
 
@@ -159,78 +139,9 @@ impl Outbox {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a callback of `bytes` bytes takes from the budget: one that is larger than the whole budget
-    /// waits until it can go alone.
-    fn permits(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.0.budget)
-    }
-
-    /// What is taken at once when a callback needs `bytes` bytes: a body that runs takes some in advance.
-    fn wanted(&self, bytes: u32) -> u32 {
-        match prefetch::may_prefetch() {
-            true => bytes.max(self.0.budget / PREFETCHES),
-            false => bytes,
-        }
-    }
-
-    /// A permit for a callback, out of what was taken for it.
-    fn permit_of(&self, permit: SemaphorePermit<'_>, bytes: u32, wanted: u32) -> Permit<'_> {
-        permit.forget();
-        if wanted > bytes {
-            prefetch::keep_prefetched(self, (wanted - bytes) as usize);
-        }
-        Permit::new(self, bytes as usize)
-    }
-
-    /// Waits for a permit for a callback of about `bytes` bytes. First come, first served; on a dead
-    /// connection there is always room. Cancel safe: dropping the future gives up the place in the
-    /// line.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Permit<'_> {
-        if let Some(permit) = self.reserve_now(bytes) {
-            return permit;
-        }
-        let bytes = self.permits(bytes);
-        let wanted = self.wanted(bytes);
-        let _waiting = Waiting::new(&self.0.waiting);
-        let mut acquired = pin!(self.0.free.acquire_many(wanted));
-        let acquired = poll_fn(|context| {
-            let acquired = acquired.as_mut().poll(context);
-            if acquired.is_pending() {
-                // If it has nothing to write, what is waited for is held in advance.
-                self.wake();
-            }
-            acquired
-        });
-        match acquired.await {
-            Ok(permit) => self.permit_of(permit, bytes, wanted),
-            Err(_) => Permit::NONE,
-        }
-    }
-
-    /// A permit as [`reserve`](Self::reserve) gives it, if nothing has to be waited for.
-    pub(crate) fn reserve_now(&self, bytes: usize) -> Option<Permit<'_>> {
-        let bytes = self.permits(bytes);
-        if prefetch::take_prefetched(self, bytes as usize) {
-            return Some(Permit::new(self, bytes as usize));
-        }
-        self.try_take(bytes, self.wanted(bytes))
-    }
-
-    /// A permit for a callback alone, if there is some right now.
-    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Permit<'_>> {
-        let bytes = self.permits(bytes);
-        if prefetch::take_prefetched(self, bytes as usize) {
-            return Some(Permit::new(self, bytes as usize));
-        }
-        self.try_take(bytes, bytes)
-    }
-
-    fn try_take(&self, bytes: u32, wanted: u32) -> Option<Permit<'_>> {
-        match self.0.free.try_acquire_many(wanted) {
-            Ok(permit) => Some(self.permit_of(permit, bytes, wanted)),
-            Err(TryAcquireError::Closed) => Some(Permit::NONE),
-            Err(TryAcquireError::NoPermits) => None,
-        }
+    /// What a callback of about `bytes` bytes takes of the budget.
+    pub(crate) fn claim(&self, bytes: usize) -> Claim<'_> {
+        Claim::new(self, bytes)
     }
 
     /// Pushes one of rmcp's messages, which never waits.
@@ -268,12 +179,12 @@ impl Outbox {
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
         match self.0.form {
             Form::Lines => with_line(|line| {
-                if let Err(error) = reply.to_line(id, line) {
+                if let Err(error) = reply.into_line(id, line) {
                     event!(error, %error, "a reply cannot be written as JSON");
                 }
                 self.push_line(line);
             }),
-            Form::Messages => self.push_message(reply.to_message(id)),
+            Form::Messages => self.push_message(reply.into_message(id)),
         }
     }
 
@@ -441,14 +352,13 @@ impl Outbox {
         queue.pending = Pending::new(self.0.form);
         drop(queue);
         self.0.free.close();
-        self.0.dead.cancel();
         self.wake();
         self.0.written.notify_waiters();
     }
 
-    /// Waits until the other side is gone. Cancel safe.
-    pub(crate) async fn dead(&self) {
-        self.0.dead.cancelled().await;
+    /// Whether the other side is gone.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.free.is_closed()
     }
 }
 
@@ -462,18 +372,18 @@ mod tests {
     #[tokio::test]
     async fn the_budget_goes_to_its_last_byte_and_no_further() {
         let outbox = Outbox::new(Form::Lines, 100);
-        let most = outbox.try_reserve(99).expect("it is free");
-        let last = outbox.try_reserve(1).expect("one byte is");
-        assert!(outbox.try_reserve(1).is_none());
+        let most = outbox.claim(99).try_reserve().expect("it is free");
+        let last = outbox.claim(1).try_reserve().expect("one byte is");
+        assert!(outbox.claim(1).try_reserve().is_none());
         drop(last);
-        assert!(outbox.try_reserve(2).is_none());
+        assert!(outbox.claim(2).try_reserve().is_none());
         drop(most);
         // One that is larger than everything goes alone.
-        let large = outbox.try_reserve(101).expect("nothing else is there");
-        assert!(outbox.try_reserve(1).is_none());
+        let large = outbox.claim(101).try_reserve().expect("nothing else is there");
+        assert!(outbox.claim(1).try_reserve().is_none());
         drop(large);
-        let _one = outbox.try_reserve(1).expect("it is free");
-        assert!(outbox.try_reserve(101).is_none());
+        let _one = outbox.claim(1).try_reserve().expect("it is free");
+        assert!(outbox.claim(101).try_reserve().is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -499,23 +409,23 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_room_on_a_dead_connection() {
         let outbox = Outbox::new(Form::Lines, 100);
-        let _all = outbox.try_reserve(100).expect("it is free");
-        let mut before = Box::pin(outbox.reserve(1));
+        let _all = outbox.claim(100).try_reserve().expect("it is free");
+        let mut before = Box::pin(outbox.claim(1).reserve());
         assert!(before.as_mut().now_or_never().is_none(), "there is none");
         outbox.die();
         assert!(before.now_or_never().is_some(), "who waited");
-        assert!(outbox.reserve(1).now_or_never().is_some(), "who comes later");
+        assert!(outbox.claim(1).reserve().now_or_never().is_some(), "who comes later");
     }
 
     #[tokio::test]
     async fn room_comes_back_when_what_it_was_for_is_written() {
         let outbox = Outbox::new(Form::Lines, 100);
         let callback = TextCallback("said".to_owned());
-        outbox.push(&callback, outbox.try_reserve(100).expect("it is free"));
+        outbox.push(&callback, outbox.claim(100).try_reserve().expect("it is free"));
         let mut taken = Pending::new(Form::Lines);
         assert!(outbox.take(&mut taken).await);
-        assert!(outbox.try_reserve(1).is_none(), "taken is not written");
+        assert!(outbox.claim(1).try_reserve().is_none(), "taken is not written");
         outbox.written(&taken);
-        assert!(outbox.try_reserve(100).is_some());
+        assert!(outbox.claim(100).try_reserve().is_some());
     }
 }

@@ -175,10 +175,13 @@ mod tests {
         let outbox = Outbox::new(Form::Lines, BUDGET);
         let other = Outbox::new(Form::Lines, BUDGET);
         let mut body = Box::pin(Prefetching(Box::pin(async {
-            let permits = (outbox.reserve(100).await, outbox.reserve(100).await);
+            let permits = (outbox.claim(100).reserve().await, outbox.claim(100).reserve().await);
             assert_eq!(free(&outbox), BUDGET - PREFETCH, "both come out of one piece");
-            assert!(outbox.try_reserve(BUDGET - PREFETCH + 1).is_none(), "which nobody else has");
-            let _of_another = other.reserve(100).await;
+            assert!(
+                outbox.claim(BUDGET - PREFETCH + 1).try_reserve().is_none(),
+                "which nobody else has"
+            );
+            let _of_another = other.claim(100).reserve().await;
             assert_eq!(free(&outbox), BUDGET - 200);
             let mut first = true;
             poll_fn(|_| if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) })
@@ -192,7 +195,7 @@ mod tests {
         drop(permits);
         assert_eq!(free(&outbox), BUDGET);
         // No body runs here.
-        let _permit = outbox.reserve(100).await;
+        let _permit = outbox.claim(100).reserve().await;
         assert_eq!(free(&outbox), BUDGET - 100);
     }
 
@@ -200,11 +203,11 @@ mod tests {
     async fn a_turn_within_a_turn_takes_in_advance_as_well() {
         let outbox = Outbox::new(Form::Lines, BUDGET);
         let outer = Prefetching(Box::pin(async {
-            let _permit = outbox.reserve(100).await;
-            let inner = Prefetching(Box::pin(async { drop(outbox.reserve(100).await) }));
+            let _permit = outbox.claim(100).reserve().await;
+            let inner = Prefetching(Box::pin(async { drop(outbox.claim(100).reserve().await) }));
             assert_eq!(inner.now_or_never(), Some(()));
             assert_eq!(free(&outbox), BUDGET - 100);
-            let _another = outbox.reserve(100).await;
+            let _another = outbox.claim(100).reserve().await;
             assert_eq!(free(&outbox), BUDGET - 100 - PREFETCH, "the outer one still runs");
         }));
         assert_eq!(outer.now_or_never(), Some(()));
@@ -221,10 +224,10 @@ mod tests {
             let outbox = outbox.clone();
             move || {
                 let body = Prefetching(Box::pin(async {
-                    drop(outbox.reserve(100).await);
+                    drop(outbox.claim(100).reserve().await);
                     blocked.send(()).expect("somebody waits");
                     goes_on.recv().expect("somebody says so");
-                    drop(outbox.reserve(100).await);
+                    drop(outbox.claim(100).reserve().await);
                 }));
                 assert_eq!(body.now_or_never(), Some(()));
             }
@@ -239,7 +242,7 @@ mod tests {
         let permit = {
             let writer = async { outbox.take(&mut pending).await };
             tokio::select! {
-                permit = outbox.reserve(BUDGET) => permit,
+                permit = outbox.claim(BUDGET).reserve() => permit,
                 _ = writer => unreachable!("there is nothing to write"),
             }
         };
@@ -253,12 +256,12 @@ mod tests {
     #[tokio::test]
     async fn a_writer_looks_again_when_something_is_taken_in_advance_that_others_wait_for() {
         let outbox = Outbox::new(Form::Lines, BUDGET);
-        let all = outbox.try_reserve(BUDGET).expect("it is free");
+        let all = outbox.claim(BUDGET).try_reserve().expect("it is free");
         let first = Prefetching(Box::pin(async {
-            let _permit = outbox.reserve(100).await;
+            let _permit = outbox.claim(100).reserve().await;
             outbox.pushed().now_or_never().is_some()
         }));
-        let (mut first, mut second) = (Box::pin(first), Box::pin(outbox.reserve(BUDGET)));
+        let (mut first, mut second) = (Box::pin(first), Box::pin(outbox.claim(BUDGET).reserve()));
         assert!(first.as_mut().now_or_never().is_none(), "there is no room");
         assert!(second.as_mut().now_or_never().is_none(), "there is no room");
         drop(all);
@@ -275,7 +278,7 @@ mod tests {
         let theirs = outbox.clone();
         let held = std::thread::spawn(move || {
             with_bodies(|bodies| bodies.depth = 1);
-            drop(theirs.reserve(100).now_or_never());
+            drop(theirs.claim(100).reserve().now_or_never());
             free(&theirs)
         });
         assert_eq!(held.join().expect("no panic"), BUDGET - PREFETCH + 100);

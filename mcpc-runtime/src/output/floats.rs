@@ -7,7 +7,7 @@ use serde::ser::{
 
 use crate::phrases::Step;
 
-/// A float that is not a number of JSON's, and where it is.
+/// A float that JSON has no number for, and where it is.
 #[derive(Debug)]
 pub(super) struct NoNumber {
     /// From the outside in.

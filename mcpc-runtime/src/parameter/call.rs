@@ -16,6 +16,8 @@ use crate::task::Tasks;
 /// A tool takes it as a parameter. A clone is another handle to the same call.
 ///
 #[doc = include_str!("../../docs/call.md")]
+///
+/// It says what the client says of itself, which proves nothing.
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
@@ -55,7 +57,7 @@ impl Call {
         self.0.context.client_info()
     }
 
-    /// rmcp's context of the request: its id, its `_meta`, the client's capabilities, the peer to send
+    /// The context of the request, as rmcp has it: its id, its `_meta`, the client's capabilities, the peer to send
     /// requests and notifications to, and what a transport added (`extensions`).
     ///
     /// Its token `ct` is cancelled when the client cancels the call, and also when the call is answered:

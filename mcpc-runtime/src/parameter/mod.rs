@@ -1,42 +1,25 @@
 //! What a tool's function may take, and where each value comes from.
 
 mod call;
-mod checks;
-mod choice;
-mod formats;
-mod guide;
 mod inputs;
-mod keywords;
-mod mend;
-mod problems;
-mod range;
-mod reader;
-mod refusal;
-mod repair;
 mod slot;
 mod state;
 mod values;
 
+pub use crate::argument::{Bound, Range};
 pub use call::Call;
 pub(crate) use call::CallParts;
 pub use inputs::Inputs;
-pub(crate) use inputs::Reading;
-pub use range::{Bound, Range};
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};
 pub use values::{DefaultKind, Example, FromText, HiddenDefault, ShownDefault};
 
-use std::panic::catch_unwind;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{DeserializeOwned, Error as _, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::guide::Guide;
-use self::mend::Mended;
-use self::reader::Reader;
+use crate::argument::{Guide, Reader, of_nothing};
 use crate::task::Sender;
 
 /// What a tool's function may take.
@@ -120,36 +103,15 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         let Slot { name, settings, .. } = slot;
-        let Some(value) = inputs.argument(name) else {
-            return match settings.default {
-                Some(default) => Some(default()),
-                None => {
-                    let read = of_nothing();
-                    if read.is_none() {
-                        inputs.missing(name);
-                    }
-                    read
-                }
-            };
-        };
-        let asked = slot.asked();
-        let exact = Reader::new(&value).with_large(inputs.large(name));
-        let mut read = T::deserialize(exact);
-        // Many clients write `null` for what they leave out; but where the type has a `null`, it is that.
-        let is_refused = read.is_err() && !(exact.json.is_null() && asked.has_default);
-        let mended = is_refused.then(|| inputs.mended(&asked, exact)).flatten();
-        let value = mended.as_ref().map_or(exact, Mended::reader);
-        if mended.is_some() {
-            read = T::deserialize(value);
-        }
-        match (read, settings.default.filter(|_| value.json.is_null())) {
-            (read, Some(default)) => Some(read.unwrap_or_else(|_| default())),
-            (Ok(read), None) => inputs.passes(&asked, value).then_some(read),
-            (Err(refusal), None) => {
-                inputs.refused(&asked, value, refusal, &|value| T::deserialize(value).map(drop));
-                None
+        let argument = slot.argument(T::json_schema);
+        let read = match inputs.argument(name) {
+            Some(value) => {
+                let value = Reader::new(&value).with_large(inputs.large(name));
+                argument.read(value, settings.default, inputs.reading)
             }
-        }
+            None => argument.left_out(settings.default),
+        };
+        read.map_err(|problems| inputs.problems.extend(problems)).ok()
     }
 }
 
@@ -183,32 +145,5 @@ impl Parameter for Call {
 
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         Some(inputs.call.to_call())
-    }
-}
-
-/// What an argument is that was left out, if it may be.
-fn of_nothing<T: DeserializeOwned>() -> Option<T> {
-    // Not every `Deserialize` of a user's has an error for this.
-    catch_unwind(|| T::deserialize(Missing).ok()).ok().flatten()
-}
-
-/// Stands for an argument that is not there. As in serde's own derive, a type that reads "none" out
-/// of it (`Option<T>`) may be left out, and no other.
-struct Missing;
-
-impl<'de> serde::Deserializer<'de> for Missing {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(Self::Error::custom("missing"))
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_none()
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

@@ -5,12 +5,8 @@ use std::fmt;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::Source;
-use super::checks::{Checks, Pattern};
-use super::guide::{Asked, Guide};
-use super::inputs::Inputs;
-use super::range::Range;
-use super::reader::Reader;
+use super::{Inputs, Source};
+use crate::argument::{Argument, Checks, Guide, JsonSchema, Pattern, Range, Reader};
 use crate::schema::Writer;
 
 /// One parameter of a tool: what the attribute read in the signature.
@@ -116,12 +112,13 @@ impl<T> Slot<T> {
         }
     }
 
-    pub(super) fn asked(&self) -> Asked<'_> {
-        Asked {
+    /// The argument that this is, of a type with that schema.
+    pub(super) fn argument(&self, json_schema: JsonSchema) -> Argument<'_> {
+        Argument {
             name: self.name,
             checks: &self.settings.checks,
             guide: &self.guide,
-            source: self.source,
+            json_schema,
             has_default: self.settings.default.is_some(),
         }
     }
@@ -196,7 +193,7 @@ impl Description {
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
     }
 
-    /// Whether something was said about a parameter that is no argument.
+    /// Whether something was said about a parameter that is not an argument.
     pub(crate) fn is_spoken_of(&self) -> bool {
         self.has_default || self.checks.example().is_some() || !self.checks.is_empty()
     }

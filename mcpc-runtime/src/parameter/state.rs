@@ -6,10 +6,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// What the server keeps for its tools: a value given to `Server::state`, shared by every call.
+/// What the server keeps for its tools: a value given to [`Server::state`](crate::server::Server::state), shared by
+/// every call.
 ///
-/// A tool takes it as a parameter. It dereferences to the value, and a clone is another handle to
-/// the same value.
+/// A tool takes it as a parameter, and finds it by its type. It dereferences to the value, and a clone is another
+/// handle to the same value. What changes is behind a lock or an atomic; a value that several servers share is a handle
+/// itself, such as an `Arc` in a type of its own.
 ///
 #[doc = include_str!("../../docs/state.md")]
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl States {
         }
     }
 
-    /// A type of which there was more than one, so that nobody can tell which of them a tool is to get.
+    /// A type of which there was more than one, so that it is not clear which of them a tool is to get.
     pub(crate) fn given_twice(&self) -> Option<&'static str> {
         self.given_twice
     }

@@ -29,7 +29,7 @@ impl<T> DefaultKind<T> {
 /// A type that a string literal in `#[arg(..)]` can become: `#[arg(default = "en")]`.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "a string is no `{Self}`",
+    message = "a string is not a `{Self}`",
     label = "not a `{Self}`, nor can it become one"
 )]
 pub trait FromText {

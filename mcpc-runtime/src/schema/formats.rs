@@ -65,7 +65,7 @@ pub(super) fn replace(object: &mut JsonObject) {
     }
 }
 
-/// Writes the limits that a format of Rust's numbers stands for as numbers.
+/// Writes the limits that the format of a Rust number stands for as numbers.
 pub(super) fn write_limits(object: &mut JsonObject) {
     // Larger types have limits, too, but no number of a JavaScript client is precise enough for them.
     let (low, high) = match object.get("format").and_then(Value::as_str) {
@@ -77,7 +77,7 @@ pub(super) fn write_limits(object: &mut JsonObject) {
     object.entry("maximum").or_insert(high.into());
 }
 
-/// Whether a format only says which of Rust's types it is.
+/// Whether a format only names a Rust type.
 fn is_of_rust(format: &str) -> bool {
     let digits = format.trim_start_matches("uint").trim_start_matches("int");
     let is_integer = digits.len() < format.len() && digits.bytes().all(|it| it.is_ascii_digit());

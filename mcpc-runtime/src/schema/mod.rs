@@ -17,12 +17,12 @@ use self::portable::{Portable, remove_null};
 use self::wrapped::{has_wide_integers, is_wrapped};
 
 /// How the schemas of a server's tools are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Schemas {
     /// In the part of JSON Schema that models and clients agree on. The default.
     ///
-    /// - No `$schema`, and no `$ref` but where a type contains itself, or where a schema without would have more than
+    /// - No `$schema`, and no `$ref`, except where a type contains itself, or where a schema without would have more than
     ///   8 KiB, or four times as many as one whose types are written once.
     /// - An optional value is one that may be left out: there is no union with `null` for it in what a
     ///   client sends. What may be of several types is an `anyOf` of one type each, never a list of types.
@@ -224,7 +224,7 @@ impl Writer {
     }
 }
 
-/// How many references one behind the other are followed to find out what a schema is.
+/// How many references are followed one after the other to find out what a schema is.
 const MOST_REFERENCES: usize = 8;
 
 /// Leaves schemas as they are.
@@ -235,7 +235,7 @@ impl Transform for AsIs {
     fn transform(&mut self, _: &mut Schema) {}
 }
 
-/// Writes the limits that the formats of Rust's numbers stand for as numbers, and leaves the formats.
+/// Writes the limits that the formats of Rust numbers stand for as numbers, and leaves the formats.
 #[derive(Clone, Copy)]
 pub(crate) struct NumberLimits;
 

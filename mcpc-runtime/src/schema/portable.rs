@@ -83,7 +83,7 @@ fn of_type(kind: &str, values: Option<&Value>, keywords: &JsonObject) -> Option<
         if values.is_empty() {
             return None;
         }
-        // There is but one `null`.
+        // There is only one `null`.
         if kind != "null" {
             schema.insert("enum".into(), values.into());
         }

@@ -1,4 +1,4 @@
-//! Results that are no objects, as structured content: each is the `result` of one.
+//! Results that are not objects, as structured content: each is the `result` of one.
 
 use std::collections::HashSet;
 

@@ -7,7 +7,6 @@ use rmcp::service::ServerInitializeError;
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use super::start::check_runtime;
 use super::{Plan, build};
@@ -15,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::service::{Connection, Shared};
 use crate::transport::{
-    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Wiring,
+    AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
 };
 
@@ -119,19 +118,22 @@ impl Serve for Built {
     fn io(self: Arc<Self>, reader: Reader, writer: Writer) -> Boxed<'static, Result> {
         Box::pin(async move {
             check_runtime()?;
-            self.serve(|wiring| {
-                let (lines, flush) = Lines::new(reader, writer, wiring, CancellationToken::new());
-                (AnyTransport::Lines(lines), Some(flush))
-            })
-            .await
+            let lines = |wiring| {
+                let (lines, flush) = Lines::new(reader, writer, wiring);
+                (AnyTransport::Lines(lines), flush)
+            };
+            self.serve(self.connection(), lines).await
         })
     }
 
     fn erased(self: Arc<Self>, transport: Erased<RoleServer>) -> Boxed<'static, Result> {
         Box::pin(async move {
             check_runtime()?;
-            let wrapped = |wiring| (AnyTransport::Wrapped(Wrapped::new(transport, wiring)), None);
-            self.serve(wrapped).await
+            let wrapped = |wiring| {
+                let (wrapped, flush) = Wrapped::new(transport, wiring);
+                (AnyTransport::Wrapped(wrapped), flush)
+            };
+            self.serve(self.connection(), wrapped).await
         })
     }
 }
@@ -155,35 +157,38 @@ pub(super) fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 impl Built {
     async fn serve_process(&self, watch: &mut Watch) -> Result {
         let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
-        let quit = CancellationToken::new();
+        let connection = self.connection();
+        let ending = connection.ending().clone();
         let lines = |wiring| {
-            let (lines, flush) = Lines::new(reader, writer, wiring, quit.clone());
+            let (lines, flush) = Lines::new(reader, writer, wiring);
             watch.over(lines.backup(), spare);
-            (AnyTransport::Lines(lines), Some(flush))
+            (AnyTransport::Lines(lines), flush)
         };
-        let served = self.serve(lines);
+        let served = self.serve(connection, lines);
         tokio::pin!(served);
         tokio::select! {
             served = &mut served => return served,
             // Nobody hears of anything any more, whether or not there is anything to say.
-            () = closed => quit.cancel(),
+            () = closed => ending.begin(Why::ClientLeft),
         }
         served.await
     }
 
+    fn connection(&self) -> Connection {
+        Connection::new(Arc::clone(&self.shared))
+    }
+
     async fn serve(
         &self,
-        transport: impl FnOnce(Wiring) -> (AnyTransport, Option<Flush>),
+        connection: Connection,
+        transport: impl FnOnce(Wiring) -> (AnyTransport, Flush),
     ) -> Result {
-        let connection = Connection::new(Arc::clone(&self.shared));
         let versions = connection.supported_protocol_versions();
         let end = End::new(connection.ending().clone());
         let wiring = Wiring { bounds: self.bounds, versions, end, intake: connection.intake() };
         let (transport, flush) = transport(wiring);
         let served = serve_connection(connection, transport).await;
-        if let Some(flush) = flush {
-            flush.finish().await;
-        }
+        flush.finish().await;
         served
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, oneshot};
 
 use super::Task;
 use crate::log::End;
-use crate::outbox::Permit;
+use crate::outbox::{Claim, Permit};
 
 /// A task's line of those that wait.
 #[derive(Debug, Default)]
@@ -29,12 +29,9 @@ impl Task {
         self.line.get().is_some_and(|line| line.count.load(Ordering::SeqCst) > 0)
     }
 
-    /// Waits for the turn of this call, and then for its room. The next one has its turn once this one's is
+    /// Waits for the turn of this call, and then for what it claims. The next one has its turn once this one's is
     /// dropped. `None` if the task has ended. Cancel safe.
-    pub(super) async fn in_line<'a>(
-        &'a self,
-        permit: impl Future<Output = Permit<'a>>,
-    ) -> Option<(Permit<'a>, Turn<'a>)> {
+    pub(super) async fn in_line<'a>(&'a self, claim: Claim<'a>) -> Option<(Permit<'a>, Turn<'a>)> {
         let line = self.line.get_or_init(Box::default);
         let queued = Queued::take(line);
         let mut ended = pin!(line.ended.notified());
@@ -44,7 +41,7 @@ impl Task {
         }
         let turn = async {
             let turn = line.turn.lock().await;
-            (permit.await, Turn { _turn: turn, _queued: queued })
+            (claim.reserve().await, Turn { _turn: turn, _queued: queued })
         };
         tokio::select! {
             biased;

@@ -49,7 +49,7 @@ use crate::log::{Amount, End, EndKind, LogError, MaybeLater, Progress, Said};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
-use crate::outbox::Permit;
+use crate::outbox::{Claim, Permit};
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
@@ -145,30 +145,20 @@ impl Task {
 
     /// Appends what the body said in its turn, as soon as the client has taken enough. Cancel safe.
     async fn send(&self, said: Said) {
-        let permit = self.reserve(&said);
-        if let Some((permit, _turn)) = self.in_line(permit).await {
+        if let Some((permit, _turn)) = self.in_line(self.claim(&said)).await {
             let stored = self.append(said, permit);
             self.stored(stored).await;
         }
     }
 
-    /// A permit for what the body said, if neither it nor an earlier call has to be waited for.
-    fn reserve_now(&self, said: &Said) -> Option<Permit<'_>> {
-        if self.has_line() {
-            return None;
-        }
-        match Event::of(said) {
-            Some(event) => self.delivery.reserve_now(event),
-            None => Some(Permit::NONE),
-        }
+    /// What the body said takes of the connection's budget.
+    fn claim(&self, said: &Said) -> Claim<'_> {
+        Event::of(said).map_or(Claim::NOTHING, |event| self.delivery.claim(event))
     }
 
-    /// Waits for a permit for what the body said. Cancel safe.
-    async fn reserve(&self, said: &Said) -> Permit<'_> {
-        match Event::of(said) {
-            Some(event) => self.delivery.reserve(event).await,
-            None => Permit::NONE,
-        }
+    /// A permit for what the body said, if neither it nor an earlier call has to be waited for.
+    fn reserve_now(&self, said: &Said) -> Option<Permit<'_>> {
+        if self.has_line() { None } else { self.claim(said).reserve_now() }
     }
 
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
@@ -232,8 +222,8 @@ impl Task {
         if self.is_over() {
             return;
         }
-        let event = Event::Progress(&progress);
-        let permit = if self.has_line() { None } else { self.delivery.try_reserve(event) };
+        let claim = self.delivery.claim(Event::Progress(&progress));
+        let permit = if self.has_line() { None } else { claim.try_reserve() };
         match permit {
             Some(permit) => {
                 let mut progression = self.progression();
@@ -258,7 +248,7 @@ impl Task {
         let Some(event) = self.delivery.server_event(event, data) else {
             return self.tell_untaken(event);
         };
-        if let Some((permit, _turn)) = self.in_line(event.reserve()).await {
+        if let Some((permit, _turn)) = self.in_line(event.claim()).await {
             let mut progression = self.progression();
             self.log_deferred(&mut progression);
             if progression.created.is_some() {

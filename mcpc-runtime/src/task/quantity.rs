@@ -1,6 +1,7 @@
 //! How far a task is, in numbers.
 
-/// A number of things, as [`Sender::progress`](super::Sender::progress) counts them: any of Rust's number types.
+/// A number of things, as [`Sender::progress`](super::Sender::progress) counts them: any of Rust's number types. In
+/// whatever unit, the same as that of the [`Total`].
 pub trait Quantity: sealed::Sealed {
     /// The number; integers beyond 2⁵³ lose their last digits, which nobody sees of a progress.
     #[doc(hidden)]

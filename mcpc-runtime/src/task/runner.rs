@@ -167,7 +167,7 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let permit = match task.delivery.try_reserve(Event::End(&terminal)) {
+        let permit = match task.delivery.claim(Event::End(&terminal)).try_reserve() {
             Some(permit) => permit,
             None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
@@ -211,7 +211,7 @@ impl Task {
     async fn reserve_for_the_end(&self, terminal: &End) -> Permit<'_> {
         tokio::select! {
             biased;
-            permit = self.delivery.reserve(Event::End(terminal)) => permit,
+            permit = self.delivery.claim(Event::End(terminal)).reserve() => permit,
             () = self.stop.cancelled() => Permit::NONE,
         }
     }
@@ -248,8 +248,8 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let event = Event::Progress(&deferred);
-                    let permit = Box::pin(self.delivery.reserve(event)).await;
+                    let claim = self.delivery.claim(Event::Progress(&deferred));
+                    let permit = Box::pin(claim.reserve()).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
                         let stored = self.log(&progression, Said::Progress(latest), permit);
@@ -337,7 +337,7 @@ mod tests {
 
         /// All the room there is: until it is dropped, whatever needs some waits.
         fn most(&self) -> Permit<'_> {
-            self.outbox.try_reserve(BUDGET).expect("nothing was said yet")
+            self.outbox.claim(BUDGET).try_reserve().expect("nothing was said yet")
         }
 
         /// The events that were sent, once the call is answered.
@@ -451,7 +451,7 @@ mod tests {
         let unread = Unread::new().await;
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader().await, unread.task.sender());
-        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
+        let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
             sender.progress(1, 2, "half");
@@ -471,7 +471,8 @@ mod tests {
         let (outbox, reader, sender) =
             (unread.outbox.clone(), unread.reader().await, unread.task.sender());
         // A permit for one of the two, and for the other never.
-        let (one, _other) = (outbox.try_reserve(300), outbox.try_reserve(BUDGET - 300));
+        let (one, _other) =
+            (outbox.claim(300).try_reserve(), outbox.claim(BUDGET - 300).try_reserve());
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             sender.send("an update").await;
@@ -491,7 +492,7 @@ mod tests {
         let (outbox, tasks, reader) =
             (unread.outbox.clone(), unread.tasks.clone(), unread.reader().await);
         let sender = unread.task.sender();
-        let most = outbox.try_reserve(BUDGET).expect("nothing was said yet");
+        let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             Err("in my own words".to_owned().into())
@@ -588,7 +589,7 @@ mod tests {
             }
         };
         assert!(timeout(Duration::from_secs(1), emits).await.is_err(), "nobody reads");
-        assert!(outbox.try_reserve(200).is_none());
+        assert!(outbox.claim(200).try_reserve().is_none());
         let mut pending = Pending::new(Form::Lines);
         // They are held back for the reply.
         assert_eq!(outbox.take_now(&mut pending), Taken::Nothing);

@@ -22,6 +22,8 @@ use crate::message::Json;
 /// What is sent and emitted leaves in the order in which the calls are first polled, also where several of them
 /// are joined; of calls that are not async, in the order of the calls. To send from several threads at once,
 /// clone.
+///
+#[doc = include_str!("../../docs/sender.md")]
 #[derive(Clone)]
 pub struct Sender {
     pub(super) task: Arc<Task>,

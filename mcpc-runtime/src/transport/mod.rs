@@ -11,17 +11,19 @@ mod hangup;
 mod lines;
 mod process;
 mod requests;
+mod rmcp_quirks;
 mod signals;
 #[cfg(unix)]
 mod stderr;
 mod stdio;
 mod wrapped;
 
-pub(crate) use end::{End, Ending};
+pub(crate) use end::{End, Ending, Flush, Why};
 pub(crate) use erased::Erased;
-pub(crate) use lines::{Flush, Lines, Reader, Writer};
+pub(crate) use lines::{Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
+pub(crate) use rmcp_quirks::Subscription;
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
@@ -35,8 +37,6 @@ use std::sync::Arc;
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
-
-use crate::outbox::Outbox;
 
 /// How much a connection may hold.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +56,6 @@ pub(crate) struct Wiring {
     pub(crate) versions: Versions,
     pub(crate) end: End,
     pub(crate) intake: Arc<dyn Intake>,
-}
-
-/// What the transport knows of a request to hear about tasks; it is among the request's extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct Subscription {
-    pub(crate) task_ids: Vec<String>,
-    pub(crate) outbox: Outbox,
 }
 
 /// Any of the transports, as one type: rmcp's loop is compiled once per type of transport, and takes

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::end::{LAST_WORD, Why};
 use super::lines::Backup;
 use super::signals::Signals;
 use super::stdio::Spare;
@@ -114,7 +115,7 @@ struct Watcher {
 
 /// Ends the process, with a last word in its log if that can be written at once.
 async fn exit_with(log: impl FnOnce() + Send + 'static) {
-    let _in_time = timeout(Duration::from_millis(20), aside(log)).await;
+    let _in_time = timeout(LAST_WORD, aside(log)).await;
     std::process::exit(0);
 }
 
@@ -168,7 +169,6 @@ impl Watcher {
     async fn serve(&mut self, held: &Held) -> Option<Instant> {
         let Held { connection, spare, .. } = held;
         let begun = self.begin(held).await;
-        let begun_at = Instant::now();
         tokio::select! {
             biased;
             () = self.served.cancelled() => {}
@@ -180,8 +180,7 @@ impl Watcher {
                 self.served.cancelled().await;
             }
         }
-        let grace = connection.ending.grace();
-        (!grace.has_ended()).then(|| begun_at + grace.length())
+        connection.ending.until()
     }
 
     /// Waits for the end to begin, and begins it if a signal asks for it.
@@ -195,15 +194,13 @@ impl Watcher {
                 aside(move || {
                     event!(info, signal, "asked to end: no more calls are taken, and tasks are stopped");
                 });
-                connection.quit.cancel();
-                connection.ending.begin();
+                connection.ending.begin(Why::Signal(signal));
                 // The end of the input may have come before, and be yet to be seen.
                 if spare.is_input_closed() { Begun::AndAgain } else { Begun::Once }
             }
             () = held_up(connection, spare) => {
                 aside(|| event!(warn, "the input has ended, and what reads it is held up"));
-                connection.quit.cancel();
-                connection.ending.begin();
+                connection.ending.begin(Why::InputEnded);
                 Begun::Once
             }
         }
@@ -246,14 +243,14 @@ impl Watcher {
 /// Waits until the input has ended and nothing moves although its end is not seen. Otherwise it is seen when
 /// everything before it was read.
 async fn held_up(connection: &Backup, spare: &Spare) {
-    let Backup { ending, requests, outbox, .. } = connection;
+    let Backup { ending, requests, .. } = connection;
     spare.input_closed().await;
     let (mut before, mut still) = (ending.left(requests), 0);
     while still < 2 {
         sleep(HELD_UP).await;
         let now = ending.left(requests);
         // Reading stops while a client does not read.
-        still = if now == before && !outbox.is_full() { still + 1 } else { 0 };
+        still = if now == before && !requests.outbox().is_full() { still + 1 } else { 0 };
         before = now;
     }
 }
@@ -278,13 +275,14 @@ async fn on_further_signals(signals: &mut Signals, connection: &Backup, begun: B
 /// Ends and answers what does not by itself, and writes what is then unwritten. Takes its time as long as
 /// anything moves.
 async fn finish(connection: &Backup, spare: &Spare) {
-    let Backup { ending, requests, outbox, writer, .. } = connection;
+    let Backup { ending, requests, writer } = connection;
     ending.force(requests).await;
-    outbox.close();
+    let outbox = requests.outbox();
+    ending.flush(outbox);
     let is_written = async || {
         tokio::select! {
             _ = writer.drain() => true,
-            () = outbox.stuck(ending.patience_with_readers()) => false,
+            () = ending.unread(outbox) => false,
         }
     };
     // What tells a runtime that the client reads again may be held up as well.
@@ -295,4 +293,6 @@ async fn finish(connection: &Backup, spare: &Spare) {
         is_written().await;
     }
     sleep(ending.moment()).await;
+    // Those that should say so are held up, too.
+    drop(ending.gone());
 }

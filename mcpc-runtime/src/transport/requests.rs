@@ -1,29 +1,23 @@
 //! The calls that are yet to be answered, and their gates.
 
-use std::borrow::Cow;
-use std::collections::hash_map::{Entry, RandomState};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
-    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod,
-    CancelTaskParams, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ConstString as _, CustomRequest, ErrorCode, ErrorData, GetExtensions as _, GetMeta as _,
-    GetTaskMethod, GetTaskParams, InitializeRequestParams, InitializeResultMethod, JsonRpcMessage,
-    ProtocolVersion, Request, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
-    UpdateTaskMethod, UpdateTaskParams,
+    CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
+    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ServerResult,
 };
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use super::Versions;
+use super::rmcp_quirks::{self, CancelledIds};
 use crate::context::is_modern;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
-use crate::phrases::{in_short, shown};
+use crate::phrases::shown;
 use crate::reply::Reply;
 
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
@@ -49,11 +43,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Table {
-    /// The ids of requests that were cancelled: rmcp would take the late answer of such a handler for that of
-    /// the next request of its id.
     cancelled: CancelledIds,
     unanswered: HashMap<RequestId, Unanswered>,
-    /// Whether the connection has begun: before, rmcp takes anything but a request for a reason to end.
+    /// Whether the connection has begun, as rmcp sees it.
     begun: bool,
     /// Whether an MCPC handshake was read. Known here, as the call right behind it may be handled first.
     handshake: bool,
@@ -73,7 +65,7 @@ struct Unanswered {
 
 impl fmt::Debug for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gates").field("unanswered", &self.unanswered()).finish_non_exhaustive()
+        f.debug_struct("Requests").field("unanswered", &self.unanswered()).finish_non_exhaustive()
     }
 }
 
@@ -107,7 +99,8 @@ impl Requests {
                     self.outbox().push_reply(request.id.clone(), Reply::new(Err(error), false));
                     return None;
                 }
-                table.begun = table.begun || begins(&request.request, &self.0.versions);
+                table.begun =
+                    table.begun || rmcp_quirks::begins(&request.request, &self.0.versions);
             }
             _ if !table.begun => return None,
             JsonRpcMessage::Notification(notification) => {
@@ -135,15 +128,8 @@ impl Requests {
         id: &RequestId,
         request: &mut ClientRequest,
     ) -> Result<(), ErrorData> {
-        if is_initialize(request) && !has_initialize(request) {
-            let problem =
-                format!("MCP has no `initialize` as of {}", ProtocolVersion::NO_INITIALIZE);
-            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
-        }
-        if let Some((method, problem)) = malformed(request) {
-            let problem = in_short(problem.to_string().into());
-            let problem = format!("invalid parameters of `{method}`: {problem}");
-            return Err(ErrorData::invalid_params(problem, None));
+        if let Some(error) = rmcp_quirks::misread(request) {
+            return Err(error);
         }
         if table.cancelled.contains(id) {
             let id = id.to_string();
@@ -151,7 +137,7 @@ impl Requests {
                 format!("the request with the id {} was cancelled; ids are used once", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         }
-        cut_version(request);
+        rmcp_quirks::cut_version(request);
         let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else {
             let id = id.to_string();
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
@@ -225,109 +211,13 @@ pub(crate) fn ended_before(tool_name: &str) -> String {
     format!("the server ended before `{tool_name}` did")
 }
 
-/// The latest ids that were cancelled.
-///
-/// Their hashes, as an id may be of any length: with ten thousand of them, one in 10¹⁵ requests is taken for
-/// one that was cancelled.
-#[derive(Debug, Default)]
-struct CancelledIds {
-    hasher: RandomState,
-    known: HashSet<u64>,
-    in_order: VecDeque<u64>,
-}
-
-impl CancelledIds {
-    /// More than any handler lets pass before it hears of its cancellation.
-    const MOST: usize = 10_000;
-
-    fn add(&mut self, id: &RequestId) {
-        let id = self.hasher.hash_one(id);
-        if !self.known.insert(id) {
-            return;
-        }
-        self.in_order.push_back(id);
-        if self.in_order.len() > Self::MOST
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-
-    fn contains(&self, id: &RequestId) -> bool {
-        !self.known.is_empty() && self.known.contains(&self.hasher.hash_one(id))
-    }
-}
-
-/// Whether a connection begins with this request, as rmcp sees it: with `initialize`, or as of 2026-07-28 with
-/// any request that brings what is required of one, but for the two that only ask.
-fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> bool {
-    match request {
-        ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-        other => {
-            let meta = other.get_meta();
-            let version = meta.protocol_version();
-            version.is_some_and(|version| versions.contains(&version))
-                && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
-        }
-    }
-}
-
-fn is_initialize(request: &ClientRequest) -> bool {
-    match request {
-        ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::CustomRequest(custom) => custom.method == InitializeResultMethod::VALUE,
-        _ => false,
-    }
-}
-
-/// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.
-fn has_initialize(request: &ClientRequest) -> bool {
-    request.get_meta().protocol_version().is_none_or(|version| version.has_initialize())
-}
-
-/// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
-fn cut_version(request: &mut ClientRequest) {
-    const KEY: &str = RequestMetaObject::DRAFT_REQUIRED_KEYS[0];
-    let Some(Value::String(version)) = request.get_meta().get(KEY) else { return };
-    if let Cow::Owned(cut) = shown(version) {
-        request.get_meta_mut().insert(KEY.to_owned(), cut.into());
-    }
-}
-
-/// What is wrong with a request of ours that rmcp took for a method it does not know.
-fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
-    // As a whole request, for which rmcp has the code anyway.
-    fn check<M: DeserializeOwned, P: DeserializeOwned>(
-        request: &CustomRequest,
-    ) -> Option<serde_json::Error> {
-        let CustomRequest { method, params, .. } = request;
-        let request = json!({"method": method, "params": params.clone().unwrap_or_default()});
-        serde_json::from_value::<Request<M, P>>(request).err()
-    }
-    let ClientRequest::CustomRequest(custom) = request else {
-        return None;
-    };
-    let problem = match custom.method.as_str() {
-        CallToolRequestMethod::VALUE => {
-            check::<CallToolRequestMethod, CallToolRequestParams>(custom)
-        }
-        GetTaskMethod::VALUE => check::<GetTaskMethod, GetTaskParams>(custom),
-        UpdateTaskMethod::VALUE => check::<UpdateTaskMethod, UpdateTaskParams>(custom),
-        CancelTaskMethod::VALUE => check::<CancelTaskMethod, CancelTaskParams>(custom),
-        InitializeResultMethod::VALUE => {
-            check::<InitializeResultMethod, InitializeRequestParams>(custom)
-        }
-        _ => None,
-    };
-    problem.map(|problem| (custom.method.as_str(), problem))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
+    use std::borrow::Cow;
     use std::time::Duration;
 
-    use rmcp::model::CallToolResult;
+    use rmcp::model::{CallToolResult, ProtocolVersion};
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::names::CALLBACK_ID;
@@ -376,20 +266,6 @@ pub(super) mod tests {
             panic!("a call is let through")
         };
         request.request.extensions().get::<Gate>().expect("a call has a gate").clone()
-    }
-
-    #[test]
-    fn ten_thousand_cancelled_ids_are_remembered_whatever_their_length() {
-        const TEN_THOUSAND: usize = 10_000;
-        let id = |number: usize| RequestId::String(format!("{number}{}", "x".repeat(99)).into());
-        let mut cancelled = CancelledIds::default();
-        for number in 0..=TEN_THOUSAND {
-            cancelled.add(&id(number));
-            cancelled.add(&id(number));
-        }
-        assert!(!cancelled.contains(&id(0)), "the oldest of more");
-        assert!((1..=TEN_THOUSAND).all(|number| cancelled.contains(&id(number))));
-        assert_eq!((cancelled.in_order.len(), cancelled.known.len()), (TEN_THOUSAND, TEN_THOUSAND));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use rmcp::transport::Transport;
 
 use super::erased::{AnyError, Erased};
 use super::requests::Requests;
-use super::{End, Wiring};
+use super::{End, Flush, Why, Wiring};
 use crate::log::Boxed;
 use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending};
@@ -23,9 +23,6 @@ pub(crate) struct Wrapped {
     /// The one message on its way: the next follows when it has arrived, as a transport may send
     /// several at once in any order.
     sending: Option<Boxed<'static, Result<(), AnyError>>>,
-    /// Sending failed; there is nothing more to do about what waits.
-    broken: bool,
-    ended: bool,
     end: End,
 }
 
@@ -36,19 +33,19 @@ impl fmt::Debug for Wrapped {
 }
 
 impl Wrapped {
-    pub(crate) fn new(inner: Erased<RoleServer>, wiring: Wiring) -> Self {
+    pub(crate) fn new(inner: Erased<RoleServer>, wiring: Wiring) -> (Self, Flush) {
         let Wiring { bounds, versions, end, intake } = wiring;
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
-        Self {
+        let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
+        let wrapped = Self {
             inner,
             requests: Requests::new(outbox.clone(), versions, intake),
             outbox,
             pending: Pending::new(Form::Messages),
             sending: None,
-            broken: false,
-            ended: false,
             end,
-        }
+        };
+        (wrapped, flush)
     }
 
     /// Hands the next message to the transport, if there is one and none is on its way.
@@ -84,35 +81,31 @@ impl Wrapped {
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             self.start_sending();
-            let Self { inner, outbox, pending, sending, requests, end, .. } = self;
+            let Self { inner, outbox, pending, sending, requests, end } = self;
+            let ending = end.ending().clone();
+            let has_begun = ending.has_begun();
             tokio::select! {
-                sent = advance(outbox, pending, sending), if !self.broken => {
-                    self.broken = !sent;
-                    self.ended |= !sent;
-                }
-                message = inner.receive(), if !self.ended && !outbox.is_full() => match message {
-                    None => self.ended = true,
+                sent = advance(outbox, pending, sending), if !outbox.is_dead() => if !sent {
+                    ending.begin(Why::Failed);
+                },
+                message = inner.receive(), if !has_begun && !outbox.is_full() => match message {
+                    None => ending.begin(Why::InputEnded),
                     Some(message) => {
                         if let Some(message) = requests.read(message) {
                             return Some(message);
                         }
                     }
                 },
-                () = end.reached(requests), if self.ended => return None,
+                () = ending.begun(), if !has_begun => {}
+                () = end.reached(requests), if has_begun => return None,
             }
         }
     }
 
     /// Sends what is left, for a while.
     pub(super) async fn close(&mut self) {
-        self.outbox.close();
-        let (outbox, limit) = (self.outbox.clone(), self.end.ending().patience_with_readers());
-        tokio::select! {
-            () = self.send_rest() => {}
-            () = outbox.stuck(limit) => {
-                event!(warn, "the client does not read; what it has not taken is dropped");
-            }
-        }
+        let (outbox, ending) = (self.outbox.clone(), self.end.ending().clone());
+        ending.write_rest(&outbox, self.send_rest()).await;
     }
 
     async fn send_rest(&mut self) {

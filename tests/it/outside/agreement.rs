@@ -173,7 +173,9 @@ fn agree(tool: &str, valid: &Value) {
             .block_on(async { client.lock().await.listed(tool).await["inputSchema"].clone() });
         let validator = jsonschema::draft202012::new(&schema).expect("a schema");
         let (accepted, refused) = (Cell::new(0), Cell::new(0));
-        let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+        // More than by default: of a type that takes nearly everything, few are refused.
+        let config = Config { cases: 512, failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new(config);
         let changes = prop::collection::vec(change(), 0..3);
         runner
             .run(&changes, |changes| {

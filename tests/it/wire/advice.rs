@@ -305,7 +305,7 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
         "argument `value.a` is missing",
         "argument `value.b` is missing",
         r#"argument `value.c`: expected a whole number, got the string "x""#,
-        "unknown argument `value.e`; known are `a`, `b`, `c`, `d`",
+        "unknown argument `value.e`; expected one of `a`, `b`, `c`, `d`",
     ];
     table(&[
         ("closed", json!({"c": "x", "e": 1}), &closed),
@@ -315,7 +315,7 @@ async fn all_that_is_wrong_inside_of_a_value_is_told_at_once() {
             json!({"k": {"e": 1, "a": "", "b": ""}, "l": {"c": 300}}),
             &[
                 "argument `value.k.c` is missing",
-                "unknown argument `value.k.e`; known are `a`, `b`, `c`, `d`",
+                "unknown argument `value.k.e`; expected one of `a`, `b`, `c`, `d`",
                 "argument `value.l.a` is missing",
                 "argument `value.l.b` is missing",
                 "argument `value.l.c`: 300 is not in 0..=255",

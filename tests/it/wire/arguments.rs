@@ -150,7 +150,7 @@ async fn every_problem_of_a_call_is_listed_with_its_place() {
             "argument `source.rows`: -1 is not in 0..=4294967295",
             "argument `target.Bucket.region` is missing",
             "argument `levels.c`: the string \"hgh\" is none of `low`, `high`; did you mean `high`?",
-            "unknown argument `limit`; known are `filters`, `source`, `target`, `levels`",
+            "unknown argument `limit`; expected one of `filters`, `source`, `target`, `levels`",
         ],
     )
     .await;
@@ -198,7 +198,7 @@ async fn of_an_enum_the_variant_that_was_meant_is_spoken_of() {
             "argument `target`: the key \"Tape\" is none of `Stdout`, `Disk`, `Bucket`",
         ),
         (json!([1]), "argument `target`: expected a string or an object, got an array"),
-        (json!({"Disk": "/", "Tape": 1}), "unknown argument `target.Tape`; known are `Disk`"),
+        (json!({"Disk": "/", "Tape": 1}), "unknown argument `target.Tape`; expected one of `Disk`"),
         (
             json!({}),
             "argument `target`: expected an object with one key, one of `Disk`, `Bucket`, got 0 keys",

@@ -47,7 +47,7 @@ async fn tools_and_arguments() {
         (
             "zebra",
             json!({}),
-            "unknown tool `zebra`; known are `add`, `wait`, `greet`, `check_task`, `stop_task`",
+            "unknown tool `zebra`; expected one of `add`, `wait`, `greet`, `check_task`, `stop_task`",
         ),
         ("add", json!({}), "argument `a` is missing"),
         (
@@ -55,7 +55,7 @@ async fn tools_and_arguments() {
             json!({"a": "one", "b": 11, "c": 1, "aa": 2}),
             "argument `a`: expected a whole number, got the string \"one\"\n\
              argument `b`: 11 is not in -10..=10\n\
-             unknown argument `c`; known are `a`, `b`\n\
+             unknown argument `c`; expected one of `a`, `b`\n\
              unknown argument `aa`; did you mean `a`?",
         ),
         ("wait", json!({"label": "x"}), "argument `seconds` is missing"),
@@ -63,7 +63,7 @@ async fn tools_and_arguments() {
         (
             "wait",
             json!({"seconds": 0, "updates": 1}),
-            "unknown argument `updates`; known are `seconds`, `label`",
+            "unknown argument `updates`; expected one of `seconds`, `label`",
         ),
     ] {
         refused(&mut client, tool, arguments, expected).await;

@@ -606,7 +606,8 @@ async fn what_a_host_adds_to_every_call_is_dropped() {
     let numbers = json!({"a": 2, "b": 40});
     let call = with(numbers.clone(), host_adds.clone());
     assert_eq!(lenient.ask("add", call.clone()).await, ("42".to_owned(), false));
-    let unknown = |name: &str, known: &str| format!("unknown argument `{name}`; known are {known}");
+    let unknown =
+        |name: &str, known: &str| format!("unknown argument `{name}`; expected one of {known}");
     let all =
         ["sessionId", "action", "chatInput", "toolCallId"].map(|name| unknown(name, "`a`, `b`"));
     assert_eq!(exact.ask("add", call).await, (all.join("\n"), true));
@@ -651,7 +652,7 @@ async fn arguments_that_nobody_knows_may_be_ignored() {
     let tree = client.ask("tree", json!({"value": {"size": 1, "color": "red"}})).await;
     assert_eq!(tree, ("Tree { size: 1, children: [] }".to_owned(), false));
     let user = client.ask("user", json!({"value": {"name": "a", "color": "red"}})).await;
-    let unknown = "unknown argument `value.color`; known are `name`, `age`, `level`, `tags`";
+    let unknown = "unknown argument `value.color`; expected one of `name`, `age`, `level`, `tags`";
     assert_eq!(user, (unknown.to_owned(), true));
 
     let mut strict = Plain::connect(server()).await;

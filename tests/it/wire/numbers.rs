@@ -186,8 +186,8 @@ async fn what_may_have_lost_digits_on_another_transport_is_refused() {
         (
             "u128_of",
             "36893488147419103233",
-            "argument `n`: 3.6893488147419103e+19 may have lost digits: here a whole number can have 64 \
-             bits at most",
+            "argument `n`: 3.6893488147419103e+19 may have lost digits: a whole number can have a maximum \
+             of 64 bits here",
         ),
         (
             "u64_of",

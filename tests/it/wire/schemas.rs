@@ -382,8 +382,8 @@ async fn a_schema_is_closed_where_unknown_fields_are_refused() {
     let (text, _) = client.ask("open_and_closed", bad).await;
     assert_eq!(
         text,
-        "unknown argument `closed.y`; known are `x`\n\
-         unknown argument `either[0].Two`; known are `One`\n\
-         unknown argument `more`; known are `open`, `closed`, `either`"
+        "unknown argument `closed.y`; expected one of `x`\n\
+         unknown argument `either[0].Two`; expected one of `One`\n\
+         unknown argument `more`; expected one of `open`, `closed`, `either`"
     );
 }

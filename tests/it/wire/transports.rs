@@ -58,7 +58,8 @@ async fn any_transport_of_rmcps_keeps_the_order() {
 fn a_runtime_that_cannot_serve_is_told_of_at_once() {
     let serve = || server().serve_io(tokio::io::empty(), tokio::io::sink());
     let outside = futures::executor::block_on(serve()).expect_err("there is no runtime");
-    let problem = "a server is served inside of a tokio runtime, as `#[tokio::main]` makes one";
+    let problem =
+        "a server must be served inside a tokio runtime, like the one of `#[tokio::main]`";
     assert_eq!(outside.to_string(), problem);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let panic = std::panic::catch_unwind(|| runtime.block_on(serve()));

@@ -129,25 +129,6 @@ pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
     Some(JsonRpcMessage::Request(JsonRpcRequest { jsonrpc, id, request }))
 }
 
-/// The tasks that a `subscriptions/listen` asks about, if it asks about tasks.
-pub(super) fn subscribed_tasks(line: &[u8]) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Listen {
-        params: Params,
-    }
-    #[derive(Deserialize)]
-    struct Params {
-        notifications: Filter,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Filter {
-        task_ids: Vec<String>,
-    }
-    let listen: Listen = serde_json::from_slice(line).ok()?;
-    Some(listen.params.notifications.task_ids)
-}
-
 #[cold]
 fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
     let value: Value = match serde_json::from_slice(line) {

@@ -9,17 +9,14 @@ mod writer;
 
 use std::fmt;
 
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
+use rmcp::model::ClientJsonRpcMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::requests::Requests;
-use super::{Bounds, End, Ending, Subscription, Wiring};
-use crate::log::Boxed;
+use super::{Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-use decode::{Refusal, decode, subscribed_tasks};
+use decode::{Refusal, decode};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 
@@ -34,15 +31,9 @@ pub(crate) struct Lines {
     outbox: Outbox,
     writer: LineWriter,
     requests: Requests,
-    /// Kept here, as what was read is, because `receive` is dropped and called again whenever rmcp has
-    /// something else to do.
     end: End,
-    /// Cancelled when the input is to be taken for ended.
-    quit: CancellationToken,
     /// How many bytes a message may have.
     longest: usize,
-    /// Ends once a client that has nothing more to ask has read nothing for too long.
-    given_up: Option<Boxed<'static, ()>>,
 }
 
 impl fmt::Debug for Lines {
@@ -54,55 +45,42 @@ impl fmt::Debug for Lines {
 /// What it takes to end a connection from another thread, when those that should do it are held up.
 #[derive(Clone)]
 pub(crate) struct Backup {
-    pub(super) quit: CancellationToken,
     pub(super) ending: Ending,
     pub(super) requests: Requests,
-    pub(super) outbox: Outbox,
     pub(super) writer: LineWriter,
 }
 
 impl Lines {
-    /// Starts the writer. `end` is waited for when the input has ended, or `quit` is cancelled.
-    pub(crate) fn new(
-        reader: Reader,
-        writer: Writer,
-        wiring: Wiring,
-        quit: CancellationToken,
-    ) -> (Self, Flush) {
+    /// Starts the writer.
+    pub(crate) fn new(reader: Reader, writer: Writer, wiring: Wiring) -> (Self, Flush) {
         let Wiring { bounds, versions, end, intake } = wiring;
         let Bounds { message_bytes: longest, queued_bytes } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
-        let writer = LineWriter::new(outbox.clone(), writer);
-        let task = tokio::spawn(writer.clone().run());
         let ending = end.ending().clone();
-        let flush = Flush { outbox: outbox.clone(), writer: Some(task), ending };
+        let writer = LineWriter::new(outbox.clone(), writer, ending.clone());
+        let flush = Flush::new(ending, outbox.clone(), Some(tokio::spawn(writer.clone().run())));
         let requests = Requests::new(outbox.clone(), versions, intake);
         let input = LineReader::new(reader, longest);
-        let lines = Self { input, outbox, writer, requests, end, quit, longest, given_up: None };
-        (lines, flush)
+        (Self { input, outbox, writer, requests, end, longest }, flush)
     }
 
     /// A way to end this from another thread.
     pub(crate) fn backup(&self) -> Backup {
         Backup {
-            quit: self.quit.clone(),
             ending: self.end.ending().clone(),
             requests: self.requests.clone(),
-            outbox: self.outbox.clone(),
             writer: self.writer.clone(),
         }
     }
 
-    /// The next message, or `None` at the end of the input.
-    async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
+    /// The next message, or why there is none.
+    async fn next_message(&mut self) -> Result<ClientJsonRpcMessage, Why> {
         loop {
-            if !self.reply_room_available().await {
-                return None;
-            }
+            self.reply_room_available().await?;
             let message = match self.input.next().await {
                 Line::Whole(line) => match decode(line) {
                     Ok(mut message) => {
-                        subscribe(&mut message, line, &self.outbox);
+                        rmcp_quirks::subscribe(&mut message, line, &self.outbox);
                         message
                     }
                     Err(Some(answer)) => {
@@ -116,49 +94,35 @@ impl Lines {
                     self.outbox.push_line(refusal.to_line().as_bytes());
                     continue;
                 }
-                Line::End => return None,
+                Line::End => return Err(self.input.why_ended()),
             };
             if let Some(message) = self.requests.read(message) {
-                return Some(message);
+                return Ok(message);
             }
         }
     }
 
     /// Waits until the client has read enough of its replies for another call to be read. Once it has nothing
-    /// more to ask, it must go on reading; `false` if it does not. Cancel safe.
-    async fn reply_room_available(&mut self) -> bool {
+    /// more to ask, it must go on reading, or that is the end. Cancel safe.
+    async fn reply_room_available(&mut self) -> Result<(), Why> {
         if !self.outbox.is_full() {
-            self.given_up = None;
-            return true;
+            self.end.is_read();
+            return Ok(());
         }
-        let Self { input, outbox, given_up, end, .. } = self;
+        let Self { input, outbox, end, .. } = self;
         tokio::select! {
             biased;
-            () = outbox.reply_room_available() => return true,
+            () = outbox.reply_room_available() => return Ok(()),
             () = input.exhausted() => {}
         }
-        let given_up = given_up.get_or_insert_with(|| {
-            let (outbox, limit) = (outbox.clone(), end.ending().patience_with_readers());
-            Box::pin(async move { outbox.stuck(limit).await })
-        });
         tokio::select! {
             biased;
-            () = outbox.reply_room_available() => true,
-            () = given_up => {
+            () = outbox.reply_room_available() => Ok(()),
+            () = end.unread(outbox) => {
                 event!(warn, "the client does not read its replies; what it still asked is not answered");
-                false
+                Err(Why::Unread)
             }
         }
-    }
-}
-
-/// Hands over what rmcp does not read of a request to hear about tasks.
-fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox: &Outbox) {
-    if let JsonRpcMessage::Request(request) = message
-        && let ClientRequest::SubscriptionsListenRequest(listen) = &mut request.request
-        && let Some(task_ids) = subscribed_tasks(line)
-    {
-        listen.extensions.insert(Subscription { task_ids, outbox: outbox.clone() });
     }
 }
 
@@ -169,18 +133,13 @@ impl Lines {
 
     /// The next message, or `None` when the input and the connection's tasks have ended. Cancel safe.
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        if !self.input.is_ended() {
-            let (outbox, quit) = (self.outbox.clone(), self.quit.clone());
-            tokio::select! {
-                biased;
-                () = quit.cancelled() => self.input.end(),
-                message = self.next_message() => {
-                    if message.is_some() {
-                        return message;
-                    }
-                    self.input.end();
-                }
-                () = outbox.dead() => self.input.end(),
+        let ending = self.end.ending().clone();
+        tokio::select! {
+            biased;
+            () = ending.begun() => {}
+            message = self.next_message() => match message {
+                Ok(message) => return Some(message),
+                Err(why) => ending.begin(why),
             }
         }
         self.end.reached(&self.requests).await;
@@ -189,39 +148,7 @@ impl Lines {
 
     /// Lets the writer end; [`Flush`] waits for it.
     pub(super) fn close(&mut self) {
-        self.outbox.close();
-    }
-}
-
-/// Waits for the writer. It outlives the transport, as rmcp drops that without a word when a connection
-/// does not come about, and by then the reply that says why may still be unwritten.
-#[derive(Debug)]
-pub(crate) struct Flush {
-    outbox: Outbox,
-    writer: Option<JoinHandle<()>>,
-    ending: Ending,
-}
-
-impl Flush {
-    /// Writes what is left, as long as the client reads.
-    pub(crate) async fn finish(mut self) {
-        self.outbox.close();
-        let Some(writer) = &mut self.writer else { return };
-        tokio::select! {
-            _ = writer => {}
-            () = self.outbox.stuck(self.ending.patience_with_readers()) => {
-                event!(warn, "the client does not read; what it has not taken is dropped");
-            }
-        }
-    }
-}
-
-impl Drop for Flush {
-    fn drop(&mut self) {
-        self.outbox.die();
-        if let Some(writer) = &self.writer {
-            writer.abort();
-        }
+        self.end.ending().flush(&self.outbox);
     }
 }
 

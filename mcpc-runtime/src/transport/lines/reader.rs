@@ -6,6 +6,7 @@ use tokio::io::AsyncReadExt as _;
 use super::Reader;
 use super::decode::{last_id, legible_id};
 use crate::logging::event;
+use crate::transport::Why;
 
 /// A line that was read.
 pub(crate) enum Line<'a> {
@@ -27,10 +28,8 @@ pub(crate) struct LineReader {
     searched: usize,
     /// What is known of the current line, once that is too long.
     skipped: Option<Skipped>,
-    /// There is nothing more to read.
-    exhausted: bool,
-    /// What is left of the input is given up.
-    ended: bool,
+    /// Why there is nothing more to read, if so.
+    exhausted: Option<Why>,
 }
 
 /// How far ahead of its lines the input is read, to see its end.
@@ -67,31 +66,18 @@ impl Skipped {
 impl LineReader {
     pub(crate) fn new(reader: Reader, longest: usize) -> Self {
         let buffer = Vec::with_capacity(8 << 10);
-        Self {
-            reader,
-            longest,
-            buffer,
-            start: 0,
-            searched: 0,
-            skipped: None,
-            exhausted: false,
-            ended: false,
-        }
+        Self { reader, longest, buffer, start: 0, searched: 0, skipped: None, exhausted: None }
     }
 
-    /// Takes the input for ended.
-    pub(crate) fn end(&mut self) {
-        self.ended = true;
-    }
-
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended
+    /// Why there is no next line, after [`Line::End`].
+    pub(super) fn why_ended(&self) -> Why {
+        self.exhausted.unwrap_or(Why::InputEnded)
     }
 
     /// Waits for the end of the input, without taking a line out of it; for as long as little is there, as
     /// what is read has to be kept.
     pub(crate) async fn exhausted(&mut self) {
-        while !self.exhausted {
+        while self.exhausted.is_none() {
             if self.buffer.len() - self.start > AHEAD {
                 return std::future::pending().await;
             }
@@ -110,7 +96,6 @@ impl LineReader {
             self.searched = self.buffer.len();
             self.skip_if_too_long();
             if !self.fill().await {
-                self.ended = true;
                 let rest = self.start..self.buffer.len();
                 self.start = rest.end;
                 // A last line without its end is still a line.
@@ -148,7 +133,7 @@ impl LineReader {
 
     /// Reads some more; `false` at the end of the input.
     async fn fill(&mut self) -> bool {
-        if self.exhausted {
+        if self.exhausted.is_some() {
             return false;
         }
         if self.start > 0 {
@@ -162,13 +147,13 @@ impl LineReader {
         }
         self.buffer.reserve(8 << 10);
         match self.reader.read_buf(&mut self.buffer).await {
-            Ok(0) => self.exhausted = true,
+            Ok(0) => self.exhausted = Some(Why::InputEnded),
             Ok(_) => {}
             Err(error) => {
                 event!(warn, %error, "the input cannot be read");
-                self.exhausted = true;
+                self.exhausted = Some(Why::Failed);
             }
         }
-        !self.exhausted
+        self.exhausted.is_none()
     }
 }

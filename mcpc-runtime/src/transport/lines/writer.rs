@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite as _;
 use super::Writer;
 use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending, Taken};
+use crate::transport::{Ending, Why};
 
 /// The one writer of a connection; a clone is another handle to it.
 ///
@@ -20,6 +21,7 @@ pub(crate) struct LineWriter(Arc<Shared>);
 
 struct Shared {
     outbox: Outbox,
+    ending: Ending,
     state: Mutex<State>,
 }
 
@@ -33,10 +35,10 @@ struct State {
 }
 
 impl LineWriter {
-    pub(super) fn new(outbox: Outbox, writer: Writer) -> Self {
+    pub(super) fn new(outbox: Outbox, writer: Writer, ending: Ending) -> Self {
         let pending = Pending::new(Form::Lines);
         let state = State { writer: Some(writer), pending, written: 0 };
-        Self(Arc::new(Shared { outbox, state: Mutex::new(state) }))
+        Self(Arc::new(Shared { outbox, ending, state: Mutex::new(state) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -49,6 +51,7 @@ impl LineWriter {
         let end = WriterEnd(self);
         if let Err(error) = end.0.drain().await {
             event!(debug, %error, "the client left");
+            end.0.0.ending.begin(Why::ClientLeft);
         }
     }
 
@@ -110,6 +113,10 @@ struct WriterEnd(LineWriter);
 
 impl Drop for WriterEnd {
     fn drop(&mut self) {
+        self.0.0.ending.begin(match std::thread::panicking() {
+            true => Why::Failed,
+            false => Why::Dropped,
+        });
         self.0.0.outbox.die();
         let writer = self.0.state().writer.take();
         drop(writer);

@@ -2,19 +2,16 @@
 
 use std::sync::OnceLock;
 
-use super::checks::Checks;
 use super::mend::{Mended, mend};
 use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::Refusal;
 use super::repair::{Read, add_others, located};
-use super::{Source, keywords, problems};
+use super::{Argument, JsonSchema};
+use super::{keywords, problems};
 use crate::schema::{AsIs, NumberLimits, Writer};
 use rmcp::model::JsonObject;
-use schemars::SchemaGenerator;
 use schemars::transform::Transform;
-
-type MakeSource = fn(&mut SchemaGenerator) -> Source;
 
 /// The schema of a type, for looking for problems by it.
 #[derive(Debug)]
@@ -25,28 +22,26 @@ struct Schema {
 
 impl Schema {
     /// `None` if the schema says nothing.
-    fn new(source: MakeSource, mut transform: impl Transform + Copy) -> Option<Self> {
+    fn new(json_schema: JsonSchema, mut transform: impl Transform + Copy) -> Option<Self> {
         let mut writer = Writer::for_problems();
-        let Source::Argument { mut schema, .. } = source(&mut writer.generator) else {
-            return None;
-        };
+        let mut schema = json_schema(&mut writer.generator);
         transform.transform(&mut schema);
         let definitions = writer.definitions(transform);
         let root = std::mem::take(schema.as_object_mut()?);
         Some(Self { root, definitions })
     }
 
-    fn has_limits(source: MakeSource) -> bool {
-        Self::new(source, AsIs).is_some_and(|Self { root, definitions }| {
+    fn has_limits(json_schema: JsonSchema) -> bool {
+        Self::new(json_schema, AsIs).is_some_and(|Self { root, definitions }| {
             keywords::has_limits(&root.into()) || keywords::has_limits(&definitions.into())
         })
     }
 }
 
-/// What the schema of an argument's type knows of its values, which the type itself does not tell. Made at the
-/// first call that has to know.
+/// What the schema of an argument's type says about its values, which the type itself does not. Generated at the
+/// first call that needs it.
 #[derive(Debug, Default)]
-pub(super) struct Guide {
+pub(crate) struct Guide {
     /// Whether `#[schemars(..)]` wrote limits inside of the type.
     has_limits: OnceLock<bool>,
     schema: OnceLock<Option<Box<Schema>>>,
@@ -54,21 +49,23 @@ pub(super) struct Guide {
 
 impl Guide {
     /// The limits that a value is out of.
-    pub(super) fn limits(&self, asked: &Asked<'_>, value: Reader<'_>) -> Vec<Refusal> {
-        let has_limits = *self.has_limits.get_or_init(|| Schema::has_limits(asked.source));
-        let schema = has_limits.then(|| self.schema(asked)).flatten();
+    pub(super) fn limits(&self, argument: &Argument<'_>, value: Reader<'_>) -> Vec<Refusal> {
+        let has_limits = *self.has_limits.get_or_init(|| Schema::has_limits(argument.json_schema));
+        let schema = has_limits.then(|| self.schema(argument)).flatten();
         schema.map_or_else(Vec::new, |it| problems::limits(&it.root, &it.definitions, value))
     }
 
     /// Everything that is wrong with a value that its type refused.
     pub(super) fn problems(
         &self,
-        asked: &Asked<'_>,
+        argument: &Argument<'_>,
         value: Reader<'_>,
         refusal: Refusal,
         read: Read<'_>,
     ) -> Vec<Refusal> {
-        let Some(Schema { root, definitions }) = self.schema(asked) else { return vec![refusal] };
+        let Some(Schema { root, definitions }) = self.schema(argument) else {
+            return vec![refusal];
+        };
         let refusal = located(root, definitions, value, refusal, read);
         let mut found = problems::all(root, definitions, value, refusal);
         add_others(root, definitions, value, &mut found, read);
@@ -76,19 +73,19 @@ impl Guide {
     }
 
     /// What is made of a value that its type refused, if anything in it can be mended.
-    pub(super) fn mend(&self, asked: &Asked<'_>, value: Reader<'_>) -> Option<Mended> {
-        let Schema { root, definitions } = self.schema(asked)?;
+    pub(super) fn mend(&self, argument: &Argument<'_>, value: Reader<'_>) -> Option<Mended> {
+        let Schema { root, definitions } = self.schema(argument)?;
         let search = Search::new(definitions, false, 0);
-        match asked.has_default && search.is_nothing(root, value.json) {
+        match argument.has_default && search.is_nothing(root, value.json) {
             true => Some(Mended::null()),
             false => mend(root, definitions, value),
         }
     }
 
-    fn schema(&self, asked: &Asked<'_>) -> Option<&Schema> {
+    fn schema(&self, argument: &Argument<'_>) -> Option<&Schema> {
         let find = || {
-            let mut schema = Schema::new(asked.source, NumberLimits)?;
-            if let Some(example) = asked.checks.example() {
+            let mut schema = Schema::new(argument.json_schema, NumberLimits)?;
+            if let Some(example) = argument.checks.example() {
                 schema.root.insert("examples".into(), [example].as_slice().into());
             }
             Some(Box::new(schema))
@@ -97,28 +94,19 @@ impl Guide {
     }
 }
 
-/// An argument without its type: what is asked of it.
-#[derive(Debug)]
-pub(super) struct Asked<'a> {
-    pub(super) name: &'static str,
-    pub(super) checks: &'a Checks,
-    pub(super) guide: &'a Guide,
-    pub(super) source: MakeSource,
-    pub(super) has_default: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
+    use schemars::JsonSchema as _;
+
     use super::*;
-    use crate::parameter::Parameter;
 
     #[test]
     fn problems_are_looked_for_with_every_format_at_hand() {
-        let schema = Schema::new(<IpAddr as Parameter>::source, NumberLimits).expect("a schema");
+        let schema = Schema::new(IpAddr::json_schema, NumberLimits).expect("a schema");
         assert_eq!(schema.root["format"], "ip");
-        let schema = Schema::new(<u32 as Parameter>::source, NumberLimits).expect("a schema");
+        let schema = Schema::new(u32::json_schema, NumberLimits).expect("a schema");
         assert_eq!(
             (&schema.root["format"], &schema.root["maximum"]),
             (&"uint32".into(), &u32::MAX.into())

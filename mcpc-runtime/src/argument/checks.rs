@@ -14,23 +14,23 @@ use crate::phrases::kind;
 
 /// What is asked of a value, besides that it is of its type.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Checks {
-    pub(super) range: Option<Range>,
-    pub(super) length: Option<Range>,
-    pub(super) pattern: Option<Pattern>,
+pub(crate) struct Checks {
+    pub(crate) range: Option<Range>,
+    pub(crate) length: Option<Range>,
+    pub(crate) pattern: Option<Pattern>,
     /// Asks for nothing, but shows what is asked for.
-    pub(super) example: Option<fn() -> Option<Value>>,
+    pub(crate) example: Option<fn() -> Option<Value>>,
 }
 
 /// A regular expression, somewhere in the text.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     text: Cow<'static, str>,
     regex: Result<Regex, String>,
 }
 
 impl Pattern {
-    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
         let regex = Regex::new(&text).map_err(|error| error.to_string());
         Self { text, regex }
@@ -60,7 +60,7 @@ const LENGTHS: [(&str, &str, &str); 3] = [
 
 impl Checks {
     /// Everything that is wrong with a value. What is of another type is left to the type to refuse.
-    pub(super) fn problems(&self, value: Reader<'_>) -> impl Iterator<Item = String> {
+    pub(crate) fn problems(&self, value: Reader<'_>) -> impl Iterator<Item = String> {
         let range = self.range.and_then(|range| range.refuse(value));
         let length = self.length.and_then(|range| {
             let problem = range.refuse(Reader::new(&length(value.json)?.into()))?;
@@ -76,12 +76,12 @@ impl Checks {
         [range, length, pattern].into_iter().flatten()
     }
 
-    pub(super) fn example(&self) -> Option<Value> {
+    pub(crate) fn example(&self) -> Option<Value> {
         self.example.and_then(|example| example())
     }
 
     /// Whether nothing is asked.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.range.is_none() && self.length.is_none() && self.pattern.is_none()
     }
 
@@ -90,7 +90,7 @@ impl Checks {
     /// # Errors
     ///
     /// Which of them does not fit the type.
-    pub(super) fn write(&self, schema: &mut JsonObject) -> Result<(), String> {
+    pub(crate) fn write(&self, schema: &mut JsonObject) -> Result<(), String> {
         let types = Types::of(schema);
         if let Some(range) = self.range {
             types.expect(&["integer", "number"], "`range` is for numbers")?;
@@ -124,7 +124,7 @@ impl Checks {
         Ok(())
     }
 
-    /// The checks that are written in a schema, but for its pattern.
+    /// The checks that are written in a schema, without its pattern.
     pub(super) fn read(schema: &JsonObject, value: &Value) -> Self {
         let length = LENGTHS.into_iter().find(|(name, ..)| is_of_type(name, value));
         let length = length.and_then(|(_, low, high)| Range::read(schema, low, high, ""));

@@ -10,10 +10,10 @@ use crate::phrases::{
 
 /// What is wrong at some place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// Something required is not there.
     Missing,
-    /// Something is there that nobody knows; what to say about the known names.
+    /// Something unknown is there; what to say about the known names.
     Unknown(String),
     /// Something else was expected.
     Wrong(String),
@@ -23,7 +23,7 @@ pub(super) enum Problem {
 
 /// Why a value is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// From the outside in.
     pub(super) path: Vec<Step>,
     pub(super) problem: Problem,
@@ -55,7 +55,7 @@ impl Refusal {
     /// The same, where what was refused is a key.
     #[cold]
     pub(super) fn of_key(mut self, key: &str) -> Self {
-        // A field that nobody knows names itself.
+        // An unknown field names itself.
         if let Problem::Wrong(text) = &mut self.problem {
             *text = format!("the key {}: {text}", quoted(key));
         }
@@ -139,7 +139,7 @@ impl serde::de::Error for Refusal {
     }
 }
 
-/// What serde says it expected, in words of JSON's.
+/// What serde says it expected, in the words of JSON.
 fn wanted(expected: &dyn Expected) -> String {
     let text = expected.to_string();
     match text.as_str() {

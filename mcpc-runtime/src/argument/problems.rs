@@ -346,7 +346,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// The schema of an entry that is no property of its own. What matches none of the patterns that keys
+    /// The schema of an entry that is not a property of its own. What matches none of the patterns that keys
     /// may have is left to the type, which knows what it wanted to read.
     fn other_property(&mut self, schema: &'a JsonObject, name: &str) -> Option<&'a Value> {
         let Some(patterns) = schema.get("patternProperties").and_then(Value::as_object) else {

@@ -114,7 +114,7 @@ impl Range {
     }
 
     /// The same range, of what something may be long: whole numbers from 0, its end among them. `None` if
-    /// it is no such range, or an empty one.
+    /// it is not such a range, or an empty one.
     pub(super) fn of_lengths(self) -> Option<Self> {
         let low = match self.low {
             None => 0,
@@ -145,7 +145,7 @@ impl Range {
         }
     }
 
-    /// Why `value` is refused, if it is. What is no number is left to the type to refuse.
+    /// Why `value` is refused, if it is. What is not a number is left to the type to refuse.
     pub(super) fn refuse(self, value: Reader<'_>) -> Option<String> {
         let Value::Number(number) = value.json else {
             return None;

@@ -37,7 +37,7 @@ impl Format {
             "email" => |text| !text.contains('@'),
             "hostname" => str::is_empty,
             "ip" | "ipv4" | "ipv6" => is_no_address,
-            // Of dates, times and how long something takes.
+            // Of dates, times and durations.
             _ => has_no_digit,
         };
         Some(Self { words, example, is_far_from })
@@ -64,7 +64,7 @@ pub(super) fn sample(schema: &JsonObject) -> Option<Value> {
 
 /// The same as JSON.
 pub(super) fn example(schema: &JsonObject) -> Option<String> {
-    /// A longer one helps nobody in the middle of a sentence.
+    /// A longer one is hard to read in the middle of a sentence.
     const LONGEST: usize = 200;
     sample(schema).map(|sample| sample.to_string()).filter(|example| example.len() <= LONGEST)
 }

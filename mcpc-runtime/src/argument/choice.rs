@@ -64,7 +64,7 @@ impl<'a> Search<'a> {
                 false => self.otherwise(self.definition(alternative).unwrap_or(alternative), value),
             };
             let Some(found) = found else { continue };
-            // What is wrong with those that were not meant is no problem of the value.
+            // What is wrong with those that were not meant is not a problem of the value.
             self.problems = problems;
             let mends = self.take_back(mark);
             if found.is_empty() && mends.is_empty() {

@@ -8,7 +8,7 @@ use super::formats::{Format, example};
 use crate::numbers::is_large;
 use crate::phrases::{json, kind, none_of};
 
-/// Whether a schema has limits that do not just repeat what a type of Rust's is.
+/// Whether a schema has limits that do not just repeat what a Rust type is.
 pub(super) fn has_limits(schema: &Value) -> bool {
     match schema {
         Value::Object(schema) => is_limited(schema) || schema.values().any(has_limits),
@@ -148,7 +148,7 @@ pub(super) fn expected(wanted: &str, came: &Value) -> String {
 }
 
 fn types_in_words(types: &[&str]) -> String {
-    // That `null` is allowed, too, helps nobody who sent something else.
+    // That `null` is allowed, too, is of no use to a client that sent something else.
     let words: Vec<&str> =
         types.iter().filter(|name| **name != "null").map(|name| type_in_words(name)).collect();
     match words.as_slice() {

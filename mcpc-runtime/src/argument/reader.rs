@@ -1,7 +1,7 @@
 //! Reads a value out of JSON, and tells where in it a problem is.
 //!
 //! `serde_json::Value` reads itself, too, but tells no place; and it is more lenient than the schema of
-//! a type: what is refused by the one is refused by the other here. So an array is no struct, a whole
+//! a type: what is refused by the one is refused by the other here. So an array is not a struct, a whole
 //! number may be written `20.0` and have 128 bits, and a variant without data is a string.
 
 use std::cmp::Ordering;
@@ -22,7 +22,7 @@ type Result<T> = std::result::Result<T, Refusal>;
 
 /// A value to be read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     pub(super) json: &'a Value,
     /// What the value does not keep of its large numbers.
     large: Option<&'a Large>,
@@ -30,11 +30,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Of a value whose large numbers, if it has any, are not known any better.
-    pub(super) fn new(json: &'a Value) -> Self {
+    pub(crate) fn new(json: &'a Value) -> Self {
         Self { json, large: None }
     }
 
-    pub(super) fn with_large(self, large: Option<&'a Large>) -> Self {
+    pub(crate) fn with_large(self, large: Option<&'a Large>) -> Self {
         Self { large, ..self }
     }
 
@@ -50,13 +50,13 @@ impl<'a> Reader<'a> {
         Self { json: value, large: self.large.and_then(|large| large.of_entry(name)) }
     }
 
-    /// The whole number that is written here, if the value itself is but near to it.
+    /// The whole number that is written here, if the value itself is only near it.
     pub(super) fn large_number(self) -> Option<Whole> {
         self.large?.number()
     }
 
     /// The whole number that this is, if it is not just an integer of 64 bits: JSON Schema calls `20.0` one,
-    /// too. `None` if the type had better say itself what it thinks of the value.
+    /// too. `None` if the type itself is to accept or refuse the value.
     fn whole(self, least: Whole, most: Whole) -> Result<Option<Whole>> {
         let Value::Number(number) = self.json else { return Ok(None) };
         if number.is_u64() || number.is_i64() {
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
             // Digits that a float has no room for may have been lost on the way here.
             (Some(whole), _) if is_in(whole) && !is_exact && !is_short(whole) => {
                 Err(Refusal::wrong(format!(
-                    "{number} may have lost digits: here a whole number can have 64 bits at most"
+                    "{number} may have lost digits: a whole number can have a maximum of 64 bits here"
                 )))
             }
             (Some(whole), _) if is_in(whole) || !is_large(self.json) => Ok(Some(whole)),

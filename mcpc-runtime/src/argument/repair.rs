@@ -4,7 +4,6 @@
 //! something that its schema allows, and the value is read again.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
@@ -15,6 +14,7 @@ use super::mend::{Mended, count};
 use super::problems::{Search, advised, samples_below};
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
+use crate::guard::guarded;
 use crate::phrases::Step;
 
 /// How many problems are enough: a call lists fewer.
@@ -53,7 +53,7 @@ pub(super) fn add_others(
         repair.fill(problem);
     }
     for _ in 0..reads {
-        let refusal = match catch_unwind(AssertUnwindSafe(|| read(repair.repaired.reader()))) {
+        let refusal = match guarded(|| read(repair.repaired.reader())) {
             Ok(Err(refusal)) => located(root, definitions, repair.repaired.reader(), refusal, read),
             // A key may have a name that only the type knows.
             Ok(Ok(())) => return keep_told(found, &told),
@@ -100,7 +100,7 @@ pub(super) fn located(
     let places = samples_below(root, definitions, value, &refusal.path);
     for (path, example) in places.into_iter().take(READS) {
         tried.set(&path, (example, None));
-        match catch_unwind(AssertUnwindSafe(|| read(tried.reader()))) {
+        match guarded(|| read(tried.reader())) {
             Ok(Err(other)) if other == refusal => {}
             Ok(_) => return Refusal { path, ..refusal },
             Err(_) => return refusal,

@@ -1,0 +1,7 @@
+//! Whole numbers of up to 128 bits, of which a [`Value`](serde_json::Value) keeps only 64.
+
+mod large;
+mod whole;
+
+pub(crate) use large::{Inexact, Large, LargeNumbers, is_large};
+pub(crate) use whole::Whole;

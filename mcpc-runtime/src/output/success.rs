@@ -1,0 +1,70 @@
+//! What a tool returned, as a client gets it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use memchr::memmem;
+use rmcp::model::{CallToolResult, ContentBlock};
+
+use super::floats::NoNumber;
+use super::{Failed, Outcome, Written, content};
+use crate::message::Json;
+use crate::phrases::path_in_words;
+
+/// What a tool returned.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Success {
+    pub(crate) json: Json,
+    /// The reply where JSON does not say what it is to be, as the tool wrote it itself.
+    pub(super) content: Option<CallToolResult>,
+    /// What is wrong with the value as structured content.
+    pub(super) problem: Option<String>,
+}
+
+impl Success {
+    /// A reply of our own.
+    pub(crate) fn of(reply: CallToolResult) -> Self {
+        Self { json: Json::null(), content: Some(reply), problem: None }
+    }
+
+    /// The value, and the reply where the tool wrote it itself; or the error, if that is what the reply says it
+    /// is.
+    pub(crate) fn into_parts(self) -> Result<(Json, Option<Written>), Failed> {
+        match self.content {
+            Some(reply) if reply.is_error == Some(true) => Err(reply.into()),
+            content => Ok((self.json, content.map(|reply| Written::Reply(Arc::new(reply))))),
+        }
+    }
+}
+
+/// `no_number` looks for a float that is `null` in the JSON; only if there is any `null`, as it takes its time.
+pub(super) fn success(
+    json: serde_json::Result<Json>,
+    value: &dyn Any,
+    no_number: &dyn Fn() -> Option<NoNumber>,
+) -> Outcome {
+    let json = json.map_err(|error| format!("the result cannot be written as JSON: {error}"))?;
+    let content = content::reply(value);
+    let may_be_lost =
+        content.is_none() && memmem::find(json.as_str().as_bytes(), b"null").is_some();
+    let Some(found) = may_be_lost.then(no_number).flatten() else {
+        return Ok(Success { json, content, problem: None });
+    };
+    let alone = (json.as_str() == "null").then(|| ContentBlock::text(found.in_words()));
+    let content = alone.map(|text| CallToolResult::success(vec![text]));
+    Ok(Success { json, content, problem: Some(not_a_number(&found)) })
+}
+
+#[cold]
+fn not_a_number(found: &NoNumber) -> String {
+    let what = match found.path.as_slice() {
+        [] => "the result".to_owned(),
+        path => format!("the result's `{}`", path_in_words("", path)),
+    };
+    format!(
+        "{what} is {}, for which JSON has no number; the tool has to return `null` or a string there, and say \
+         so in its type",
+        found.in_words(),
+    )
+}
