@@ -111,6 +111,12 @@ pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
 pub use mcpc_runtime::tool::{Tool, Tools};
 
+/// The task log, for tests and for logs outside of this crate; not stable.
+#[doc(hidden)]
+pub mod log {
+    pub use mcpc_runtime::log::*;
+}
+
 /// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;

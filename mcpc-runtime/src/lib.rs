@@ -10,6 +10,8 @@
 
 pub mod error;
 pub mod lint;
+#[doc(hidden)]
+pub mod log;
 pub mod message;
 pub mod names;
 pub mod output;
@@ -32,7 +34,6 @@ mod context;
 mod control;
 mod delivery;
 mod guard;
-mod log;
 mod logging;
 mod metadata;
 mod numbers;

@@ -1,5 +1,7 @@
 //! Takes the protocol's ids out of the arguments of a call.
 
+use std::sync::Arc;
+
 use rmcp::model::JsonObject;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,7 +13,7 @@ use crate::phrases::kind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub(crate) session_id: Box<str>,
-    pub(crate) task_id: Box<str>,
+    pub(crate) task_id: Arc<str>,
 }
 
 /// What a call says about itself in its arguments.
@@ -72,7 +74,7 @@ impl Metadata {
     pub(crate) fn ids(self) -> Ids {
         Ids {
             session_id: self.session_id.unwrap_or_else(|| DEFAULT_SESSION.into()),
-            task_id: self.task_id.unwrap_or_else(|| Uuid::new_v4().to_string().into()),
+            task_id: self.task_id.map_or_else(|| Uuid::new_v4().to_string().into(), Into::into),
         }
     }
 }

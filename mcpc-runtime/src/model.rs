@@ -10,15 +10,16 @@ use shuttle::rand::{Rng as _, thread_rng};
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{future, thread};
 
+use rmcp::model::JsonObject;
+
 use crate::delivery::Delivery;
 use crate::log::{
-    Amount, CreateError, Cursor, Event, EventKind, Limits, MemoryLog, Owner, Stop, TaskInfo,
-    TaskKey, TaskLog, TaskReader,
+    Amount, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog, Owner,
+    Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
 };
-use crate::message::Json;
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::task::{Grace, NewTask, Sender, TaskLimits};
+use crate::task::{Grace, NewTask, Places, Request, Sender, TaskLimits, Tasks};
 
 /// How many orders are tried.
 const ORDERS: usize = 5_000;
@@ -26,63 +27,77 @@ const ORDERS: usize = 5_000;
 const UPDATES: u32 = 4;
 
 fn log(bytes_per_task: usize) -> MemoryLog {
-    let limits = Limits { tasks: 2, bytes_per_task, ended_tasks: 10, ended_bytes: 1 << 20 };
-    MemoryLog::new(limits)
+    MemoryLog::new(Limits { bytes_per_task, ended_tasks: 10, ended_bytes: 1 << 20 })
 }
 
 fn key() -> TaskKey {
-    TaskKey { owner: Owner(1), task_id: "t".into() }
+    TaskKey { owner: Owner::new("o"), task_id: "t".into() }
 }
 
-/// A task that is forgotten as soon as it has ended, or is kept.
-fn info(retention: Duration) -> TaskInfo {
-    TaskInfo::of("tool", retention)
+/// Creates a task that is forgotten as soon as it has ended, or is kept.
+fn create(log: &MemoryLog, retention: Duration) -> Result<Box<dyn TaskWriter>, CreateError> {
+    let arguments = &JsonObject::new();
+    now(log.create(key(), TaskInfo { tool_name: "tool", session_id: "s", arguments, retention }))
+}
+
+fn reader(log: &MemoryLog) -> Option<Box<dyn TaskReader>> {
+    now(log.reader(&key())).expect("in memory")
+}
+
+fn now<T>(answer: MaybeLater<'_, T>) -> T {
+    match answer {
+        MaybeLater::Now(answer) => answer,
+        MaybeLater::Later(_) => panic!("it answers at once"),
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn event(kind: EventKind, number: u64) -> Event {
-    let result = Json::new(&number).expect("a number is JSON");
-    Event::new(kind, result)
+fn update(number: u64) -> Said {
+    Said::Update(Json::new(&number).expect("a number is JSON"))
 }
 
 /// The number of an update.
-fn number(event: &Event) -> u64 {
-    event.result.as_str().parse().expect("a number")
+fn number(update: &Json) -> u64 {
+    update.as_str().parse().expect("a number")
 }
 
-fn progress(number: u32) -> Event {
-    let amount = Amount::new(number.into(), None);
-    Event::new(EventKind::Progress(amount), Json::null())
+fn progress(number: u32) -> Said {
+    Said::Progress(Progress { amount: Amount::new(number.into(), None), status: "".into() })
+}
+
+fn complete() -> End {
+    End::new(EndKind::Complete, Json::null())
 }
 
 /// Reads to the end: every update is seen or reported as missed, in order, progress grows, and there is one
 /// end, the last. Returns the end, or nothing if the task was forgotten without one.
-async fn read(reader: &dyn TaskReader) -> Option<EventKind> {
+async fn read(reader: &dyn TaskReader) -> Option<EndKind> {
     let (mut seen, mut next, mut progress) = (Cursor::START, 1, 0.0);
     loop {
-        let Some(page) = reader.after(seen).await else { return None };
-        assert!(page.missed > 0 || !page.events.is_empty(), "a page for nothing");
+        let page = after(reader, seen).await.expect("in memory")?;
+        let is_empty = page.said.is_empty() && page.end.is_none();
+        assert!(page.missed > 0 || !is_empty, "a page for nothing");
         seen = page.next;
         next += page.missed;
-        let last = page.events.len() - 1;
-        for (at, event) in page.events.iter().enumerate() {
-            match event.kind {
-                EventKind::Update => {
-                    assert_eq!(number(event), next, "a gap");
+        for said in &page.said {
+            match said {
+                Said::Update(value) => {
+                    assert_eq!(number(value), next, "a gap");
                     next += 1;
                 }
-                EventKind::Progress(amount) => {
+                Said::Progress(Progress { amount, .. }) => {
                     let done = amount.done.expect("it counts");
                     assert!(done > progress, "progress went back");
                     progress = done;
                 }
-                end => {
-                    assert_eq!(at, last, "something behind the end");
-                    assert!(reader.after(seen).await.is_none(), "something behind the end");
-                    return Some(end);
-                }
+                Said::Output(_) | Said::Question(_) => unreachable!("neither was sent"),
             }
+        }
+        if let Some(end) = page.end {
+            let more = after(reader, seen).await.expect("in memory");
+            assert!(more.is_none(), "something behind the end");
+            return Some(end.kind);
         }
     }
 }
@@ -107,31 +122,24 @@ fn the_log() {
         let bytes = [1 << 20, 2 * (size_of::<usize>() + 1)][thread_rng().gen_range(0..2)];
         let retention = [HOUR, Duration::ZERO][thread_rng().gen_range(0..2)];
         let log = Arc::new(log(bytes));
-        let mut writer = log.create(key(), info(retention)).expect("there is room");
+        let writer = create(&log, retention).expect("it is free");
         let is_delivered = Arc::new(AtomicBool::new(false));
         let readers: Vec<_> = (0..2)
             .map(|_| {
-                let reader = log.reader(&key()).expect("it was created");
+                let reader = reader(&log).expect("it was created");
                 thread::spawn(move || future::block_on(async move { read(&*reader).await }))
             })
             .collect();
-        let idle = {
-            let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
-            thread::spawn(move || {
-                future::block_on(log.idle(Owner(1)));
-                assert!(is_delivered.load(Ordering::SeqCst), "idle before the end was delivered");
-            })
-        };
         let stop = {
             let log = Arc::clone(&log);
-            thread::spawn(move || log.stop(&key()))
+            thread::spawn(move || now(log.stop(&key())))
         };
         let again = {
             let (log, is_delivered) = (Arc::clone(&log), Arc::clone(&is_delivered));
-            thread::spawn(move || match log.create(key(), info(HOUR)) {
-                Ok(mut writer) => {
+            thread::spawn(move || match create(&log, HOUR) {
+                Ok(writer) => {
                     assert!(is_delivered.load(Ordering::SeqCst), "the id is free too early");
-                    writer.finish(event(EventKind::Complete, 0));
+                    drop(writer.finish(complete()));
                 }
                 Err(error) => assert_eq!(error, CreateError::Running),
             })
@@ -140,50 +148,72 @@ fn the_log() {
             let log = Arc::clone(&log);
             thread::spawn(move || {
                 // Whoever still finds it, finds all of it.
-                let reader = log.reader(&key());
+                let reader = reader(&log);
                 reader.and_then(|reader| future::block_on(async move { read(&*reader).await }))
             })
         };
         let finishes = thread_rng().gen_range(0..4) > 0;
         for number in 1..=UPDATES {
-            writer.append(progress(number));
-            writer.append(event(EventKind::Update, number.into()));
+            now(writer.append(progress(number))).expect("in memory");
+            now(writer.append(update(number.into()))).expect("in memory");
         }
         if finishes {
-            writer.finish(event(EventKind::Complete, 0));
+            let delivering = writer.finish(complete());
+            is_delivered.store(true, Ordering::SeqCst);
+            drop(delivering);
+        } else {
+            is_delivered.store(true, Ordering::SeqCst);
+            drop(writer);
         }
-        is_delivered.store(true, Ordering::SeqCst);
-        drop(writer);
         for reader in readers {
             let end = reader.join().expect("no panic");
-            assert_eq!(end, finishes.then_some(EventKind::Complete));
+            assert_eq!(end, finishes.then_some(EndKind::Complete));
         }
-        stop.join().expect("no panic");
+        let _ = stop.join().expect("no panic");
         again.join().expect("no panic");
         let _ = late.join().expect("no panic");
-        idle.join().expect("no panic");
     });
+}
+
+/// Waits until no task runs; then the one that did has its end.
+fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
+    let tasks = tasks.clone();
+    thread::spawn(move || {
+        future::block_on(tasks.idle());
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let status = now(reader.expect("it is kept").status());
+        assert!(status.expect("in memory").end.is_some(), "idle before the end");
+    })
 }
 
 /// Every way of ending a task at once.
 #[test]
 fn a_task() {
     check(|| {
-        let log = Arc::new(log(1 << 20));
-        let writer = log.create(key(), info(HOUR)).expect("there is room");
+        let tasks = Tasks::new(Arc::new(log(1 << 20)), Places::new(2));
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+        let (arguments, retention) = (&JsonObject::new(), HOUR);
+        let created =
+            now(tasks.create(Request { tool_name: "tool", ids: &ids, arguments, retention }));
+        let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new("tool", ids, Delivery::Log(None), writer, times);
+        let task = NewTask::new("tool", ids, Delivery::Log(None), created, times);
         let (sender, body_sender) = (task.sender(), task.sender());
-        let reader = log.reader(&key()).expect("it was created");
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let reader = reader.expect("it was created");
         let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));
+        let idle = idle(&tasks);
+        let is_cut_off = thread_rng().gen_range(0..8) == 0;
 
         let how = thread_rng().gen_range(0..4);
         let body = Box::pin(async move { body(body_sender, how).await });
         let runner = future::spawn(task.run(body));
         let stop = {
-            let log = Arc::clone(&log);
-            thread::spawn(move || log.stop(&key()))
+            let tasks = tasks.clone();
+            thread::spawn(move || match is_cut_off {
+                true => drop(tasks.end_all()),
+                false => drop(now(tasks.stop(vec!["t".into()])).expect("in memory")),
+            })
         };
         let clone = thread::spawn(move || {
             // It may come too late, and then says nothing.
@@ -198,15 +228,18 @@ fn a_task() {
         }
         let _ = future::block_on(runner);
         let end = reader.join().expect("no panic").expect("every task has an end");
-        stop.join().expect("no panic");
+        let _ = stop.join().expect("no panic");
         clone.join().expect("no panic");
         match how {
-            0 => assert!(matches!(end, EventKind::Complete | EventKind::Failed), "{end:?}"),
-            1 | 2 => assert!(matches!(end, EventKind::Stopped | EventKind::Failed), "{end:?}"),
-            _ => assert_eq!(end, EventKind::Failed),
+            _ if end == EndKind::Dropped => assert!(is_cut_off),
+            0 => assert!(matches!(end, EndKind::Complete | EndKind::Failed), "{end:?}"),
+            1 | 2 => assert!(matches!(end, EndKind::Stopped | EndKind::Failed), "{end:?}"),
+            _ => assert_eq!(end, EndKind::Failed),
         }
-        assert_eq!(log.stop(&key()), Stop::Ended);
-        future::block_on(log.idle(Owner(1)));
+        future::block_on(tasks.idle());
+        idle.join().expect("no panic");
+        assert_eq!(now(tasks.stop(vec!["t".into()])), Ok(Stop::Ended));
+        assert_eq!((tasks.running(), tasks.end_all()), (0, 0));
     });
 }
 

@@ -26,6 +26,7 @@ use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shared, add_tasks};
+use crate::task::Places;
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{Bounds, Process};
 
@@ -53,6 +54,7 @@ struct Parts {
     result_bytes: usize,
     max_tasks: usize,
     bytes_per_task: usize,
+    log: Option<Arc<dyn TaskLog>>,
     bounds: Bounds,
     max_requests: usize,
     process: Process,
@@ -116,6 +118,7 @@ impl Server {
             result_bytes: 100_000,
             max_tasks: 10_000,
             bytes_per_task: 16 << 10,
+            log: None,
             bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
             max_requests: 20_000,
             process: Process { signals: true, is_ours: true },
@@ -252,6 +255,14 @@ impl Server {
     #[must_use]
     pub fn max_kept_bytes(mut self, max_kept_bytes: usize) -> Self {
         self.0.parts().bytes_per_task = max_kept_bytes;
+        self
+    }
+
+    /// Keeps tasks in another log than the one in memory.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn log(mut self, log: Arc<dyn TaskLog>) -> Self {
+        self.0.parts().log = Some(log);
         self
     }
 
@@ -443,12 +454,13 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let Parts {
         mut config, mut tools, states, grace, retention, heartbeat, schemas, inner, ..
     } = parts;
-    let log: Arc<dyn TaskLog> = Arc::new(MemoryLog::new(Limits {
-        tasks: parts.max_tasks,
+    let in_memory = Limits {
         bytes_per_task: parts.bytes_per_task,
         ended_tasks: ENDED_TASKS,
         ended_bytes: ENDED_BYTES,
-    }));
+    };
+    let log = parts.log.unwrap_or_else(|| Arc::new(MemoryLog::new(in_memory)));
+    let places = Places::new(parts.max_tasks);
     let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
     if has_tasks {
         add_tasks(&mut config.capabilities);
@@ -458,14 +470,15 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let longest_check = longest_check(times.patience);
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
-    tools.extend(control.into_iter().flat_map(|control| control.tools(&log)));
+    tools.extend(control.into_iter().flat_map(Control::tools));
     for tool in &mut tools {
         tool.reading = parts.reading;
     }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn(&config.server_info.name, inner.is_some());
     let max_requests = parts.max_requests;
-    let shared = Shared { registry, states, log, config, times, control, inner, max_requests };
+    let shared =
+        Shared { registry, states, log, places, config, times, control, inner, max_requests };
     Ok(Built { shared: Arc::new(shared), bounds: parts.bounds, process: parts.process })
 }
 

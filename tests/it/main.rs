@@ -16,6 +16,7 @@ mod outside;
 mod progress;
 mod services;
 mod slow_reader;
+mod task_log;
 mod tasks;
 mod tickets;
 mod wire;

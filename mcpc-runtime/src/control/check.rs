@@ -3,55 +3,56 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
 use futures::future::select_all;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::known::{find, how, listed, time, unknown};
 use super::{Check, Control};
-use crate::delivery::{
-    Rest, Sent, in_parts, in_words, part, percent, result, until_the_end, within,
-};
-use crate::log::{Boxed, Event, EventKind, LastSeen, Owner, Page, Status, TaskLog, TaskReader};
+use crate::delivery::{Rest, Sent, how_far, in_parts, part, result, until_the_end, within};
+use crate::log::{Boxed, End, EndKind, LastSeen, LogError, Page, Read, Status, TaskReader, after};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
 use crate::phrases::{in_short, shown};
+use crate::task::Tasks;
 
 impl Control {
-    pub(crate) fn check(self, log: Arc<dyn TaskLog>, owner: Owner, check: Check) -> Body {
+    pub(crate) fn check(self, tasks: Tasks, check: Check) -> Body {
         Box::pin(async move {
             let Some(task_id) = check.task_id else {
-                within(check.wait, an_end(&*log, owner)).await;
-                let text = listed(&*log, owner, self.check_task).await;
+                within(check.wait, an_end(&tasks)).await.transpose()?;
+                let text = listed(&tasks, self.check_task).await?;
                 return Ok(Success::of(CallToolResult::success(vec![ContentBlock::text(text)])));
             };
-            let reader =
-                find(&*log, owner, &task_id).and_then(|key| log.reader(&key).map(|it| (key, it)));
-            let Some((key, reader)) = reader else {
-                return Err(unknown(&*log, owner, &task_id).await.into());
+            let Some((task_id, reader)) = find(&tasks, &task_id).await? else {
+                return Err(unknown(&tasks, &task_id).await?.into());
             };
-            let rest = self.rest(&key.task_id);
+            let rest = self.rest(&task_id);
             if let Some(offset) = check.offset
-                && let Some(end) = reader.status().await.end
+                && let Some(end) = reader.status().in_time().await?.end
             {
                 return Ok(Success::of(part(&said(&end), offset, rest)));
             }
-            let news = News::read(&*reader, check.wait).await;
+            let news = News::read(&*reader, check.wait).await?;
             Ok(Success::of(news.reply(reader.tool_name(), rest)))
         })
     }
 }
 
 /// Waits until one of the tasks that run now has ended; not at all if none runs.
-async fn an_end(log: &dyn TaskLog, owner: Owner) {
+async fn an_end(tasks: &Tasks) -> Result<(), LogError> {
     /// More are not waited for one by one.
     const MOST: usize = 100;
-    let running = log.list(owner).tasks.into_iter().filter(|task| !task.has_ended);
-    let ends: Vec<Boxed<'_, ()>> = running
-        .take(MOST)
-        .map(|task| Box::pin(async move { until_the_end(&*task.reader).await }) as Boxed<'_, ()>)
-        .collect();
-    if !ends.is_empty() {
-        select_all(ends).await;
+    let running = tasks.list().await?.tasks.into_iter();
+    let running = running.filter(|task| task.status.end.is_none()).take(MOST);
+    let end = async |task_id: Arc<str>| match tasks.reader(&task_id).await? {
+        Some(reader) => until_the_end(&*reader).await,
+        None => Ok(()),
+    };
+    let end = &end;
+    let ends: Vec<Boxed<'_, Result<(), LogError>>> =
+        running.map(|task| Box::pin(end(task.task_id)) as Boxed<'_, _>).collect();
+    match ends.is_empty() {
+        true => Ok(()),
+        false => select_all(ends).await.0,
     }
 }
 
@@ -69,22 +70,21 @@ struct News {
 impl News {
     /// Reads what was not shown yet, waits for something worth a look if there is nothing, and notes that it is
     /// shown. Cancel safe.
-    async fn read(reader: &dyn TaskReader, wait: Duration) -> Self {
-        let last = reader.last_seen();
-        within(wait, worth_a_look(reader, last)).await;
+    async fn read(reader: &dyn TaskReader, wait: Duration) -> Result<Self, LogError> {
+        let last = reader.last_seen().in_time().await?;
+        within(wait, worth_a_look(reader, last)).await.transpose()?;
         // In this order: the end that is told of is the one on the page, after all that came before it.
-        let mut status = reader.status().await;
-        let page = reader.after(last.seen).now_or_never().flatten();
-        let percent = status.progress.as_ref().and_then(percent).unwrap_or(last.percent);
+        let mut status = reader.status().in_time().await?;
+        let page = new(reader, last).await?;
+        let percent = status.progress.as_ref().and_then(|it| it.amount.percent());
+        let percent = percent.unwrap_or(last.percent);
         let is_new = page.is_some();
-        let page = page.map(|mut page| {
-            reader.set_last_seen(LastSeen { seen: page.next, percent });
-            if let Some(end) = page.events.pop_if(|last| last.kind.is_terminal()) {
-                status.end = Some(Arc::new(end));
-            }
-            page
-        });
-        Self { page: page.unwrap_or_default(), is_new, waited: wait, status }
+        if let Some(page) = &page {
+            let shown = LastSeen { seen: page.next, percent };
+            reader.set_last_seen(shown).in_time().await?;
+            status.end = page.end.clone().or(status.end);
+        }
+        Ok(Self { page: page.unwrap_or_default(), is_new, waited: wait, status })
     }
 
     fn reply(self, tool_name: &str, rest: Rest<'_>) -> CallToolResult {
@@ -93,7 +93,7 @@ impl News {
         let Status { end, progress, .. } = self.status;
         if let (None, Some(progress)) = (&end, &progress) {
             text.push_str(if text.ends_with(',') { " " } else { ", " });
-            text.push_str(&in_short(in_words(progress)));
+            text.push_str(&in_short(how_far(progress)));
         }
         let text = format!("{}.", text.trim_end_matches([',', '.']));
         let reply = end.as_ref().map(|end| (end.kind, said(end)));
@@ -112,7 +112,7 @@ impl News {
         let result = text_of(&reply).filter(|result| !result.is_empty());
         let text = match result {
             // It had no words of its own.
-            _ if kind == EventKind::Dropped => text,
+            _ if kind == EndKind::Dropped => text,
             Some(error) if reply.is_error == Some(true) => format!("{text} The error:\n{error}"),
             Some(result) => format!("{text} The result:\n{result}"),
             None => text,
@@ -140,22 +140,31 @@ fn nothing_new(waited: Duration) -> String {
 }
 
 /// What the end of a task says.
-fn said(end: &Event) -> CallToolResult {
-    result(end.clone()).unwrap_or_else(|error| error_reply(error.message))
+fn said(end: &End) -> CallToolResult {
+    result(end).unwrap_or_else(|error| error_reply(error.message))
 }
 
 /// Waits until there is something worth a model's turn: the end, a good deal of updates, or of progress. Cancel safe.
-async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) {
+async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) -> Result<(), LogError> {
     let mut seen = last.seen;
-    while let Some(page) = reader.after(seen).await {
+    while let Some(page) = after(reader, seen).await? {
         seen = page.next;
         // Everything since the last look, and not only what came last.
-        let all = reader.after(last.seen).now_or_never().flatten();
+        let all = new(reader, last).await?;
         if all.is_none_or(|all| is_worth_a_look(&all, last.percent)) {
-            return;
+            break;
         }
         tokio::task::coop::consume_budget().await;
     }
+    Ok(())
+}
+
+/// What was not shown yet.
+async fn new(reader: &dyn TaskReader, last: LastSeen) -> Result<Option<Page>, LogError> {
+    Ok(match reader.read(last.seen).in_time().await? {
+        Read::Page(page) => Some(page),
+        Read::Nothing | Read::Closed => None,
+    })
 }
 
 fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
@@ -163,12 +172,11 @@ fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     const MUCH: f64 = 10.0;
     const MANY_UPDATES: usize = 10;
     const MANY_BYTES: usize = 2 << 10;
-    let updates = || page.events.iter().filter(|event| event.kind == EventKind::Update);
-    let bytes = || updates().map(|update| update.result.as_str().len()).sum::<usize>();
-    let percent = page.events.iter().rev().find_map(percent);
-    page.has_end()
+    let bytes = || page.updates().map(|update| update.as_str().len()).sum::<usize>();
+    let percent = page.progress().and_then(|progress| progress.amount.percent());
+    page.end.is_some()
         || page.missed > 0
         || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
-        || updates().count() >= MANY_UPDATES
+        || page.updates().count() >= MANY_UPDATES
         || bytes() >= MANY_BYTES
 }

@@ -1,21 +1,38 @@
 //! The tasks that an owner may ask about, and what is said to one who names none of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::unknown_id;
-use crate::delivery::in_words;
-use crate::log::{EventKind, Known, List, Owner, Status, TaskKey, TaskLog};
+use crate::delivery::how_far;
+use crate::log::{EndKind, Known, List, LogError, Status, TaskReader};
 use crate::phrases::{in_short, nearest, shown};
+use crate::task::Tasks;
 
 /// How many tasks are listed.
 const MOST_LISTED: usize = 20;
 
-/// The task that an id means, which may have come in quotes.
-pub(super) fn find(log: &dyn TaskLog, owner: Owner, task_id: &str) -> Option<TaskKey> {
-    [task_id, unquoted(task_id)].into_iter().find_map(|task_id| {
-        let key = TaskKey { owner, task_id: task_id.into() };
-        log.reader(&key).is_some().then_some(key)
-    })
+/// The ids that an id may mean, which may have come in quotes; the first that is known is meant.
+pub(super) fn meant(task_id: &str) -> Vec<Arc<str>> {
+    let mut ids: Vec<Arc<str>> = vec![task_id.into()];
+    let unquoted = unquoted(task_id);
+    if unquoted != task_id {
+        ids.push(unquoted.into());
+    }
+    ids
+}
+
+/// The task that an id means.
+pub(super) async fn find(
+    tasks: &Tasks,
+    task_id: &str,
+) -> Result<Option<(Arc<str>, Box<dyn TaskReader>)>, LogError> {
+    for task_id in meant(task_id) {
+        if let Some(reader) = tasks.reader(&task_id).await? {
+            return Ok(Some((task_id, reader)));
+        }
+    }
+    Ok(None)
 }
 
 fn unquoted(task_id: &str) -> &str {
@@ -23,14 +40,14 @@ fn unquoted(task_id: &str) -> &str {
 }
 
 /// What is said about an id that nothing is known of: the same for somebody else's as for one that never was.
-pub(super) async fn unknown(log: &dyn TaskLog, owner: Owner, task_id: &str) -> String {
-    let list = log.list(owner);
+pub(super) async fn unknown(tasks: &Tasks, task_id: &str) -> Result<String, LogError> {
+    let list = tasks.list().await?;
     if list.tasks.is_empty() {
-        return unknown_id(task_id);
+        return Ok(unknown_id(task_id));
     }
     let near = near(task_id, &list.tasks).map(|near| format!("; did you mean `{}`?", shown(near)));
-    let (near, list) = (near.unwrap_or_default(), in_lines(&list).await);
-    format!("no task `{}` is known{near}\n{list}", shown(task_id))
+    let (near, list) = (near.unwrap_or_default(), in_lines(&list));
+    Ok(format!("no task `{}` is known{near}\n{list}", shown(task_id)))
 }
 
 /// The task whose id was perhaps meant: one that begins or ends like this, or that is written much alike.
@@ -43,18 +60,18 @@ fn near<'a>(task_id: &str, tasks: &'a [Known]) -> Option<&'a str> {
 }
 
 /// All tasks, in words.
-pub(super) async fn listed(log: &dyn TaskLog, owner: Owner, check_task: &str) -> String {
-    let list = log.list(owner);
-    if list.tasks.is_empty() {
-        return "There is no task: none is running, and none that ended is still known.".to_owned();
-    }
-    let list = in_lines(&list).await;
-    format!(
-        "{list}\nCall `{check_task}` with the `task_id` of one for its news, or for its result."
-    )
+pub(super) async fn listed(tasks: &Tasks, check_task: &str) -> Result<String, LogError> {
+    let list = tasks.list().await?;
+    Ok(match list.tasks.is_empty() {
+        true => "There is no task: none is running, and none that ended is still known.".to_owned(),
+        false => format!(
+            "{}\nCall `{check_task}` with the `task_id` of one for its news, or for its result.",
+            in_lines(&list)
+        ),
+    })
 }
 
-async fn in_lines(list: &List) -> String {
+fn in_lines(list: &List) -> String {
     let List { running, ended, tasks } = list;
     let is_or_are = |count: &usize| if *count == 1 { "is" } else { "are" };
     let plural = if *running == 1 { "" } else { "s" };
@@ -64,13 +81,12 @@ async fn in_lines(list: &List) -> String {
     }
     text.push(':');
     for task in tasks.iter().take(MOST_LISTED) {
-        let status = task.reader.status().await;
         text.push_str(&format!(
             "\n- `{}`: `{}` {}, {}",
             shown(&task.task_id),
-            task.reader.tool_name(),
-            task.reader.arguments().in_short(),
-            in_one_line(&status),
+            task.tool_name,
+            task.arguments.in_short(),
+            in_one_line(&task.status),
         ));
     }
     if let Some(more) = (running + ended).checked_sub(MOST_LISTED + 1) {
@@ -83,9 +99,9 @@ async fn in_lines(list: &List) -> String {
 fn in_one_line(status: &Status) -> String {
     if let Some(end) = &status.end {
         let ended = match end.kind {
-            EventKind::Complete => "completed",
-            EventKind::Stopped | EventKind::Dropped => "was stopped",
-            _ => "failed",
+            EndKind::Complete => "completed",
+            EndKind::Stopped | EndKind::Dropped => "was stopped",
+            EndKind::Failed => "failed",
         };
         let lived = status.changed_at.duration_since(status.created_at).unwrap_or_default();
         return format!("{ended} {} ago", time(status.age.saturating_sub(lived)));
@@ -96,7 +112,7 @@ fn in_one_line(status: &Status) -> String {
     }
     if let Some(progress) = &status.progress {
         text.push_str(", ");
-        text.push_str(&in_short(in_words(progress)));
+        text.push_str(&in_short(how_far(progress)));
     }
     text
 }
@@ -104,12 +120,10 @@ fn in_one_line(status: &Status) -> String {
 /// How a task is doing, after its name.
 pub(super) fn how(status: &Status) -> &'static str {
     match status.end.as_ref().map(|end| end.kind) {
-        Some(EventKind::Complete) => "is complete",
-        Some(EventKind::Stopped) => "was stopped",
-        Some(EventKind::Dropped) => {
-            "was stopped (it did not end by itself in time, and was dropped)"
-        }
-        Some(_) => "failed",
+        Some(EndKind::Complete) => "is complete",
+        Some(EndKind::Stopped) => "was stopped",
+        Some(EndKind::Dropped) => "was stopped (it did not end by itself in time, and was dropped)",
+        Some(EndKind::Failed) => "failed",
         None if status.is_stopping => "is running, and was asked to stop,",
         None => "is running",
     }

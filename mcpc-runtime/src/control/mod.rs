@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use rmcp::model::{CallToolResult, ContentBlock};
 
-use self::known::{find, unknown};
+use self::known::{meant, unknown};
 use crate::delivery::Rest;
-use crate::log::{Owner, Stop, TaskKey, TaskLog};
+use crate::log::{LogError, MaybeLater, Parcel, Stop};
 use crate::logging::event;
 use crate::names::{CHECK_TASK, STOP_TASK, kept};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Settings};
 use crate::phrases::{json, shown};
+use crate::task::Tasks;
 use crate::tool::{About, Definition, Hints, Kind, ToolTimes};
 
 /// The control tools of a server, and the sentences that name them.
@@ -39,9 +40,8 @@ impl Control {
         Self { check_task, stop_task, longest, most }
     }
 
-    /// The tools, for the tasks in `log`.
-    pub(crate) fn tools(self, log: &Arc<dyn TaskLog>) -> Vec<Definition> {
-        vec![self.check_tool(Arc::clone(log)), self.stop_tool(Arc::clone(log))]
+    pub(crate) fn tools(self) -> Vec<Definition> {
+        vec![self.check_tool(), self.stop_tool()]
     }
 
     /// Whether a tool is the one that stops tasks.
@@ -95,7 +95,7 @@ impl Control {
         format!("{{\"task_id\": {}, \"wait_seconds\": {wait_seconds}}}", json(task_id))
     }
 
-    fn check_tool(self, log: Arc<dyn TaskLog>) -> Definition {
+    fn check_tool(self) -> Definition {
         let longest = self.longest.as_secs();
         let task_id = Option::<String>::slot(
             "task_id",
@@ -121,14 +121,14 @@ impl Control {
             Box::new([task_id.describe(), wait_seconds.describe(), offset.describe()]),
             Returns::reply(),
             Box::new(move |inputs| {
-                let owner = inputs.owner();
+                let tasks = inputs.tasks();
                 let task_id = task_id.take(inputs);
                 let wait = wait_seconds.take(inputs);
                 let offset = offset.take(inputs);
                 // A model that has none may say so with an empty text.
                 let task_id = task_id?.filter(|task_id| !task_id.trim().is_empty());
                 let check = Check { task_id, wait: self.wait(wait?), offset: offset? };
-                Some(self.check(Arc::clone(&log), owner, check))
+                Some(self.check(tasks, check))
             }),
         )
     }
@@ -139,7 +139,7 @@ impl Control {
             .map_or(self.longest, |it| it.min(self.longest))
     }
 
-    fn stop_tool(self, log: Arc<dyn TaskLog>) -> Definition {
+    fn stop_tool(self) -> Definition {
         let task_id = String::slot("task_id", "The id of the task", Settings::new());
         let hints = Hints { destructive: Some(true), idempotent: Some(true), ..HINTS };
         Definition::new(
@@ -147,10 +147,10 @@ impl Control {
             Box::new([task_id.describe()]),
             Returns::reply(),
             Box::new(move |inputs| {
-                let owner = inputs.owner();
+                let tasks = inputs.tasks();
                 let task_id = task_id.take(inputs);
-                let stopped = inputs.call.context.extensions.get::<Stop>().copied();
-                Some(self.stop(Arc::clone(&log), owner, task_id?, stopped))
+                let stopped = inputs.call.context.extensions.get::<Stopping>();
+                Some(self.stop(tasks, task_id?, stopped.and_then(Parcel::take)))
             }),
         )
     }
@@ -158,14 +158,14 @@ impl Control {
     /// Asks a task to stop, unless that was done where the call was read, and says what came of it.
     pub(crate) fn stop(
         self,
-        log: Arc<dyn TaskLog>,
-        owner: Owner,
+        tasks: Tasks,
         task_id: String,
-        stopped: Option<Stop>,
+        stopped: Option<MaybeLater<'static, Result<Stop, LogError>>>,
     ) -> Body {
         Box::pin(async move {
             let check_task = self.check_task;
-            let text = match stopped.unwrap_or_else(|| stop_meant(&*log, owner, &task_id)) {
+            let stop = stopped.unwrap_or_else(|| stop_meant(&tasks, &task_id));
+            let text = match stop.await? {
                 Stop::Asked => {
                     event!(info, task_id = &*shown(&task_id), by = self.stop_task, "asked to stop");
                     format!(
@@ -180,7 +180,7 @@ impl Control {
                         shown(&task_id)
                     )
                 }
-                Stop::Unknown => return Err(unknown(&*log, owner, &task_id).await.into()),
+                Stop::Unknown => return Err(unknown(&tasks, &task_id).await?.into()),
             };
             Ok(Success::of(CallToolResult::success(vec![ContentBlock::text(text)])))
         })
@@ -188,9 +188,15 @@ impl Control {
 }
 
 /// Asks the task that a call of the stopping tool means to stop.
-pub(crate) fn stop_meant(log: &dyn TaskLog, owner: Owner, task_id: &str) -> Stop {
-    find(log, owner, task_id).map_or(Stop::Unknown, |key: TaskKey| log.stop(&key))
+pub(crate) fn stop_meant(
+    tasks: &Tasks,
+    task_id: &str,
+) -> MaybeLater<'static, Result<Stop, LogError>> {
+    tasks.stop(meant(task_id))
 }
+
+/// What came of asking a task to stop, on its way from where that is read.
+pub(crate) type Stopping = Parcel<Result<Stop, LogError>>;
 
 /// What is said of an id where no more may be known.
 pub(crate) fn unknown_id(task_id: &str) -> String {

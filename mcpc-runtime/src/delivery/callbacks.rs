@@ -1,7 +1,9 @@
 //! MCPC: everything after the first reply travels as callbacks.
 
-use crate::log::Event;
-use crate::message::{Address, Json, TaskLine, server_event, task_message};
+use super::Event;
+use crate::message::{
+    Address, Json, Payload, ProgressUpdate, TaskEvent, TaskLine, server_event, task_message,
+};
 use crate::metadata::Ids;
 use crate::outbox::{Claim, Gate, Outgoing, Permit, TextCallback, callback_message};
 use rmcp::model::ServerJsonRpcMessage;
@@ -21,11 +23,16 @@ impl Callbacks {
         Self { gate, line, ids, tool_name }
     }
 
-    pub(super) fn claim(&self, event: &Event) -> Claim<'_> {
-        self.gate.outbox().claim(self.line.len(&event.result))
+    pub(super) fn claim(&self, event: Event<'_>) -> Claim<'_> {
+        self.gate.outbox().claim(self.bytes(event))
     }
 
-    pub(crate) fn push(&self, event: &Event, permit: Permit<'_>) {
+    /// About how many bytes the callback has.
+    fn bytes(&self, event: Event<'_>) -> usize {
+        self.line.len(event.on_the_wire().1)
+    }
+
+    pub(crate) fn push(&self, event: Event<'_>, permit: Permit<'_>) {
         self.gate.push(&EventCallback { callbacks: self, event }, permit);
     }
 
@@ -48,16 +55,35 @@ fn address<'a>(ids: &'a Ids, tool_name: &'a str) -> Address<'a> {
 
 struct EventCallback<'a> {
     callbacks: &'a Callbacks,
-    event: &'a Event,
+    event: Event<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// The event as MCPC has it, and what it carries.
+    fn on_the_wire(self) -> (TaskEvent, Payload<'a>) {
+        match self {
+            Self::Update(value) => (TaskEvent::Update, Payload::Json(value)),
+            Self::Progress(progress) => {
+                let update = ProgressUpdate {
+                    status: &progress.status,
+                    progress: progress.amount.percent(),
+                };
+                (TaskEvent::Update, Payload::Progress(update))
+            }
+            Self::End(end) => (end.kind.on_the_wire(), Payload::Json(&end.result)),
+        }
+    }
 }
 
 impl Outgoing for EventCallback<'_> {
     fn push_line(&self, lines: &mut Vec<u8>) {
-        self.callbacks.line.push(lines, self.event.kind.on_the_wire(), &self.event.result);
+        let (event, payload) = self.event.on_the_wire();
+        self.callbacks.line.push(lines, event, payload);
     }
 
     fn message(&self) -> ServerJsonRpcMessage {
         let address = address(&self.callbacks.ids, self.callbacks.tool_name);
-        callback_message(task_message(address, self.event.kind.on_the_wire(), &self.event.result))
+        let (event, payload) = self.event.on_the_wire();
+        callback_message(task_message(address, event, &payload.to_json()))
     }
 }

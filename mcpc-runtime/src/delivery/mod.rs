@@ -9,18 +9,19 @@ pub(crate) mod tasks_extension;
 pub(crate) use callbacks::Callbacks;
 pub(crate) use log_messages::{LogLevel, LogMessages};
 pub(crate) use progress::Progress;
-pub(crate) use reply::{
-    Reply, Rest, Sent, in_parts, in_words, part, percent, result, until_the_end,
-};
+pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use rmcp::model::ProgressToken;
+use tokio::sync::oneshot;
 
-use crate::log::{Event, TaskReader};
+use crate::log::{self, End, LogError, PATIENCE_WITH_THE_LOG, Said, TaskReader};
 use crate::message::Json;
 use crate::outbox::{Claim, Gate, JsonNotification, Permit, TextCallback};
+use crate::output::error_reply;
 
 /// How far apart notifications about one task are at least: what comes faster is overtaken by what comes next.
 pub(crate) const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(100);
@@ -97,17 +98,83 @@ pub(crate) enum Open<'a> {
 }
 
 impl Open<'_> {
-    /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Cancel safe.
+    /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Where the log fails or
+    /// never tells of the end, `end_here` does, which is how the task ended in this process. Cancel safe.
     pub(crate) async fn answer(
         self,
         reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
+        end_here: Option<&mut oneshot::Receiver<End>>,
     ) -> Option<Reply> {
+        let read = self.read(reader, patience, rest);
+        let Some(end_here) = end_here else {
+            return read.await.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
+        };
+        // On the heap: no call of a log in memory gets here.
+        Box::pin(or_the_end_here(read, patience, end_here)).await
+    }
+
+    async fn read(
+        self,
+        reader: &dyn TaskReader,
+        patience: Option<Duration>,
+        rest: Option<Rest<'_>>,
+    ) -> Result<Option<Reply>, LogError> {
         match (self, patience) {
             (Self::Progress(progress), _) => progress.answer(reader, patience, rest).await,
-            (Self::Waiting, None) => Some(reply::reply(reader, rest).await),
-            (Self::Waiting, Some(patience)) => within(patience, reply::reply(reader, rest)).await,
+            (Self::Waiting, None) => reply::reply(reader, rest).await.map(Some),
+            (Self::Waiting, Some(patience)) => {
+                within(patience, reply::reply(reader, rest)).await.transpose()
+            }
+        }
+    }
+}
+
+/// What is read of a log, or, where that fails, how the task ends here.
+async fn or_the_end_here(
+    read: impl Future<Output = Result<Option<Reply>, LogError>>,
+    patience: Option<Duration>,
+    end_here: &mut oneshot::Receiver<End>,
+) -> Option<Reply> {
+    let mut read = pin!(read);
+    let end = tokio::select! {
+        biased;
+        read = &mut read => match read {
+            Ok(reply) => return reply,
+            Err(_) => match patience {
+                None => end_here.await,
+                Some(patience) => within(patience, end_here).await?,
+            },
+        },
+        end = &mut *end_here => {
+            // It is being stored, and then read with all that came before it.
+            if let Ok(Ok(Some(reply))) = tokio::time::timeout(PATIENCE_WITH_THE_LOG, read).await {
+                return Some(reply);
+            }
+            end
+        }
+    };
+    // Without an end the task was given up before it ran.
+    Some(end.map_or_else(|_| Ok(reply::ended_without_a_result()), |end| result(&end)))
+}
+
+/// What is delivered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event<'a> {
+    /// A value, or a text.
+    Update(&'a Json),
+    Progress(&'a log::Progress),
+    End(&'a End),
+}
+
+impl<'a> Event<'a> {
+    /// `None` of what no client hears of yet.
+    pub(crate) fn of(said: &'a Said) -> Option<Self> {
+        match said {
+            Said::Update(value) | Said::Output(value) => Some(Self::Update(value)),
+            Said::Progress(progress) => Some(Self::Progress(progress)),
+            Said::Question(_) => None,
         }
     }
 }
@@ -147,7 +214,7 @@ impl ServerEvent<'_> {
 
 impl Delivery {
     /// What `event` takes of the connection's budget.
-    pub(crate) fn claim(&self, event: &Event) -> Claim<'_> {
+    pub(crate) fn claim(&self, event: Event<'_>) -> Claim<'_> {
         match self {
             Self::Callbacks(callbacks) => callbacks.claim(event),
             Self::Log(_) => Claim::NOTHING,
@@ -155,7 +222,7 @@ impl Delivery {
     }
 
     /// Sends an event that was just logged. Called in the order of the log.
-    pub(crate) fn deliver(&self, event: &Event, permit: Permit<'_>) {
+    pub(crate) fn deliver(&self, event: Event<'_>, permit: Permit<'_>) {
         match self {
             Self::Callbacks(callbacks) => callbacks.push(event, permit),
             Self::Log(_) => {}

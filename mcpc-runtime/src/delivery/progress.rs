@@ -4,6 +4,7 @@
 //! Only this code holds the token. Strict clients close the connection on a token that they no longer
 //! know, so every notification goes through the call's gate, behind which nothing leaves after the reply.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -12,9 +13,9 @@ use rmcp::model::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words, status};
+use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words};
 use super::{NOTIFICATION_INTERVAL, within};
-use crate::log::{Amount, Cursor, Event, EventKind, Page, TaskReader};
+use crate::log::{Amount, Cursor, LogError, Page, Said, TaskReader, after};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
 use crate::phrases::in_short;
@@ -61,16 +62,20 @@ impl<'a> Progress<'a> {
         reader: &dyn TaskReader,
         patience: Option<Duration>,
         rest: Option<Rest<'_>>,
-    ) -> Option<Reply> {
+    ) -> Result<Option<Reply>, LogError> {
         let reply = match patience {
-            None => Some(self.reply(reader, rest).await),
-            Some(patience) => within(patience, self.reply(reader, rest)).await,
+            None => self.reply(reader, rest).await.map(Some),
+            Some(patience) => within(patience, self.reply(reader, rest)).await.transpose(),
         };
         self.settle().await;
         reply
     }
 
-    async fn reply(&mut self, reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
+    async fn reply(
+        &mut self,
+        reader: &dyn TaskReader,
+        rest: Option<Rest<'_>>,
+    ) -> Result<Reply, LogError> {
         let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
@@ -79,11 +84,11 @@ impl<'a> Progress<'a> {
             let is_blocked = is_due && !self.say();
             tokio::select! {
                 biased;
-                page = reader.after(seen) => {
-                    let Some(page) = page else { return Ok(ended_without_a_result()) };
+                page = after(reader, seen) => {
+                    let Some(page) = page? else { return Ok(Ok(ended_without_a_result())) };
                     seen = page.next;
                     self.hear_all(&page);
-                    if page.has_end() {
+                    if page.end.is_some() {
                         self.say_the_last().await;
                         return final_reply(reader, rest).await;
                     }
@@ -122,19 +127,19 @@ impl<'a> Progress<'a> {
     }
 
     fn hear_all(&mut self, page: &Page) {
-        for event in page.events.iter().filter(|event| !event.kind.is_terminal()) {
-            self.hear(event);
+        for said in &page.said {
+            self.hear(said);
         }
         if page.output.is_latest
             && let Some(text) = page.output.texts.last()
         {
-            self.hear(&Event::new(EventKind::Output, Json::written(text.clone())));
+            self.hear(&Said::Output(Json::written(text.clone())));
         }
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn hear(&mut self, said: &Said) {
         let latest = self.due.as_ref().unwrap_or(&self.said);
-        self.due = Some(latest.after(event));
+        self.due = Some(latest.after(said));
     }
 
     /// Says what is due; `false` if that has to wait until the client has read something.
@@ -194,11 +199,12 @@ impl Report {
         Self { message, ..*self }
     }
 
-    /// The report after this one that says what an event does.
-    fn after(&self, event: &Event) -> Self {
-        let (amount, message) = match event.kind {
-            EventKind::Progress(amount) => (amount, status(event).unwrap_or_default()),
-            _ => (self.amount, in_plain_words(event)),
+    /// The report after this one that says what the task did.
+    fn after(&self, said: &Said) -> Self {
+        let (amount, message) = match said {
+            Said::Progress(progress) => (progress.amount, Cow::Borrowed(&*progress.status)),
+            Said::Update(json) | Said::Output(json) => (self.amount, in_plain_words(json)),
+            Said::Question(question) => (self.amount, in_plain_words(&question.value)),
         };
         Self { amount, message: Some(in_short(message)).filter(|message| !message.is_empty()) }
     }

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::Value;
 
-use crate::log::{Cursor, Event, EventKind, Page, TaskReader};
-use crate::message::ProgressUpdate;
+use crate::log::{Cursor, End, EndKind, LogError, Page, Progress, Read, TaskReader, after};
+use crate::message::Json;
 use crate::output::{self, in_one_text, readable, text_of};
 use crate::phrases::{cut_to, json};
 
@@ -35,22 +35,26 @@ pub(crate) struct Rest<'a> {
 }
 
 /// Waits for a task's end and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
-pub(super) async fn reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
-    until_the_end(reader).await;
+pub(super) async fn reply(
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+) -> Result<Reply, LogError> {
+    until_the_end(reader).await?;
     final_reply(reader, rest).await
 }
 
 /// Waits until a task has ended, or was forgotten without an end. Cancel safe.
-pub(crate) async fn until_the_end(reader: &dyn TaskReader) {
+pub(crate) async fn until_the_end(reader: &dyn TaskReader) -> Result<(), LogError> {
     let mut seen = Cursor::START;
-    while let Some(page) = reader.after(seen).await {
-        if page.has_end() {
-            return;
+    while let Some(page) = after(reader, seen).await? {
+        if page.end.is_some() {
+            break;
         }
         seen = page.next;
         // A task that never rests must not keep this from resting.
         tokio::task::coop::consume_budget().await;
     }
+    Ok(())
 }
 
 /// The reply when the log has nothing more to say, which no task's does before its end.
@@ -59,11 +63,18 @@ pub(super) fn ended_without_a_result() -> CallToolResult {
 }
 
 /// The reply of a task that has ended: its result, and after that what it sent, as far as it is kept.
-pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>) -> Reply {
-    let Some(mut page) = reader.after(Cursor::START).await else {
-        return Ok(ended_without_a_result());
-    };
-    let Some(end) = page.events.pop_if(|last| last.kind.is_terminal()) else {
+pub(super) async fn final_reply(
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+) -> Result<Reply, LogError> {
+    Ok(match reader.read(Cursor::START).in_time().await? {
+        Read::Page(page) => reply_of(&page, rest),
+        Read::Nothing | Read::Closed => Ok(ended_without_a_result()),
+    })
+}
+
+fn reply_of(page: &Page, rest: Option<Rest<'_>>) -> Reply {
+    let Some(end) = &page.end else {
         return Ok(ended_without_a_result());
     };
     let (kind, is_written) = (end.kind, end.written.is_some());
@@ -72,7 +83,7 @@ pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>)
         // The tool said what its client is to read, and where.
         return Ok(reply);
     }
-    let sent = Sent::new(&page, Some((kind, &reply)), MOST_SENT);
+    let sent = Sent::new(page, Some((kind, &reply)), MOST_SENT);
     let reply = match rest {
         Some(rest) => in_parts(reply, rest),
         None => reply,
@@ -83,16 +94,16 @@ pub(super) async fn final_reply(reader: &dyn TaskReader, rest: Option<Rest<'_>>)
     }))
 }
 
-/// The reply that a terminal event stands for.
-pub(crate) fn result(end: Event) -> Reply {
-    let Some(written) = end.written else {
+/// The reply that the end of a task stands for.
+pub(crate) fn result(end: &End) -> Reply {
+    let Some(written) = &end.written else {
         let mut reply = output::reply(&end.result);
-        if end.kind != EventKind::Complete {
+        if end.kind != EndKind::Complete {
             reply.is_error = Some(true);
         }
         return Ok(reply);
     };
-    written.into_reply()
+    written.clone().into_reply()
 }
 
 /// A reply with a text after its own.
@@ -173,9 +184,8 @@ pub(crate) struct Sent {
 impl Sent {
     /// What is on a page, each kind of it with so many bytes at most. If the task has ended, what its result does not
     /// say again; and if it succeeded, none of its output, which is part of what its result says.
-    pub(crate) fn new(page: &Page, end: Option<(EventKind, &CallToolResult)>, most: usize) -> Self {
-        let updates = page.events.iter().filter(|event| event.kind == EventKind::Update);
-        let mut updates: Vec<Cow<'_, str>> = updates.map(in_words).collect();
+    pub(crate) fn new(page: &Page, end: Option<(EndKind, &CallToolResult)>, most: usize) -> Self {
+        let mut updates: Vec<Cow<'_, str>> = page.updates().map(in_words).collect();
         if let Some((_, reply)) = end
             && !updates.is_empty()
         {
@@ -183,7 +193,7 @@ impl Sent {
             let said = Said::new(&text);
             updates.retain(|update| !said.says(update));
         }
-        let has_output = end.is_none_or(|(kind, _)| kind != EventKind::Complete);
+        let has_output = end.is_none_or(|(kind, _)| kind != EndKind::Complete);
         let output = page.output.texts.iter().filter(|_| has_output);
         let output: Vec<Cow<'_, str>> = output.map(|text| words_of(text)).collect();
         Self {
@@ -259,12 +269,9 @@ impl From<Words> for String {
     }
 }
 
-/// What an update or a progress says to a model.
-pub(crate) fn in_words(event: &Event) -> Cow<'_, str> {
-    match status(event) {
-        Some(status) => how_far(event, &status).into(),
-        None => words_of(event.result.as_str()),
-    }
+/// What an update says to a model.
+fn in_words(update: &Json) -> Cow<'_, str> {
+    words_of(update.as_str())
 }
 
 fn words_of(json: &str) -> Cow<'_, str> {
@@ -272,11 +279,8 @@ fn words_of(json: &str) -> Cow<'_, str> {
 }
 
 /// The same to a person, who reads no JSON.
-pub(super) fn in_plain_words(event: &Event) -> Cow<'_, str> {
-    if let Some(status) = status(event) {
-        return how_far(event, &status).into();
-    }
-    let json = event.result.as_str();
+pub(super) fn in_plain_words(json: &Json) -> Cow<'_, str> {
+    let json = json.as_str();
     match serde_json::from_str(json) {
         // A text may be JSON that the body wrote itself.
         Ok(Value::String(text)) => match serde_json::from_str(&text) {
@@ -309,28 +313,13 @@ fn plain_part(value: &Value) -> String {
     }
 }
 
-fn how_far(event: &Event, status: &str) -> String {
-    let EventKind::Progress(amount) = event.kind else { return status.to_owned() };
+/// What a progress says.
+pub(crate) fn how_far(progress: &Progress) -> Cow<'_, str> {
+    let Progress { amount, status } = progress;
     let number = match (amount.percent(), amount.done) {
         (Some(percent), _) => format!("{percent} %"),
         (None, Some(done)) => format!("{done} done"),
-        (None, None) => return status.to_owned(),
+        (None, None) => return status[..].into(),
     };
-    if status.is_empty() { number } else { format!("{number}: {status}") }
-}
-
-/// What a progress says beside its numbers.
-pub(super) fn status(event: &Event) -> Option<Cow<'_, str>> {
-    match event.kind {
-        EventKind::Progress(_) => Some(ProgressUpdate::read(&event.result)?.status),
-        _ => None,
-    }
-}
-
-/// How far an event says the task is, in percent.
-pub(crate) fn percent(event: &Event) -> Option<f64> {
-    match event.kind {
-        EventKind::Progress(amount) => amount.percent(),
-        _ => None,
-    }
+    if status.is_empty() { number.into() } else { format!("{number}: {status}").into() }
 }

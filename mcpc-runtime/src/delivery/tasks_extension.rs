@@ -9,8 +9,8 @@ use rmcp::model::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::reply::{final_reply, in_plain_words};
-use crate::log::{EventKind, Status, TaskReader};
+use super::reply::{final_reply, how_far, in_plain_words};
+use crate::log::{EndKind, LogError, Said, Status, TaskReader};
 use crate::phrases::in_short;
 
 /// Where Claude Code looks for what its model is to read while the task runs; it takes 2,000 characters.
@@ -21,40 +21,49 @@ pub(crate) async fn created(
     task_id: &str,
     reader: &dyn TaskReader,
     note: Option<String>,
-) -> CreateTaskResult {
-    let mut created = CreateTaskResult::new(task(task_id, &reader.status().await));
+) -> Result<CreateTaskResult, LogError> {
+    let status = reader.status().in_time().await?;
+    let mut created = CreateTaskResult::new(task(task_id, &status));
     created.meta = note.map(|note| {
         let mut meta = MetaObject::new();
         meta.insert(NOTE_FOR_THE_MODEL.to_owned(), json!({ "modelImmediateResponse": note }));
         meta
     });
-    created
+    Ok(created)
 }
 
 /// How a task is doing, and what came of it.
-pub(crate) async fn detailed(task_id: &str, reader: &dyn TaskReader) -> DetailedTask {
-    let status = reader.status().await;
+pub(crate) async fn detailed(
+    task_id: &str,
+    reader: &dyn TaskReader,
+) -> Result<DetailedTask, LogError> {
+    let status = reader.status().in_time().await?;
     let payload = match status.end.as_ref().map(|end| end.kind) {
         None => TaskPayload::Working,
-        Some(EventKind::Stopped | EventKind::Dropped) => TaskPayload::Cancelled,
+        Some(EndKind::Stopped | EndKind::Dropped) => TaskPayload::Cancelled,
         // `failed` is for errors of the protocol; a tool's own is a result like any other. Whoever asks for it wants
         // all of it.
-        Some(_) => match final_reply(reader, None).await {
+        Some(EndKind::Complete | EndKind::Failed) => match final_reply(reader, None).await? {
             Ok(reply) => TaskPayload::Completed { result: object(&reply) },
             Err(error) => TaskPayload::Failed { error: object(&error) },
         },
     };
-    DetailedTask::new(task(task_id, &status), payload)
+    Ok(DetailedTask::new(task(task_id, &status), payload))
 }
 
 fn task(task_id: &str, status: &Status) -> Task {
     let Status { created_at, changed_at, age, latest, end, retention, .. } = status;
     let status = TaskStatus::Working;
     let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
-    let error = end.as_ref().filter(|end| end.kind != EventKind::Complete);
-    task.status_message =
-        error.map(|it| &**it).or(latest.as_ref()).map(|event| in_short(in_plain_words(event)));
-    task.status_message = task.status_message.filter(|message| !message.is_empty());
+    let error = end.as_ref().filter(|end| end.kind != EndKind::Complete);
+    let message = match (error, latest) {
+        (Some(end), _) => Some(in_plain_words(&end.result)),
+        (None, Some(Said::Update(json) | Said::Output(json))) => Some(in_plain_words(json)),
+        (None, Some(Said::Question(question))) => Some(in_plain_words(&question.value)),
+        (None, Some(Said::Progress(progress))) => Some(how_far(progress)),
+        (None, None) => None,
+    };
+    task.status_message = message.map(in_short).filter(|message| !message.is_empty());
     // What runs is not forgotten.
     let lived = changed_at.duration_since(*created_at).unwrap_or_default();
     task.ttl_ms = end.as_ref().map(|_| millis(lived + *retention));

@@ -1,12 +1,14 @@
 //! How far a task is, in numbers.
 
+use serde::{Deserialize, Serialize};
+
 /// What a task counts, in the units of its author: bytes, files, steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Amount {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Amount {
     /// Neither negative nor infinite; `None` if the task only said in words how far it is.
-    pub(crate) done: Option<f64>,
+    pub done: Option<f64>,
     /// What there is to be done, if that is known; finite.
-    pub(crate) total: Option<f64>,
+    pub total: Option<f64>,
 }
 
 /// No counter gets there, and there are numbers above it.
@@ -14,7 +16,8 @@ const MOST: f64 = 1e18;
 
 impl Amount {
     /// What is not a number is nothing, and what is negative or beyond the total is clamped.
-    pub(crate) fn new(done: f64, total: Option<f64>) -> Self {
+    #[must_use]
+    pub fn new(done: f64, total: Option<f64>) -> Self {
         // Without a total, or of infinitely much.
         let most = total.filter(|total| total.is_finite());
         let done = if done.is_nan() { 0.0 } else { done };

@@ -1,13 +1,16 @@
 //! What a tool was called with, as far as its task keeps that.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 
 use rmcp::model::JsonObject;
 
+use crate::names::HOST_ARGUMENTS;
+
 /// The arguments of a call: their beginning to be shown, and what tells whether those of another are the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// As JSON; a long one ends with `…`.
     text: Box<str>,
     hash: u64,
@@ -17,19 +20,34 @@ pub(crate) struct Arguments {
 const SHOWN: usize = 120;
 
 impl Arguments {
-    pub(crate) fn new(arguments: &JsonObject) -> Self {
+    /// Those of a call, without what a host adds to each.
+    #[must_use]
+    pub fn new(arguments: &JsonObject) -> Self {
+        let arguments = &*of_the_model(arguments);
         Self { text: in_short(arguments).into(), hash: hash(arguments) }
     }
 
     /// Whether these are the same, but for the order in which they were given.
-    pub(crate) fn are(&self, others: &Self) -> bool {
+    #[must_use]
+    pub fn are(&self, others: &Self) -> bool {
         self.hash == others.hash
     }
 
     /// For people and models to read.
-    pub(crate) fn in_short(&self) -> &str {
+    #[must_use]
+    pub fn in_short(&self) -> &str {
         &self.text
     }
+}
+
+/// The arguments of a call without what a host adds to each.
+fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
+    if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
+        return Cow::Borrowed(arguments);
+    }
+    let mut others = arguments.clone();
+    others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
+    Cow::Owned(others)
 }
 
 fn in_short(arguments: &JsonObject) -> String {

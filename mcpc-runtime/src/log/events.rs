@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::dialogue::Dialogue;
 use super::texts::Texts;
-use super::{Cursor, Event, EventKind, Output, Page};
+use super::{Answered, Cursor, End, Output, Page, Progress, Said};
 use crate::message::Json;
 use crate::output::Written;
 
@@ -19,24 +20,25 @@ pub(super) struct Events {
     /// How many were dropped before these.
     dropped: u64,
     /// How far the task is.
-    progress: Option<Box<Progress>>,
-    output: Option<Box<TaskInfo>>,
+    progress: Option<Box<Reported>>,
+    output: Option<Box<KeptOutput>>,
+    dialogue: Option<Box<Dialogue>>,
     /// What the body said last.
     latest: Latest,
-    end: Option<Arc<Event>>,
+    end: Option<Arc<End>>,
     changed_at: Instant,
     closed: bool,
 }
 
 /// What is kept of a task's output.
 #[derive(Debug, Default)]
-struct TaskInfo {
+struct KeptOutput {
     texts: Texts,
     /// How many were dropped before these.
     dropped: u64,
 }
 
-impl TaskInfo {
+impl KeptOutput {
     /// The number of the latest.
     fn said(&self) -> u64 {
         self.dropped + self.texts.count() as u64
@@ -50,23 +52,24 @@ enum Latest {
     Progress,
 }
 
+/// The latest progress.
 #[derive(Debug)]
-struct Progress {
-    event: Event,
+struct Reported {
+    progress: Progress,
     number: u64,
     /// The number of the event that it came behind.
     behind: u64,
 }
 
-/// About how many bytes an event takes that is kept as it is.
-fn size(event: &Event) -> usize {
-    let result = event.result.as_str().len();
-    let written = event.written.as_ref().map_or(0, Written::bytes);
-    size_of::<Event>() + result + written
+/// About how many bytes the end of a task takes.
+fn size_of_end(end: &End) -> usize {
+    let written = end.written.as_ref().map_or(0, Written::bytes);
+    size_of::<End>() + end.result.as_str().len() + written
 }
 
-fn update(text: String) -> Event {
-    Event::update(Json::written(text))
+/// About how many bytes a progress takes.
+fn size_of_progress(progress: &Progress) -> usize {
+    size_of::<Progress>() + progress.status.len()
 }
 
 impl Events {
@@ -76,6 +79,7 @@ impl Events {
             dropped: 0,
             progress: None,
             output: None,
+            dialogue: None,
             latest: Latest::Update,
             end: None,
             changed_at: now,
@@ -83,41 +87,50 @@ impl Events {
         }
     }
 
-    /// Adds an event; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
-    /// for the newest, and so is the oldest output. Progress takes the place of the one before, and it and the end
-    /// count for nothing.
-    pub(super) fn push(&mut self, event: Event, limit: usize, now: Instant) {
+    /// Adds what the body said; the oldest updates are dropped until all that are kept have at most `limit` bytes, but
+    /// for the newest, and so is the oldest output. Progress takes the place of the one before, and counts for nothing.
+    pub(super) fn push(&mut self, said: Said, limit: usize, now: Instant) {
         self.changed_at = now;
-        match event.kind {
-            EventKind::Update => {
-                self.dropped += self.updates.push(event.result.as_str(), limit) as u64;
+        match said {
+            Said::Update(value) => {
+                self.dropped += self.updates.push(value.as_str(), limit) as u64;
                 self.latest = Latest::Update;
             }
-            EventKind::Output => {
+            Said::Question(question) => {
+                self.dropped += self.updates.push(question.value.as_str(), limit) as u64;
+                let number = self.updated();
+                self.dialogue.get_or_insert_default().ask(number, question);
+                self.latest = Latest::Update;
+            }
+            Said::Output(text) => {
                 let output = self.output.get_or_insert_default();
-                output.dropped += output.texts.push(event.result.as_str(), limit) as u64;
+                output.dropped += output.texts.push(text.as_str(), limit) as u64;
                 self.latest = Latest::Output;
             }
-            EventKind::Progress(_) => {
+            Said::Progress(progress) => {
                 let (number, behind) = (self.seen().progress + 1, self.seen().events);
-                let progress = Progress { event, number, behind };
+                let reported = Reported { progress, number, behind };
                 match &mut self.progress {
-                    Some(before) => **before = progress,
-                    None => self.progress = Some(Box::new(progress)),
+                    Some(before) => **before = reported,
+                    None => self.progress = Some(Box::new(reported)),
                 }
                 self.latest = Latest::Progress;
             }
-            EventKind::Complete | EventKind::Failed | EventKind::Stopped | EventKind::Dropped => {
-                self.end = Some(Arc::new(event));
-            }
         }
+    }
+
+    /// Adds the end, which drives nothing out, and closes the log.
+    pub(super) fn end_with(&mut self, end: End, now: Instant) {
+        self.changed_at = now;
+        self.end = Some(Arc::new(end));
+        self.close();
     }
 
     /// How much there is to see.
     fn seen(&self) -> Cursor {
         Cursor {
             events: self.updated() + u64::from(self.end.is_some()),
-            progress: self.progress.as_ref().map_or(0, |progress| progress.number),
+            progress: self.progress.as_ref().map_or(0, |reported| reported.number),
             output: self.output.as_ref().map_or(0, |output| output.said()),
         }
     }
@@ -135,17 +148,18 @@ impl Events {
         }
         let missed = self.dropped.saturating_sub(seen.events);
         let known = usize::try_from(seen.events.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
-        let mut events: Vec<Event> = self.updates.skip(known).map(update).collect();
-        // The end is after every update.
-        events.extend(self.end().filter(|_| seen.events < next.events).map(|end| (**end).clone()));
-        if let Some(progress) = &self.progress
-            && progress.number > seen.progress
+        let first = self.dropped + 1 + known as u64;
+        let updates = self.updates.skip(known).zip(first..);
+        let mut said: Vec<Said> = updates.map(|(text, number)| self.said(text, number)).collect();
+        if let Some(reported) = &self.progress
+            && reported.number > seen.progress
         {
-            let behind = progress.behind.saturating_sub(seen.events + missed);
-            let at = usize::try_from(behind).unwrap_or(usize::MAX).min(events.len());
-            events.insert(at, progress.event.clone());
+            let behind = reported.behind.saturating_sub(seen.events + missed);
+            let at = usize::try_from(behind).unwrap_or(usize::MAX).min(said.len());
+            said.insert(at, Said::Progress(reported.progress.clone()));
         }
-        Some(Page { events, missed, output: self.output_after(seen.output), next })
+        let end = self.end().filter(|_| seen.events < next.events).cloned();
+        Some(Page { said, end, missed, output: self.output_after(seen.output), next })
     }
 
     fn output_after(&self, seen: u64) -> Output {
@@ -158,33 +172,60 @@ impl Events {
         }
     }
 
-    /// The terminal event.
-    pub(super) fn end(&self) -> Option<&Arc<Event>> {
+    /// The update or the question of a number.
+    fn said(&self, text: String, number: u64) -> Said {
+        match self.dialogue.as_ref().and_then(|dialogue| dialogue.question(number)) {
+            Some(question) => Said::Question(question.clone()),
+            None => Said::Update(Json::written(text)),
+        }
+    }
+
+    /// Answers a question, unless it has an answer.
+    pub(super) fn answer(&mut self, question: &str, value: Json) -> Answered {
+        match &mut self.dialogue {
+            Some(dialogue) if !self.closed => dialogue.answer(question, value),
+            Some(_) | None => Answered::Unknown,
+        }
+    }
+
+    /// Adds an instruction.
+    pub(super) fn tell(&mut self, value: Json) {
+        self.dialogue.get_or_insert_default().instructions.push(value);
+    }
+
+    pub(super) fn dialogue(&self) -> Option<&Dialogue> {
+        self.dialogue.as_deref()
+    }
+
+    /// What ended the task.
+    pub(super) fn end(&self) -> Option<&Arc<End>> {
         self.end.as_ref()
     }
 
     /// The latest of what the body said, be it an update or how far it is.
-    pub(super) fn latest(&self) -> Option<Event> {
+    pub(super) fn latest(&self) -> Option<Said> {
         match self.latest {
-            Latest::Update => self.updates.newest().map(update),
+            Latest::Update => self.updates.newest().map(|text| self.said(text, self.updated())),
             Latest::Output => {
                 let newest = self.output.as_ref()?.texts.newest()?;
-                Some(Event::new(EventKind::Output, Json::written(newest)))
+                Some(Said::Output(Json::written(newest)))
             }
-            Latest::Progress => self.progress().cloned(),
+            Latest::Progress => self.progress().cloned().map(Said::Progress),
         }
     }
 
     /// How far the task last said it was.
-    pub(super) fn progress(&self) -> Option<&Event> {
-        self.progress.as_ref().map(|progress| &progress.event)
+    pub(super) fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref().map(|reported| &reported.progress)
     }
 
     /// How many bytes all of it has.
     pub(super) fn bytes(&self) -> usize {
-        let as_they_are = self.progress().into_iter().chain(self.end.as_deref());
+        let progress = self.progress().map_or(0, size_of_progress);
         let output = self.output.as_ref().map_or(0, |output| output.texts.bytes());
-        self.updates.bytes() + output + as_they_are.map(size).sum::<usize>()
+        let end = self.end.as_deref().map_or(0, size_of_end);
+        let dialogue = self.dialogue().map_or(0, Dialogue::bytes);
+        self.updates.bytes() + output + progress + dialogue + end
     }
 
     pub(super) fn changed_at(&self) -> Instant {
@@ -208,30 +249,36 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Amount;
-    use crate::message::Json;
-
-    fn event(kind: EventKind, text: &str) -> Event {
-        Event::new(kind, Json::text(text))
-    }
+    use crate::log::EndKind;
 
     /// Events of one kind each: `u` an update, `o` output, `p` progress, `e` the end.
     fn events(script: &[&str], limit: usize) -> Events {
         let mut events = Events::new(Instant::now());
         for text in script {
-            let kind = match &text[..1] {
-                "u" => EventKind::Update,
-                "o" => EventKind::Output,
-                "p" => EventKind::Progress(Amount::default()),
-                _ => EventKind::Complete,
+            let said = match &text[..1] {
+                "u" => Said::Update(Json::text(text)),
+                "o" => Said::Output(Json::text(text)),
+                "p" => Said::Progress(Progress { status: (*text).into(), ..Progress::default() }),
+                _ => {
+                    events.end_with(End::new(EndKind::Complete, Json::text(text)), Instant::now());
+                    continue;
+                }
             };
-            events.push(event(kind, text), limit, Instant::now());
+            events.push(said, limit, Instant::now());
         }
         events
     }
 
+    fn text(said: &Said) -> &str {
+        match said {
+            Said::Update(text) | Said::Output(text) => text.as_str().trim_matches('"'),
+            Said::Progress(progress) => &progress.status,
+            Said::Question(question) => &question.id,
+        }
+    }
+
     fn texts(page: &Page) -> Vec<&str> {
-        page.events.iter().map(|event| event.result.as_str().trim_matches('"')).collect()
+        page.said.iter().map(text).collect()
     }
 
     /// For two updates of two letters, with their quotes.
@@ -246,7 +293,7 @@ mod tests {
         let events = events(&["p1", "u1", "p2", "u2"], ALL);
         let page = events.after(Cursor::START).expect("there is something");
         assert_eq!(texts(&page), ["u1", "p2", "u2"]);
-        assert_eq!(events.latest().expect("said").result.as_str(), "\"u2\"");
+        assert_eq!(text(&events.latest().expect("said")), "u2");
         assert!(events.after(page.next).is_none());
         let seen = Cursor { progress: 0, ..page.next };
         assert_eq!(texts(&events.after(seen).expect("new progress")), ["p2"]);
@@ -257,18 +304,17 @@ mod tests {
     #[test]
     fn the_latest_is_no_end() {
         for (script, latest) in [
-            (&["u1", "p1", "end"][..], Some("\"p1\"")),
-            (&["p1", "u1", "end"], Some("\"u1\"")),
-            (&["u1", "p1"], Some("\"p1\"")),
-            (&["u1", "p1", "o1", "o2", "end"], Some("\"o2\"")),
-            (&["o1", "u1"], Some("\"u1\"")),
+            (&["u1", "p1", "end"][..], Some("p1")),
+            (&["p1", "u1", "end"], Some("u1")),
+            (&["u1", "p1"], Some("p1")),
+            (&["u1", "p1", "o1", "o2", "end"], Some("o2")),
+            (&["o1", "u1"], Some("u1")),
             (&["end"], None),
             (&[], None),
         ] {
             let events = events(script, ALL);
             let said = events.latest();
-            let said = said.as_ref().map(|event| event.result.as_str());
-            assert_eq!(said, latest, "{script:?}");
+            assert_eq!(said.as_ref().map(text), latest, "{script:?}");
         }
     }
 
@@ -286,8 +332,10 @@ mod tests {
         let tight = events(&["u1", "p1", "u-and-much-more", "p2"], 1);
         let page = tight.after(Cursor::START).expect("there is something");
         assert_eq!((texts(&page), page.missed), (vec!["u-and-much-more", "p2"], 1));
-        let [update, progress] = page.events.as_slice() else { panic!("two events") };
-        let bytes = Texts::taken_by(update.result.as_str().len()) + size(progress);
+        let [Said::Update(update), Said::Progress(progress)] = page.said.as_slice() else {
+            panic!("two events")
+        };
+        let bytes = Texts::taken_by(update.as_str().len()) + size_of_progress(progress);
         assert_eq!(tight.bytes(), bytes);
     }
 
@@ -318,6 +366,6 @@ mod tests {
         assert!(events.after(page.next).is_none());
         let seen = Cursor { output: 1001, ..page.next };
         let page = events.after(seen).expect("more output");
-        assert_eq!((page.events.len(), page.output.texts.len(), page.output.missed), (0, 1, 0));
+        assert_eq!((page.said.len(), page.output.texts.len(), page.output.missed), (0, 1, 0));
     }
 }

@@ -1,309 +1,411 @@
-//! The task log: each task's events in order, numbered from 1 without gaps, and how far it is.
+//! The task log: what each task said, in order and numbered from 1 without gaps, and how far it is.
 //!
 //! How far a task is, is a state and no event: the latest takes the place of the one before, so a task that
 //! reports it all the time drives nothing out of the log.
 //!
-//! It has two halves. The *front* belongs to the server that talks to clients: it creates a task,
-//! reads its events and asks it to stop. The *worker* belongs to whoever runs the task's body: it
-//! appends events and finishes. A log that outlives the process, or that is shared by several, will
-//! implement the same two traits.
+//! It has two halves. The front ([`TaskLog`], [`TaskReader`]) belongs to the server that talks to clients: it creates a
+//! task, reads what it said and asks it to stop. The writer ([`TaskWriter`]) belongs to whoever runs the task's body: it
+//! appends and finishes. Everything may fail and may take its time, as a log may outlive the process or be shared by
+//! several; the one in memory answers at once ([`MaybeLater`]).
+//!
+//! Public for tests and for logs outside of this crate, and not yet stable.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rmcp::model::JsonObject;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::message::{Json, TaskEvent};
-use crate::output::Written;
+pub use crate::message::Json;
+pub use crate::output::Written;
+
+use crate::output::Failed;
 
 mod amount;
 mod arguments;
+mod dialogue;
+mod event;
 mod events;
+mod later;
 mod memory;
+mod queue;
 mod retained;
 mod texts;
 
-pub(crate) use amount::Amount;
-pub(crate) use arguments::Arguments;
-pub(crate) use memory::{Limits, MemoryLog};
+pub use amount::Amount;
+pub use arguments::Arguments;
+pub use event::{End, EndKind, Event, Progress, Question, Said};
+pub use later::MaybeLater;
+pub(crate) use later::{PATIENCE_WITH_THE_LOG, Parcel};
+pub use memory::{Limits, MemoryLog};
+pub use queue::{Claimed, Renewed, Stored, TaskQueue};
 
-/// Identifies whoever may know of a task; here, one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Owner(pub(crate) u64);
+/// Who may know of a task: a principal, or one connection by an id of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(Arc<str>);
+
+impl Owner {
+    /// The owner of this name.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// An owner that nobody else is.
+    pub(crate) fn of_one_connection() -> Self {
+        Self::new(uuid::Uuid::new_v4().to_string())
+    }
+
+    /// The owner's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A task, within its owner: another owner's task of the same id is another task.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TaskKey {
-    pub(crate) owner: Owner,
-    pub(crate) task_id: Arc<str>,
+pub struct TaskKey {
+    /// Who may know of it.
+    pub owner: Owner,
+    /// Its id.
+    pub task_id: Arc<str>,
 }
 
-/// What a log keeps of a task besides its events.
-#[derive(Clone, Debug)]
-pub(crate) struct TaskInfo {
-    pub(crate) tool_name: &'static str,
-    /// What the tool was called with.
-    pub(crate) arguments: Arguments,
+/// What a log is told of a task besides what it says: all that another process needs to run it.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskInfo<'a> {
+    /// The tool that it runs.
+    pub tool_name: &'static str,
+    /// The session that it belongs to.
+    pub session_id: &'a str,
+    /// All that the tool was called with.
+    pub arguments: &'a JsonObject,
     /// How long the task stays readable after its end.
-    pub(crate) retention: Duration,
-}
-
-#[cfg(test)]
-impl TaskInfo {
-    /// Of a call without arguments.
-    pub(crate) fn of(tool_name: &'static str, retention: Duration) -> Self {
-        Self { tool_name, arguments: Arguments::new(&rmcp::model::JsonObject::new()), retention }
-    }
+    pub retention: Duration,
 }
 
 /// What became of asking a task to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// It was running, and knows now.
+pub enum Stop {
+    /// It was running, and is asked now.
     Asked,
     /// It has ended, and is still readable.
     Ended,
+    /// No such task is known.
     Unknown,
 }
 
-/// One event of a task.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Event {
-    pub(crate) kind: EventKind,
-    pub(crate) result: Json,
-    /// The answer as the tool wrote it itself, where that is one of rmcp's types.
-    pub(crate) written: Option<Written>,
+/// What became of the answer to a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It is the answer.
+    Now,
+    /// There was one, which stays.
+    Before,
+    /// No such question was asked, or its task is not running.
+    Unknown,
 }
 
-impl Event {
-    pub(crate) const fn new(kind: EventKind, result: Json) -> Self {
-        Self { kind, result, written: None }
-    }
-
-    pub(crate) const fn update(result: Json) -> Self {
-        Self::new(EventKind::Update, result)
-    }
+/// What became of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The task can read it.
+    Now,
+    /// The task is not running.
+    Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum EventKind {
-    /// The body sent something.
-    Update,
-    /// The body sent some of what its result says again, for those who watch.
-    Output,
-    /// How far the task is; only the latest is kept.
-    Progress(Amount),
-    /// The end: the body returned a result.
-    Complete,
-    /// The end: the body failed, panicked or took too long.
-    Failed,
-    /// The end: the body failed after it was asked to stop.
-    Stopped,
-    /// The end: the body was asked to stop, did not end in time, and was dropped.
-    Dropped,
+/// Why a log did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// It cannot be reached, or has a problem of its own.
+    #[error("the task log is unavailable: {0}")]
+    Unavailable(Arc<str>),
+    /// The task has ended, or was forgotten.
+    #[error("the task log expects nothing more of this task")]
+    Gone,
+    /// The attempt to run the task was given up.
+    #[error("the task was given to another worker")]
+    Lost,
 }
 
-impl EventKind {
-    /// Whether nothing follows.
-    pub(crate) const fn is_terminal(self) -> bool {
-        match self {
-            Self::Update | Self::Output | Self::Progress(_) => false,
-            Self::Complete | Self::Failed | Self::Stopped | Self::Dropped => true,
-        }
+impl LogError {
+    /// The log is unavailable, for this reason.
+    pub fn unavailable(reason: impl Into<Arc<str>>) -> Self {
+        Self::Unavailable(reason.into())
     }
 
-    /// The event as MCPC has it.
-    pub(crate) const fn on_the_wire(self) -> TaskEvent {
-        match self {
-            Self::Update | Self::Output | Self::Progress(_) => TaskEvent::Update,
-            Self::Complete => TaskEvent::Complete,
-            Self::Failed | Self::Stopped | Self::Dropped => TaskEvent::Failed,
-        }
+    /// The log took too long to answer.
+    fn late() -> Self {
+        Self::unavailable(format!("no answer within {PATIENCE_WITH_THE_LOG:?}"))
     }
 }
 
 /// Why a task could not be created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CreateError {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// Its owner has one of this id.
     #[error("a task of this id is already running")]
     Running,
+    /// There may be no more.
     #[error("as many tasks are running as this server takes: {limit}")]
-    Full { limit: usize },
+    Full {
+        /// How many there are.
+        limit: usize,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
 }
 
 /// How much of a task a reader has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    /// The number of the last event.
-    events: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The number of the last update, question or end.
+    pub events: u64,
     /// The number of the last progress.
-    progress: u64,
+    pub progress: u64,
     /// The number of the last output.
-    output: u64,
+    pub output: u64,
 }
 
 impl Cursor {
     /// Before everything.
-    pub(crate) const START: Self = Self { events: 0, progress: 0, output: 0 };
+    pub const START: Self = Self { events: 0, progress: 0, output: 0 };
 }
 
 /// What somebody who asks for news was shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct LastSeen {
+pub struct LastSeen {
     /// Everything up to here.
-    pub(crate) seen: Cursor,
+    pub seen: Cursor,
     /// How far the task was, in percent.
-    pub(crate) percent: f64,
+    pub percent: f64,
+}
+
+/// What a reader finds.
+#[derive(Debug)]
+pub enum Read {
+    /// Something that it has not seen.
+    Page(Page),
+    /// Nothing new yet.
+    Nothing,
+    /// Nothing new, and nothing will come.
+    Closed,
 }
 
 /// What a reader finds after what it has seen.
 #[derive(Debug, Default)]
-pub(crate) struct Page {
-    /// What came, in order: every event that is kept, and of the progress the latest.
-    pub(crate) events: Vec<Event>,
-    /// How many events the reader missed because the log had to drop them.
-    pub(crate) missed: u64,
+pub struct Page {
+    /// What the body said, in order: all that is kept, and of the progress the latest.
+    pub said: Vec<Said>,
+    /// What ended the task, after all of that.
+    pub end: Option<Arc<End>>,
+    /// How many updates and questions the reader missed because the log had to drop them.
+    pub missed: u64,
     /// The output that came.
-    pub(crate) output: Output,
+    pub output: Output,
     /// Where to go on.
-    pub(crate) next: Cursor,
+    pub next: Cursor,
+}
+
+impl Page {
+    /// The updates, in order.
+    pub(crate) fn updates(&self) -> impl Iterator<Item = &Json> {
+        self.said.iter().filter_map(|said| match said {
+            Said::Update(value) => Some(value),
+            Said::Output(_) | Said::Progress(_) | Said::Question(_) => None,
+        })
+    }
+
+    /// How far the task is, if it said so.
+    pub(crate) fn progress(&self) -> Option<&Progress> {
+        self.said.iter().rev().find_map(|said| match said {
+            Said::Progress(progress) => Some(progress),
+            Said::Update(_) | Said::Output(_) | Said::Question(_) => None,
+        })
+    }
 }
 
 /// What a reader finds of a task's output, which has a bound of its own: however much it is, it drives no event
 /// out of the log.
 #[derive(Debug, Default)]
-pub(crate) struct Output {
-    /// The texts that are kept, in order.
-    pub(crate) texts: Vec<String>,
+pub struct Output {
+    /// The texts that are kept, in order, as JSON.
+    pub texts: Vec<String>,
     /// How many texts the reader missed before these.
-    pub(crate) missed: u64,
+    pub missed: u64,
     /// Whether nothing that the body said came after it.
-    pub(crate) is_latest: bool,
-}
-
-impl Page {
-    /// Whether the task has ended.
-    pub(crate) fn has_end(&self) -> bool {
-        self.events.last().is_some_and(|last| last.kind.is_terminal())
-    }
+    pub is_latest: bool,
 }
 
 /// Where a task stands.
-#[derive(Debug)]
-pub(crate) struct Status {
-    pub(crate) created_at: SystemTime,
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// When it was created.
+    pub created_at: SystemTime,
     /// When it last said anything, or was created.
-    pub(crate) changed_at: SystemTime,
+    pub changed_at: SystemTime,
     /// How long ago it was created.
-    pub(crate) age: Duration,
+    pub age: Duration,
     /// Its latest update, output or progress, whichever came last, if that is kept.
-    pub(crate) latest: Option<Event>,
+    pub latest: Option<Said>,
     /// How far it last said it was.
-    pub(crate) progress: Option<Event>,
-    /// Its terminal event.
-    pub(crate) end: Option<Arc<Event>>,
-    /// Whether it was asked to stop.
-    pub(crate) is_stopping: bool,
+    pub progress: Option<Progress>,
+    /// What ended it.
+    pub end: Option<Arc<End>>,
+    /// Whether it was asked to stop, of one that runs.
+    pub is_stopping: bool,
     /// How long after its end it stays readable.
-    pub(crate) retention: Duration,
+    pub retention: Duration,
 }
 
 /// A future that a trait object returns.
-pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The half that talks to clients.
-pub(crate) trait TaskLog: Send + Sync {
+/// The half that talks to clients. What is asked of it happens in the order in which it is asked, where the one answer
+/// was awaited before the other.
+pub trait TaskLog: Send + Sync {
     /// Makes room for a task and returns the half that runs it. Where the end of a task of the same id is just
     /// being delivered, this waits for that.
-    fn create(&self, key: TaskKey, info: TaskInfo) -> Result<Box<dyn TaskWriter>, CreateError>;
+    fn create(
+        &self,
+        key: TaskKey,
+        info: TaskInfo<'_>,
+    ) -> MaybeLater<'static, Result<Box<dyn TaskWriter>, CreateError>>;
+
+    /// A reader of a task; `None` if no such task is known.
+    fn reader(
+        &self,
+        key: &TaskKey,
+    ) -> MaybeLater<'static, Result<Option<Box<dyn TaskReader>>, LogError>>;
 
     /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
     /// first.
-    fn list(&self, owner: Owner) -> List;
-
-    /// The task of the same owner that runs the same tool with the same arguments since before, if this one and
-    /// that run; nobody looks who has very many.
-    fn twin(&self, key: &TaskKey) -> Option<Arc<str>>;
-
-    /// A reader of a task's events; `None` if no such task is known.
-    fn reader(&self, key: &TaskKey) -> Option<Box<dyn TaskReader>>;
+    fn list(&self, owner: &Owner) -> MaybeLater<'static, Result<List, LogError>>;
 
     /// Asks a task to stop.
-    fn stop(&self, key: &TaskKey) -> Stop;
+    fn stop(&self, key: &TaskKey) -> MaybeLater<'static, Result<Stop, LogError>>;
 
-    /// Asks every task of `owner` to stop, and from now on each one as soon as it is created. None is
-    /// kept beyond its end: nobody will ask for it.
-    fn stop_all(&self, owner: Owner);
+    /// Answers a question of a task, once.
+    fn answer(
+        &self,
+        key: &TaskKey,
+        question: &str,
+        value: Json,
+    ) -> MaybeLater<'static, Result<Answered, LogError>>;
 
-    /// Ends every task of `owner` that has not ended, in place of its writer; returns how many.
-    fn end_all(&self, owner: Owner) -> usize;
+    /// Gives a task an instruction.
+    fn tell(&self, key: &TaskKey, value: Json) -> MaybeLater<'static, Result<Told, LogError>>;
 
-    /// How many tasks of `owner` there are whose writers are not dropped.
-    fn running(&self, owner: Owner) -> usize;
+    /// Hears that nobody will ask for the tasks of `owner` any more: those that ended need not be kept.
+    fn forget(&self, owner: &Owner) {
+        let _ = owner;
+    }
 
-    /// Waits until no task of `owner` is running, and every writer of those that ended is dropped.
-    fn idle(&self, owner: Owner) -> Boxed<'_, ()>;
+    /// Whether everything is answered at once and nothing can fail.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
 }
 
 /// The tasks that an owner may ask about.
-pub(crate) struct List {
-    pub(crate) running: usize,
-    pub(crate) ended: usize,
+#[derive(Debug)]
+pub struct List {
+    /// How many of them run.
+    pub running: usize,
+    /// How many of them have ended.
+    pub ended: usize,
     /// The first of them, as many as anybody may want to look at.
-    pub(crate) tasks: Vec<Known>,
+    pub tasks: Vec<Known>,
 }
 
 /// A task that its owner may ask about.
-pub(crate) struct Known {
-    pub(crate) task_id: Arc<str>,
-    pub(crate) has_ended: bool,
-    pub(crate) reader: Box<dyn TaskReader>,
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub task_id: Arc<str>,
+    /// The tool that it runs.
+    pub tool_name: Arc<str>,
+    /// What the tool was called with.
+    pub arguments: Arguments,
+    /// Where it stands, without what it said last.
+    pub status: Status,
 }
 
-/// What can end a task from outside of its body.
-pub(crate) trait Ends: Send + Sync {
-    /// Says that it has ended, unless that was said.
-    fn end(&self);
-}
+/// Reads one task. A reader in the process that runs the task reads it even after the log forgot it.
+pub trait TaskReader: Send + Sync {
+    /// What came after `after`.
+    fn read(&self, after: Cursor) -> MaybeLater<'_, Result<Read, LogError>>;
 
-/// Reads one task's events, even after the log forgot the task.
-pub(crate) trait TaskReader: Send + Sync {
-    /// What came after `seen`, waiting until there is something; `None` when the task was forgotten and
-    /// nothing will come.
-    fn after(&self, seen: Cursor) -> Boxed<'_, Option<Page>>;
+    /// A hint to read again: comes soon after something new came that came after this was called, and may come at any
+    /// other time. A log whose hints can be lost gives one at least every second.
+    fn watch(&self) -> Boxed<'_, ()>;
 
     /// Where the task stands now.
-    fn status(&self) -> Boxed<'_, Status>;
+    fn status(&self) -> MaybeLater<'_, Result<Status, LogError>>;
 
     /// The tool that the task runs.
     fn tool_name(&self) -> &str;
 
-    /// What the tool was called with.
-    fn arguments(&self) -> &Arguments;
-
     /// What was shown to somebody who asks for news, and may ask again.
-    fn last_seen(&self) -> LastSeen;
+    fn last_seen(&self) -> MaybeLater<'_, Result<LastSeen, LogError>>;
 
     /// Notes what was shown.
-    fn set_last_seen(&self, last_seen: LastSeen);
+    fn set_last_seen(&self, last_seen: LastSeen) -> MaybeLater<'_, Result<(), LogError>>;
+}
+
+impl From<LogError> for Failed {
+    fn from(error: LogError) -> Self {
+        error.to_string().into()
+    }
+}
+
+/// What came after `seen`, waiting until there is something; `None` when nothing will come. Cancel safe.
+pub(crate) async fn after(reader: &dyn TaskReader, seen: Cursor) -> Result<Option<Page>, LogError> {
+    loop {
+        // Before it reads, so that nothing comes in between.
+        let changed = reader.watch();
+        match reader.read(seen).in_time().await? {
+            Read::Page(page) => return Ok(Some(page)),
+            Read::Closed => return Ok(None),
+            Read::Nothing => changed.await,
+        }
+    }
 }
 
 /// The half that runs a task. A task that finished is kept for its retention; one whose writer is dropped
-/// before is forgotten.
-pub(crate) trait TaskWriter: Send + Sync {
-    /// Adds an update or some output, or replaces the progress.
-    fn append(&self, event: Event);
+/// before is forgotten, or is for another worker to run.
+pub trait TaskWriter: Send + Sync {
+    /// Adds what the body said. It has its place in the order as soon as this returns, whether the answer is awaited or
+    /// not; awaiting it waits until the log has room for more.
+    fn append(&self, said: Said) -> MaybeLater<'static, Result<(), LogError>>;
 
-    /// Adds the terminal event; nothing may follow. From here on the task has ended and counts no more among
-    /// those that run. Its id is not free, and its owner not idle, before this is dropped, as the event may be
-    /// yet to be delivered; so no time may pass until then.
-    fn finish(&mut self, event: Event);
+    /// Adds what ends the task. From here on it has ended.
+    fn finish(self: Box<Self>, end: End) -> Box<dyn Finished>;
 
-    /// Notes who can end the task if the writer is held up. Once.
-    fn ended_by(&self, task: Weak<dyn Ends>);
-
-    /// Cancelled when the task is asked to stop.
+    /// Cancelled when the task is asked to stop. Who runs the task cancels it as well, once the task is over.
     fn stopped(&self) -> &CancellationToken;
+
+    /// The answer to a question of the task, if there is one yet.
+    fn answer_to(&self, question: &str) -> MaybeLater<'_, Result<Option<Json>, LogError>>;
+
+    /// The instructions after the first so many.
+    fn instructions(&self, after: usize) -> MaybeLater<'_, Result<Vec<Json>, LogError>>;
+
+    /// A hint to look for answers and instructions again, as [`TaskReader::watch`].
+    fn watch(&self) -> Boxed<'_, ()>;
+}
+
+/// A task that has ended, and whose end is yet to be delivered: its id is not free before this is dropped. The end is
+/// stored whether this is dropped or not.
+pub trait Finished: Send {
+    /// Waits until the end is stored.
+    fn stored(&mut self) -> MaybeLater<'static, Result<(), LogError>>;
+
+    /// The end is delivered, and nobody will ask for the task.
+    fn forget(self: Box<Self>);
 }

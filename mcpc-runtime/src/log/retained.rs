@@ -1,10 +1,12 @@
 //! What is kept for a while, within bounds.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::TaskKey;
+use super::{Owner, TaskKey};
 
 /// Things by key, each until a time of its own. There is no timer: whoever looks or adds sweeps.
 #[derive(Debug)]
@@ -12,7 +14,9 @@ pub(super) struct Retained<T> {
     most: usize,
     most_bytes: usize,
     bytes: usize,
-    by_key: HashMap<TaskKey, Entry<T>>,
+    by_owner: HashMap<Owner, HashMap<Arc<str>, Entry<T>>>,
+    /// How many there are.
+    count: usize,
     /// The keys, the first to go first.
     by_end: BTreeMap<End, TaskKey>,
     /// How many were ever added: tells those apart that go at one time.
@@ -30,8 +34,8 @@ struct Entry<T> {
 
 impl<T> Retained<T> {
     pub(super) fn new(most: usize, most_bytes: usize) -> Self {
-        let (by_key, by_end) = Default::default();
-        Self { most, most_bytes, bytes: 0, by_key, by_end, added: 0 }
+        let (by_owner, by_end) = Default::default();
+        Self { most, most_bytes, bytes: 0, by_owner, count: 0, by_end, added: 0 }
     }
 
     /// Keeps a value until `until`. If that makes more than there may be, what would go first goes at once;
@@ -51,37 +55,57 @@ impl<T> Retained<T> {
         self.added += 1;
         let end = (until, self.added);
         self.bytes += bytes;
+        self.count += 1;
         self.by_end.insert(end, key.clone());
-        self.by_key.insert(key, Entry { value, bytes, end });
+        let of_owner = self.by_owner.entry(key.owner).or_default();
+        of_owner.insert(key.task_id, Entry { value, bytes, end });
         self.sweep(now);
     }
 
     pub(super) fn get(&mut self, key: &TaskKey, now: Instant) -> Option<&T> {
         self.sweep(now);
-        self.by_key.get(key).map(|entry| &entry.value)
+        self.by_owner.get(&key.owner)?.get(&key.task_id).map(|entry| &entry.value)
     }
 
-    /// All that are kept, the first to go first.
-    pub(super) fn iter(&mut self, now: Instant) -> impl Iterator<Item = (&TaskKey, &T)> {
+    /// All of an owner that are kept, the last to go first.
+    pub(super) fn of(&mut self, owner: &Owner, now: Instant) -> Vec<(&Arc<str>, &T)> {
         self.sweep(now);
-        self.by_end.values().filter_map(|key| Some((key, &self.by_key.get(key)?.value)))
+        let mut all: Vec<_> = self.by_owner.get(owner).into_iter().flatten().collect();
+        all.sort_by_key(|(_, entry)| Reverse(entry.end));
+        all.into_iter().map(|(task_id, entry)| (task_id, &entry.value)).collect()
     }
 
     pub(super) fn remove(&mut self, key: &TaskKey) {
-        if let Some(entry) = self.by_key.remove(key) {
-            self.by_end.remove(&entry.end);
-            self.bytes -= entry.bytes;
+        let Some(of_owner) = self.by_owner.get_mut(&key.owner) else { return };
+        let Some(entry) = of_owner.remove(&key.task_id) else { return };
+        if of_owner.is_empty() {
+            self.by_owner.remove(&key.owner);
+        }
+        self.leave(&entry);
+    }
+
+    /// Removes all of an owner.
+    pub(super) fn forget(&mut self, owner: &Owner) {
+        for entry in self.by_owner.remove(owner).into_iter().flat_map(HashMap::into_values) {
+            self.leave(&entry);
         }
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&TaskKey) -> bool) {
-        let gone: Vec<TaskKey> = self.by_key.keys().filter(|key| !keep(key)).cloned().collect();
-        gone.iter().for_each(|key| self.remove(key));
+    /// An entry was removed.
+    fn leave(&mut self, entry: &Entry<T>) {
+        self.by_end.remove(&entry.end);
+        self.bytes -= entry.bytes;
+        self.count -= 1;
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_owner.is_empty() && self.by_end.is_empty() && (self.count, self.bytes) == (0, 0)
     }
 
     fn sweep(&mut self, now: Instant) {
         while let Some((&(until, _), key)) = self.by_end.first_key_value()
-            && (until <= now || self.by_key.len() > self.most || self.bytes > self.most_bytes)
+            && (until <= now || self.count > self.most || self.bytes > self.most_bytes)
         {
             let key = key.clone();
             self.remove(&key);
@@ -94,10 +118,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::log::Owner;
 
     fn key(task_id: &str) -> TaskKey {
-        TaskKey { owner: Owner(1), task_id: task_id.into() }
+        TaskKey { owner: Owner::new("o"), task_id: task_id.into() }
     }
 
     fn info(retained: &mut Retained<u8>, now: Instant) -> String {

@@ -1,8 +1,8 @@
 //! The escapes in strings of JSON.
 
 /// Appends `text` as the inside of a JSON string, leaving non-ASCII as it is.
-pub(super) fn push_escaped(line: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
+pub(super) fn push_escaped(line: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
     while let Some(at) = first_to_escape(rest) {
         line.extend_from_slice(&rest[..at]);
         push_escape(line, rest[at]);
@@ -63,7 +63,7 @@ mod tests {
                     let (before, between) = (" ".repeat(before), "a".repeat(between));
                     let text = format!("{before}{first}{between}{second}");
                     let mut escaped = vec![b'"'];
-                    push_escaped(&mut escaped, &text);
+                    push_escaped(&mut escaped, text.as_bytes());
                     escaped.push(b'"');
                     let plain = serde_json::to_string(&text).expect("a string");
                     assert_eq!(String::from_utf8(escaped).expect("UTF-8"), plain);

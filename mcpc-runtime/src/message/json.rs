@@ -1,6 +1,6 @@
 //! Values as JSON text.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::phrases;
 
@@ -8,8 +8,10 @@ use crate::phrases;
 ///
 /// Text keeps what a tree of values would lose: `20.0` stays `20.0` and integers of any size are
 /// exact. A NaN or an infinity is `null`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Json(String);
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+#[doc(hidden)]
+pub struct Json(String);
 
 impl Json {
     pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
@@ -23,7 +25,8 @@ impl Json {
     }
 
     /// What was written as JSON before.
-    pub(crate) fn written(json: String) -> Self {
+    #[must_use]
+    pub fn written(json: String) -> Self {
         Self(json)
     }
 
@@ -31,11 +34,15 @@ impl Json {
         Self("null".into())
     }
 
-    pub(crate) fn text(text: &str) -> Self {
+    /// A text as JSON.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
         Self(phrases::json(text))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The JSON, in one line.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

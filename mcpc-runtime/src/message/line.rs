@@ -1,7 +1,7 @@
 //! Messages as texts, and the lines that carry them.
 
 use super::escape::push_escaped;
-use super::{Json, TaskEvent};
+use super::{Json, Payload, TaskEvent};
 use crate::names::{CALLBACK_ID, PROTOCOL};
 use crate::phrases::json;
 
@@ -58,7 +58,7 @@ pub(crate) fn push_callback_line(line: &mut Vec<u8>, text: &str) {
     debug_assert!(LINE_START.contains(CALLBACK_ID));
     line.reserve(LINE_START.len() + text.len() + text.len() / 8 + LINE_END.len());
     line.extend_from_slice(LINE_START.as_bytes());
-    push_escaped(line, text);
+    push_escaped(line, text.as_bytes());
     line.extend_from_slice(LINE_END.as_bytes());
 }
 
@@ -78,28 +78,33 @@ impl TaskLine {
         let start = r#"{"type":"task","event":"created"#.len();
         let end = whole.len() - r#""","protocol":"mcpc"}"#.len();
         let mut addressee = Vec::new();
-        push_escaped(&mut addressee, &whole[start..end]);
+        push_escaped(&mut addressee, whole[start..end].as_bytes());
         Self { addressee: addressee.into() }
     }
 
     /// Appends the callback line of one message about this task to `line`.
-    pub(crate) fn push(&self, line: &mut Vec<u8>, event: TaskEvent, result: &Json) {
+    pub(crate) fn push(&self, line: &mut Vec<u8>, event: TaskEvent, result: Payload<'_>) {
         const MESSAGE_START: &str = r#"{\"type\":\"task\",\"event\":\""#;
         const MESSAGE_END: &str = r#",\"protocol\":\"mcpc\"}"#;
-        line.reserve(self.len(result) + result.as_str().len() / 8);
+        let length = result.len();
+        line.reserve(self.length(length) + length / 8);
         line.extend_from_slice(LINE_START.as_bytes());
         line.extend_from_slice(MESSAGE_START.as_bytes());
         line.extend_from_slice(event.as_str().as_bytes());
         line.extend_from_slice(&self.addressee);
-        push_escaped(line, result.as_str());
+        result.push_escaped(line);
         line.extend_from_slice(MESSAGE_END.as_bytes());
         line.extend_from_slice(LINE_END.as_bytes());
     }
 
     /// About how many bytes the line that carries `result` has: exact except for the escapes in it.
-    pub(crate) fn len(&self, result: &Json) -> usize {
+    pub(crate) fn len(&self, result: Payload<'_>) -> usize {
+        self.length(result.len())
+    }
+
+    fn length(&self, result: usize) -> usize {
         const FIXED: usize = LINE_START.len() + LINE_END.len() + 64;
-        FIXED + self.addressee.len() + result.as_str().len()
+        FIXED + self.addressee.len() + result
     }
 }
 
@@ -108,6 +113,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::message::ProgressUpdate;
 
     const ADDRESS: Address<'static> =
         Address { session_id: "s \"1\"", task_id: "t\n1", tool_name: "tool" };
@@ -121,8 +127,18 @@ mod tests {
                 let mut plain = Vec::new();
                 push_callback_line(&mut plain, &task_message(ADDRESS, event, &result));
                 let mut prepared = Vec::new();
-                TaskLine::new(ADDRESS).push(&mut prepared, event, &result);
+                TaskLine::new(ADDRESS).push(&mut prepared, event, Payload::Json(&result));
                 assert_eq!(String::from_utf8(plain), String::from_utf8(prepared));
+            }
+            for progress in [None, Some(33.33), Some(20.0)] {
+                let update = ProgressUpdate { status: text, progress };
+                let result = Json::new(&update).expect("JSON");
+                let mut plain = Vec::new();
+                push_callback_line(&mut plain, &task_message(ADDRESS, TaskEvent::Update, &result));
+                let (mut prepared, line) = (Vec::new(), TaskLine::new(ADDRESS));
+                line.push(&mut prepared, TaskEvent::Update, Payload::Progress(update));
+                assert_eq!(String::from_utf8(plain), String::from_utf8(prepared));
+                assert_eq!(line.len(Payload::Progress(update)), line.len(Payload::Json(&result)));
             }
         }
     }

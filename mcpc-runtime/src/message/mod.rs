@@ -3,11 +3,13 @@
 mod escape;
 mod json;
 mod line;
+mod payload;
 
-pub(crate) use json::{DEEPEST, Json};
+pub(crate) use json::DEEPEST;
+pub use json::Json;
 pub(crate) use line::{Address, TaskLine, created, push_callback_line, server_event, task_message};
+pub(crate) use payload::{Payload, ProgressUpdate};
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -155,24 +157,6 @@ impl ProtocolInfo {
                 Dialect::V0_2_6 => None,
             },
         }
-    }
-}
-
-/// What `Sender::progress` sends: how far a task is.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProgressUpdate<'a> {
-    #[serde(borrow)]
-    pub(crate) status: Cow<'a, str>,
-    /// In percent, where that can be told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) progress: Option<f64>,
-}
-
-impl<'a> ProgressUpdate<'a> {
-    /// Reads an update, if it is one of these.
-    pub(crate) fn read(update: &'a Json) -> Option<Self> {
-        serde_json::from_str(update.as_str()).ok()
     }
 }
 

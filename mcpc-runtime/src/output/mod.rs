@@ -8,7 +8,8 @@ mod success;
 
 pub(crate) use failure::Failed;
 pub use failure::{Fails, Failure, Fallible, ViaBox, ViaError, ViaText};
-pub(crate) use reply::{Written, error_reply, in_one_text, readable, reply, text_of};
+pub use reply::Written;
+pub(crate) use reply::{error_reply, in_one_text, readable, reply, text_of};
 pub use success::Success;
 
 use std::any::TypeId;

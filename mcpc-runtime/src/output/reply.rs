@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Success;
@@ -12,12 +13,39 @@ use crate::numbers::Inexact;
 use crate::phrases::{path_in_words, shown};
 
 /// What a client is answered with, as a tool wrote it itself.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Written {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Unshared", into = "Unshared")]
+#[doc(hidden)]
+pub enum Written {
     /// A reply, which may say that it is an error.
     Reply(Arc<CallToolResult>),
     /// An error of the protocol.
     Error(Arc<ErrorData>),
+}
+
+/// The same, as it is stored.
+#[derive(Serialize, Deserialize)]
+enum Unshared {
+    Reply(CallToolResult),
+    Error(ErrorData),
+}
+
+impl From<Unshared> for Written {
+    fn from(unshared: Unshared) -> Self {
+        match unshared {
+            Unshared::Reply(reply) => Self::Reply(Arc::new(reply)),
+            Unshared::Error(error) => Self::Error(Arc::new(error)),
+        }
+    }
+}
+
+impl From<Written> for Unshared {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Reply(reply) => Self::Reply(Arc::unwrap_or_clone(reply)),
+            Written::Error(error) => Self::Error(Arc::unwrap_or_clone(error)),
+        }
+    }
 }
 
 impl Written {

@@ -8,8 +8,8 @@ use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 
 use crate::context::Context;
-use crate::log::Owner;
 use crate::outbox::Gate;
+use crate::task::Tasks;
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
 ///
@@ -74,7 +74,7 @@ impl Call {
 pub(crate) struct CallParts<'a> {
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
-    pub(crate) owner: Owner,
+    pub(crate) tasks: &'a Tasks,
     pub(crate) context: &'a Context,
 }
 

@@ -5,9 +5,8 @@ use serde_json::Value;
 
 use super::{CallParts, States};
 use crate::argument::Reading;
-use crate::log::Owner;
 use crate::numbers::{Large, LargeNumbers};
-use crate::task::Sender;
+use crate::task::{Sender, Tasks};
 
 /// Everything a call brings to a tool.
 #[derive(Debug)]
@@ -43,8 +42,8 @@ impl<'a> Inputs<'a> {
         self.call.context.extensions.get::<LargeNumbers>()?.of_argument(name)
     }
 
-    /// Whose tasks the call may know of.
-    pub(crate) fn owner(&self) -> Owner {
-        self.call.owner
+    /// The tasks that the call may know of.
+    pub(crate) fn tasks(&self) -> Tasks {
+        self.call.tasks.clone()
     }
 }

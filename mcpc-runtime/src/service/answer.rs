@@ -10,9 +10,9 @@ use super::ToolService;
 use super::calls::Refusal;
 use super::trace::Trace;
 use crate::context::Context;
-use crate::control::unknown_id;
+use crate::control::{Stopping, unknown_id};
 use crate::delivery::tasks_extension;
-use crate::log::{Stop, TaskReader};
+use crate::log::{LogError, Parcel, Stop, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
@@ -67,9 +67,9 @@ impl ToolService {
         match request {
             Ours::Call(call) => self.call_tool(call, context).await.map(ServerResult::from),
             Ours::GetTask(get) => self.get_task(get).await.map(ServerResult::GetTaskResult),
-            Ours::UpdateTask(update) => self.update_task(update).map(ServerResult::task_ack),
+            Ours::UpdateTask(update) => self.update_task(update).await.map(ServerResult::task_ack),
             Ours::CancelTask(cancel) => {
-                self.cancel_task(cancel, &context).map(ServerResult::task_ack)
+                self.cancel_task(cancel, &context).await.map(ServerResult::task_ack)
             }
         }
     }
@@ -94,19 +94,24 @@ impl ToolService {
     }
 
     async fn get_task(&self, request: GetTaskParams) -> Result<GetTaskResult, ErrorData> {
-        let reader = self.task(&request.task_id)?;
-        Ok(GetTaskResult::new(tasks_extension::detailed(&request.task_id, &*reader).await))
+        let reader = self.task(&request.task_id).await?;
+        let task = tasks_extension::detailed(&request.task_id, &*reader).await;
+        Ok(GetTaskResult::new(task.map_err(unavailable)?))
     }
 
     /// No task has a question open, and answers to a question that is not open are ignored.
-    fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
-        self.task(&request.task_id).map(drop)
+    async fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
+        self.task(&request.task_id).await.map(drop)
     }
 
-    fn cancel_task(&self, request: CancelTaskParams, context: &Context) -> Result<(), ErrorData> {
-        let stopped = context.extensions.get::<Stop>().copied();
-        let stop = || self.shared().log.stop(&self.intake.key(&request.task_id));
-        match stopped.unwrap_or_else(stop) {
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: &Context,
+    ) -> Result<(), ErrorData> {
+        let stopped = context.extensions.get::<Stopping>().and_then(Parcel::take);
+        let stop = || self.intake.tasks.stop(vec![request.task_id.as_str().into()]);
+        match stopped.unwrap_or_else(stop).await.map_err(unavailable)? {
             Stop::Asked => {
                 event!(
                     info,
@@ -128,10 +133,15 @@ impl ToolService {
     }
 
     /// A task of this connection's.
-    pub(super) fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
-        let reader = self.shared().log.reader(&self.intake.key(task_id));
+    pub(super) async fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
+        let reader = self.intake.tasks.reader(&task_id.into()).await.map_err(unavailable)?;
         reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
     }
+}
+
+/// The task log failed; it may do better later.
+pub(super) fn unavailable(error: LogError) -> ErrorData {
+    ErrorData::internal_error(error.to_string(), None)
 }
 
 /// Refuses a client that did not declare MCP's tasks.

@@ -8,23 +8,23 @@ use rmcp::model::{
 };
 use tokio::task::coop::unconstrained;
 
-use super::intake::{Accepted, Parcel};
+use super::intake::{Accepted, Accepting};
 use super::{ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
-    PATIENCE_WITH_PROGRESS, Progress, choose, in_words, percent, tasks_extension,
+    PATIENCE_WITH_PROGRESS, Progress, choose, how_far, tasks_extension,
 };
 use crate::guard::{Guarded, guarded};
-use crate::log::{LastSeen, TaskKey, TaskReader};
+use crate::log::{LastSeen, LogError, MaybeLater, Parcel, TaskReader};
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::{Body, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::phrases::in_short;
-use crate::task::{NewTask, Sender, TaskLimits};
+use crate::task::{NewTask, Sender, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
 
@@ -41,16 +41,15 @@ impl ToolService {
             Kind::Plain | Kind::Control => {
                 let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-                let call = CallParts { session_id, task_id, owner: self.intake.owner, context };
+                let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
                 let body = self.prepare(tool, arguments, None, call)?;
                 self.run(tool.about.name, body, context).await.map(Into::into)
             }
             Kind::Background => {
-                let parcel = context.extensions.get::<Parcel>().and_then(Parcel::take);
-                let accepted =
-                    parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments))?;
+                let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
+                let accepting = parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments));
                 // On the heap: a plain call would hold as much room, and move it several times.
-                Box::pin(self.call_background(tool, arguments, accepted, context)).await
+                Box::pin(self.call_background(tool, arguments, accepting, context)).await
             }
         }
     }
@@ -60,9 +59,10 @@ impl ToolService {
         &self,
         tool: &Definition,
         arguments: JsonObject,
-        accepted: Accepted,
+        accepting: MaybeLater<'static, Accepting>,
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
+        let accepted = accepting.await?;
         let gate = context.extensions.get::<Gate>();
         let mode = choose(ClientSupport {
             metadata: accepted.has_metadata,
@@ -101,10 +101,17 @@ impl ToolService {
     }
 
     /// Has a task stopped whose client never hears of it.
-    fn stop_if_cancelled(&self, task_id: &str, gate: &Gate) {
-        let (log, key) = (Arc::clone(&self.shared().log), self.intake.key(task_id));
+    fn stop_if_cancelled(&self, task_id: &Arc<str>, gate: &Gate) {
+        let (tasks, task_id) = (self.tasks().clone(), Arc::clone(task_id));
         let ending = self.ending.clone();
-        gate.on_cancel(move || trace::left(&ending, &key.task_id, log.stop(&key)));
+        gate.on_cancel(move || {
+            let stop = tasks.stop(vec![Arc::clone(&task_id)]);
+            trace::left(&ending, &task_id, stop);
+        });
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.intake.tasks
     }
 
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
@@ -119,8 +126,9 @@ impl ToolService {
     }
 
     /// A task that was just created.
-    fn reader(&self, task_id: &str) -> Result<Box<dyn TaskReader>, String> {
-        self.shared().log.reader(&self.intake.key(task_id)).ok_or_else(|| unknown_id(task_id))
+    async fn reader(&self, task_id: &Arc<str>) -> Result<Box<dyn TaskReader>, Refusal> {
+        let reader = self.tasks().reader(task_id).await?;
+        Ok(reader.ok_or_else(|| unknown_id(task_id))?)
     }
 
     /// How long a call of a tool stays open, if not to its task's end.
@@ -146,7 +154,7 @@ impl ToolService {
         context: &Context,
         later: Later<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let key = self.intake.key(&accepted.ids.task_id);
+        let task_id = Arc::clone(&accepted.ids.task_id);
         let (patience, is_task) = (self.patience(tool, &later), matches!(later, Later::Task));
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
@@ -158,16 +166,17 @@ impl ToolService {
             Later::Task | Later::Waiting => Open::Waiting,
         };
         let task = self.create(tool, accepted, Delivery::Log(log_messages));
-        let reader = self.reader(&key.task_id)?;
+        let mut end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
+        let reader = self.reader(&task_id).await?;
         self.launch(tool, arguments, task, context)?;
-        let rest = self.shared().control.as_ref().map(|control| control.rest(&key.task_id));
+        let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
         let reply = tokio::select! {
             biased;
-            reply = open.answer(&*reader, patience, rest) => reply,
+            reply = open.answer(&*reader, patience, rest, end_here.as_mut()) => reply,
             () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
-                let stop = self.shared().log.stop(&key);
-                trace::left(&self.ending, &key.task_id, stop);
+                let stop = self.tasks().stop(vec![Arc::clone(&task_id)]);
+                trace::left(&self.ending, &task_id, stop);
                 return Err(trace::cancelled(context).into());
             }
         };
@@ -175,16 +184,16 @@ impl ToolService {
             Some(reply) => Ok(reply?.into()),
             // Nobody could come back.
             None if self.ending.has_begun() => {
-                let reply = Open::Waiting.answer(&*reader, None, rest).await;
+                let reply = Open::Waiting.answer(&*reader, None, rest, end_here.as_mut()).await;
                 Ok(reply.expect("nothing else ends it")?.into())
             }
             None => {
                 if let Some(gate) = context.extensions.get::<Gate>() {
-                    self.stop_if_cancelled(&key.task_id, gate);
+                    self.stop_if_cancelled(&task_id, gate);
                 }
                 trace::note(context, if is_task { "created" } else { "ticket" });
                 let waited = patience.unwrap_or_default();
-                Ok(self.goes_on(tool, &key, &*reader, waited, is_task).await)
+                self.goes_on(tool, &task_id, &*reader, waited, is_task).await
             }
         }
     }
@@ -193,26 +202,36 @@ impl ToolService {
     async fn goes_on(
         &self,
         tool: &Definition,
-        key: &TaskKey,
+        task_id: &str,
         reader: &dyn TaskReader,
         waited: Duration,
         is_task: bool,
-    ) -> CallToolResponse {
-        let progress = reader.status().await.progress;
-        if let Some(percent) = progress.as_ref().and_then(percent) {
-            reader.set_last_seen(LastSeen { percent, ..reader.last_seen() });
+    ) -> Result<CallToolResponse, Refusal> {
+        // A log that does not say how far a task is may tell later, when somebody asks with the ticket.
+        let progress = reader.status().in_time().await.ok().and_then(|status| status.progress);
+        if let Some(percent) = progress.as_ref().and_then(|it| it.amount.percent())
+            && let Ok(last) = reader.last_seen().in_time().await
+        {
+            let _ = reader.set_last_seen(LastSeen { percent, ..last }).in_time().await;
         }
         let running = Running {
             tool_name: tool.about.name,
-            task_id: &key.task_id,
-            how_far: progress.map(|progress| in_short(in_words(&progress))),
-            twin: self.shared().log.twin(key),
+            task_id,
+            how_far: progress.map(|progress| in_short(how_far(&progress))),
+            twin: self.tasks().twin(task_id).await,
         };
         match (is_task, self.shared().control) {
-            (false, Some(control)) => control.ticket(&running, waited).into(),
+            (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
             (_, control) => {
                 let note = control.map(|control| control.note(&running));
-                tasks_extension::created(&key.task_id, reader, note).await.into()
+                match tasks_extension::created(task_id, reader, note).await {
+                    Ok(created) => Ok(created.into()),
+                    Err(error) => {
+                        // Nobody hears of the task.
+                        self.tasks().stop_here(task_id);
+                        Err(error.into())
+                    }
+                }
             }
         }
     }
@@ -220,8 +239,8 @@ impl ToolService {
     fn create(&self, tool: &Definition, accepted: Accepted, delivery: Delivery) -> NewTask {
         let times =
             TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
-        let Accepted { ids, writer, .. } = accepted;
-        NewTask::new(tool.about.name, ids, delivery, writer, times)
+        let Accepted { ids, created, .. } = accepted;
+        NewTask::new(tool.about.name, ids, delivery, created, times)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -234,7 +253,7 @@ impl ToolService {
     ) -> Result<(), String> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
-        let call = CallParts { session_id, task_id, owner: self.intake.owner, context };
+        let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
                 let span = trace::of_task(context, tool.about.name, sender.task_id());
@@ -336,6 +355,12 @@ impl Refusal {
 impl From<String> for Refusal {
     fn from(text: String) -> Self {
         Self::Said(text)
+    }
+}
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Self {
+        Self::Said(error.to_string())
     }
 }
 

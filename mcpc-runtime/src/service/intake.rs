@@ -3,25 +3,24 @@
 //! rmcp hands each request to a task of its own, and these run in any order. So a call gets its task here, and
 //! here a task is asked to stop: what asks about a task, read after the call that starts it, finds it.
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject};
 use serde_json::Value;
 
 use super::{Shared, bounded};
-use crate::control::stop_meant;
-use crate::log::{Arguments, CreateError, Owner, Stop, TaskInfo, TaskKey, TaskWriter};
+use crate::control::{Stopping, stop_meant};
+use crate::log::{CreateError, MaybeLater, Parcel};
 use crate::metadata::{Ids, Metadata};
-use crate::names::HOST_ARGUMENTS;
 use crate::phrases::shown;
+use crate::task::{Created, Request, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
 
 /// The requests of one connection.
 pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Shared>,
-    pub(super) owner: Owner,
+    pub(super) tasks: Tasks,
 }
 
 /// A task that a call gets, if it runs.
@@ -29,23 +28,11 @@ pub(super) struct Accepted {
     pub(super) ids: Ids,
     /// Whether the call brought the protocol's metadata.
     pub(super) has_metadata: bool,
-    pub(super) writer: Box<dyn TaskWriter>,
+    pub(super) created: Created,
 }
 
-/// What a call gets, or the reason why it gets no task, on the way to the handler of the call. Dropped
-/// there or on the way, the task is forgotten.
-#[derive(Clone)]
-pub(super) struct Parcel(Arc<Mutex<Option<Result<Accepted, String>>>>);
-
-impl Parcel {
-    fn new(accepted: Result<Accepted, String>) -> Self {
-        Self(Arc::new(Mutex::new(Some(accepted))))
-    }
-
-    pub(super) fn take(&self) -> Option<Result<Accepted, String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
+/// What a call gets, or the reason why it gets no task. Dropped, the task is forgotten.
+pub(super) type Accepting = Result<Accepted, String>;
 
 impl Intake for TaskIntake {
     fn call(&self, call: &mut CallToolRequest) -> Option<&'static str> {
@@ -61,7 +48,7 @@ impl Intake for TaskIntake {
                 // With anything else the call is refused.
                 let arguments = call.params.arguments.as_ref().filter(|it| it.len() == 1);
                 if let Some(Value::String(task_id)) = arguments.and_then(|it| it.get("task_id")) {
-                    let stop = stop_meant(&*self.shared.log, self.owner, task_id);
+                    let stop: Stopping = Parcel::new(stop_meant(&self.tasks, task_id));
                     call.extensions_mut().insert(stop);
                 }
             }
@@ -71,7 +58,8 @@ impl Intake for TaskIntake {
     }
 
     fn cancel_task(&self, request: &mut CancelTaskRequest) {
-        let stop = self.stop(&request.params.task_id);
+        let task_id = request.params.task_id.as_str().into();
+        let stop: Stopping = Parcel::new(self.tasks.stop(vec![task_id]));
         request.extensions_mut().insert(stop);
     }
 }
@@ -82,38 +70,29 @@ impl TaskIntake {
         &self,
         tool: &Definition,
         arguments: &mut JsonObject,
-    ) -> Result<Accepted, String> {
-        let metadata = Metadata::take(arguments)?;
-        let has_metadata = metadata.present;
-        let ids = metadata.ids();
+    ) -> MaybeLater<'static, Accepting> {
+        let metadata = match Metadata::take(arguments) {
+            Ok(metadata) => metadata,
+            Err(problem) => return MaybeLater::Now(Err(problem)),
+        };
+        let (has_metadata, ids) = (metadata.present, metadata.ids());
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
-        let arguments = Arguments::new(&of_the_model(arguments));
-        let info = TaskInfo { tool_name: tool.about.name, arguments, retention };
-        match self.shared.log.create(self.key(&ids.task_id), info) {
-            Ok(writer) => Ok(Accepted { ids, has_metadata, writer }),
-            Err(CreateError::Running) => Err(format!(
-                "the task id `{}` belongs to a task that is still running",
-                shown(&ids.task_id)
-            )),
-            Err(error @ CreateError::Full { .. }) => Err(format!("{error}; try again later")),
-        }
-    }
-
-    fn stop(&self, task_id: &str) -> Stop {
-        self.shared.log.stop(&self.key(task_id))
-    }
-
-    pub(super) fn key(&self, task_id: &str) -> TaskKey {
-        TaskKey { owner: self.owner, task_id: task_id.into() }
+        let tool_name = tool.about.name;
+        let created = self.tasks.create(Request { tool_name, ids: &ids, arguments, retention });
+        created.map(move |created| match created {
+            Ok(created) => Ok(Accepted { ids, has_metadata, created }),
+            Err(error) => Err(refusal(&error, &ids)),
+        })
     }
 }
 
-/// The arguments of a call without what a host adds to each.
-fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
-    if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
-        return Cow::Borrowed(arguments);
+/// What is said to a call that gets no task.
+fn refusal(error: &CreateError, ids: &Ids) -> String {
+    match error {
+        CreateError::Running => {
+            format!("the task id `{}` belongs to a task that is still running", shown(&ids.task_id))
+        }
+        CreateError::Full { .. } => format!("{error}; try again later"),
+        CreateError::Log(error) => error.to_string(),
     }
-    let mut others = arguments.clone();
-    others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
-    Cow::Owned(others)
 }

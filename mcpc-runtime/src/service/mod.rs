@@ -14,7 +14,6 @@ mod trace;
 pub(crate) use capabilities::add_tasks;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rmcp::RoleServer;
@@ -25,9 +24,10 @@ use self::intake::TaskIntake;
 use self::limit::Limit;
 use crate::control::Control;
 use crate::delivery::LogLevel;
-use crate::log::{Owner, TaskLog};
+use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::Registry;
+use crate::task::{Places, Tasks};
 use crate::transport::{Ending, Intake};
 
 /// What all connections of a server share.
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
+    /// How many tasks may run at once.
+    pub(crate) places: Places,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     /// `None` if nobody could come back to a task.
@@ -94,12 +96,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let owner = Owner(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (log, grace) = (Arc::clone(&shared.log), shared.times.grace);
-        let (ending, log_level) = (Ending::new(log, owner, grace), LogLevel::new(true));
+        let tasks = Tasks::new(Arc::clone(&shared.log), shared.places.clone());
+        let (ending, log_level) =
+            (Ending::new(tasks.clone(), shared.times.grace), LogLevel::new(true));
         let limit = Limit::new(shared.max_requests);
-        let intake = Arc::new(TaskIntake { shared, owner });
+        let intake = Arc::new(TaskIntake { shared, tasks });
         let tools = ToolService { intake, ending, log_level };
         Self { tools, limit }
     }
@@ -131,15 +132,17 @@ impl ToolService {
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::ErrorData;
+    use rmcp::model::{ErrorData, JsonObject};
 
     use super::*;
-    use crate::control::{Check, unknown_id};
-    use crate::log::{Limits, MemoryLog, Stop, TaskInfo};
+    use crate::control::{Check, stop_meant, unknown_id};
+    use crate::log::{Limits, MemoryLog, Stop};
+    use crate::metadata::Ids;
     use crate::schema::Schemas;
+    use crate::task::{Created, Request};
 
     fn shared() -> Arc<Shared> {
-        let limits = Limits { tasks: 9, bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
+        let limits = Limits { bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
         let second = Duration::from_secs(1);
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
@@ -147,6 +150,7 @@ mod tests {
                 .expect("no tools go together"),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
+            places: Places::new(9),
             config: ServerConfig::default(),
             times: ServerTimes {
                 grace,
@@ -161,37 +165,48 @@ mod tests {
         })
     }
 
+    async fn create(connection: &Connection) -> Created {
+        let ids = &Ids { session_id: "s".into(), task_id: "t".into() };
+        let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(1));
+        let request = Request { tool_name: "tool", ids, arguments, retention };
+        let created = connection.tools.intake.tasks.create(request).await;
+        created.unwrap_or_else(|error| panic!("there is room: {error}"))
+    }
+
     #[tokio::test]
     async fn a_task_is_known_to_its_owner_alone() {
         let shared = shared();
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
-        let info = || TaskInfo::of("tool", Duration::from_secs(1));
-        let writer = shared.log.create(owner.tools.intake.key("t"), info());
-        let writer = writer.expect("there is room");
-        assert!(owner.tools.task("t").is_ok());
+        let _created = create(&owner).await;
+        assert!(owner.tools.task("t").await.is_ok());
+        let others = other.tools.intake.tasks.clone();
         for task_id in ["t", "never"] {
-            let error = other.tools.task(task_id).err().expect("it is none of theirs");
+            let error = other.tools.task(task_id).await.err().expect("it is none of theirs");
             assert_eq!(error, ErrorData::invalid_params(unknown_id(task_id), None));
-            assert_eq!(shared.log.stop(&other.tools.intake.key(task_id)), Stop::Unknown);
-            let (log, owner) = (Arc::clone(&shared.log), other.tools.intake.owner);
+            assert_eq!(stop_meant(&others, task_id).await, Ok(Stop::Unknown));
             let control = shared.control.expect("it has control tools");
             let check =
                 Check { task_id: Some(task_id.to_owned()), wait: Duration::ZERO, offset: None };
-            let checked = control.check(log.clone(), owner, check).await;
-            let stopped = control.stop(log.clone(), owner, task_id.to_owned(), None).await;
+            let checked = control.check(others.clone(), check).await;
+            let stopped = control.stop(others.clone(), task_id.to_owned(), None).await;
             for answer in [checked, stopped] {
                 assert_eq!(answer.err().map(|failed| failed.text), Some(unknown_id(task_id)));
             }
             let all = Check { task_id: None, wait: Duration::ZERO, offset: None };
-            let listed = control.check(log, owner, all).await.expect("a list");
+            let listed = control.check(others.clone(), all).await.expect("a list");
             let listed = listed.into_reply(|| false).expect("a reply");
             assert!(format!("{listed:?}").contains("There is no task"), "{listed:?}");
         }
         // The end of one is not the end of the other, and its id is free to everyone else.
-        shared.log.stop_all(other.tools.intake.owner);
-        shared.log.idle(other.tools.intake.owner).await;
-        assert!(!writer.stopped().is_cancelled());
-        assert!(shared.log.create(other.tools.intake.key("t"), info()).is_ok());
-        assert_eq!(shared.log.stop(&owner.tools.intake.key("t")), Stop::Asked);
+        others.stop_all();
+        others.idle().await;
+        let status = async || {
+            let reader = owner.tools.task("t").await.expect("it runs");
+            reader.status().await.expect("in memory").is_stopping
+        };
+        assert!(!status().await);
+        drop(create(&other).await);
+        assert_eq!(stop_meant(&owner.tools.intake.tasks, "t").await, Ok(Stop::Asked));
+        assert!(status().await);
     }
 }

@@ -15,10 +15,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::ToolService;
-use super::answer::needs_tasks;
+use super::answer::{needs_tasks, unavailable};
 use crate::context::Context;
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
-use crate::log::{Cursor, TaskReader};
+use crate::log::{Cursor, TaskReader, after};
 use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::transport::Subscription;
 
@@ -36,12 +36,13 @@ impl ToolService {
         needs_tasks(&context)?;
         let Subscription { task_ids, outbox } = subscription;
         let mut seen = HashSet::new();
-        let known = task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone()));
-        let known = known.filter_map(|task_id| {
-            let reader = self.shared().log.reader(&self.intake.key(&task_id))?;
-            Some((Arc::from(task_id), reader))
-        });
-        let watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = known.collect();
+        let mut watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = Vec::new();
+        for task_id in task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone())) {
+            let task_id = Arc::from(task_id);
+            if let Some(reader) = self.intake.tasks.reader(&task_id).await.map_err(unavailable)? {
+                watched.push((task_id, reader));
+            }
+        }
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
         outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
         let mut watches = JoinSet::new();
@@ -59,16 +60,16 @@ impl ToolService {
     }
 }
 
-/// Tells how one task is doing, to its end.
+/// Tells how one task is doing, to its end, or as long as its log does; `tasks/get` says what is wrong with that.
 async fn watch(task_id: Arc<str>, reader: Box<dyn TaskReader>, outbox: Outbox, id: RequestId) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
     let mut seen = Cursor::START;
-    while let Some(page) = reader.after(seen).await {
+    while let Ok(Some(page)) = after(&*reader, seen).await {
         seen = page.next;
         // Told is what is true when it can be told.
         outbox.reply_room_available().await;
-        let task = tasks_extension::detailed(&task_id, &*reader).await;
+        let Ok(task) = tasks_extension::detailed(&task_id, &*reader).await else { return };
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =

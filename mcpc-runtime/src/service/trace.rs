@@ -4,11 +4,12 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 use rmcp::model::CallToolResponse;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::calls::Refusal;
 use crate::context::Context;
-use crate::log::Stop;
+use crate::log::{LogError, MaybeLater, Stop};
 use crate::logging::{Inside, Span, event, mention, span};
 use crate::phrases::shown;
 use crate::task::panicked as in_words;
@@ -122,9 +123,26 @@ pub(super) fn cancelled(context: &Context) -> String {
 }
 
 /// Tells that a task was asked to stop because its call was cancelled, if that is why it was. Is held up by nothing.
-pub(super) fn left(ending: &Ending, task_id: &str, stop: Stop) {
-    if stop == Stop::Asked && !ending.has_begun() {
-        let task_id = shown(task_id).into_owned();
-        mention(move || event!(info, task_id, by = "notifications/cancelled", "asked to stop"));
+pub(super) fn left(
+    ending: &Ending,
+    task_id: &str,
+    stop: MaybeLater<'static, Result<Stop, LogError>>,
+) {
+    if ending.has_begun() {
+        return;
+    }
+    let task_id = shown(task_id).into_owned();
+    let tell = move |stop| {
+        if stop == Ok(Stop::Asked) {
+            mention(move || event!(info, task_id, by = "notifications/cancelled", "asked to stop"));
+        }
+    };
+    match stop {
+        MaybeLater::Now(stop) => tell(stop),
+        MaybeLater::Later(stop) => {
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(async { tell(stop.await) });
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Who waits to send something about a task, in the order in which they came.
 
 use std::pin::pin;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify, oneshot};
 
 use super::Task;
+use crate::log::End;
 use crate::outbox::{Claim, Permit};
 
 /// A task's line of those that wait.
@@ -17,6 +19,8 @@ pub(super) struct Line {
     count: AtomicUsize,
     /// Notified when the task has ended.
     ended: Notify,
+    /// Who is told how it ended.
+    end: std::sync::Mutex<Option<oneshot::Sender<End>>>,
 }
 
 impl Task {
@@ -43,6 +47,24 @@ impl Task {
             biased;
             turn = turn => Some(turn),
             () = ended => None,
+        }
+    }
+
+    /// How the task ends, for a call that cannot rely on the log to tell. The latest who asks is told.
+    pub(super) fn end_here(&self) -> oneshot::Receiver<End> {
+        let (sender, receiver) = oneshot::channel();
+        let line = self.line.get_or_init(Box::default);
+        *line.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Tells who wants to know how the task ended.
+    pub(super) fn tell_end(&self, end: End) {
+        let Some(line) = self.line.get() else { return };
+        let sender = line.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sender) = sender {
+            // Whoever asked may be gone.
+            let _ = sender.send(end);
         }
     }
 

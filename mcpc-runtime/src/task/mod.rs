@@ -1,13 +1,38 @@
 //! One task's life: `created`, any number of updates, and exactly one terminal event, always last.
+//!
+//! # What leads to "stop"
+//!
+//! | what happens | what asks | what the client hears |
+//! |---|---|---|
+//! | the call is cancelled before its reply (its gate) | `service::calls`, by [`Tasks::stop`] | nothing of the task |
+//! | the call is cancelled while it waits (the token of rmcp's context) | the same | no reply |
+//! | `tasks/cancel` | `service::intake`, where it is read | an acknowledgement; the end when it asks |
+//! | `stop_task` | `service::intake`, where it is read; `control`, what comes in quotes | that it was asked |
+//! | the timeout of the tool | the runner; the end is `failed` and names the timeout | the end |
+//! | the end of the input, a signal | `transport::end`, by [`Tasks::stop_all`] | the end |
+//!
+//! All of them cancel one token, which the log's writer has. Then the body has its grace; [`Sender::stopped`] comes
+//! true. If it returns an error, the end is [`EndKind::Stopped`], and if it goes on beyond its grace, it is dropped and
+//! the end is [`EndKind::Dropped`]. The last event waits for no permit then.
+//!
+//! Being over is not being asked to stop, and is a flag of its own ([`Task::is_over`]). The token is cancelled then,
+//! too, only so that clones and threads that wait for it go on.
+//!
+//! Ends that nobody asked for: the body returns or panics, sends what cannot be written, or its log fails
+//! ([`Task::break_off`]); the runner is dropped with its runtime; and [`Tasks::end_all`], for a body that does not give
+//! way when its connection has ended.
 
 mod line;
+mod order;
 mod quantity;
 mod runner;
 mod sender;
+mod tasks;
 mod trace;
 
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
+pub(crate) use tasks::{Created, Places, Request, Tasks};
 
 pub use quantity::{Quantity, Total};
 
@@ -18,12 +43,13 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
-use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
+use self::tasks::Delivering;
+use crate::delivery::{Delivery, Event};
+use crate::log::{Amount, End, EndKind, LogError, MaybeLater, Progress, Said};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
-use crate::outbox::Permit;
+use crate::outbox::{Claim, Permit};
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
@@ -34,6 +60,7 @@ struct Task {
     limits: TaskLimits,
     /// Logging and sending are one step under this lock, so that both have one order.
     progression: Mutex<Progression>,
+    /// Cancelled when the body is to leave: because it was asked to stop, or because the task is over.
     stop: CancellationToken,
     /// Notified when there is something in [`Progression`] for the runner to do.
     attention: Notify,
@@ -51,9 +78,9 @@ struct Task {
 
 struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
-    writer: Option<Box<dyn TaskWriter>>,
+    created: Option<Created>,
     /// The latest progress that found no permit; sent as soon as there is some, unless it is overtaken.
-    deferred: Option<Event>,
+    deferred: Option<Progress>,
     /// What the latest progress counted.
     amount: Amount,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
@@ -82,70 +109,130 @@ impl Task {
         is_over
     }
 
-    /// Logs and sends `event`, after a deferred progress.
-    fn append(&self, event: Event, permit: Permit<'_>) {
-        let mut progression = self.progression();
-        self.log_deferred(&mut progression);
-        self.log(&progression, event, permit);
+    /// Whether the terminal event was said.
+    fn has_ended(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
     }
 
-    /// Appends `event` in its turn, as soon as the client has taken enough. Cancel safe.
-    async fn send(&self, event: Event) {
-        if let Some((permit, _turn)) = self.in_line(self.delivery.claim(&event)).await {
-            self.append(event, permit);
+    /// Whether it was asked to stop before its end.
+    fn was_asked_to_stop(&self) -> bool {
+        self.stop.is_cancelled() && !self.has_ended()
+    }
+
+    /// Logs and sends what the body said, after a deferred progress. The answer is the log's, once that has room for
+    /// more.
+    fn append(&self, said: Said, permit: Permit<'_>) -> MaybeLater<'static, Result<(), LogError>> {
+        let mut progression = self.progression();
+        self.log_deferred(&mut progression);
+        self.log(&progression, said, permit)
+    }
+
+    /// Waits until the log has room for more. One that has failed ends the task.
+    async fn stored(&self, stored: MaybeLater<'static, Result<(), LogError>>) {
+        if let Err(error) = stored.in_time().await {
+            self.break_off_here(error.to_string()).await;
         }
     }
 
-    /// A permit for `event`, if neither it nor an earlier call has to be waited for.
-    fn reserve_now(&self, event: &Event) -> Option<Permit<'_>> {
-        if self.has_line() { None } else { self.delivery.claim(event).reserve_now() }
+    /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
+    /// has ended.
+    async fn break_off_here(&self, reason: String) {
+        self.break_off(reason);
+        self.stop.cancelled().await;
+        // A task that was being stopped anyway gets this far: the runner is to have its turn first.
+        tokio::task::yield_now().await;
+    }
+
+    /// Appends what the body said in its turn, as soon as the client has taken enough. Cancel safe.
+    async fn send(&self, said: Said) {
+        if let Some((permit, _turn)) = self.in_line(self.claim(&said)).await {
+            let stored = self.append(said, permit);
+            self.stored(stored).await;
+        }
+    }
+
+    /// What the body said takes of the connection's budget.
+    fn claim(&self, said: &Said) -> Claim<'_> {
+        Event::of(said).map_or(Claim::NOTHING, |event| self.delivery.claim(event))
+    }
+
+    /// A permit for what the body said, if neither it nor an earlier call has to be waited for.
+    fn reserve_now(&self, said: &Said) -> Option<Permit<'_>> {
+        if self.has_line() { None } else { self.claim(said).reserve_now() }
     }
 
     /// Sends a deferred progress before something else. One per task may overdraw the budget; waiting
     /// for more room here would let a later event overtake it.
     fn log_deferred(&self, progression: &mut Progression) {
         if let Some(deferred) = progression.deferred.take() {
-            self.log(progression, deferred, Permit::NONE);
+            let stored = self.log(progression, Said::Progress(deferred), Permit::NONE);
+            self.need_not_wait(progression, stored);
         }
     }
 
-    fn log(&self, progression: &Progression, event: Event, permit: Permit<'_>) {
-        let Some(writer) = &progression.writer else {
-            return;
-        };
-        self.delivery.deliver(&event, permit);
-        writer.append(event);
+    /// A progress is logged in its place, and waits for nothing.
+    fn need_not_wait(
+        &self,
+        progression: &mut Progression,
+        stored: MaybeLater<'static, Result<(), LogError>>,
+    ) {
+        if let MaybeLater::Now(Err(error)) = stored {
+            progression.broken.get_or_insert(error.to_string());
+            self.attention.notify_one();
+        }
     }
 
-    /// Logs and sends the terminal event; nothing can follow. Returns whether there was none.
-    fn finish(&self, event: Event, permit: Permit<'_>) -> bool {
+    fn log(
+        &self,
+        progression: &Progression,
+        said: Said,
+        permit: Permit<'_>,
+    ) -> MaybeLater<'static, Result<(), LogError>> {
+        let Some(created) = &progression.created else { return MaybeLater::Now(Ok(())) };
+        if let Some(event) = Event::of(&said) {
+            self.delivery.deliver(event, permit);
+        }
+        created.writer().append(said)
+    }
+
+    /// Logs and sends what ends the task; nothing can follow. `None` if something had ended it. Only the drop of what
+    /// is returned makes the id free and lets the connection end.
+    fn finish(&self, end: End, permit: Permit<'_>) -> Option<Delivering> {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        if let Some(mut writer) = progression.writer.take() {
-            self.is_over.store(true, Ordering::SeqCst);
-            writer.finish(event.clone());
-            self.delivery.deliver(&event, permit);
-            drop(progression);
-            // Only now is the id free and may the connection end: nothing is left to be delivered.
-            drop(writer);
-            // Threads and clones that outlive the task learn that it is over.
-            self.stop.cancel();
-            self.disperse();
-            return true;
-        }
-        false
+        let created = progression.created.take()?;
+        self.is_over.store(true, Ordering::SeqCst);
+        let delivering = created.finish(end.clone());
+        self.delivery.deliver(Event::End(&end), permit);
+        drop(progression);
+        // Threads and clones that outlive the task learn that it is over.
+        self.stop.cancel();
+        self.disperse();
+        self.tell_end(end);
+        Some(delivering)
     }
 
-    /// Sends `event` now, or keeps it as the latest when the client is slow.
-    fn append_latest(&self, event: Event) {
+    /// Ends the task in place of its runner, unless it has ended; returns whether that did it.
+    fn cut_off(&self) -> bool {
+        self.finish(dropped(), Permit::NONE).is_some()
+    }
+
+    /// Sends a progress now, or keeps it as the latest when the client is slow.
+    fn append_latest(&self, progress: Progress) {
         if self.is_over() {
             return;
         }
-        let permit = if self.has_line() { None } else { self.delivery.claim(&event).try_reserve() };
+        let claim = self.delivery.claim(Event::Progress(&progress));
+        let permit = if self.has_line() { None } else { claim.try_reserve() };
         match permit {
-            Some(permit) => self.append(event, permit),
+            Some(permit) => {
+                let mut progression = self.progression();
+                self.log_deferred(&mut progression);
+                let stored = self.log(&progression, Said::Progress(progress), permit);
+                self.need_not_wait(&mut progression, stored);
+            }
             None => {
-                self.progression().deferred = Some(event);
+                self.progression().deferred = Some(progress);
                 self.attention.notify_one();
             }
         }
@@ -164,7 +251,7 @@ impl Task {
         if let Some((permit, _turn)) = self.in_line(event.claim()).await {
             let mut progression = self.progression();
             self.log_deferred(&mut progression);
-            if progression.writer.is_some() {
+            if progression.created.is_some() {
                 event.push(permit);
             }
         }
@@ -177,17 +264,11 @@ impl Task {
     }
 }
 
-impl Ends for Task {
-    fn end(&self) {
-        self.finish(dropped(), Permit::NONE);
-    }
-}
-
-fn failed(reason: &str) -> Event {
-    Event::new(EventKind::Failed, Json::text(reason))
+fn failed(reason: &str) -> End {
+    End::new(EndKind::Failed, Json::text(reason))
 }
 
 /// The end of a task whose body did not end by itself.
-fn dropped() -> Event {
-    Event { kind: EventKind::Dropped, ..failed("stopped") }
+fn dropped() -> End {
+    End { kind: EndKind::Dropped, ..failed("stopped") }
 }

@@ -3,17 +3,18 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::trace::Trace;
-use super::{Progression, Sender, Task, dropped, failed};
-use crate::delivery::Delivery;
-use crate::log::{Amount, Ends, Event, EventKind, TaskWriter};
+use super::{Created, Progression, Sender, Task, dropped, failed};
+use crate::delivery::{Delivery, Event};
+use crate::log::{Amount, End, EndKind, MaybeLater, Said};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -84,14 +85,14 @@ impl NewTask {
         tool_name: &'static str,
         ids: Ids,
         delivery: Delivery,
-        writer: Box<dyn TaskWriter>,
+        created: Created,
         limits: TaskLimits,
     ) -> Self {
-        let stop = writer.stopped().clone();
-        let writer = Some(writer);
+        let stop = created.writer().stopped().clone();
+        let created = Some(created);
         let amount = Amount::default();
         let progression =
-            Progression { writer, deferred: None, amount, broken: None, timed_out: false };
+            Progression { created, deferred: None, amount, broken: None, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -106,9 +107,8 @@ impl NewTask {
             is_untaken_told: AtomicBool::new(false),
             runtime: Handle::current(),
         });
-        if let Some(writer) = &task.progression().writer {
-            let task = Arc::downgrade(&task);
-            writer.ended_by(task as Weak<dyn Ends>);
+        if let Some(created) = &task.progression().created {
+            created.run_by(Arc::downgrade(&task));
         }
         Self { task, span: Span::NONE }
     }
@@ -123,6 +123,11 @@ impl NewTask {
         Sender { task: Arc::clone(&self.task) }
     }
 
+    /// How the task ends, for a call that cannot rely on the log to tell.
+    pub(crate) fn end_here(&self) -> oneshot::Receiver<End> {
+        self.task.end_here()
+    }
+
     /// Runs the body as a task of its own.
     pub(crate) fn spawn(self, body: Body) {
         tokio::spawn(self.run(body));
@@ -135,7 +140,7 @@ impl NewTask {
 
     /// Gives the id back without a word: the call was refused.
     pub(crate) fn refuse(self) {
-        self.task.progression().writer = None;
+        self.task.progression().created = None;
     }
 }
 
@@ -162,11 +167,16 @@ impl Runner {
         };
         trace.gave_way(task);
         // What is asked to stop has no more time to wait: its one last event may overdraw the budget.
-        let permit = match task.delivery.claim(&terminal).try_reserve() {
+        let permit = match task.delivery.claim(Event::End(&terminal)).try_reserve() {
             Some(permit) => permit,
             None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
-        trace.end(task, terminal, permit);
+        if let Some(mut delivering) = trace.end(task, terminal, permit) {
+            match delivering.stored() {
+                MaybeLater::Now(Ok(())) => {}
+                stored => Box::pin(trace.stored(task, stored)).await,
+            }
+        }
     }
 }
 
@@ -176,7 +186,7 @@ impl Task {
 
     /// Waits until the task was asked to stop and its grace is over, and says how it ends then. A timeout
     /// is such a request, too.
-    async fn time_up(&self, trace: &Trace) -> Event {
+    async fn time_up(&self, trace: &Trace) -> End {
         let stopped = self.stop.cancelled();
         let end = match self.limits.timeout {
             None => {
@@ -198,27 +208,27 @@ impl Task {
     }
 
     /// Waits for a permit for the terminal event, but no longer than the task may go on.
-    async fn reserve_for_the_end(&self, terminal: &Event) -> Permit<'_> {
+    async fn reserve_for_the_end(&self, terminal: &End) -> Permit<'_> {
         tokio::select! {
             biased;
-            permit = self.delivery.claim(terminal).reserve() => permit,
+            permit = self.delivery.claim(Event::End(terminal)).reserve() => permit,
             () = self.stop.cancelled() => Permit::NONE,
         }
     }
 
     /// The terminal event of a body that returned.
-    fn terminal(&self, outcome: Outcome) -> Event {
+    fn terminal(&self, outcome: Outcome) -> End {
         match outcome.and_then(Success::into_parts) {
-            Ok((result, written)) => Event { kind: EventKind::Complete, result, written },
+            Ok((result, written)) => End { kind: EndKind::Complete, result, written },
             Err(Failed { text, written }) => {
                 // Once it was asked to stop, that is what an error comes from.
                 let timeout = self.limits.timeout.filter(|_| self.progression().timed_out);
                 let (kind, text) = match timeout {
-                    Some(timeout) => (EventKind::Failed, format!("{}: {text}", timed_out(timeout))),
-                    None if self.stop.is_cancelled() => (EventKind::Stopped, text),
-                    None => (EventKind::Failed, text),
+                    Some(timeout) => (EndKind::Failed, format!("{}: {text}", timed_out(timeout))),
+                    None if self.was_asked_to_stop() => (EndKind::Stopped, text),
+                    None => (EndKind::Failed, text),
                 };
-                Event { kind, result: Json::text(&text), written }
+                End { kind, result: Json::text(&text), written }
             }
         }
     }
@@ -238,10 +248,12 @@ impl Task {
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
-                    let permit = Box::pin(self.delivery.claim(&deferred).reserve()).await;
+                    let claim = self.delivery.claim(Event::Progress(&deferred));
+                    let permit = Box::pin(claim.reserve()).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
-                        self.log(&progression, latest, permit);
+                        let stored = self.log(&progression, Said::Progress(latest), permit);
+                        self.need_not_wait(&mut progression, stored);
                     }
                 }
             }
@@ -255,7 +267,8 @@ impl Drop for Runner {
             true => "stopped, and panicked while it was dropped",
             false => "the server shut down",
         };
-        self.1.end(&self.0, failed(reason), Permit::NONE);
+        // Stored as well, but not waited for: nobody could.
+        drop(self.1.end(&self.0, failed(reason), Permit::NONE));
     }
 }
 
@@ -277,18 +290,16 @@ pub(crate) fn panicked(tool_name: &str, panic: &(dyn Any + Send)) -> String {
 mod tests {
     use std::future::pending;
 
-    use rmcp::model::{CallToolResult, JsonRpcMessage, RequestId, ServerResult};
+    use rmcp::model::{CallToolResult, JsonObject, JsonRpcMessage, RequestId, ServerResult};
     use serde_json::Value;
     use tokio::time::{Instant, timeout};
 
     use super::*;
     use crate::delivery::Callbacks;
-    use crate::log::{
-        Cursor, Limits, MemoryLog, Owner, TaskInfo, TaskKey, TaskLog as _, TaskReader,
-    };
+    use crate::log::{Cursor, Limits, MemoryLog, Page, TaskReader};
     use crate::outbox::{Form, Gate, Items, Outbox, Pending, Taken};
+    use crate::task::{Places, Request, Tasks};
 
-    const OWNER: Owner = Owner(1);
     const GRACE: Duration = Duration::from_secs(5);
 
     /// Enough for two short updates.
@@ -296,34 +307,32 @@ mod tests {
 
     /// A task of a client that reads nothing.
     struct Unread {
-        log: MemoryLog,
+        tasks: Tasks,
         outbox: Outbox,
         gate: Gate,
         task: NewTask,
     }
 
     impl Unread {
-        fn new() -> Self {
-            Self::with_timeout(None)
+        async fn new() -> Self {
+            Self::with_timeout(None).await
         }
 
-        fn with_timeout(timeout: Option<Duration>) -> Self {
-            let (tasks, bytes) = (9, 1 << 10);
-            let log = MemoryLog::new(Limits {
-                tasks,
-                bytes_per_task: bytes,
-                ended_tasks: tasks,
-                ended_bytes: bytes,
-            });
-            let info = TaskInfo::of("tool", Duration::from_secs(60));
-            let writer = log.create(Self::key(), info).expect("there is room");
+        async fn with_timeout(timeout: Option<Duration>) -> Self {
+            let (ended_tasks, bytes) = (9, 1 << 10);
+            let limits = Limits { bytes_per_task: bytes, ended_tasks, ended_bytes: bytes };
+            let tasks = Tasks::new(Arc::new(MemoryLog::new(limits)), Places::new(9));
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+            let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
+            let request = Request { tool_name: "tool", ids: &ids, arguments, retention };
+            let created = tasks.create(request).await;
+            let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
             let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
             let times = TaskLimits { grace: Grace::new(GRACE), timeout };
-            let task = NewTask::new("tool", ids, delivery, writer, times);
-            Self { log, outbox, gate, task }
+            let task = NewTask::new("tool", ids, delivery, created, times);
+            Self { tasks, outbox, gate, task }
         }
 
         /// All the room there is: until it is dropped, whatever needs some waits.
@@ -348,26 +357,32 @@ mod tests {
             events.collect()
         }
 
-        fn key() -> TaskKey {
-            TaskKey { owner: OWNER, task_id: "t".into() }
-        }
-
-        fn reader(&self) -> Box<dyn TaskReader> {
-            self.log.reader(&Self::key()).expect("it was created")
+        async fn reader(&self) -> Reader {
+            let reader = self.tasks.reader(&"t".into()).await.expect("in memory");
+            Reader(reader.expect("it was created"))
         }
     }
 
-    async fn end(reader: &dyn TaskReader) -> (EventKind, String) {
+    struct Reader(Box<dyn TaskReader>);
+
+    impl Reader {
+        async fn after(&self, seen: Cursor) -> Option<Page> {
+            crate::log::after(&*self.0, seen).await.expect("in memory")
+        }
+    }
+
+    async fn end(reader: &Reader) -> (EndKind, String) {
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let end = page.events.last().expect("an end");
+        let end = page.end.expect("an end");
         (end.kind, end.result.as_str().to_owned())
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_event_of_a_task_that_was_asked_to_stop_waits_for_no_room() {
         for is_asked_late in [false, true] {
-            let unread = Unread::new();
-            let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+            let unread = Unread::new().await;
+            let (tasks, reader, sender) =
+                (unread.tasks.clone(), unread.reader().await, unread.task.sender());
             unread.task.spawn(Box::pin(async move {
                 sender.send("x".repeat(1_000)).await;
                 if !is_asked_late {
@@ -377,63 +392,65 @@ mod tests {
             }));
             let started = Instant::now();
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(log.running(OWNER), 1, "it waits to be asked, or for room");
-            log.stop_all(OWNER);
-            timeout(GRACE, log.idle(OWNER)).await.expect("it ends, although nobody reads");
+            assert_eq!(tasks.running(), 1, "it waits to be asked, or for room");
+            tasks.stop_all();
+            timeout(GRACE, tasks.idle()).await.expect("it ends, although nobody reads");
             assert_eq!(started.elapsed(), Duration::from_secs(1));
-            let kind = if is_asked_late { EventKind::Failed } else { EventKind::Stopped };
-            assert_eq!(end(&*reader).await, (kind, "\"in my own words\"".to_owned()));
+            let kind = if is_asked_late { EndKind::Failed } else { EndKind::Stopped };
+            assert_eq!(end(&reader).await, (kind, "\"in my own words\"".to_owned()));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_obeys_its_timeout_has_failed_and_was_not_stopped() {
-        let unread = Unread::with_timeout(Some(Duration::from_secs(60)));
-        let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+        let unread = Unread::with_timeout(Some(Duration::from_secs(60))).await;
+        let (tasks, reader, sender) =
+            (unread.tasks.clone(), unread.reader().await, unread.task.sender());
         unread.task.spawn(Box::pin(async move {
             sender.stopped().await;
             Err("in my own words".to_owned().into())
         }));
-        log.idle(OWNER).await;
+        tasks.idle().await;
         let text = "\"timed out after 60s: in my own words\"";
-        assert_eq!(end(&*reader).await, (EventKind::Failed, text.to_owned()));
+        assert_eq!(end(&reader).await, (EndKind::Failed, text.to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_runner_that_is_dropped_says_so() {
         for is_polled in [false, true] {
-            let unread = Unread::new();
-            let (reader, body) = (unread.reader(), Box::pin(pending()));
+            let unread = Unread::new().await;
+            let (reader, body) = (unread.reader().await, Box::pin(pending()));
             let mut run = Box::pin(unread.task.run(body));
             if is_polled {
                 assert!(run.as_mut().now_or_never().is_none());
             }
             drop(run);
-            let end = end(&*reader).await;
-            assert_eq!(end, (EventKind::Failed, "\"the server shut down\"".to_owned()));
+            let end = end(&reader).await;
+            assert_eq!(end, (EndKind::Failed, "\"the server shut down\"".to_owned()));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_is_ended_from_elsewhere_has_that_end() {
-        let unread = Unread::new();
-        let (log, reader, sender) = (unread.log.clone(), unread.reader(), unread.task.sender());
+        let unread = Unread::new().await;
+        let (tasks, reader, sender) =
+            (unread.tasks.clone(), unread.reader().await, unread.task.sender());
         unread.task.spawn(Box::pin(async move {
             sender.progress(1, 2, "half");
             pending().await
         }));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!((log.end_all(OWNER), log.end_all(OWNER)), (1, 0));
-        timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
-        assert_eq!(end(&*reader).await, (EventKind::Dropped, "\"stopped\"".to_owned()));
+        assert_eq!((tasks.end_all(), tasks.end_all()), (1, 0));
+        timeout(Duration::from_millis(1), tasks.idle()).await.expect("it has ended");
+        assert_eq!(end(&reader).await, (EndKind::Dropped, "\"stopped\"".to_owned()));
     }
 
     /// Whatever came before it was held back for the reply, which nobody gives here.
     #[tokio::test(start_paused = true)]
     async fn a_deferred_progress_is_said_as_soon_as_there_is_room() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (outbox, reader, sender) =
-            (unread.outbox.clone(), unread.reader(), unread.task.sender());
+            (unread.outbox.clone(), unread.reader().await, unread.task.sender());
         let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -445,14 +462,14 @@ mod tests {
         drop(most);
         let said = timeout(Duration::from_millis(1), reader.after(Cursor::START)).await;
         let page = said.expect("there is room").expect("it goes on");
-        assert!(matches!(page.events[0].kind, EventKind::Progress(_)));
+        assert!(matches!(page.said[0], Said::Progress(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_update_does_not_overtake_a_deferred_progress() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (outbox, reader, sender) =
-            (unread.outbox.clone(), unread.reader(), unread.task.sender());
+            (unread.outbox.clone(), unread.reader().await, unread.task.sender());
         // A permit for one of the two, and for the other never.
         let (one, _other) =
             (outbox.claim(300).try_reserve(), outbox.claim(BUDGET - 300).try_reserve());
@@ -465,14 +482,15 @@ mod tests {
         drop(one);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Update]), "{kinds:?}");
+        let said = page.said;
+        assert!(matches!(said[..], [Said::Progress(_), Said::Update(_)]), "{said:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_deferred_progress_comes_before_the_end() {
-        let unread = Unread::new();
-        let (outbox, log, reader) = (unread.outbox.clone(), unread.log.clone(), unread.reader());
+        let unread = Unread::new().await;
+        let (outbox, tasks, reader) =
+            (unread.outbox.clone(), unread.tasks.clone(), unread.reader().await);
         let sender = unread.task.sender();
         let most = outbox.claim(BUDGET).try_reserve().expect("nothing was said yet");
         unread.task.spawn(Box::pin(async move {
@@ -480,12 +498,13 @@ mod tests {
             Err("in my own words".to_owned().into())
         }));
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(log.running(OWNER), 1, "there is no room for its end");
+        assert_eq!(tasks.running(), 1, "there is no room for its end");
         drop(most);
-        timeout(Duration::from_millis(1), log.idle(OWNER)).await.expect("it has ended");
+        timeout(Duration::from_millis(1), tasks.idle()).await.expect("it has ended");
         let page = reader.after(Cursor::START).await.expect("it said something");
-        let kinds: Vec<EventKind> = page.events.iter().map(|event| event.kind).collect();
-        assert!(matches!(kinds[..], [EventKind::Progress(_), EventKind::Failed]), "{kinds:?}");
+        let (said, end) = (page.said, page.end.map(|end| end.kind));
+        assert!(matches!(said[..], [Said::Progress(_)]), "{said:?}");
+        assert_eq!(end, Some(EndKind::Failed));
     }
 
     #[tokio::test(start_paused = true)]
@@ -502,26 +521,26 @@ mod tests {
         assert_eq!(started.elapsed(), GRACE + Duration::from_secs(1));
     }
 
-    async fn results(reader: &dyn TaskReader) -> Vec<String> {
+    async fn results(reader: &Reader) -> Vec<String> {
         let page = reader.after(Cursor::START).await.expect("it said something");
-        page.events.iter().map(|event| event.result.as_str().to_owned()).collect()
+        page.updates().map(|update| update.as_str().to_owned()).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_update_passes_nobody_who_waits() {
-        let unread = Unread::new();
-        let (reader, sender, most) = (unread.reader(), unread.task.sender(), unread.most());
+        let unread = Unread::new().await;
+        let (reader, sender, most) = (unread.reader().await, unread.task.sender(), unread.most());
         let mut first = Box::pin(sender.send("first"));
         assert!(first.as_mut().now_or_never().is_none(), "there is no room");
         // The first has its room now, but not its turn on this thread.
         drop(most);
         tokio::join!(sender.send("second"), first);
-        assert_eq!(results(&*reader).await, ["\"first\"", "\"second\""]);
+        assert_eq!(results(&reader).await, ["\"first\"", "\"second\""]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_event_of_the_session_does_not_overtake_a_deferred_progress() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (sender, most) = (unread.task.sender(), unread.most());
         sender.progress(1, 2, "half");
         let mut event = Box::pin(sender.emit("weather", "fine"));
@@ -534,24 +553,24 @@ mod tests {
     /// It has its room in the very moment in which the task ends.
     #[tokio::test(start_paused = true)]
     async fn an_event_of_the_session_does_not_follow_the_end() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (sender, most) = (unread.task.sender(), unread.most());
         let mut event = Box::pin(sender.emit("weather", "fine"));
         assert!(event.as_mut().now_or_never().is_none(), "there is no room");
         drop(most);
-        unread.log.end_all(OWNER);
+        unread.tasks.end_all();
         event.await;
         assert_eq!(unread.sent(), ["failed"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_who_send_hear_of_the_end() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (sender, most) = (unread.task.sender(), unread.most());
         let mut waits = Box::pin(sender.send("before"));
         assert!(waits.as_mut().now_or_never().is_none(), "there is no room");
         assert!(!sender.is_stopped());
-        unread.log.end_all(OWNER);
+        unread.tasks.end_all();
         assert_eq!(waits.now_or_never(), Some(()), "who waits for room");
         assert!(sender.is_stopped(), "who looks, as threads do");
         assert_eq!(sender.send("after").now_or_never(), Some(()), "who comes later");
@@ -562,7 +581,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn events_of_the_session_have_a_share_of_the_budget() {
-        let unread = Unread::new();
+        let unread = Unread::new().await;
         let (outbox, sender) = (unread.outbox.clone(), unread.task.sender());
         let emits = async {
             for number in 0..10 {

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::Task;
 use super::quantity::{Quantity, Total};
-use crate::log::{Amount, Event, EventKind};
-use crate::message::{Json, ProgressUpdate};
+use crate::log::{Amount, MaybeLater, Progress, Said};
+use crate::message::Json;
 
 /// Talks to the client about a running task.
 ///
@@ -49,7 +49,7 @@ impl Sender {
     ///
     /// The update is sent when the future completes, and not at all if it is dropped before.
     pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
-        self.sending(self.update(&value))
+        self.sending(update(&value))
     }
 
     /// Like [`send`](Self::send), for code that is not async: `spawn_blocking`, rayon, plain threads.
@@ -58,7 +58,7 @@ impl Sender {
     ///
     /// When it is called from async code, as it would block the runtime.
     pub fn blocking_send<T: Serialize>(&self, value: T) {
-        self.block_on_update(self.update(&value));
+        self.block_on_update(update(&value));
     }
 
     /// Sends a part of the task's output: what a person who watches wants to see, and what the result says again
@@ -160,42 +160,29 @@ impl Sender {
         &self.task.ids.session_id
     }
 
-    fn update<T: Serialize>(&self, value: &T) -> Result<Event, String> {
-        match Json::new(value) {
-            Ok(result) => Ok(Event::update(result)),
-            Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
-        }
-    }
-
     // What follows has no type of a user's in it, so it is compiled once, here.
 
-    fn send_state(&self, amount: Amount, text: &str) {
-        let update = ProgressUpdate { status: text.into(), progress: amount.percent() };
-        match self.update(&update) {
-            Ok(event) => {
-                self.task.append_latest(Event { kind: EventKind::Progress(amount), ..event });
-            }
-            Err(reason) => self.task.break_off(reason),
-        }
+    fn send_state(&self, amount: Amount, status: &str) {
+        self.task.append_latest(Progress { amount, status: status.into() });
     }
 
-    fn sending(&self, update: Result<Event, String>) -> Sending<'_> {
+    fn sending(&self, update: Result<Said, String>) -> Sending<'_> {
         match update {
-            Ok(event) => Sending::New(&self.task, event),
-            Err(reason) => Sending::Waiting(Box::pin(self.break_off(reason))),
+            Ok(said) => Sending::New(&self.task, said),
+            Err(reason) => Sending::Waiting(Box::pin(self.task.break_off_here(reason))),
         }
     }
 
     fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
         Sending::Waiting(match event {
             Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
-            Err(reason) => Box::pin(self.break_off(reason)),
+            Err(reason) => Box::pin(self.task.break_off_here(reason)),
         })
     }
 
-    fn block_on_update(&self, update: Result<Event, String>) {
+    fn block_on_update(&self, update: Result<Said, String>) {
         match update {
-            Ok(event) => self.task.runtime.block_on(Sending::New(&self.task, event)),
+            Ok(said) => self.task.runtime.block_on(Sending::New(&self.task, said)),
             Err(reason) => self.task.break_off(reason),
         }
     }
@@ -206,15 +193,6 @@ impl Sender {
             Err(reason) => self.task.break_off(reason),
         }
     }
-
-    /// Has the runner end the task. A body is dropped in here; a clone elsewhere goes on when the task
-    /// has ended.
-    async fn break_off(&self, reason: String) {
-        self.task.break_off(reason);
-        self.task.stop.cancelled().await;
-        // A task that was being stopped anyway gets this far: the runner is to have its turn first.
-        tokio::task::yield_now().await;
-    }
 }
 
 /// What awaits that something is sent.
@@ -222,7 +200,7 @@ impl Sender {
 /// No `async fn`: the code of one is compiled again in each crate that awaits it (a third of what a server's
 /// crate took to build), and its state is part of every body that does.
 enum Sending<'a> {
-    New(&'a Task, Event),
+    New(&'a Task, Said),
     Waiting(BoxFuture<'a, ()>),
     Done,
 }
@@ -234,13 +212,16 @@ impl Future for Sending<'_> {
         if let Self::New(..) = *self {
             // A body that only ever sends must let others have their turn.
             ready!(pin!(tokio::task::coop::consume_budget()).poll(context));
-            if let Self::New(task, event) = std::mem::replace(&mut *self, Self::Done) {
+            if let Self::New(task, said) = std::mem::replace(&mut *self, Self::Done) {
                 if task.is_over() {
                     return Poll::Ready(());
                 }
-                match task.reserve_now(&event) {
-                    Some(permit) => task.append(event, permit),
-                    None => *self = Self::Waiting(Box::pin(task.send(event))),
+                match task.reserve_now(&said) {
+                    Some(permit) => match task.append(said, permit) {
+                        MaybeLater::Now(Ok(())) => {}
+                        stored => *self = Self::Waiting(Box::pin(task.stored(stored))),
+                    },
+                    None => *self = Self::Waiting(Box::pin(task.send(said))),
                 }
             }
         }
@@ -252,8 +233,15 @@ impl Future for Sending<'_> {
     }
 }
 
-fn output(text: &str) -> Event {
-    Event::new(EventKind::Output, Json::text(text))
+fn update<T: Serialize>(value: &T) -> Result<Said, String> {
+    match Json::new(value) {
+        Ok(value) => Ok(Said::Update(value)),
+        Err(error) => Err(format!("an update cannot be written as JSON: {error}")),
+    }
+}
+
+fn output(text: &str) -> Said {
+    Said::Output(Json::text(text))
 }
 
 /// A server event's name and data.

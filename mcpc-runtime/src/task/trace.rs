@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::tasks::Delivering;
 use super::{Task, TaskLimits};
-use crate::log::{Event, EventKind};
+use crate::log::{End, EndKind, LogError, MaybeLater};
 use crate::logging::{Inside, Span, event, listens};
 use crate::message::Json;
 use crate::outbox::Permit;
@@ -68,26 +69,39 @@ impl Trace {
     }
 
     /// Ends a task, unless it has ended, and tells how it did.
-    pub(super) fn end(&self, task: &Task, terminal: Event, permit: Permit<'_>) {
+    pub(super) fn end(&self, task: &Task, terminal: End, permit: Permit<'_>) -> Option<Delivering> {
         if self.is_told.swap(true, Ordering::Relaxed) {
-            return;
+            return None;
         }
         let kind = terminal.kind;
-        let has_error = matches!(kind, EventKind::Failed | EventKind::Stopped) && listens();
+        let has_error = matches!(kind, EndKind::Failed | EndKind::Stopped) && listens();
         let error = has_error.then(|| reason(&terminal.result));
-        let has_ended_here = task.finish(terminal, permit);
+        let delivering = task.finish(terminal, permit);
         let outcome = match kind {
-            _ if !has_ended_here => "cut_off",
-            EventKind::Failed if task.progression().timed_out => "timed_out",
-            EventKind::Failed | EventKind::Update | EventKind::Output | EventKind::Progress(_) => {
-                "failed"
-            }
-            EventKind::Complete => "complete",
-            EventKind::Stopped => "stopped",
-            EventKind::Dropped => "dropped",
+            _ if delivering.is_none() => "cut_off",
+            EndKind::Failed if task.progression().timed_out => "timed_out",
+            EndKind::Failed => "failed",
+            EndKind::Complete => "complete",
+            EndKind::Stopped => "stopped",
+            EndKind::Dropped => "dropped",
         };
         let (error, took) = (error.as_deref(), self.began.elapsed());
         self.span.inside(|| event!(info, %outcome, error, ?took, "ended"));
+        delivering
+    }
+
+    /// Waits until the log has the end, and tells if it does not get it.
+    pub(super) async fn stored(
+        &self,
+        task: &Task,
+        stored: MaybeLater<'static, Result<(), LogError>>,
+    ) {
+        if let Err(error) = stored.await {
+            let [tool, task_id] = self.names(task);
+            self.span.inside(|| {
+                event!(error, tool, task_id, %error, "the end of the task could not be stored");
+            });
+        }
     }
 
     /// What the span would say.

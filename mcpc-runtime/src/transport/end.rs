@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::requests::Requests;
-use crate::log::{Boxed, Owner, TaskLog};
+use crate::log::Boxed;
 use crate::logging::{aside, event, mention};
 use crate::outbox::Outbox;
-use crate::task::Grace;
+use crate::task::{Grace, Tasks};
 
 /// For how long nothing may have moved before what is held up is finished here.
 const STALLED: Duration = Duration::from_millis(250);
@@ -72,8 +72,7 @@ enum Stage {
 pub(crate) struct Ending(Arc<Shared>);
 
 struct Shared {
-    log: Arc<dyn TaskLog>,
-    owner: Owner,
+    tasks: Tasks,
     /// What bodies have, which may be cut short.
     grace: Grace,
     stage: Mutex<Stage>,
@@ -83,9 +82,9 @@ struct Shared {
 
 impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (owner, stage) = (self.0.owner, *self.stage());
+        let stage = *self.stage();
         f.debug_struct("Ending")
-            .field("owner", &owner)
+            .field("tasks", &self.0.tasks)
             .field("stage", &stage)
             .finish_non_exhaustive()
     }
@@ -93,9 +92,9 @@ impl fmt::Debug for Ending {
 
 // The stages.
 impl Ending {
-    pub(crate) fn new(log: Arc<dyn TaskLog>, owner: Owner, grace: Duration) -> Self {
+    pub(crate) fn new(tasks: Tasks, grace: Duration) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
-        Self(Arc::new(Shared { log, owner, grace: Grace::new(grace), stage, changed }))
+        Self(Arc::new(Shared { tasks, grace: Grace::new(grace), stage, changed }))
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -117,8 +116,8 @@ impl Ending {
         if self.has_begun() {
             return;
         }
-        let tasks = self.0.log.running(self.0.owner);
-        self.0.log.stop_all(self.0.owner);
+        let tasks = self.0.tasks.running();
+        self.0.tasks.stop_all();
         let until = Instant::now() + self.0.grace.length();
         let begun = self.advance(|stage| match stage {
             Stage::Serving => Some(Stage::Ending { until, why }),
@@ -249,7 +248,7 @@ impl Ending {
 
     /// Waits until every task has ended and every call is answered. Cancel safe.
     async fn settled(&self, requests: &Requests) {
-        self.0.log.idle(self.0.owner).await;
+        self.0.tasks.idle().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
         }
@@ -260,7 +259,7 @@ impl Ending {
     pub(super) async fn force(&self, requests: &Requests) {
         self.time_up().await;
         self.stalled(requests).await;
-        let cut_off = self.0.log.end_all(self.0.owner);
+        let cut_off = self.0.tasks.end_all();
         if cut_off > 0 {
             aside(move || {
                 event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
@@ -273,7 +272,7 @@ impl Ending {
 
     /// What there is to be done, and what was read of it: whether anything moves.
     pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
-        let tasks = self.0.log.running(self.0.owner);
+        let tasks = self.0.tasks.running();
         (tasks, requests.unanswered(), requests.outbox().progress())
     }
 
@@ -409,56 +408,49 @@ impl Drop for Flush {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Weak;
-
     use futures::FutureExt as _;
+    use rmcp::model::JsonObject;
 
     use super::super::requests::tests::{call, requests};
     use super::*;
-    use crate::log::{Ends, Event, EventKind, Limits, MemoryLog, TaskInfo, TaskKey, TaskWriter};
-    use crate::message::Json;
+    use crate::delivery::Delivery;
+    use crate::log::{Limits, MemoryLog};
+    use crate::metadata::Ids;
     use crate::outbox::{Form, Outbox};
-
-    const OWNER: Owner = Owner(1);
+    use crate::task::{NewTask, Places, Request, TaskLimits};
 
     const GRACE: Duration = Duration::from_secs(2);
 
     /// The end of a connection that has one task at most.
-    fn ending() -> (Ending, MemoryLog) {
-        let limits = Limits { tasks: 1, bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
-        let log = MemoryLog::new(limits);
-        (Ending::new(Arc::new(log.clone()), OWNER, GRACE), log)
+    fn ending() -> Ending {
+        let limits = Limits { bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
+        let log = Arc::new(MemoryLog::new(limits));
+        Ending::new(Tasks::new(log, Places::new(1)), GRACE)
     }
 
-    /// What is held up, but can be ended.
-    struct HeldUp(Mutex<Option<Box<dyn TaskWriter>>>);
-
-    impl Ends for HeldUp {
-        fn end(&self) {
-            let result = Json::text("stopped");
-            let end = Event::new(EventKind::Dropped, result);
-            let writer = self.0.lock().expect("no panic").take();
-            writer.expect("it is ended once").finish(end);
-        }
+    /// A task that nobody runs.
+    async fn held_up(ending: &Ending) -> NewTask {
+        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+        let arguments = &JsonObject::new();
+        let request = Request { tool_name: "tool", ids: &ids, arguments, retention: GRACE };
+        let created = ending.0.tasks.create(request).await;
+        let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
+        let limits = TaskLimits { grace: ending.grace().clone(), timeout: None };
+        NewTask::new("tool", ids, Delivery::Log(None), created, limits)
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_the_grace_a_task_is_ended_that_does_not_end() {
         let requests = requests(&Outbox::new(Form::Lines, 1 << 20));
-        let (ending, log) = ending();
-        let key = TaskKey { owner: OWNER, task_id: "t".into() };
-        let info = TaskInfo::of("tool", GRACE);
-        let writer = log.create(key, info).expect("there is room");
-        let task = Arc::new_cyclic(|task: &Weak<HeldUp>| {
-            writer.ended_by(task.clone() as Weak<dyn Ends>);
-            HeldUp(Mutex::new(Some(writer)))
-        });
+        let ending = ending();
+        let tasks = ending.0.tasks.clone();
+        let held_up = held_up(&ending).await;
         ending.begin(Why::InputEnded);
         let early = timeout(GRACE, ending.force(&requests)).await;
-        assert!(early.is_err() && log.running(OWNER) == 1, "it has its grace");
+        assert!(early.is_err() && tasks.running() == 1, "it has its grace");
         ending.force(&requests).await;
-        assert_eq!(log.running(OWNER), 0);
-        assert!(task.0.lock().expect("no panic").is_none());
+        assert_eq!(tasks.running(), 0);
+        drop(held_up);
     }
 
     #[tokio::test(start_paused = true)]
@@ -466,7 +458,7 @@ mod tests {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
         let requests = requests(&outbox);
         assert!(requests.read(call(1)).is_some());
-        let (ending, _) = ending();
+        let ending = ending();
         ending.begin(Why::InputEnded);
         let reads = async {
             for _ in 0..100 {
@@ -505,7 +497,7 @@ mod tests {
         ];
         for (before, after) in table {
             for ((name, step), after) in steps.iter().zip(after) {
-                let (ending, _) = ending();
+                let ending = ending();
                 before.iter().for_each(|at| steps[*at].1(&ending, &outbox));
                 step(&ending, &outbox);
                 assert_eq!(*ending.stage(), after, "{name} after {before:?}");
@@ -515,22 +507,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_the_beginning_hears_of_it_and_tasks_are_asked_to_stop() {
-        let (ending, log) = ending();
-        let key = TaskKey { owner: OWNER, task_id: "t".into() };
-        let writer = log.create(key, TaskInfo::of("tool", GRACE)).expect("there is room");
-        let other = Ending::new(Arc::new(log), Owner(2), GRACE);
+        let (ending, other) = (ending(), ending());
+        let task = held_up(&ending).await;
+        let sender = task.sender();
         let mut waits = Box::pin(ending.begun());
-        assert!(waits.as_mut().now_or_never().is_none() && !writer.stopped().is_cancelled());
+        assert!(waits.as_mut().now_or_never().is_none() && !sender.is_stopped());
         other.begin(Why::InputEnded);
-        assert!(!ending.has_begun() && !writer.stopped().is_cancelled(), "that of another");
+        assert!(!ending.has_begun() && !sender.is_stopped(), "that of another");
         ending.begin(Why::ClientLeft);
-        assert!(waits.now_or_never().is_some() && writer.stopped().is_cancelled());
+        assert!(waits.now_or_never().is_some() && sender.is_stopped());
         assert!(ending.begun().now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn bodies_may_go_on_until_the_grace_is_over_or_somebody_is_in_a_hurry() {
-        let (ending, _) = ending();
+        let ending = ending();
         assert_eq!(ending.until(), None, "it serves");
         assert!(timeout(2 * GRACE, ending.time_up()).await.is_err());
         ending.begin(Why::InputEnded);
@@ -543,7 +534,7 @@ mod tests {
         drop(ending.gone());
         assert_eq!(ending.until(), Some(began + GRACE), "that is known to the last");
 
-        let (ending, _) = self::ending();
+        let ending = self::ending();
         ending.begin(Why::Signal(2));
         let began = Instant::now();
         let hurries = async {
@@ -556,7 +547,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_left_is_written_for_as_long_as_the_client_reads() {
-        let (ending, _) = ending();
+        let ending = ending();
         let outbox = Outbox::new(Form::Lines, 1);
         let began = Instant::now();
         let reads = async {
@@ -577,7 +568,7 @@ mod tests {
         let outbox = Outbox::new(Form::Lines, 1 << 20);
         let requests = requests(&outbox);
         assert!(requests.read(call(1)).is_some());
-        let (ending, _) = ending();
+        let ending = ending();
         let mut end = End::new(ending.clone());
         assert!(timeout(GRACE / 2, end.unread(&outbox)).await.is_err());
         ending.begin(Why::Signal(15));
@@ -586,7 +577,7 @@ mod tests {
         end.reached(&requests).await;
         assert_eq!(requests.unanswered(), 0);
         drop(end);
-        let (ending, _) = self::ending();
+        let ending = self::ending();
         drop(End::new(ending.clone()));
         assert!(matches!(*ending.stage(), Stage::Ending { why: Why::Dropped, .. }));
     }
