@@ -50,34 +50,27 @@ pub(crate) struct ClientSupport<'a> {
     pub(crate) gate: Option<&'a Gate>,
 }
 
-/// A way of reaching a client, the best first, with what it needs.
+/// How a call is served, the best way first, with what it needs.
 #[derive(Debug)]
 pub(crate) enum Mode<'a> {
     /// `created` at once, callbacks while the task runs and at its end.
     Callbacks(&'a Gate),
-    /// The call stays open until the task has ended, or its patience has run out.
-    Later(Later<'a>),
-}
-
-/// What is told to a client whose call stays open.
-#[derive(Debug)]
-pub(crate) enum Later<'a> {
-    /// Nothing; what takes longer becomes a task of MCP's own, and the client asks about it.
+    /// The call stays open for a moment; what takes longer becomes a task of MCP, and the client asks about it.
     Task,
-    /// How far the task is, in progress notifications; then a ticket.
+    /// The call stays open and hears how far the task is; then a ticket.
     Progress(&'a Gate, ProgressToken),
-    /// Nothing; then a ticket.
+    /// The call stays open; then a ticket.
     Waiting,
 }
 
-/// The best way that the client has shown it understands.
+/// The best mode that the client has shown it understands.
 pub(crate) fn choose(support: ClientSupport<'_>) -> Mode<'_> {
     let ClientSupport { metadata, handshake, tasks, token, gate } = support;
     match (gate, token) {
         (Some(gate), _) if metadata || handshake => Mode::Callbacks(gate),
-        _ if tasks => Mode::Later(Later::Task),
-        (Some(gate), Some(token)) => Mode::Later(Later::Progress(gate, token)),
-        _ => Mode::Later(Later::Waiting),
+        _ if tasks => Mode::Task,
+        (Some(gate), Some(token)) => Mode::Progress(gate, token),
+        _ => Mode::Waiting,
     }
 }
 
@@ -88,46 +81,34 @@ pub(crate) const PATIENCE_WITH_PROGRESS: Duration = Duration::from_secs(240);
 /// How long a call stays open whose client hears nothing: many give up after 60 seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
-/// A call that stays open, and what its client hears meanwhile.
-#[derive(Debug)]
-pub(crate) enum Open<'a> {
-    /// How far the task is.
-    Progress(Progress<'a>),
-    /// Nothing.
-    Waiting,
+/// Reads a task's log until its call can be answered; `None` if the patience ran out before. With `progress`, the client
+/// hears meanwhile how far the task is. Where the log fails or never tells of the end, `end_here` does, which is how the
+/// task ended in this process. Cancel safe.
+pub(crate) async fn answer(
+    progress: Option<Progress<'_>>,
+    reader: &dyn TaskReader,
+    patience: Option<Duration>,
+    rest: Option<Rest<'_>>,
+    end_here: Option<&mut oneshot::Receiver<End>>,
+) -> Option<Reply> {
+    let read = read(progress, reader, patience, rest);
+    let Some(end_here) = end_here else {
+        return read.await.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
+    };
+    // On the heap: no call of a log in memory gets here.
+    Box::pin(or_the_end_here(read, patience, end_here)).await
 }
 
-impl Open<'_> {
-    /// Reads a task's log until the call can be answered; `None` if the patience ran out before. Where the log fails or
-    /// never tells of the end, `end_here` does, which is how the task ended in this process. Cancel safe.
-    pub(crate) async fn answer(
-        self,
-        reader: &dyn TaskReader,
-        patience: Option<Duration>,
-        rest: Option<Rest<'_>>,
-        end_here: Option<&mut oneshot::Receiver<End>>,
-    ) -> Option<Reply> {
-        let read = self.read(reader, patience, rest);
-        let Some(end_here) = end_here else {
-            return read.await.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
-        };
-        // On the heap: no call of a log in memory gets here.
-        Box::pin(or_the_end_here(read, patience, end_here)).await
-    }
-
-    async fn read(
-        self,
-        reader: &dyn TaskReader,
-        patience: Option<Duration>,
-        rest: Option<Rest<'_>>,
-    ) -> Result<Option<Reply>, LogError> {
-        match (self, patience) {
-            (Self::Progress(progress), _) => progress.answer(reader, patience, rest).await,
-            (Self::Waiting, None) => reply::reply(reader, rest).await.map(Some),
-            (Self::Waiting, Some(patience)) => {
-                within(patience, reply::reply(reader, rest)).await.transpose()
-            }
-        }
+async fn read(
+    progress: Option<Progress<'_>>,
+    reader: &dyn TaskReader,
+    patience: Option<Duration>,
+    rest: Option<Rest<'_>>,
+) -> Result<Option<Reply>, LogError> {
+    match (progress, patience) {
+        (Some(progress), _) => progress.answer(reader, patience, rest).await,
+        (None, None) => reply::reply(reader, rest).await.map(Some),
+        (None, Some(patience)) => within(patience, reply::reply(reader, rest)).await.transpose(),
     }
 }
 
@@ -324,9 +305,9 @@ mod tests {
             let is_mcpc = shows(0) || shows(1);
             let is_right = match choose(support) {
                 Mode::Callbacks(_) => is_mcpc && shows(4),
-                Mode::Later(Later::Task) => shows(2) && !(is_mcpc && shows(4)),
-                Mode::Later(Later::Progress(..)) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
-                Mode::Later(Later::Waiting) => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
+                Mode::Task => shows(2) && !(is_mcpc && shows(4)),
+                Mode::Progress(..) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
+                Mode::Waiting => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
             };
             assert!(is_right, "{combination:05b}");
         }

@@ -78,7 +78,7 @@ impl TaskLine {
         let start = r#"{"type":"task","event":"created"#.len();
         let end = whole.len() - r#""","protocol":"mcpc"}"#.len();
         let mut addressee = Vec::new();
-        push_escaped(&mut addressee, whole[start..end].as_bytes());
+        push_escaped(&mut addressee, &whole.as_bytes()[start..end]);
         Self { addressee: addressee.into() }
     }
 

@@ -13,8 +13,8 @@ use super::{ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
-    Callbacks, ClientSupport, Delivery, Later, LogMessages, Mode, Open, PATIENCE,
-    PATIENCE_WITH_PROGRESS, Progress, choose, how_far, tasks_extension,
+    Callbacks, ClientSupport, Delivery, LogMessages, Mode, PATIENCE, PATIENCE_WITH_PROGRESS,
+    Progress, answer, choose, how_far, tasks_extension,
 };
 use crate::guard::{Guarded, guarded};
 use crate::log::{LastSeen, LogError, MaybeLater, Parcel, TaskReader};
@@ -71,12 +71,23 @@ impl ToolService {
             token: context.meta.get_progress_token(),
             gate,
         });
-        match mode {
+        let wait = match mode {
             Mode::Callbacks(gate) => {
-                Ok(self.start_mcpc(tool, arguments, accepted, gate, context)?.into())
+                return Ok(self.start_mcpc(tool, arguments, accepted, gate, context)?.into());
             }
-            Mode::Later(later) => self.run_to_end(tool, arguments, accepted, context, later).await,
-        }
+            Mode::Task => {
+                Wait { progress: None, patience: self.task_patience(tool), is_task: true }
+            }
+            Mode::Progress(gate, token) => {
+                let progress = Progress::new(gate, token, self.shared().times.heartbeat);
+                let patience = self.patience(tool, PATIENCE_WITH_PROGRESS);
+                Wait { progress: Some(progress), patience, is_task: false }
+            }
+            Mode::Waiting => {
+                Wait { progress: None, patience: self.patience(tool, PATIENCE), is_task: false }
+            }
+        };
+        self.run_to_end(tool, arguments, accepted, context, wait).await
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -131,18 +142,18 @@ impl ToolService {
         Ok(reader.ok_or_else(|| unknown_id(task_id))?)
     }
 
-    /// How long a call of a tool stays open, if not to its task's end.
-    fn patience(&self, tool: &Definition, later: &Later<'_>) -> Option<Duration> {
-        let (times, of_tool) = (&self.shared().times, tool.about.times.patience.map(bounded));
-        let others = match later {
-            Later::Task => {
-                return Some(of_tool.map_or(times.task_patience, |it| it.min(times.task_patience)));
-            }
-            Later::Progress(..) => PATIENCE_WITH_PROGRESS,
-            Later::Waiting => PATIENCE,
-        };
+    /// How long a call of a tool stays open, if not to its task's end; `others` where neither the tool nor the server
+    /// says so.
+    fn patience(&self, tool: &Definition, others: Duration) -> Option<Duration> {
+        let of_tool = tool.about.times.patience.map(bounded);
         // Without a way to come back, nobody could do anything with a ticket.
-        self.shared().control.and(Some(of_tool.or(times.patience).unwrap_or(others)))
+        self.shared().control.and(of_tool.or(self.shared().times.patience).or(Some(others)))
+    }
+
+    /// The same of a client that takes tasks.
+    fn task_patience(&self, tool: &Definition) -> Option<Duration> {
+        let (of_tool, of_server) = (tool.about.times.patience, self.shared().times.task_patience);
+        Some(of_tool.map(bounded).map_or(of_server, |of_tool| of_tool.min(of_server)))
     }
 
     /// Runs a task for a client whose call stays open, to its end or for as long as its patience lasts.
@@ -152,19 +163,13 @@ impl ToolService {
         arguments: JsonObject,
         accepted: Accepted,
         context: &Context,
-        later: Later<'_>,
+        wait: Wait<'_>,
     ) -> Result<CallToolResponse, Refusal> {
         let task_id = Arc::clone(&accepted.ids.task_id);
-        let (patience, is_task) = (self.patience(tool, &later), matches!(later, Later::Task));
+        let Wait { progress, patience, is_task } = wait;
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
         let log_messages = if is_task { None } else { self.log_messages(tool, context) };
-        let open = match later {
-            Later::Progress(gate, token) => {
-                Open::Progress(Progress::new(gate, token, self.shared().times.heartbeat))
-            }
-            Later::Task | Later::Waiting => Open::Waiting,
-        };
         let task = self.create(tool, accepted, Delivery::Log(log_messages));
         let mut end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
         let reader = self.reader(&task_id).await?;
@@ -172,7 +177,7 @@ impl ToolService {
         let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
         let reply = tokio::select! {
             biased;
-            reply = open.answer(&*reader, patience, rest, end_here.as_mut()) => reply,
+            reply = answer(progress, &*reader, patience, rest, end_here.as_mut()) => reply,
             () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
                 let stop = self.tasks().stop(vec![Arc::clone(&task_id)]);
@@ -184,7 +189,7 @@ impl ToolService {
             Some(reply) => Ok(reply?.into()),
             // Nobody could come back.
             None if self.ending.has_begun() => {
-                let reply = Open::Waiting.answer(&*reader, None, rest, end_here.as_mut()).await;
+                let reply = answer(None, &*reader, None, rest, end_here.as_mut()).await;
                 Ok(reply.expect("nothing else ends it")?.into())
             }
             None => {
@@ -332,6 +337,16 @@ impl ToolService {
             () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
     }
+}
+
+/// A call that stays open.
+struct Wait<'a> {
+    /// What its client hears meanwhile.
+    progress: Option<Progress<'a>>,
+    /// How long it stays open, if not to its task's end.
+    patience: Option<Duration>,
+    /// What takes longer becomes a task of MCP, and not a ticket.
+    is_task: bool,
 }
 
 /// Why a call is not answered with a result.
