@@ -1,8 +1,7 @@
 //! What a request is answered with, and its bytes.
 
 use rmcp::model::{
-    ContentBlock, ErrorCode, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
-    ServerResult,
+    ContentBlock, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
 };
 use serde_json::Value;
 
@@ -12,24 +11,17 @@ pub(crate) struct Reply(Result<ServerResult, ErrorData>);
 
 impl Reply {
     /// In the words of the protocol that the request speaks: its later revisions (`is_modern`) say of a result what it
-    /// is, and have other codes of errors; earlier ones know structured content that is an object only.
+    /// is, and earlier ones have no structured content but an object.
     pub(crate) fn new(outcome: Result<ServerResult, ErrorData>, is_modern: bool) -> Self {
-        Self(match outcome {
-            Ok(result) if is_modern => Ok(result),
-            Ok(result) => Ok(legacy(result)),
-            Err(error) if is_modern && error.code == ErrorCode::RESOURCE_NOT_FOUND => {
-                Err(ErrorData { code: ErrorCode::INVALID_PARAMS, ..error })
-            }
-            Err(error) => Err(error),
-        })
+        Self(if is_modern { outcome } else { outcome.map(legacy) })
     }
 
-    /// For a loop of rmcp's, which puts the id to it.
+    /// For a loop of rmcp, which adds the id.
     pub(crate) fn into_outcome(self) -> Result<ServerResult, ErrorData> {
         self.0
     }
 
-    /// As a message, for a transport of rmcp's.
+    /// As a message, for a transport of rmcp.
     pub(crate) fn into_message(self, id: RequestId) -> ServerJsonRpcMessage {
         match self.0 {
             Ok(result) => JsonRpcMessage::response(result, id),

@@ -53,7 +53,8 @@ async fn a_task_is_nobody_elses() {
     let service = service();
     let (mut owner, mut other) = (plain(&service).await, plain(&service).await);
     let (_, task_id) = owner.ticket("work", json!({})).await;
-    let unknown = format!("no task `{task_id}` is known; an ended one is forgotten after a while");
+    let unknown =
+        format!("unknown task `{task_id}` (results are kept for a limited time after a task ends)");
     assert_eq!(other.check(&task_id, 0).await, (unknown.clone(), true));
     assert_eq!(other.stop(&task_id).await, (unknown, true));
     let (listed, _) = other.ask("check_task", json!({})).await;

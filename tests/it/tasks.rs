@@ -194,8 +194,9 @@ async fn what_is_answered_with_an_error() {
         for id in [id.as_str(), "never"] {
             let params = json!({"taskId": id, "inputResponses": {}});
             let reply = client.request(method, params).await;
-            let message =
-                format!("no task `{id}` is known; an ended one is forgotten after a while");
+            let message = format!(
+                "unknown task `{id}` (results are kept for a limited time after a task ends)"
+            );
             assert_eq!(reply["error"], json!({"code": -32602, "message": message}), "{method}");
         }
         let reply = client.request(method, json!({})).await;
@@ -212,7 +213,7 @@ async fn too_many_tasks_are_refused() {
     client.start("count", json!({"seconds": 9})).await;
     let reply = client.call("count", json!({"seconds": 9})).await;
     assert_eq!(reply["isError"], true);
-    let text = "as many tasks are running as this server takes: 1; try again later";
+    let text = "this server already runs its maximum of 1 tasks; try again later";
     assert_eq!(reply["content"][0]["text"], text);
     sleep(Duration::from_secs(9)).await;
     client.start("count", json!({"seconds": 1})).await;

@@ -241,7 +241,8 @@ async fn an_ended_task_is_readable_for_its_retention_and_no_longer() {
     assert_eq!(reply["content"], json!([{"type": "text", "text": complete}]));
     assert!(reply["structuredContent"].is_null(), "many a model would see nothing else: {reply}");
     sleep(Duration::from_secs(2)).await;
-    let unknown = format!("no task `{id}` is known; an ended one is forgotten after a while");
+    let unknown =
+        format!("unknown task `{id}` (results are kept for a limited time after a task ends)");
     assert_eq!(client.check(&id, 0).await, (unknown, true));
 }
 
@@ -302,7 +303,8 @@ async fn what_nobody_knows_and_what_makes_no_sense() {
     let mut other = Plain::connect(server()).await;
     let (_, id) = other.ticket("count", json!({"seconds": 3600})).await;
     for id in [id.as_str(), "never"] {
-        let unknown = format!("no task `{id}` is known; an ended one is forgotten after a while");
+        let unknown =
+            format!("unknown task `{id}` (results are kept for a limited time after a task ends)");
         assert_eq!(client.check(id, 50).await, (unknown.clone(), true));
         assert_eq!(client.stop(id).await, (unknown, true));
     }
@@ -486,11 +488,11 @@ async fn an_id_that_is_nearly_right_gets_the_nearest_and_the_list() {
     let dots = format!("{}...", &id[..13]);
     let wrong = format!("{}0{}", &id[..7], &id[9..]);
     for nearly in [cut.as_str(), end, &dots, &wrong] {
-        let expected = format!("no task `{nearly}` is known; did you mean `{id}`?\n{list}");
+        let expected = format!("unknown task `{nearly}`; did you mean `{id}`?\n{list}");
         assert_eq!(client.check(nearly, 50).await, (expected.clone(), true));
         assert_eq!(client.stop(nearly).await, (expected, true));
     }
-    let expected = format!("no task `tests` is known\n{list}");
+    let expected = format!("unknown task `tests`\n{list}");
     assert_eq!(client.check("tests", 0).await, (expected, true));
     let (text, _) = client.ask("stop_task", json!({"task_id": format!("'{id}'")})).await;
     assert!(text.contains("was asked to stop"), "{text}");

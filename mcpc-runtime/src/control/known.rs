@@ -47,7 +47,7 @@ pub(super) async fn unknown(tasks: &Tasks, task_id: &str) -> Result<String, LogE
     }
     let near = near(task_id, &list.tasks).map(|near| format!("; did you mean `{}`?", shown(near)));
     let (near, list) = (near.unwrap_or_default(), in_lines(&list));
-    Ok(format!("no task `{}` is known{near}\n{list}", shown(task_id)))
+    Ok(format!("unknown task `{}`{near}\n{list}", shown(task_id)))
 }
 
 /// The task whose id was perhaps meant: one that begins or ends like this, or that is written much alike.

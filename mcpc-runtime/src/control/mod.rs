@@ -102,9 +102,7 @@ impl Control {
             "The id of the task; without it, all tasks are listed",
             Settings::new(),
         );
-        let about_waiting = kept(&format!(
-            "How many seconds to wait for news, if there is none yet: {longest} at most"
-        ));
+        let about_waiting = kept(&format!("How many seconds to wait for news, up to {longest}"));
         let wait_seconds = f64::slot(
             "wait_seconds",
             about_waiting,
@@ -200,7 +198,10 @@ pub(crate) type Stopping = Parcel<Result<Stop, LogError>>;
 
 /// What is said of an id where no more may be known.
 pub(crate) fn unknown_id(task_id: &str) -> String {
-    format!("no task `{}` is known; an ended one is forgotten after a while", shown(task_id))
+    format!(
+        "unknown task `{}` (results are kept for a limited time after a task ends)",
+        shown(task_id)
+    )
 }
 
 /// A task that goes on when its call is answered.

@@ -151,7 +151,7 @@ pub enum CreateError {
     #[error("a task of this id is already running")]
     Running,
     /// There may be no more.
-    #[error("as many tasks are running as this server takes: {limit}")]
+    #[error("this server already runs its maximum of {limit} tasks")]
     Full {
         /// How many there are.
         limit: usize,

@@ -74,7 +74,7 @@ impl ToolService {
         }
     }
 
-    async fn call_tool(
+    pub(super) async fn call_tool(
         &self,
         call: CallToolRequestParams,
         mut context: Context,
@@ -93,18 +93,21 @@ impl ToolService {
         }
     }
 
-    async fn get_task(&self, request: GetTaskParams) -> Result<GetTaskResult, ErrorData> {
+    pub(super) async fn get_task(
+        &self,
+        request: GetTaskParams,
+    ) -> Result<GetTaskResult, ErrorData> {
         let reader = self.task(&request.task_id).await?;
         let task = tasks_extension::detailed(&request.task_id, &*reader).await;
         Ok(GetTaskResult::new(task.map_err(unavailable)?))
     }
 
     /// No task has a question open, and answers to a question that is not open are ignored.
-    async fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
+    pub(super) async fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
         self.task(&request.task_id).await.map(drop)
     }
 
-    async fn cancel_task(
+    pub(super) async fn cancel_task(
         &self,
         request: CancelTaskParams,
         context: &Context,

@@ -8,6 +8,8 @@ mod handler;
 mod intake;
 mod limit;
 mod route;
+#[cfg(test)]
+mod routes;
 mod subscriptions;
 mod trace;
 
@@ -140,18 +142,19 @@ mod tests {
     use crate::metadata::Ids;
     use crate::schema::Schemas;
     use crate::task::{Created, Request};
+    use crate::tool::Definition;
 
-    fn shared() -> Arc<Shared> {
+    pub(super) fn shared(tools: Vec<Definition>, config: ServerConfig) -> Arc<Shared> {
         let limits = Limits { bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
         let second = Duration::from_secs(1);
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
-            registry: Registry::new(Vec::new(), &States::default(), Schemas::default())
-                .expect("no tools go together"),
+            registry: Registry::new(tools, &States::default(), Schemas::default())
+                .expect("they go together"),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
             places: Places::new(9),
-            config: ServerConfig::default(),
+            config,
             times: ServerTimes {
                 grace,
                 patience: None,
@@ -165,7 +168,8 @@ mod tests {
         })
     }
 
-    async fn create(connection: &Connection) -> Created {
+    /// A task that nobody runs yet.
+    pub(super) async fn create(connection: &Connection) -> Created {
         let ids = &Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(1));
         let request = Request { tool_name: "tool", ids, arguments, retention };
@@ -175,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_is_known_to_its_owner_alone() {
-        let shared = shared();
+        let shared = shared(Vec::new(), ServerConfig::default());
         let (owner, other) = (Connection::new(shared.clone()), Connection::new(shared.clone()));
         let _created = create(&owner).await;
         assert!(owner.tools.task("t").await.is_ok());

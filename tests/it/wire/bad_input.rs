@@ -141,7 +141,7 @@ async fn a_full_server_says_so() {
     for id in ["a", "b"] {
         client.begin_task(id, "wait", json!({"seconds": 10})).await;
     }
-    let expected = "as many tasks are running as this server takes: 2; try again later";
+    let expected = "this server already runs its maximum of 2 tasks; try again later";
     refused(&mut client, "wait", json!({"seconds": 0}), expected).await;
 }
 

@@ -136,7 +136,7 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         Err(error) => {
             let (code, message) = match too_large_number(line, &error) {
                 Some(number) => (-32600, format!("the number {} is too large", shown(number))),
-                None => (-32700, format!("this line is no JSON: {error}")),
+                None => (-32700, format!("this line is not JSON: {error}")),
             };
             return Some(Refusal { id: legible_id(line), code, message });
         }
@@ -152,7 +152,7 @@ fn refuse(line: &[u8], problem: &serde_json::Error) -> Option<Refusal> {
         return None;
     }
     let (code, message) = match method {
-        _ if !value.is_object() => (-32600, "this is no JSON-RPC 2.0 request".to_owned()),
+        _ if !value.is_object() => (-32600, "this is not a JSON-RPC 2.0 request".to_owned()),
         _ if value["jsonrpc"] != "2.0" => (-32600, "`jsonrpc` must be \"2.0\"".to_owned()),
         _ if id.is_null() => (-32600, "`id` must be a string or an integer of 64 bits".to_owned()),
         Some(Value::String(method)) if value.get("params").is_some_and(|it| !it.is_object()) => {
