@@ -166,8 +166,8 @@ async fn what_only_the_build_can_tell() {
     }
     refuses(
         tools![spoken],
-        "the argument `c` of the tool `spoken`: `#[arg(..)]` is about the arguments of the call, and this \
-         is none",
+        "the argument `c` of the tool `spoken`: `#[arg(..)]` is for arguments of the call, and this \
+         is not one",
     )
     .await;
     refuses(
