@@ -59,7 +59,7 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run for ever.
+/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].

@@ -12,7 +12,7 @@ use crate::calls;
 use crate::process::{Process, call};
 use crate::report::{Goal, Report, Unit, in_turns, median};
 use crate::servers::Servers;
-use crate::tasks::{self, Way};
+use crate::tasks::{self, Protocol};
 use crate::updates::ids;
 
 pub(crate) fn run(servers: &Servers, report: &Report) {
@@ -107,6 +107,6 @@ fn live(process: &mut Process, server: &Command, tasks: usize) {
 }
 
 fn get_tasks(server: &Command, process: &mut Process, polls: usize) {
-    let (_, replies) = tasks::start(process, server, Way::Extension, 100);
+    let (_, replies) = tasks::start(process, server, Protocol::Extension, 100);
     process.converse(&tasks::polls_of(&tasks::task_ids(&replies), polls), 64);
 }

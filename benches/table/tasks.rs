@@ -12,7 +12,7 @@ use crate::updates::{greeted, ids};
 
 /// How a client takes tasks.
 #[derive(Clone, Copy)]
-pub(crate) enum Way {
+pub(crate) enum Protocol {
     Mcpc,
     Extension,
 }
@@ -30,13 +30,13 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn of_mcpc(servers: &Servers, tasks: usize) -> Self {
-        Self::gather(servers.with_mcpc(), Way::Mcpc, tasks)
+        Self::gather(servers.with_mcpc(), Protocol::Mcpc, tasks)
     }
 
-    fn gather(mut server: Command, way: Way, tasks: usize) -> Self {
+    fn gather(mut server: Command, way: Protocol, tasks: usize) -> Self {
         let mut process = match way {
-            Way::Mcpc => greeted(&mut server),
-            Way::Extension => {
+            Protocol::Mcpc => greeted(&mut server),
+            Protocol::Extension => {
                 let mut process = Process::start(&mut server);
                 process.initialized();
                 process
@@ -45,8 +45,8 @@ impl Crowd {
         let before = process.resting_memory();
         let (took, replies) = start(&mut process, &server, way, tasks);
         let task_ids = match way {
-            Way::Mcpc => Vec::new(),
-            Way::Extension => task_ids(&replies),
+            Protocol::Mcpc => Vec::new(),
+            Protocol::Extension => task_ids(&replies),
         };
         let bytes = process.resting_memory().saturating_sub(before) as f64 * 1024.0 / tasks as f64;
         Self { process, created: tasks as f64 / took.as_secs_f64(), bytes, task_ids }
@@ -64,13 +64,13 @@ impl Crowd {
 pub(crate) fn start(
     process: &mut Process,
     server: &Command,
-    way: Way,
+    way: Protocol,
     tasks: usize,
 ) -> (Duration, String) {
     let start = |task| {
         let (arguments, meta) = match way {
-            Way::Mcpc => (ids(server, task), json!({})),
-            Way::Extension => (json!({}), tasks_extension()),
+            Protocol::Mcpc => (ids(server, task), json!({})),
+            Protocol::Extension => (json!({}), tasks_extension()),
         };
         format!("{}\n", call(json!(task), "watch", arguments, meta))
     };
@@ -106,7 +106,7 @@ pub(crate) fn run(servers: &Servers, report: &Report) {
     };
     for _ in 0..ROUNDS {
         for (i, (way, of_rmcp)) in
-            [(Way::Mcpc, false), (Way::Extension, false), (Way::Extension, true)]
+            [(Protocol::Mcpc, false), (Protocol::Extension, false), (Protocol::Extension, true)]
                 .into_iter()
                 .enumerate()
         {
@@ -148,7 +148,7 @@ fn references(servers: &Servers, report: &Report) {
         for _ in 0..ROUNDS {
             let theirs = servers.reference(version);
             for (i, server) in [servers.with_mcpc(), theirs].into_iter().enumerate() {
-                let crowd = Crowd::gather(server, Way::Mcpc, TASKS);
+                let crowd = Crowd::gather(server, Protocol::Mcpc, TASKS);
                 all[0][i].push(crowd.created);
                 all[1][i].push(crowd.bytes);
             }
@@ -163,7 +163,7 @@ fn references(servers: &Servers, report: &Report) {
 
 /// How fast tasks are asked about.
 pub(crate) fn polls(servers: &Servers, report: &Report) {
-    let gather = |server, tasks| Crowd::gather(server, Way::Extension, tasks);
+    let gather = |server, tasks| Crowd::gather(server, Protocol::Extension, tasks);
     let mut crowds = [
         gather(servers.with_mcpc(), 100),
         gather(servers.with_mcpc(), 10_000),

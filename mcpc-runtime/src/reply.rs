@@ -29,15 +29,17 @@ impl Reply {
         }
     }
 
-    /// As a line of JSON, after what the buffer holds; it is left alone where there is no such line.
-    pub(crate) fn into_line(self, id: RequestId, line: &mut Vec<u8>) -> serde_json::Result<()> {
+    /// As a line of JSON, after what the buffer holds. What cannot be written as JSON is an error that says so.
+    pub(crate) fn into_line(self, id: RequestId, line: &mut Vec<u8>) {
         let before = line.len();
-        let written = serde_json::to_writer(&mut *line, &self.into_message(id));
-        match &written {
-            Ok(()) => line.push(b'\n'),
-            Err(_) => line.truncate(before),
+        if serde_json::to_writer(&mut *line, &self.into_message(id.clone())).is_err() {
+            line.truncate(before);
+            let problem = "the reply cannot be written as JSON";
+            let error = ErrorData::internal_error(problem, None);
+            let message: ServerJsonRpcMessage = JsonRpcMessage::error(error, Some(id));
+            serde_json::to_writer(&mut *line, &message).expect("texts and an id are JSON");
         }
-        written
+        line.push(b'\n');
     }
 }
 

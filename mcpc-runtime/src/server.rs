@@ -241,15 +241,15 @@ impl Server {
         self
     }
 
-    /// How many tasks may run at once; a call beyond it is told to try again later. 10,000 by
-    /// default.
+    /// How many tasks may run at once, of all connections of a server together; a call beyond it is told to try again
+    /// later. 10,000 by default.
     #[must_use]
     pub fn max_tasks(mut self, max_tasks: usize) -> Self {
         self.0.parts().max_tasks = max_tasks;
         self
     }
 
-    /// How many bytes of what a task sent are kept for a client that asks for it (`check_task`), or that gets
+    /// How many bytes of what a task sent are kept, for each task, for a client that asks for it (`check_task`), or that gets
     /// the latest 4 KiB of it with the result; the oldest updates go first, the latest always stays. 16 KiB by default,
     /// and as much of its output. An MCPC client gets every update as it happens, whatever is kept.
     #[must_use]
@@ -274,7 +274,7 @@ impl Server {
         self
     }
 
-    /// How many requests of one client may be unanswered at once, calls that wait for their tasks among them;
+    /// How many requests of one connection may be unanswered at once, calls that wait for their tasks among them;
     /// one beyond it is answered with an error. 20,000 by default.
     #[must_use]
     pub fn max_requests(mut self, max_requests: usize) -> Self {
@@ -305,7 +305,7 @@ impl Server {
     ///
     /// A tool that blocks its thread and does not look at
     /// [`Sender::is_stopped`](crate::task::Sender::is_stopped) would keep the process alive for as long as it
-    /// likes, in a worker of tokio's as well as in `spawn_blocking`. So the process ends with status 0, once
+    /// likes, in a worker of tokio as well as in `spawn_blocking`. So the process ends with status 0, once
     /// everything was said, within a second after the grace; and half a second after the runtime was dropped that
     /// served, which is after the end of an async `main`. An application that goes on after it dropped that
     /// runtime says `false` here.

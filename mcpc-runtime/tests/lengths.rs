@@ -10,9 +10,6 @@ use sources::files;
 /// From the signature to the closing brace, both included.
 const MAX_LINES: usize = 60;
 
-/// What may be longer, up to its lines: the model test starts everything that happens at once, and waits for it.
-const EXCEPTIONS: [(&str, usize); 1] = [("the_log", 63)];
-
 #[derive(Debug, PartialEq)]
 struct Function {
     name: String,
@@ -74,12 +71,7 @@ fn is_body(lines: &[&str]) -> bool {
 }
 
 fn too_long(functions: &[Function]) -> Vec<&Function> {
-    functions.iter().filter(|function| function.lines > max_lines(&function.name)).collect()
-}
-
-fn max_lines(name: &str) -> usize {
-    let exception = EXCEPTIONS.iter().find(|(exception, _)| *exception == name);
-    exception.map_or(MAX_LINES, |(_, lines)| *lines)
+    functions.iter().filter(|function| function.lines > MAX_LINES).collect()
 }
 
 #[test]

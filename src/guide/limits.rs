@@ -31,13 +31,14 @@
 //! | [`heartbeat`] | how long a client that hears of progress may hear nothing | 15 seconds | |
 //! | [`retention`] | how long an ended task can be asked about | 10 minutes | `retention` |
 //! | [`grace`] | how long a task that was [asked to stop](super::ends) may go on | 5 seconds | |
-//! | | how long a task may run before it is asked to stop | for ever | `timeout` |
+//! | | how long a task may run before it is asked to stop | forever | `timeout` |
 //!
 //! A tool's own are keys of [`background`].
 //!
 //! # What is checked when a server is built
 //!
-//! A server is built when it is served or [linted](crate::Server::lint), and what cannot be meant is an [`Error`] that says so:
+//! A server is built by [`Server::build`], and when it is served, [checked](crate::Server::check) or
+//! [linted](crate::Server::lint). What cannot be meant is an [`Error`] that says so:
 //! two tools of one name, an alias that hides a `Result`, an `#[arg(..)]` that does not fit its type, a
 //! [`State`] that is missing or given twice, and a limit that lets nothing through. A background tool without a
 //! description is logged as a warning, as a model cannot tell what it starts, and so is a server without tools.
@@ -59,7 +60,7 @@
 //!
 //! # Several clients
 //!
-//! Connections of one [`Service`] share its tools and their states. Here one deployment runs at once, whoever asks for it,
+//! Connections of one [`Service`] share its tools and their states. Here one deployment runs at once, for all clients,
 //! over connections to a socket:
 //!
 //! ```

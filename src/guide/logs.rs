@@ -54,7 +54,7 @@
 //!
 //! | level | what |
 //! |---|---|
-//! | `error` | a tool that panicked |
+//! | `error` | a tool or a handler that panicked; what cannot be written as JSON; the end of a task that its log did not take |
 //! | `warn` | a body that blocked its thread when its timeout and its grace were over, as soon as it gives way; tasks that were cut off at the end; a client that does not read; a [`Sender`] that outlived its task |
 //! | `info` | that a task started, was asked to stop (`by` whom) and ended, with its `outcome`: the last column of the table of [its ends](super::ends#a-task); that a connection has ended, and `why` |
 //! | `debug` | that a call was read and answered: `complete`, `failed`, `panicked`, `refused`, `cancelled`, `created` (a task), `ticket`; a [`Sender::emit`] that the client does not take, once for each task |

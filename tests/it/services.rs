@@ -110,7 +110,7 @@ fn a_server_is_checked_without_being_served() {
     assert!(error.to_string().starts_with("two tools are called `count`"), "{error}");
 }
 
-/// What is left of a connection would be found by the next, or fill the memory: `benches` measure that.
+/// What is left of a connection would be found by the next; `tests/connections.rs` counts what is allocated.
 #[tokio::test(start_paused = true)]
 async fn connections_come_and_go() {
     let service = service();

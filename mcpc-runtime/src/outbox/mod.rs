@@ -110,7 +110,7 @@ fn with_line<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("room", &self.0.free).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("free", &self.0.free).finish_non_exhaustive()
     }
 }
 
@@ -179,9 +179,7 @@ impl Outbox {
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
         match self.0.form {
             Form::Lines => with_line(|line| {
-                if let Err(error) = reply.into_line(id, line) {
-                    event!(error, %error, "a reply cannot be written as JSON");
-                }
+                reply.into_line(id, line);
                 self.push_line(line);
             }),
             Form::Messages => self.push_message(reply.into_message(id)),

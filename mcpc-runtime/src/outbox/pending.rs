@@ -72,7 +72,7 @@ impl Items {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) items: Items,
-    /// Room to give back once these are written.
+    /// Permits to give back once these are written.
     pub(super) permits: usize,
     /// How many of the bytes are replies.
     pub(super) reply_bytes: usize,

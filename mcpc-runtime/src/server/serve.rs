@@ -28,7 +28,7 @@ use crate::transport::{
 /// Connections share the tools, their states, a handler, and the limits that count per server
 /// ([`max_tasks`](super::Server::max_tasks), and what is kept of tasks that ended). A task belongs to the connection
 /// that started it: no other one can ask about it or stop it, whatever id it names, and two may use the same id. The
-/// end of a connection stops its own tasks and leaves nothing of it.
+/// end of a connection stops its own tasks, and nothing of it is kept.
 #[derive(Clone)]
 pub struct Service(Arc<dyn Serve>);
 
@@ -44,12 +44,14 @@ impl Service {
     }
 
     /// Serves the client at the process's stdin and stdout, as [`Server::serve_stdio`](super::Server::serve_stdio)
-    /// does.
+    /// does. The process ends with this client, and with it every other connection, unless
+    /// [`ends_process(false)`](super::Server::ends_process) was set; a signal that asks the process to end stops the tasks
+    /// of this client alone.
     ///
     /// # Errors
     ///
-    /// When there is no tokio runtime, when stdin and stdout were served before, or when the client leaves before the
-    /// connection stands.
+    /// When there is no tokio runtime, when stdin and stdout were served before, or when the transport fails, or the
+    /// client does not speak MCP, before the connection is initialized. A client that leaves is not an error.
     pub fn serve_stdio(&self) -> impl Future<Output = Result> + Send + use<> {
         Arc::clone(&self.0).stdio()
     }
@@ -59,7 +61,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// When there is no tokio runtime, or when the client leaves before the connection stands.
+    /// When there is no tokio runtime, or when the transport fails, or the client does not speak MCP, before the
+    /// connection is initialized. A client that leaves is not an error.
     pub fn serve_io<R, W>(
         &self,
         reader: R,
@@ -72,7 +75,7 @@ impl Service {
         Arc::clone(&self.0).io(Box::new(reader), Box::new(writer))
     }
 
-    /// Serves one client over any transport of rmcp's, as [`Server::serve`](super::Server::serve) does. The future
+    /// Serves one client over any transport of rmcp, as [`Server::serve`](super::Server::serve) does. The future
     /// borrows nothing, so it may be spawned.
     ///
     /// # Errors

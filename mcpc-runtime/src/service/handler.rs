@@ -13,6 +13,7 @@ use super::calls::GraceOver;
 use super::capabilities::{merge, without_tasks};
 use super::{Connection, ToolService};
 use crate::guard::Guarded;
+use crate::logging::event;
 use crate::transport::Subscription;
 
 impl Service<RoleServer> for Connection {
@@ -45,7 +46,13 @@ impl Service<RoleServer> for Connection {
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         match self.inner() {
-            Some(inner) => inner.handle_notification(notification, context).await,
+            Some(inner) => {
+                let handled = Box::pin(inner.handle_notification(notification, context));
+                Guarded::new(handled).await.unwrap_or_else(|_| {
+                    event!(error, "the server's handler panicked at a notification");
+                    Ok(())
+                })
+            }
             None => Service::handle_notification(&self.tools, notification, context).await,
         }
     }

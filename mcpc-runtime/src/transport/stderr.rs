@@ -43,7 +43,7 @@ pub(super) fn watched() -> Option<Arc<Stderr>> {
 /// A reader of stdin whose messages find a stderr that can be written to.
 pub(super) fn guarded(reader: Reader, stderr: Option<Arc<Stderr>>) -> Reader {
     match stderr {
-        Some(stderr) => Box::new(Guarded { reader, stderr }),
+        Some(stderr) => Box::new(WatchingStderr { reader, stderr }),
         None => reader,
     }
 }
@@ -88,12 +88,12 @@ impl Stderr {
 }
 
 /// Looks at stderr whenever something was read, so that nothing that a message has logged is what finds it closed.
-struct Guarded {
+struct WatchingStderr {
     reader: Reader,
     stderr: Arc<Stderr>,
 }
 
-impl AsyncRead for Guarded {
+impl AsyncRead for WatchingStderr {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

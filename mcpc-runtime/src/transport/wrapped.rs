@@ -86,7 +86,7 @@ impl Wrapped {
             let has_begun = ending.has_begun();
             tokio::select! {
                 sent = advance(outbox, pending, sending), if !outbox.is_dead() => if !sent {
-                    ending.begin(Why::Failed);
+                    ending.begin(Why::ClientLeft);
                 },
                 message = inner.receive(), if !has_begun && !outbox.is_full() => match message {
                     None => ending.begin(Why::InputEnded),
