@@ -19,7 +19,7 @@ use crate::log::{
 };
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::task::{Grace, NewTask, Places, Request, Sender, TaskLimits, Tasks};
+use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
 
 /// How many orders are tried.
 const ORDERS: usize = 5_000;
@@ -190,7 +190,7 @@ fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
 #[test]
 fn a_task() {
     check(|| {
-        let tasks = Tasks::new(Arc::new(log(1 << 20)), Places::new(2));
+        let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2));
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), HOUR);
         let created =

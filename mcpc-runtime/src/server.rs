@@ -26,7 +26,7 @@ use crate::parameter::States;
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shared, add_tasks};
-use crate::task::Places;
+use crate::task::TaskPermits;
 use crate::tool::{Definition, Kind, Tools};
 use crate::transport::{Bounds, Process};
 
@@ -460,7 +460,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
         ended_bytes: ENDED_BYTES,
     };
     let log = parts.log.unwrap_or_else(|| Arc::new(MemoryLog::new(in_memory)));
-    let places = Places::new(parts.max_tasks);
+    let places = TaskPermits::new(parts.max_tasks);
     let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
     if has_tasks {
         add_tasks(&mut config.capabilities);

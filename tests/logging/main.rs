@@ -6,6 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "a part of it is used")]
+#[path = "../it/task_log/file.rs"]
+mod file;
+
 mod operators;
 mod unread;
 mod warnings;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use mcpc::log::TaskLog;
 use mcpc::{Sender, Server, tools};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,6 +15,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
+use crate::file::{FileLog, Folder, Operation};
 use crate::support::{INITIALIZE, Mcpc, Plain, Wire, WithTasks};
 
 #[derive(Clone, Default)]
@@ -279,6 +281,25 @@ async fn a_ticket_is_no_end_of_a_task() {
     let call = lines.iter().position(|line| line == call);
     let end = lines.iter().position(|line| line.contains("mcpc: ended outcome=complete took=2s"));
     assert!(call.is_some() && call < end, "{lines:#?}");
+}
+
+/// Its log cannot say what the reply is to be.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_task_cannot_be_told_of_is_refused() {
+    let (log, _listens) = Log::open(Level::DEBUG);
+    let folder = Folder::new();
+    let tasks = FileLog::open(folder.file()).await;
+    let server = server().task_patience(Duration::from_secs(1));
+    let mut client = WithTasks::open(server.log(Arc::new(tasks.clone()) as Arc<dyn TaskLog>));
+    client.send_call("t", "work", json!({"how": "obey"})).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    tasks.fail(&[Operation::Read]);
+    let reply = client.value().await;
+    assert_eq!(reply["result"]["isError"], true, "{reply}");
+    client.finish().await;
+    let lines = log.lines();
+    let answered: Vec<&String> = lines.iter().filter(|it| it.contains("answered")).collect();
+    assert!(matches!(answered[..], [line] if line.contains("outcome=refused")), "{answered:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -239,6 +239,67 @@ fn a_log_that_is_held_up_leaves_tools_their_threads() {
     assert!((1_000..=1_001).contains(&messages) && warnings == 1, "{messages} {warnings}");
 }
 
+/// Is held up by the first end of a task, until it is let go.
+struct HeldUpByAnEnd(Mutex<Receiver<()>>);
+
+impl Subscriber for HeldUpByAnEnd {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "mcpc" && *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if event.fields().any(|field| field.name() == "outcome") {
+            let let_go = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = let_go.recv_timeout(Duration::from_secs(20));
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Its end wakes more than what writes it, which the thread that is held up then would keep for itself.
+#[mcpc::background]
+async fn ends(updates: Sender) {
+    let clone = updates.clone();
+    tokio::spawn(async move { clone.stopped().await });
+    tokio::task::yield_now().await;
+}
+
+/// Who heard of an end takes the id again, whatever becomes of the message about that.
+#[test]
+fn a_log_that_is_held_up_by_an_end_keeps_nobody_from_the_id() {
+    let (held, let_go) = channel::<()>();
+    let log = tracing::Dispatch::new(HeldUpByAnEnd(Mutex::new(let_go)));
+    let _guard = tracing::dispatcher::set_default(&log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(4)
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)))
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async move {
+        let mut client = Mcpc::connect(Server::new("held up").tools(tools![ends])).await;
+        client.start("t", "ends", json!({})).await;
+        while client.message().await["event"] != "complete" {}
+        client.start("t", "ends", json!({})).await;
+        let created = tokio::time::timeout(Duration::from_secs(5), client.message()).await;
+        assert_eq!(created.map(|message| message["event"].clone()), Ok(json!("created")));
+        assert_eq!(client.message().await["event"], "complete");
+        drop(held);
+        client.finish().await;
+    });
+}
+
 /// As a process of its own, with its own stderr.
 #[cfg(unix)]
 mod processes {

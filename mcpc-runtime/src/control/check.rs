@@ -25,16 +25,29 @@ impl Control {
             let Some((task_id, reader)) = find(&tasks, &task_id).await? else {
                 return Err(unknown(&tasks, &task_id).await?.into());
             };
-            let rest = self.rest(&task_id);
-            if let Some(offset) = check.offset
-                && let Some(end) = reader.status().in_time().await?.end
-            {
-                return Ok(Success::of(part(&said(&end), offset, rest)));
+            match looked_at(&*reader, check.offset, check.wait, self.rest(&task_id)).await {
+                // It was forgotten meanwhile.
+                Err(LogError::Gone) => Err(unknown(&tasks, &task_id).await?.into()),
+                reply => Ok(Success::of(reply?)),
             }
-            let news = News::read(&*reader, check.wait).await?;
-            Ok(Success::of(news.reply(reader.tool_name(), rest)))
         })
     }
+}
+
+/// What is new about a task, or a part of its result.
+async fn looked_at(
+    reader: &dyn TaskReader,
+    offset: Option<usize>,
+    wait: Duration,
+    rest: Rest<'_>,
+) -> Result<CallToolResult, LogError> {
+    if let Some(offset) = offset
+        && let Some(end) = reader.status().in_time().await?.end
+    {
+        return Ok(part(&said(&end), offset, rest));
+    }
+    let news = News::read(reader, wait).await?;
+    Ok(news.reply(reader.tool_name(), rest))
 }
 
 /// Waits until one of the tasks that run now has ended; not at all if none runs.

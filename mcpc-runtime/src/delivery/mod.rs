@@ -11,12 +11,12 @@ pub(crate) use log_messages::{LogLevel, LogMessages};
 pub(crate) use progress::Progress;
 pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
 
-use std::pin::pin;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use rmcp::model::ProgressToken;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::log::{self, End, LogError, PATIENCE_WITH_THE_LOG, Said, TaskReader};
 use crate::message::Json;
@@ -91,12 +91,12 @@ pub(crate) async fn answer(
     rest: Option<Rest<'_>>,
     end_here: Option<&mut oneshot::Receiver<End>>,
 ) -> Option<Reply> {
-    let read = read(progress, reader, patience, rest);
     let Some(end_here) = end_here else {
-        return read.await.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
+        let read = read(progress, reader, patience, rest).await;
+        return read.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
     };
     // On the heap: no call of a log in memory gets here.
-    Box::pin(or_the_end_here(read, patience, end_here)).await
+    Box::pin(or_the_end_here(progress, reader, patience, rest, end_here)).await
 }
 
 async fn read(
@@ -106,38 +106,87 @@ async fn read(
     rest: Option<Rest<'_>>,
 ) -> Result<Option<Reply>, LogError> {
     match (progress, patience) {
-        (Some(progress), _) => progress.answer(reader, patience, rest).await,
+        (Some(mut progress), patience) => {
+            let read = progress.reply(reader, rest);
+            let reply = match patience {
+                None => read.await.map(Some),
+                Some(patience) => within(patience, read).await.transpose(),
+            };
+            progress.settle().await;
+            reply
+        }
         (None, None) => reply::reply(reader, rest).await.map(Some),
         (None, Some(patience)) => within(patience, reply::reply(reader, rest)).await.transpose(),
     }
 }
 
-/// What is read of a log, or, where that fails, how the task ends here.
+/// What is read of a log, or, where that fails, how the task ends here. A log that fails is asked again meanwhile.
 async fn or_the_end_here(
-    read: impl Future<Output = Result<Option<Reply>, LogError>>,
+    mut progress: Option<Progress<'_>>,
+    reader: &dyn TaskReader,
     patience: Option<Duration>,
+    rest: Option<Rest<'_>>,
     end_here: &mut oneshot::Receiver<End>,
 ) -> Option<Reply> {
-    let mut read = pin!(read);
-    let end = tokio::select! {
-        biased;
-        read = &mut read => match read {
-            Ok(reply) => return reply,
-            Err(_) => match patience {
-                None => end_here.await,
-                Some(patience) => within(patience, end_here).await?,
-            },
-        },
-        end = &mut *end_here => {
+    let began = Instant::now();
+    let read = reply_or_end(progress.as_mut(), reader, rest, end_here);
+    let read = match patience {
+        None => Some(read.await),
+        Some(patience) => within(patience, read).await,
+    };
+    let reply = match read {
+        None => None,
+        Some(Ok(reply)) => Some(reply),
+        Some(Err(end)) => {
             // It is being stored, and then read with all that came before it.
-            if let Ok(Ok(Some(reply))) = tokio::time::timeout(PATIENCE_WITH_THE_LOG, read).await {
-                return Some(reply);
+            let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
+            let left = left.unwrap_or(Duration::MAX).min(PATIENCE_WITH_THE_LOG);
+            match within(left, read_on(progress.as_mut(), reader, rest)).await {
+                Some(Ok(reply)) => Some(reply),
+                // Without an end the task was given up before it ran.
+                _ => {
+                    Some(end.map_or_else(|| Ok(reply::ended_without_a_result()), |it| result(&it)))
+                }
             }
-            end
         }
     };
-    // Without an end the task was given up before it ran.
-    Some(end.map_or_else(|_| Ok(reply::ended_without_a_result()), |end| result(&end)))
+    if let Some(progress) = progress {
+        progress.settle().await;
+    }
+    reply
+}
+
+/// What is read of a log, or how the task ends here, whichever comes first. Cancel safe.
+async fn reply_or_end(
+    mut progress: Option<&mut Progress<'_>>,
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+    end_here: &mut oneshot::Receiver<End>,
+) -> Result<Reply, Option<End>> {
+    loop {
+        tokio::select! {
+            biased;
+            reply = read_on(progress.as_deref_mut(), reader, rest) => if let Ok(reply) = reply {
+                return Ok(reply);
+            },
+            end = &mut *end_here => return Err(end.ok()),
+        }
+        if let Ok(end) = tokio::time::timeout(NOTIFICATION_INTERVAL, &mut *end_here).await {
+            return Err(end.ok());
+        }
+    }
+}
+
+/// Reads a task's log to its end, from where a call with progress was. Cancel safe.
+async fn read_on(
+    progress: Option<&mut Progress<'_>>,
+    reader: &dyn TaskReader,
+    rest: Option<Rest<'_>>,
+) -> Result<Reply, LogError> {
+    match progress {
+        Some(progress) => progress.reply(reader, rest).await,
+        None => reply::reply(reader, rest).await,
+    }
 }
 
 /// What is delivered.

@@ -13,8 +13,8 @@ use rmcp::model::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::reply::{Reply, Rest, ended_without_a_result, final_reply, in_plain_words};
-use super::{NOTIFICATION_INTERVAL, within};
+use super::NOTIFICATION_INTERVAL;
+use super::reply::{Reply, Rest, final_reply, in_plain_words};
 use crate::log::{Amount, Cursor, LogError, Page, Said, TaskReader, after};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
@@ -31,6 +31,8 @@ pub(crate) struct Progress<'a> {
     gate: &'a Gate,
     token: ProgressToken,
     heartbeat: Duration,
+    /// What was read.
+    seen: Cursor,
     /// What is to be said next.
     due: Option<Report>,
     /// What was said last, and when; before anything was, when it began.
@@ -52,31 +54,17 @@ impl<'a> Progress<'a> {
     /// `heartbeat` is how long a client hears nothing before it hears that the task still runs.
     pub(crate) fn new(gate: &'a Gate, token: ProgressToken, heartbeat: Duration) -> Self {
         let (due, said, said_at) = (None, Report::default(), Instant::now());
-        Self { gate, token, heartbeat, due, said, said_at, shown: None }
+        let seen = Cursor::START;
+        Self { gate, token, heartbeat, seen, due, said, said_at, shown: None }
     }
 
-    /// Reads a task's log until its end, or for no longer than the patience, and returns the reply, after the last
-    /// report. Cancel safe.
-    pub(crate) async fn answer(
-        mut self,
-        reader: &dyn TaskReader,
-        patience: Option<Duration>,
-        rest: Option<Rest<'_>>,
-    ) -> Result<Option<Reply>, LogError> {
-        let reply = match patience {
-            None => self.reply(reader, rest).await.map(Some),
-            Some(patience) => within(patience, self.reply(reader, rest)).await.transpose(),
-        };
-        self.settle().await;
-        reply
-    }
-
-    async fn reply(
+    /// Reads a task's log until its end, from where this was before, and returns the reply, which is to follow when
+    /// the last report has [settled](Self::settle). Cancel safe.
+    pub(super) async fn reply(
         &mut self,
         reader: &dyn TaskReader,
         rest: Option<Rest<'_>>,
     ) -> Result<Reply, LogError> {
-        let mut seen = Cursor::START;
         loop {
             // A task that never rests must not keep this from resting.
             tokio::task::coop::consume_budget().await;
@@ -84,11 +72,14 @@ impl<'a> Progress<'a> {
             let is_blocked = is_due && !self.say();
             tokio::select! {
                 biased;
-                page = after(reader, seen) => {
-                    let Some(page) = page? else { return Ok(Ok(ended_without_a_result())) };
-                    seen = page.next;
-                    self.hear_all(&page);
-                    if page.end.is_some() {
+                page = after(reader, self.seen) => {
+                    let page = page?;
+                    if let Some(page) = &page {
+                        self.seen = page.next;
+                        self.hear_all(page);
+                    }
+                    // Nothing comes after an end, also where the log failed when that was to be told.
+                    if page.is_none_or(|page| page.end.is_some()) {
                         self.say_the_last().await;
                         return final_reply(reader, rest).await;
                     }
@@ -111,7 +102,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Waits until the last report has been heard.
-    async fn settle(&self) {
+    pub(super) async fn settle(&self) {
         if self.shown.is_some() {
             sleep_until(self.said_at + SETTLE).await;
         }

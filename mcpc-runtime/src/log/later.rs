@@ -61,12 +61,19 @@ impl<'a, T: Send + 'a, E: From<LogError> + Send + 'a> MaybeLater<'a, Result<T, E
     pub(crate) fn in_time(self) -> Self {
         match self {
             Self::Now(answer) => Self::Now(answer),
-            Self::Later(work) => Self::later(async move {
-                let answer = tokio::time::timeout(PATIENCE_WITH_THE_LOG, work).await;
-                answer.unwrap_or_else(|_| Err(LogError::late().into()))
-            }),
+            Self::Later(work) => Self::Later(in_time(work)),
         }
     }
+}
+
+/// What comes later, but that a log that takes too long counts as unavailable.
+pub(crate) fn in_time<'a, T: Send + 'a, E: From<LogError> + Send + 'a>(
+    work: Boxed<'a, Result<T, E>>,
+) -> Boxed<'a, Result<T, E>> {
+    Box::pin(async move {
+        let answer = tokio::time::timeout(PATIENCE_WITH_THE_LOG, work).await;
+        answer.unwrap_or_else(|_| Err(LogError::late().into()))
+    })
 }
 
 impl<'a, T> IntoFuture for MaybeLater<'a, T> {

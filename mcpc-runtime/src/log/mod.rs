@@ -3,8 +3,8 @@
 //! How far a task is, is a state and no event: the latest takes the place of the one before, so a task that
 //! reports it all the time drives nothing out of the log.
 //!
-//! It has two halves. The front ([`TaskLog`], [`TaskReader`]) belongs to the server that talks to clients: it creates a
-//! task, reads what it said and asks it to stop. The writer ([`TaskWriter`]) belongs to whoever runs the task's body: it
+//! It has two halves. One ([`TaskLog`], [`TaskReader`]) belongs to the server that talks to clients: it creates a
+//! task, reads what it said and asks it to stop. The other ([`TaskWriter`]) belongs to whoever runs the task's body: it
 //! appends and finishes. Everything may fail and may take its time, as a log may outlive the process or be shared by
 //! several; the one in memory answers at once ([`MaybeLater`]).
 //!
@@ -39,7 +39,7 @@ pub use amount::Amount;
 pub use arguments::Arguments;
 pub use event::{End, EndKind, Event, Progress, Question, Said};
 pub use later::MaybeLater;
-pub(crate) use later::{PATIENCE_WITH_THE_LOG, Parcel};
+pub(crate) use later::{PATIENCE_WITH_THE_LOG, Parcel, in_time};
 pub use memory::{Limits, MemoryLog};
 pub use queue::{Claimed, Renewed, Stored, TaskQueue};
 
@@ -139,7 +139,7 @@ impl LogError {
     }
 
     /// The log took too long to answer.
-    fn late() -> Self {
+    pub(crate) fn late() -> Self {
         Self::unavailable(format!("no answer within {PATIENCE_WITH_THE_LOG:?}"))
     }
 }
@@ -268,6 +268,9 @@ pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The half that talks to clients. What is asked of it happens in the order in which it is asked, where the one answer
 /// was awaited before the other.
+///
+/// [`create`](Self::create) and [`stop`](Self::stop) are called under a lock of the connection, where requests are read:
+/// they must not block. What takes its time is part of the answer.
 pub trait TaskLog: Send + Sync {
     /// Makes room for a task and returns the half that runs it. Where the end of a task of the same id is just
     /// being delivered, this waits for that.
@@ -379,6 +382,9 @@ pub(crate) async fn after(reader: &dyn TaskReader, seen: Cursor) -> Result<Optio
 
 /// The half that runs a task. A task that finished is kept for its retention; one whose writer is dropped
 /// before is forgotten, or is for another worker to run.
+///
+/// [`append`](Self::append) and [`finish`](Self::finish) are called under a lock of the task: they must not block. What
+/// takes its time is part of the answer.
 pub trait TaskWriter: Send + Sync {
     /// Adds what the body said. It has its place in the order as soon as this returns, whether the answer is awaited or
     /// not; awaiting it waits until the log has room for more.

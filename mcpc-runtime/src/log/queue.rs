@@ -14,7 +14,8 @@ pub trait TaskQueue: Send + Sync {
         lease: Duration,
     ) -> MaybeLater<'static, Result<Option<Claimed>, LogError>>;
 
-    /// Keeps a task for so long again.
+    /// Keeps a task for so long again. A worker does this for what it has [claimed](Self::claim); for a task that
+    /// [`TaskLog::create`](super::TaskLog::create) made, its [writer](super::TaskWriter) does, as long as it lives.
     ///
     /// # Errors
     ///

@@ -99,7 +99,11 @@ impl ToolService {
     ) -> Result<GetTaskResult, ErrorData> {
         let reader = self.task(&request.task_id).await?;
         let task = tasks_extension::detailed(&request.task_id, &*reader).await;
-        Ok(GetTaskResult::new(task.map_err(unavailable)?))
+        Ok(GetTaskResult::new(task.map_err(|error| match error {
+            // It was forgotten meanwhile.
+            LogError::Gone => ErrorData::invalid_params(unknown_id(&request.task_id), None),
+            error => unavailable(error),
+        })?))
     }
 
     /// No task has a question open, and answers to a question that is not open are ignored.

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
     Callbacks, ClientSupport, Delivery, LogMessages, Mode, PATIENCE, PATIENCE_WITH_PROGRESS,
-    Progress, answer, choose, how_far, tasks_extension,
+    Progress, answer, choose, how_far, tasks_extension, within,
 };
 use crate::guard::{Guarded, guarded};
 use crate::log::{LastSeen, LogError, MaybeLater, Parcel, TaskReader};
@@ -196,9 +196,10 @@ impl ToolService {
                 if let Some(gate) = context.extensions.get::<Gate>() {
                     self.stop_if_cancelled(&task_id, gate);
                 }
-                trace::note(context, if is_task { "created" } else { "ticket" });
                 let waited = patience.unwrap_or_default();
-                self.goes_on(tool, &task_id, &*reader, waited, is_task).await
+                let reply = self.goes_on(tool, &task_id, &*reader, waited, is_task).await?;
+                trace::note(context, if is_task { "created" } else { "ticket" });
+                Ok(reply)
             }
         }
     }
@@ -212,19 +213,12 @@ impl ToolService {
         waited: Duration,
         is_task: bool,
     ) -> Result<CallToolResponse, Refusal> {
-        // A log that does not say how far a task is may tell later, when somebody asks with the ticket.
-        let progress = reader.status().in_time().await.ok().and_then(|status| status.progress);
-        if let Some(percent) = progress.as_ref().and_then(|it| it.amount.percent())
-            && let Ok(last) = reader.last_seen().in_time().await
-        {
-            let _ = reader.set_last_seen(LastSeen { percent, ..last }).in_time().await;
-        }
-        let running = Running {
-            tool_name: tool.about.name,
-            task_id,
-            how_far: progress.map(|progress| in_short(how_far(&progress))),
-            twin: self.tasks().twin(task_id).await,
-        };
+        // A log that does not say this in time may tell later, when somebody asks with the ticket.
+        let how_far = within(PATIENCE_WITH_A_NOTE, noted_progress(reader));
+        let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
+        let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
+        let (how_far, twin) = (how_far.flatten(), twin.flatten());
+        let running = Running { tool_name: tool.about.name, task_id, how_far, twin };
         match (is_task, self.shared().control) {
             (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
             (_, control) => {
@@ -337,6 +331,20 @@ impl ToolService {
             () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
     }
+}
+
+/// How long the log may take to tell what a reply can do without.
+const PATIENCE_WITH_A_NOTE: Duration = Duration::from_secs(1);
+
+/// How far a task is, in words. It is noted as shown: a check tells what is new since.
+async fn noted_progress(reader: &dyn TaskReader) -> Option<String> {
+    let progress = reader.status().await.ok()?.progress?;
+    if let Some(percent) = progress.amount.percent()
+        && let Ok(last) = reader.last_seen().await
+    {
+        let _ = reader.set_last_seen(LastSeen { percent, ..last }).await;
+    }
+    Some(in_short(how_far(&progress)))
 }
 
 /// A call that stays open.

@@ -29,7 +29,7 @@ use crate::delivery::LogLevel;
 use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::Registry;
-use crate::task::{Places, Tasks};
+use crate::task::{TaskPermits, Tasks};
 use crate::transport::{Ending, Intake};
 
 /// What all connections of a server share.
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
     /// How many tasks may run at once.
-    pub(crate) places: Places,
+    pub(crate) places: TaskPermits,
     pub(crate) config: ServerConfig,
     pub(crate) times: ServerTimes,
     /// `None` if nobody could come back to a task.
@@ -153,7 +153,7 @@ mod tests {
                 .expect("they go together"),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
-            places: Places::new(9),
+            places: TaskPermits::new(9),
             config,
             times: ServerTimes {
                 grace,

@@ -18,9 +18,9 @@ use super::ToolService;
 use super::answer::{needs_tasks, unavailable};
 use crate::context::Context;
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
-use crate::log::{Cursor, TaskReader, after};
+use crate::log::{Cursor, LogError, TaskReader, after};
 use crate::outbox::{JsonNotification, Outbox, Permit};
-use crate::transport::Subscription;
+use crate::transport::{Ending, Subscription};
 
 impl ToolService {
     /// Tells how tasks are doing until the client cancels the request or the connection ends. Ids that nobody
@@ -47,7 +47,13 @@ impl ToolService {
         outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
-            watches.spawn(watch(task_id, reader, outbox.clone(), context.id.clone()));
+            watches.spawn(watch(
+                task_id,
+                reader,
+                outbox.clone(),
+                context.id.clone(),
+                self.ending.clone(),
+            ));
         }
         tokio::select! {
             // The reply is dropped with the request.
@@ -60,16 +66,36 @@ impl ToolService {
     }
 }
 
-/// Tells how one task is doing, to its end, or as long as its log does; `tasks/get` says what is wrong with that.
-async fn watch(task_id: Arc<str>, reader: Box<dyn TaskReader>, outbox: Outbox, id: RequestId) {
+/// Tells how one task is doing, to its end. A log that fails is asked again as long as the connection goes on;
+/// `tasks/get` says what is wrong with it.
+async fn watch(
+    task_id: Arc<str>,
+    reader: Box<dyn TaskReader>,
+    outbox: Outbox,
+    id: RequestId,
+    ending: Ending,
+) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
     let mut seen = Cursor::START;
-    while let Ok(Some(page)) = after(&*reader, seen).await {
-        seen = page.next;
-        // Told is what is true when it can be told.
-        outbox.reply_room_available().await;
-        let Ok(task) = tasks_extension::detailed(&task_id, &*reader).await else { return };
+    loop {
+        let news = async {
+            let Some(page) = after(&*reader, seen).await? else { return Ok(None) };
+            // Told is what is true when it can be told.
+            outbox.reply_room_available().await;
+            let task = tasks_extension::detailed(&task_id, &*reader).await?;
+            Ok(Some((page.next, task)))
+        };
+        let (next, task) = match news.await {
+            Ok(Some(news)) => news,
+            Ok(None) | Err(LogError::Gone) => return,
+            Err(_) if ending.has_begun() => return,
+            Err(_) => {
+                tokio::time::sleep(NOTIFICATION_INTERVAL).await;
+                continue;
+            }
+        };
+        seen = next;
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =

@@ -9,6 +9,8 @@
 //! | `tasks/cancel` | `service::intake`, where it is read | an acknowledgement; the end when it asks |
 //! | `stop_task` | `service::intake`, where it is read; `control`, what comes in quotes | that it was asked |
 //! | the timeout of the tool | the runner; the end is `failed` and names the timeout | the end |
+//! | the reply to the call cannot be made, as its log fails | `service::calls`, by [`Tasks::stop_here`] | an error in its place |
+//! | another process asks | the log, by the token of its writer | the end |
 //! | the end of the input, a signal | `transport::end`, by [`Tasks::stop_all`] | the end |
 //!
 //! All of them cancel one token, which the log's writer has. Then the body has its grace; [`Sender::stopped`] comes
@@ -32,20 +34,23 @@ mod trace;
 
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
-pub(crate) use tasks::{Created, Places, Request, Tasks};
+pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
 
 pub use quantity::{Quantity, Total};
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
 
+use futures::FutureExt as _;
+use futures::future::Shared;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
 use self::tasks::Delivering;
 use crate::delivery::{Delivery, Event};
-use crate::log::{Amount, End, EndKind, LogError, MaybeLater, Progress, Said};
+use crate::log::{Amount, Boxed, End, EndKind, LogError, MaybeLater, Progress, Said, in_time};
 use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -76,17 +81,35 @@ struct Task {
     runtime: Handle,
 }
 
+/// What the log answers to something that was appended.
+type Storing = Shared<Boxed<'static, Result<(), LogError>>>;
+
 struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
     created: Option<Created>,
     /// The latest progress that found no permit; sent as soon as there is some, unless it is overtaken.
     deferred: Option<Progress>,
+    /// What the log has not answered yet, the first to be answered first; the runner awaits each. `None` if there is
+    /// nothing, as in memory.
+    storing: Option<Box<VecDeque<Storing>>>,
     /// What the latest progress counted.
     amount: Amount,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
     broken: Option<String>,
     /// The task was asked to stop because it took too long.
     timed_out: bool,
+}
+
+impl Progression {
+    /// The log has the first of what it had not answered.
+    fn is_stored(&mut self) {
+        if let Some(storing) = &mut self.storing {
+            storing.pop_front();
+            if storing.is_empty() {
+                self.storing = None;
+            }
+        }
+    }
 }
 
 impl Task {
@@ -120,16 +143,16 @@ impl Task {
     }
 
     /// Logs and sends what the body said, after a deferred progress. The answer is the log's, once that has room for
-    /// more.
+    /// more; the runner awaits it as well.
     fn append(&self, said: Said, permit: Permit<'_>) -> MaybeLater<'static, Result<(), LogError>> {
         let mut progression = self.progression();
         self.log_deferred(&mut progression);
-        self.log(&progression, said, permit)
+        self.log(&mut progression, said, permit)
     }
 
     /// Waits until the log has room for more. One that has failed ends the task.
     async fn stored(&self, stored: MaybeLater<'static, Result<(), LogError>>) {
-        if let Err(error) = stored.in_time().await {
+        if let Err(error) = stored.await {
             self.break_off_here(error.to_string()).await;
         }
     }
@@ -170,7 +193,7 @@ impl Task {
         }
     }
 
-    /// A progress is logged in its place, and waits for nothing.
+    /// A progress is logged in its place, and waits for nothing; the runner awaits what the log takes its time for.
     fn need_not_wait(
         &self,
         progression: &mut Progression,
@@ -184,7 +207,7 @@ impl Task {
 
     fn log(
         &self,
-        progression: &Progression,
+        progression: &mut Progression,
         said: Said,
         permit: Permit<'_>,
     ) -> MaybeLater<'static, Result<(), LogError>> {
@@ -192,7 +215,22 @@ impl Task {
         if let Some(event) = Event::of(&said) {
             self.delivery.deliver(event, permit);
         }
-        created.writer().append(said)
+        match created.writer().append(said) {
+            MaybeLater::Now(stored) => MaybeLater::Now(stored),
+            MaybeLater::Later(stored) => self.share(progression, stored),
+        }
+    }
+
+    /// Has the runner await an answer of the log's, too: the body may not.
+    fn share(
+        &self,
+        progression: &mut Progression,
+        stored: Boxed<'static, Result<(), LogError>>,
+    ) -> MaybeLater<'static, Result<(), LogError>> {
+        let stored = in_time(stored).shared();
+        progression.storing.get_or_insert_default().push_back(stored.clone());
+        self.attention.notify_one();
+        MaybeLater::later(stored)
     }
 
     /// Logs and sends what ends the task; nothing can follow. `None` if something had ended it. Only the drop of what
@@ -204,7 +242,10 @@ impl Task {
         self.is_over.store(true, Ordering::SeqCst);
         let delivering = created.finish(end.clone());
         self.delivery.deliver(Event::End(&end), permit);
+        let storing = progression.storing.take();
         drop(progression);
+        // Whatever the log answers to what came before, it answers to the end.
+        drop(storing);
         // Threads and clones that outlive the task learn that it is over.
         self.stop.cancel();
         self.disperse();
@@ -227,8 +268,13 @@ impl Task {
         match permit {
             Some(permit) => {
                 let mut progression = self.progression();
+                if progression.storing.is_some() {
+                    // The runner says it when the log has what came before.
+                    progression.deferred = Some(progress);
+                    return;
+                }
                 self.log_deferred(&mut progression);
-                let stored = self.log(&progression, Said::Progress(progress), permit);
+                let stored = self.log(&mut progression, Said::Progress(progress), permit);
                 self.need_not_wait(&mut progression, stored);
             }
             None => {

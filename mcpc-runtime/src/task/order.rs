@@ -3,9 +3,10 @@
 use std::sync::PoisonError;
 
 use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::log::MaybeLater;
+use crate::log::{LogError, MaybeLater, PATIENCE_WITH_THE_LOG};
 use crate::sync::{Mutex, MutexGuard};
 
 /// Things that are done one after the other, each at once if it can be.
@@ -29,13 +30,38 @@ impl InOrder {
         Turn { last: self.last() }
     }
 
-    /// Waits for all that had its turn before. Cancel safe.
-    pub(super) async fn settled(&self) {
+    /// Asks something that takes no turn, once all that had its turn before is done; in time, however long that
+    /// waits. Cancel safe.
+    pub(super) async fn settled<'a, T: Send + 'a>(
+        &self,
+        ask: impl FnOnce() -> MaybeLater<'a, Result<T, LogError>> + Send + 'a,
+    ) -> Result<T, LogError> {
         let last = self.last().clone();
-        if let Some(last) = last {
-            last.cancelled().await;
+        match last {
+            None => ask().in_time().await,
+            Some(last) => after(last, ask).await,
         }
     }
+}
+
+/// What comes of something that begins when everything before is done, if that is in time from now on.
+fn after<'a, T: Send + 'a, E: From<LogError> + Send + 'a>(
+    before: CancellationToken,
+    work: impl FnOnce() -> MaybeLater<'a, Result<T, E>> + Send + 'a,
+) -> MaybeLater<'a, Result<T, E>> {
+    let deadline = Instant::now() + PATIENCE_WITH_THE_LOG;
+    MaybeLater::later(async move {
+        let work = async {
+            before.cancelled().await;
+            work().await
+        };
+        tokio::select! {
+            biased;
+            // First, as what everything waited for ends at the same time if the log is silent: nothing begins then.
+            () = sleep_until(deadline) => Err(LogError::late().into()),
+            answer = work => answer,
+        }
+    })
 }
 
 /// The right to be the next.
@@ -49,17 +75,14 @@ impl Turn<'_> {
         self.last.is_none()
     }
 
-    /// Begins something, when everything before is done.
-    pub(super) fn begin<T: Send + 'static>(
+    /// Begins something, when everything before is done; in time, however long that waits.
+    pub(super) fn begin<T: Send + 'static, E: From<LogError> + Send + 'static>(
         self,
-        work: impl FnOnce() -> MaybeLater<'static, T> + Send + 'static,
-    ) -> MaybeLater<'static, T> {
+        work: impl FnOnce() -> MaybeLater<'static, Result<T, E>> + Send + 'static,
+    ) -> MaybeLater<'static, Result<T, E>> {
         match (*self.last).clone() {
-            None => self.follow(work()),
-            Some(before) => self.follow(MaybeLater::later(async move {
-                before.cancelled().await;
-                work().await
-            })),
+            None => self.follow(work().in_time()),
+            Some(before) => self.follow(after(before, work)),
         }
     }
 

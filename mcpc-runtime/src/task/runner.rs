@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::trace::Trace;
 use super::{Created, Progression, Sender, Task, dropped, failed};
 use crate::delivery::{Delivery, Event};
-use crate::log::{Amount, End, EndKind, MaybeLater, Said};
+use crate::log::{Amount, End, EndKind, LogError, MaybeLater, Said};
 use crate::logging::Span;
 use crate::message::Json;
 use crate::metadata::Ids;
@@ -54,8 +54,8 @@ impl Grace {
         self.ended.cancelled().await;
     }
 
-    /// Waits until it is over that begins now.
-    pub(crate) async fn over(&self) {
+    /// Waits until it has elapsed, from now on.
+    pub(crate) async fn elapsed(&self) {
         tokio::select! {
             biased;
             () = self.ended() => {}
@@ -91,8 +91,9 @@ impl NewTask {
         let stop = created.writer().stopped().clone();
         let created = Some(created);
         let amount = Amount::default();
+        let (deferred, storing, broken) = (None, None, None);
         let progression =
-            Progression { created, deferred: None, amount, broken: None, timed_out: false };
+            Progression { created, deferred, storing, amount, broken, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
@@ -171,10 +172,10 @@ impl Runner {
             Some(permit) => permit,
             None => Box::pin(task.reserve_for_the_end(&terminal)).await,
         };
-        if let Some(mut delivering) = trace.end(task, terminal, permit) {
-            match delivering.stored() {
-                MaybeLater::Now(Ok(())) => {}
-                stored => Box::pin(trace.stored(task, stored)).await,
+        if let Some(mut ended) = trace.end(task, terminal, permit) {
+            match ended.stored() {
+                MaybeLater::Now(Ok(())) => drop(ended),
+                stored => Box::pin(ended.deliver(task, stored)).await,
             }
         }
     }
@@ -203,7 +204,7 @@ impl Task {
                 }
             },
         };
-        Box::pin(self.limits.grace.over()).await;
+        Box::pin(self.limits.grace.elapsed()).await;
         end
     }
 
@@ -238,13 +239,20 @@ impl Task {
     async fn attend(&self) -> String {
         loop {
             let attention = self.attention.notified();
-            let deferred = {
+            let (is_storing, deferred) = {
                 let mut progression = self.progression();
                 if let Some(reason) = progression.broken.take() {
                     return reason;
                 }
-                progression.deferred.clone()
+                let is_storing = progression.storing.is_some();
+                (is_storing, progression.deferred.clone().filter(|_| !is_storing))
             };
+            if is_storing {
+                if let Err(error) = Box::pin(self.attend_to_the_log(attention)).await {
+                    return error.to_string();
+                }
+                continue;
+            }
             match deferred {
                 None => attention.await,
                 Some(deferred) => {
@@ -252,12 +260,32 @@ impl Task {
                     let permit = Box::pin(claim.reserve()).await;
                     let mut progression = self.progression();
                     if let Some(latest) = progression.deferred.take() {
-                        let stored = self.log(&progression, Said::Progress(latest), permit);
+                        let stored = self.log(&mut progression, Said::Progress(latest), permit);
                         self.need_not_wait(&mut progression, stored);
                     }
                 }
             }
         }
+    }
+}
+
+impl Task {
+    /// Waits for what the log is to answer first, unless there is something else to do before. Cancel safe.
+    async fn attend_to_the_log(&self, attention: impl Future<Output = ()>) -> Result<(), LogError> {
+        let first = {
+            let progression = self.progression();
+            progression.storing.as_ref().and_then(|storing| storing.front().cloned())
+        };
+        let Some(first) = first else { return Ok(()) };
+        tokio::select! {
+            biased;
+            stored = first => {
+                stored?;
+                self.progression().is_stored();
+            }
+            () = attention => {}
+        }
+        Ok(())
     }
 }
 
@@ -298,7 +326,7 @@ mod tests {
     use crate::delivery::Callbacks;
     use crate::log::{Cursor, Limits, MemoryLog, Page, TaskReader};
     use crate::outbox::{Form, Gate, Items, Outbox, Pending, Taken};
-    use crate::task::{Places, Request, Tasks};
+    use crate::task::{Request, TaskPermits, Tasks};
 
     const GRACE: Duration = Duration::from_secs(5);
 
@@ -321,7 +349,7 @@ mod tests {
         async fn with_timeout(timeout: Option<Duration>) -> Self {
             let (ended_tasks, bytes) = (9, 1 << 10);
             let limits = Limits { bytes_per_task: bytes, ended_tasks, ended_bytes: bytes };
-            let tasks = Tasks::new(Arc::new(MemoryLog::new(limits)), Places::new(9));
+            let tasks = Tasks::new(Arc::new(MemoryLog::new(limits)), TaskPermits::new(9));
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
             let request = Request { tool_name: "tool", ids: &ids, arguments, retention };
@@ -510,14 +538,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_grace_is_as_long_as_it_says_unless_it_is_ended() {
         let (grace, started) = (Grace::new(GRACE), Instant::now());
-        grace.over().await;
+        grace.elapsed().await;
         assert_eq!(started.elapsed(), GRACE);
         let soon = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             grace.end();
         };
         let clone = grace.clone();
-        tokio::join!(clone.over(), soon);
+        tokio::join!(clone.elapsed(), soon);
         assert_eq!(started.elapsed(), GRACE + Duration::from_secs(1));
     }
 

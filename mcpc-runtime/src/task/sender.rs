@@ -47,7 +47,8 @@ impl Sender {
     ///
     /// # Cancel safety
     ///
-    /// The update is sent when the future completes, and not at all if it is dropped before.
+    /// The update is sent when the future completes, and not at all if it is dropped while it waits for the client. It
+    /// may have been sent already where it waits for a task log outside of this process.
     pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
         self.sending(update(&value))
     }

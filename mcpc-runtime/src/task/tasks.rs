@@ -29,7 +29,7 @@ pub(crate) struct Tasks(Arc<Shared>);
 struct Shared {
     log: Arc<dyn TaskLog>,
     owner: Owner,
-    places: Places,
+    permits: TaskPermits,
     here: Mutex<Here>,
     /// Notified whenever none runs here any more.
     idle: Notify,
@@ -57,9 +57,9 @@ impl fmt::Debug for Tasks {
     }
 }
 
-/// The places of the tasks that run at once, of a whole server.
+/// The permits to run a task, of a whole server.
 #[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Limit>);
+pub(crate) struct TaskPermits(Arc<Limit>);
 
 #[derive(Debug)]
 struct Limit {
@@ -67,23 +67,23 @@ struct Limit {
     taken: AtomicUsize,
 }
 
-impl Places {
+impl TaskPermits {
     pub(crate) fn new(most: usize) -> Self {
         Self(Arc::new(Limit { most, taken: AtomicUsize::new(0) }))
     }
 
-    fn take(&self) -> Option<Place> {
+    fn try_acquire(&self) -> Option<TaskPermit> {
         let Limit { most, taken } = &*self.0;
         let more = |taken: usize| (taken < *most).then_some(taken + 1);
-        let is_free = taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok();
-        is_free.then(|| Place(self.clone()))
+        let is_acquired = taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok();
+        is_acquired.then(|| TaskPermit(self.clone()))
     }
 }
 
 /// One of them.
-struct Place(Places);
+struct TaskPermit(TaskPermits);
 
-impl Drop for Place {
+impl Drop for TaskPermit {
     fn drop(&mut self) {
         self.0.0.taken.fetch_sub(1, Ordering::SeqCst);
     }
@@ -102,7 +102,7 @@ pub(crate) struct Request<'a> {
 /// A task that was created: the log knows it, and it is among those that run here. Dropped, it is forgotten.
 pub(crate) struct Created {
     writer: Box<dyn TaskWriter>,
-    place: Place,
+    permit: TaskPermit,
     entered: Entered,
 }
 
@@ -115,10 +115,10 @@ struct Entered {
 
 impl Tasks {
     /// The tasks of a connection whose owner nobody else is.
-    pub(crate) fn new(log: Arc<dyn TaskLog>, places: Places) -> Self {
+    pub(crate) fn new(log: Arc<dyn TaskLog>, permits: TaskPermits) -> Self {
         let (owner, here) = (Owner::of_one_connection(), Mutex::default());
         let (idle, order) = (Notify::new(), InOrder::default());
-        Self(Arc::new(Shared { log, owner, places, here, idle, order }))
+        Self(Arc::new(Shared { log, owner, permits, here, idle, order }))
     }
 
     fn here(&self) -> MutexGuard<'_, Here> {
@@ -142,8 +142,8 @@ impl Tasks {
     ) -> MaybeLater<'static, Result<Created, CreateError>> {
         let Request { tool_name, ids, arguments, retention } = request;
         let task_id = Arc::clone(&ids.task_id);
-        let Some(place) = self.0.places.take() else {
-            let limit = self.0.places.0.most;
+        let Some(permit) = self.0.permits.try_acquire() else {
+            let limit = self.0.permits.0.most;
             return MaybeLater::Now(Err(match self.is_running(&task_id) {
                 true => CreateError::Running,
                 false => CreateError::Full { limit },
@@ -154,24 +154,43 @@ impl Tasks {
         if turn.is_free() {
             let info = TaskInfo { tool_name, session_id: &ids.session_id, arguments, retention };
             let writer = self.0.log.create(key, info).in_time();
-            return turn.follow(writer.map(move |it| Ok(tasks.enter(task_id, it?, place))));
+            return turn.follow(writer.map(move |it| tasks.enter(task_id, it?, permit)));
         }
         let (session_id, arguments) = (ids.session_id.clone(), arguments.clone());
         turn.begin(move || {
             let (session_id, arguments) = (&*session_id, &arguments);
             let info = TaskInfo { tool_name, session_id, arguments, retention };
-            let writer = tasks.0.log.create(key, info).in_time();
-            writer.map(move |it| Ok(tasks.enter(task_id, it?, place)))
+            let writer = tasks.0.log.create(key, info);
+            writer.map(move |it| tasks.enter(task_id, it?, permit))
         })
     }
 
     /// Whether a task of this id runs here and has not ended.
     fn is_running(&self, task_id: &str) -> bool {
-        let task = self.here().tasks.get(task_id).map(|running| running.task.upgrade());
-        task.is_some_and(|task| task.is_none_or(|task| !task.has_ended()))
+        self.running_stop(task_id).is_some()
     }
 
-    fn enter(&self, task_id: Arc<str>, writer: Box<dyn TaskWriter>, place: Place) -> Created {
+    /// What stops a task of this id that runs here and has not ended.
+    fn running_stop(&self, task_id: &str) -> Option<CancellationToken> {
+        let running = {
+            let here = self.here();
+            here.tasks.get(task_id).map(|running| (running.stop.clone(), running.task.upgrade()))
+        };
+        // Not under the lock, which the last to hold a task takes.
+        let (stop, task) = running?;
+        task.is_none_or(|task| !task.has_ended()).then_some(stop)
+    }
+
+    /// Enters a task into the table. A log that has lost one of the same id, which runs here, does not make the id free.
+    fn enter(
+        &self,
+        task_id: Arc<str>,
+        writer: Box<dyn TaskWriter>,
+        permit: TaskPermit,
+    ) -> Result<Created, CreateError> {
+        if self.is_running(&task_id) {
+            return Err(CreateError::Running);
+        }
         let stop = writer.stopped().clone();
         let is_ending = {
             let mut here = self.here();
@@ -184,24 +203,31 @@ impl Tasks {
         if is_ending {
             stop.cancel();
         }
-        Created { writer, place, entered: Entered { tasks: Some(self.clone()), task_id } }
+        Ok(Created { writer, permit, entered: Entered { tasks: Some(self.clone()), task_id } })
     }
 
     /// Takes a task out of the table. If it has ended, the end is delivered.
     fn leave(&self, task_id: &Arc<str>, finished: Option<Box<dyn Finished>>) {
-        let is_idle = {
+        let was_ending = self.here().is_ending;
+        let is_kept = finished.is_some() && !was_ending;
+        // Not under the lock: it is the log's own code, which may take its time to count what it keeps.
+        match finished {
+            Some(finished) if was_ending => finished.forget(),
+            finished => drop(finished),
+        }
+        let (is_idle, is_ending) = {
             let mut here = self.here();
             let same = here.tasks.get_key_value(task_id);
             if same.is_some_and(|(name, _)| Arc::ptr_eq(name, task_id)) {
                 here.tasks.remove(task_id);
             }
-            // Under the lock, so that nothing is kept of a connection that ends meanwhile.
-            match finished {
-                Some(finished) if here.is_ending => finished.forget(),
-                finished => drop(finished),
-            }
-            here.tasks.is_empty()
+            (here.tasks.is_empty(), here.is_ending)
         };
+        if is_kept && is_ending {
+            // The connection began to end meanwhile, and may have been forgotten before this was kept.
+            let Shared { log, owner, .. } = &*self.0;
+            log.forget(owner);
+        }
         if is_idle {
             self.0.idle.notify_waiters();
         }
@@ -212,14 +238,12 @@ impl Tasks {
         &self,
         task_id: &Arc<str>,
     ) -> Result<Option<Box<dyn TaskReader>>, LogError> {
-        self.0.order.settled().await;
-        self.0.log.reader(&self.key(task_id)).in_time().await
+        self.0.order.settled(|| self.0.log.reader(&self.key(task_id))).await
     }
 
     /// The tasks that may be asked about.
     pub(crate) async fn list(&self) -> Result<List, LogError> {
-        self.0.order.settled().await;
-        self.0.log.list(&self.0.owner).in_time().await
+        self.0.order.settled(|| self.0.log.list(&self.0.owner)).await
     }
 
     /// The task that runs the same tool with the same arguments since before, if this one and that run; nobody looks
@@ -239,13 +263,23 @@ impl Tasks {
         Some(Arc::clone(&twin.task_id))
     }
 
-    /// Asks a task to stop, the first of these that is known. Whatever the log says of one that runs here, it is asked.
+    /// Asks a task to stop, the first of these that is known. One that runs here is asked at once, and whatever the log
+    /// says of it.
     pub(crate) fn stop(
         &self,
         task_ids: Vec<Arc<str>>,
     ) -> MaybeLater<'static, Result<Stop, LogError>> {
+        let turn = self.0.order.turn();
+        let was_here = task_ids.first().is_some_and(|task_id| self.stop_here(task_id));
+        let (tasks, all) = (self.clone(), task_ids.clone());
+        let stop = turn.begin(move || tasks.stop_first(task_ids));
         let tasks = self.clone();
-        self.0.order.turn().begin(move || tasks.stop_first(task_ids))
+        stop.map(move |stop| match stop {
+            Err(_) if was_here || all.iter().any(|task_id| tasks.stop_here(task_id)) => {
+                Ok(Stop::Asked)
+            }
+            stop => stop,
+        })
     }
 
     fn stop_first(
@@ -256,25 +290,18 @@ impl Tasks {
             return MaybeLater::Now(Ok(Stop::Unknown));
         }
         let task_id = task_ids.remove(0);
-        let stop = self.0.log.stop(&self.key(&task_id)).in_time();
-        stop.then(move |stop| match stop {
-            Ok(Stop::Unknown) => self.stop_first(task_ids),
-            Ok(Stop::Ended) => MaybeLater::Now(stop),
-            Ok(Stop::Asked) => {
-                self.stop_here(&task_id);
-                MaybeLater::Now(stop)
-            }
-            Err(error) => MaybeLater::Now(match self.stop_here(&task_id) {
-                true => Ok(Stop::Asked),
-                false => Err(error),
-            }),
+        // Its call may have been read before, and have got its task since.
+        let was_here = self.stop_here(&task_id);
+        self.0.log.stop(&self.key(&task_id)).then(move |stop| match stop {
+            Ok(Stop::Unknown) if !was_here => self.stop_first(task_ids),
+            Ok(Stop::Unknown) => MaybeLater::Now(Ok(Stop::Asked)),
+            stop => MaybeLater::Now(stop),
         })
     }
 
     /// Asks a task that runs here to stop; returns whether there is one.
     pub(crate) fn stop_here(&self, task_id: &str) -> bool {
-        let stop = self.here().tasks.get(task_id).map(|running| running.stop.clone());
-        stop.is_some_and(|stop| {
+        self.running_stop(task_id).is_some_and(|stop| {
             stop.cancel();
             true
         })
@@ -331,11 +358,11 @@ impl Created {
         }
     }
 
-    /// Logs what ends the task, and frees its place.
+    /// Logs what ends the task, and gives its permit back.
     pub(super) fn finish(self, end: crate::log::End) -> Delivering {
-        let Self { writer, place, entered } = self;
+        let Self { writer, permit, entered } = self;
         let finished = writer.finish(end);
-        drop(place);
+        drop(permit);
         Delivering(Some((entered, finished)))
     }
 }
@@ -420,9 +447,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_left_of_a_thousand_connections() {
-        let (log, places) = (log(), Places::new(9));
+        let (log, permits) = (log(), TaskPermits::new(9));
         for _ in 0..1_000 {
-            let tasks = Tasks::new(Arc::new(log.clone()), places.clone());
+            let tasks = Tasks::new(Arc::new(log.clone()), permits.clone());
             drop(create(&tasks, "before").await.finish(end()));
             run(create(&tasks, "while").await, "while");
             drop(create(&tasks, "refused").await);
@@ -436,16 +463,16 @@ mod tests {
             assert!(tasks.here().tasks.is_empty());
         }
         assert!(log.is_empty());
-        assert_eq!(places.0.taken.load(Ordering::SeqCst), 0);
-        assert_eq!(Arc::strong_count(&places.0), 1);
+        assert_eq!(permits.0.taken.load(Ordering::SeqCst), 0);
+        assert_eq!(Arc::strong_count(&permits.0), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_what_its_tasks_said_is_delivered() {
-        let tasks = Tasks::new(Arc::new(log()), Places::new(1));
+        let tasks = Tasks::new(Arc::new(log()), TaskPermits::new(1));
         let delivering = create(&tasks, "a").await.finish(end());
         let other = create(&tasks, "b").await;
-        assert_eq!(tasks.running(), 2, "it takes no place, and is not delivered");
+        assert_eq!(tasks.running(), 2, "it has no permit, and is not delivered");
         drop(other);
         assert!(timeout(SECOND, tasks.idle()).await.is_err());
         drop(delivering);
@@ -455,9 +482,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_id_is_taken_once_and_places_are_limited() {
-        let places = Places::new(2);
-        let [one, another] = [(), ()].map(|()| Tasks::new(Arc::new(log()), places.clone()));
+    async fn an_id_is_taken_once_and_permits_are_limited() {
+        let permits = TaskPermits::new(2);
+        let [one, another] = [(), ()].map(|()| Tasks::new(Arc::new(log()), permits.clone()));
         let first = create(&one, "a").await;
         let _other = create(&another, "a").await;
         let error = async |tasks, task_id| try_create(tasks, &ids(task_id)).await.err();

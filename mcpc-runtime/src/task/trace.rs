@@ -68,8 +68,8 @@ impl Trace {
         }
     }
 
-    /// Ends a task, unless it has ended, and tells how it did.
-    pub(super) fn end(&self, task: &Task, terminal: End, permit: Permit<'_>) -> Option<Delivering> {
+    /// Ends a task, unless it has ended.
+    pub(super) fn end(&self, task: &Task, terminal: End, permit: Permit<'_>) -> Option<Ended<'_>> {
         if self.is_told.swap(true, Ordering::Relaxed) {
             return None;
         }
@@ -85,28 +85,61 @@ impl Trace {
             EndKind::Stopped => "stopped",
             EndKind::Dropped => "dropped",
         };
-        let (error, took) = (error.as_deref(), self.began.elapsed());
-        self.span.inside(|| event!(info, %outcome, error, ?took, "ended"));
-        delivering
+        Some(Ended { trace: self, delivering, outcome, error, took: self.began.elapsed() })
     }
 
-    /// Waits until the log has the end, and tells if it does not get it.
-    pub(super) async fn stored(
-        &self,
-        task: &Task,
-        stored: MaybeLater<'static, Result<(), LogError>>,
-    ) {
-        if let Err(error) = stored.await {
-            let [tool, task_id] = self.names(task);
-            self.span.inside(|| {
-                event!(error, tool, task_id, %error, "the end of the task could not be stored");
-            });
-        }
+    /// Tells that the log does not have the end.
+    fn not_stored(&self, task: &Task, error: &LogError) {
+        let [tool, task_id] = self.names(task);
+        self.span.inside(|| {
+            event!(error, tool, task_id, %error, "the end of the task could not be stored");
+        });
     }
 
     /// What the span would say.
     fn names<'a>(&self, task: &'a Task) -> [Option<&'a str>; 2] {
         [task.tool_name, &*task.ids.task_id].map(|name| self.span.is_none().then_some(name))
+    }
+}
+
+/// A task that has ended. Dropped, it is delivered, and then it is told: what hears of that may take its time, and the
+/// id is free meanwhile.
+#[must_use = "dropping it says that the end is delivered"]
+pub(super) struct Ended<'a> {
+    trace: &'a Trace,
+    /// `None` if something else ended it.
+    delivering: Option<Delivering>,
+    outcome: &'static str,
+    error: Option<String>,
+    took: Duration,
+}
+
+impl Ended<'_> {
+    /// Waits until the log has the end.
+    pub(super) fn stored(&mut self) -> MaybeLater<'static, Result<(), LogError>> {
+        self.delivering.as_mut().map_or(MaybeLater::Now(Ok(())), Delivering::stored)
+    }
+
+    /// Delivers the end when the log has it, and tells if that does not get it.
+    pub(super) async fn deliver(
+        self,
+        task: &Task,
+        stored: MaybeLater<'static, Result<(), LogError>>,
+    ) {
+        let (stored, trace) = (stored.await, self.trace);
+        drop(self);
+        if let Err(error) = stored {
+            trace.not_stored(task, &error);
+        }
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        drop(self.delivering.take());
+        let Self { trace, outcome, error, took, .. } = self;
+        let error = error.as_deref();
+        trace.span.inside(|| event!(info, %outcome, error, ?took, "ended"));
     }
 }
 

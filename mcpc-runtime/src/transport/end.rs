@@ -199,7 +199,7 @@ impl Ending {
     /// Waits until it has begun and a grace is over that begins when this is seen. Cancel safe.
     pub(crate) async fn grace_over(&self) {
         self.begun().await;
-        self.0.grace.over().await;
+        self.0.grace.elapsed().await;
     }
 
     /// Waits until it has begun and bodies may go on no longer. Cancel safe.
@@ -417,7 +417,7 @@ mod tests {
     use crate::log::{Limits, MemoryLog};
     use crate::metadata::Ids;
     use crate::outbox::{Form, Outbox};
-    use crate::task::{NewTask, Places, Request, TaskLimits};
+    use crate::task::{NewTask, Request, TaskLimits, TaskPermits};
 
     const GRACE: Duration = Duration::from_secs(2);
 
@@ -425,7 +425,7 @@ mod tests {
     fn ending() -> Ending {
         let limits = Limits { bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
         let log = Arc::new(MemoryLog::new(limits));
-        Ending::new(Tasks::new(log, Places::new(1)), GRACE)
+        Ending::new(Tasks::new(log, TaskPermits::new(1)), GRACE)
     }
 
     /// A task that nobody runs.

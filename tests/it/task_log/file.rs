@@ -317,6 +317,11 @@ impl FileLog {
         *self.faults() = Faults::default();
     }
 
+    /// Forgets all tasks, whatever becomes of them.
+    pub(crate) async fn lose_all(&self) {
+        self.0.store.lock().await.tasks.clear();
+    }
+
     fn now(&self) -> Duration {
         self.0.clock.1.elapsed()
     }

@@ -1,6 +1,7 @@
 //! What every task log does, and what a client hears over one that is outside of the process: slow, failing, or silent.
 
 mod file;
+mod outages;
 mod suite;
 mod wire;
 
@@ -42,6 +43,7 @@ each_log! {
     who_waits_is_told_that_a_task_was_given_up
     owners_are_apart
     an_id_is_taken_as_long_as_its_task_runs
+    an_owner_that_is_gone_takes_nothing_along
     those_that_run_are_listed_first
     a_task_is_asked_to_stop_as_long_as_it_runs
     a_task_says_where_it_stands

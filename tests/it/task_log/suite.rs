@@ -237,6 +237,26 @@ pub(crate) async fn an_id_is_taken_as_long_as_its_task_runs(log: &dyn TaskLog) {
     assert_eq!(page(&*reader, Cursor::START).await.end.as_deref(), Some(&end("second")));
 }
 
+pub(crate) async fn an_owner_that_is_gone_takes_nothing_along(log: &dyn TaskLog) {
+    let (ended, runs, theirs) = (key("ours", "ended"), key("ours", "runs"), key("theirs", "ended"));
+    for key in [&ended, &theirs] {
+        finish(create(log, key).await, end("end")).await;
+    }
+    let writer = create(log, &runs).await;
+    log.forget(&ended.owner);
+    assert!(is_known(log, &theirs).await, "of another owner");
+    say(&*writer, update(1)).await;
+    let reader = reader(log, &runs).await;
+    assert_eq!(page(&*reader, Cursor::START).await.said, [update(1)], "it runs");
+    let mut finished = writer.finish(end("end"));
+    finished.stored().await.expect("it works");
+    finished.forget();
+    assert!(page(&*reader, Cursor::START).await.end.is_some(), "for who reads it");
+    for key in [&ended, &runs] {
+        drop(create(log, key).await);
+    }
+}
+
 pub(crate) async fn those_that_run_are_listed_first(log: &dyn TaskLog) {
     let mut writers = Vec::new();
     for task_id in ["a", "b", "c", "d", "e"] {

@@ -12,7 +12,7 @@ use super::file::{FileLog, Folder, Operation};
 use crate::support::messages::{call_with_token, meta};
 use crate::support::{Mcpc, call, in_task, request, texts};
 
-const FULL: &str = "the task log is unavailable: the disk is full";
+pub(super) const FULL: &str = "the task log is unavailable: the disk is full";
 
 /// Says what it does.
 #[mcpc::background]
@@ -48,27 +48,31 @@ async fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
-fn server() -> Server {
+pub(super) fn server() -> Server {
     Server::new("logs").tools(tools![work, fail, wait, add])
 }
 
-struct Outside {
-    log: FileLog,
-    wire: Mcpc,
-    _folder: Folder,
+pub(super) struct Outside {
+    pub(super) log: FileLog,
+    pub(super) wire: Mcpc,
+    pub(super) _folder: Folder,
 }
 
 impl Outside {
     async fn connect() -> Self {
+        Self::over(server()).await
+    }
+
+    pub(super) async fn over(server: Server) -> Self {
         let folder = Folder::new();
         let log = FileLog::open(folder.file()).await;
-        let wire = Mcpc::connect(server().log(Arc::new(log.clone()) as Arc<dyn TaskLog>)).await;
+        let wire = Mcpc::connect(server.log(Arc::new(log.clone()) as Arc<dyn TaskLog>)).await;
         Self { log, wire, _folder: folder }
     }
 }
 
 /// The server goes on, whatever became of a task.
-async fn goes_on(wire: &mut Mcpc) {
+pub(super) async fn goes_on(wire: &mut Mcpc) {
     assert_eq!(wire.ask("add", json!({"a": 1, "b": 2})).await, ("3".to_owned(), false));
 }
 
