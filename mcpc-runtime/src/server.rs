@@ -360,9 +360,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When two tools have one name, when a tool takes a state the server was not given, when it was given two
-    /// states of one type, when what `#[arg(..)]` asks of an argument cannot be asked of its type, or when a limit
-    /// would let nothing through.
+    /// The first of these: when a limit would let nothing through, when the server was given two states of one type, when
+    /// two tools have one name, and, of a tool, when it takes a state the server was not given, when what `#[arg(..)]` asks of an
+    /// argument cannot be asked of its type, when a plain tool takes a `Sender`, or when its `Result` has another name.
     pub fn build(self) -> Result<Service> {
         build(self.0).map(Service::new)
     }

@@ -110,6 +110,11 @@
 //! [`Server::ends_process`] says that it has more to do once they give way. A body that a blocked worker should drop is
 //! not dropped then, so its children live on.
 //!
+//! A [`Service`] has no end of its own: each of its connections ends by itself, in order when its input ends. A program that
+//! is to end hands each connection a reader that ends then (`tokio::io::AsyncReadExt::take`, a `tokio_util::io::StreamReader`
+//! over a stream that is `take_until`, one of its own), and waits for the futures of the connections. Dropping such a future
+//! ends its connection at once, without a word to its client.
+//!
 //! After [`Server::serve_stdio`] has returned, signals are the application's; with [`Server::signals`] they always are.
 //!
 //! # stdout
@@ -126,4 +131,5 @@
 //! [`Server::serve_io`]: crate::Server::serve_io
 //! [`Server::serve_stdio`]: crate::Server::serve_stdio
 //! [`Server::signals`]: crate::Server::signals
+//! [`Service`]: crate::Service
 //! [`take_stdio`]: crate::take_stdio

@@ -4,24 +4,24 @@
 //!
 //! | what happens | what asks | what the client hears |
 //! |---|---|---|
-//! | the call is cancelled before its reply (its gate) | `service::calls`, by [`Tasks::stop`] | nothing of the task |
+//! | the call is cancelled before its reply (its gate) | `service::calls`, by `Tasks::stop` | nothing of the task |
 //! | the call is cancelled while it waits (the token of rmcp's context) | the same | no reply |
 //! | `tasks/cancel` | `service::intake`, where it is read | an acknowledgement; the end when it asks |
 //! | `stop_task` | `service::intake`, where it is read; `control`, what comes in quotes | that it was asked |
 //! | the timeout of the tool | the runner; the end is `failed` and names the timeout | the end |
-//! | the reply to the call cannot be made, as its log fails | `service::calls`, by [`Tasks::stop_here`] | an error in its place |
+//! | the reply to the call cannot be made, as its log fails | `service::calls`, by `Tasks::stop_here` | an error in its place |
 //! | another process asks | the log, by the token of its writer | the end |
-//! | the end of the input, a signal | `transport::end`, by [`Tasks::stop_all`] | the end |
+//! | the end of the input, a signal | `transport::end`, by `Tasks::stop_all` | the end |
 //!
 //! All of them cancel one token, which the log's writer has. Then the body has its grace; [`Sender::stopped`] comes
 //! true. If it returns an error, the end is [`EndKind::Stopped`], and if it goes on beyond its grace, it is dropped and
 //! the end is [`EndKind::Dropped`]. The last event waits for no permit then.
 //!
-//! Being over is not being asked to stop, and is a flag of its own ([`Task::is_over`]). The token is cancelled then,
+//! Being over is not being asked to stop, and is a flag of its own (`Task::is_over`). The token is cancelled then,
 //! too, only so that clones and threads that wait for it go on.
 //!
 //! Ends that nobody asked for: the body returns or panics, sends what cannot be written, or its log fails
-//! ([`Task::break_off`]); the runner is dropped with its runtime; and [`Tasks::end_all`], for a body that does not give
+//! (`Task::break_off`); the runner is dropped with its runtime; and `Tasks::end_all`, for a body that does not give
 //! way when its connection has ended.
 
 mod line;
