@@ -1,4 +1,6 @@
-//! The one guard around code of users', which may panic wherever it is called, polled or dropped.
+//! The guard around code of users, which may panic wherever it is called, polled or dropped.
+//!
+//! The body of a task has that of `futures` (`task/runner.rs`): if it panics when it is dropped, its runner has to hear of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -30,8 +30,8 @@
 //!
 //! - **Requests are handed to tasks of their own**, which run in any order. So a call gets its task, and a task is asked
 //!   to stop, where the request is read (`Intake`, `service/intake.rs`). Stays as long as rmcp's loop is used.
-//! - **A handler that panics is never answered**, and its id stays taken. So every body, and the user's own handler, runs
-//!   under [`Guarded`](crate::guard::Guarded) (`service/handler.rs`). Goes when rmcp answers with `-32603`.
+//! - **A handler that panics is never answered**, and its id stays taken. So what answers a request, and the user's own
+//!   handler, runs under [`Guarded`](crate::guard::Guarded) (`service/handler.rs`). Goes when rmcp answers with `-32603`.
 //! - **`RequestContext::ct` fires before every reply**, not only when the request is cancelled. Tasks never see it;
 //!   only a handler that waits for its own body does, and by the time of the reply that one has returned
 //!   (`service/calls.rs`). Goes when it means a cancellation.
