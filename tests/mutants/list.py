@@ -37,7 +37,7 @@ MUTANTS = [
     # A task's life.
     mutant("an update overtakes a deferred progress", "task/mod.rs",
            "        let mut progression = self.progression();\n        self.log_deferred(&mut progression);\n        self.log(&mut progression, said, permit)\n",
-           "        let progression = self.progression();\n        self.log(&progression, said, permit)\n", ci=True),
+           "        let mut progression = self.progression();\n        self.log(&mut progression, said, permit)\n", ci=True),
     mutant("the end drops a deferred progress", "task/mod.rs",
            "        self.log_deferred(&mut progression);\n        let created = progression.created.take()?;",
            "        let created = progression.created.take()?;"),

@@ -221,7 +221,8 @@ impl Task {
         }
     }
 
-    /// Has the runner await an answer of the log's, too: the body may not.
+    /// Has the runner await an answer of the log, too: the body may not. No log in memory gets here.
+    #[cold]
     fn share(
         &self,
         progression: &mut Progression,

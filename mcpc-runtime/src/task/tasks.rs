@@ -251,10 +251,10 @@ impl Tasks {
     pub(crate) async fn twin(&self, task_id: &str) -> Option<Arc<str>> {
         /// A model does not run more at once, and looking takes its time.
         const MOST: usize = 100;
-        let list = self.list().await.ok()?;
-        if list.running > MOST {
+        if self.running() > MOST {
             return None;
         }
+        let list = self.list().await.ok()?;
         let running = list.tasks.iter().filter(|task| task.status.end.is_none());
         let this = list.tasks.iter().find(|task| &*task.task_id == task_id)?;
         let mut before = running.take_while(|task| &*task.task_id != task_id);
