@@ -84,6 +84,10 @@ struct Task {
 /// What the log answers to something that was appended.
 type Storing = Shared<Boxed<'static, Result<(), LogError>>>;
 
+/// Such answers, in their order. Behind a pointer, as every task holds room for it and hardly one has any.
+#[derive(Default)]
+struct Awaited(VecDeque<Storing>);
+
 struct Progression {
     /// `None` once the task has ended: nothing is logged or sent any more.
     created: Option<Created>,
@@ -91,7 +95,7 @@ struct Progression {
     deferred: Option<Progress>,
     /// What the log has not answered yet, the first to be answered first; the runner awaits each. `None` if there is
     /// nothing, as in memory.
-    storing: Option<Box<VecDeque<Storing>>>,
+    storing: Option<Box<Awaited>>,
     /// What the latest progress counted.
     amount: Amount,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
@@ -104,8 +108,8 @@ impl Progression {
     /// The log has the first of what it had not answered.
     fn is_stored(&mut self) {
         if let Some(storing) = &mut self.storing {
-            storing.pop_front();
-            if storing.is_empty() {
+            storing.0.pop_front();
+            if storing.0.is_empty() {
                 self.storing = None;
             }
         }
@@ -229,7 +233,7 @@ impl Task {
         stored: Boxed<'static, Result<(), LogError>>,
     ) -> MaybeLater<'static, Result<(), LogError>> {
         let stored = in_time(stored).shared();
-        progression.storing.get_or_insert_default().push_back(stored.clone());
+        progression.storing.get_or_insert_default().0.push_back(stored.clone());
         self.attention.notify_one();
         MaybeLater::later(stored)
     }

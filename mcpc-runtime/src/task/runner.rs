@@ -274,7 +274,7 @@ impl Task {
     async fn attend_to_the_log(&self, attention: impl Future<Output = ()>) -> Result<(), LogError> {
         let first = {
             let progression = self.progression();
-            progression.storing.as_ref().and_then(|storing| storing.front().cloned())
+            progression.storing.as_ref().and_then(|storing| storing.0.front().cloned())
         };
         let Some(first) = first else { return Ok(()) };
         tokio::select! {
