@@ -40,7 +40,7 @@ pub(crate) fn contain<T>(log: impl FnOnce() -> T) -> Option<T> {
     done.map_err(std::mem::forget).ok()
 }
 
-/// Logs on a thread that nobody waits for: one that nobody reads a log of may be held up for ever, and what ends a
+/// Logs on a thread that nobody waits for: one that nobody reads a log of may be held up forever, and what ends a
 /// server must not be. There is one such thread for a runtime, which logs in the order of the calls; what is too much
 /// for it is left out. The receiver hears when this was logged, or that it will not be. Must be called inside of a
 /// tokio runtime.

@@ -147,7 +147,7 @@ fn the_log() {
         let late = {
             let log = Arc::clone(&log);
             thread::spawn(move || {
-                // Whoever still finds it, finds all of it.
+                // A reader that still finds it, finds all of it.
                 let reader = reader(&log);
                 reader.and_then(|reader| future::block_on(async move { read(&*reader).await }))
             })
@@ -243,7 +243,7 @@ fn a_task() {
     });
 }
 
-/// A body that ends by itself, waits to be stopped, fails, or waits for ever.
+/// A body that ends by itself, waits to be stopped, fails, or waits forever.
 async fn body(updates: Sender, how: usize) -> Result<Success, Failed> {
     updates.send(1).await;
     match how {

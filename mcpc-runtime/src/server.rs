@@ -63,7 +63,7 @@ struct Parts {
     inner: Option<Inner>,
 }
 
-/// Hides [`Parts`] behind a pointer. Whoever owns a value compiles the code that drops it; behind a
+/// Hides [`Parts`] behind a pointer. The owner of a value compiles the code that drops it; behind a
 /// trait object, that is this crate and not the user's.
 trait Plan: Send {
     fn parts(&mut self) -> &mut Parts;

@@ -57,7 +57,7 @@ impl Routes {
         Messages(receiver)
     }
 
-    /// Hands a message to whoever listens to it.
+    /// Hands a message to its listener.
     pub(super) fn publish(&self, message: Message) {
         let mut listeners = self.listeners();
         listeners.all.retain(|listener| listener.send(message.clone()).is_ok());

@@ -1,6 +1,6 @@
 //! The tools with which a model looks after the tasks it started: `check_task` and `stop_task`.
 //!
-//! They are plain tools like any other, but for that they are made here and know the task log.
+//! They are plain tools like any other, except that they are made here and know the task log.
 
 mod check;
 mod known;

@@ -283,7 +283,7 @@ mod tests {
     use crate::outbox::{Form, Outbox, Pending};
 
     /// How an event of the session leaves, for every kind of client that hears of such. The calls are yet to
-    /// be answered, but for the client of MCPC.
+    /// be answered, except that of the client of MCPC.
     #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
     fn modes_of_events(outbox: &Outbox) -> [Delivery; 3] {
         let gate = || Gate::new(outbox.clone(), true);

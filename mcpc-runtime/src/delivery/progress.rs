@@ -2,7 +2,7 @@
 //! meanwhile how far it is.
 //!
 //! Only this code holds the token. Strict clients close the connection on a token that they no longer
-//! know, so every notification goes through the call's gate, behind which nothing leaves after the reply.
+//! know, so every notification goes through the call's gate, which lets nothing through after the reply.
 
 use std::borrow::Cow;
 use std::time::Duration;

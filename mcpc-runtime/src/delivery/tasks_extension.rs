@@ -41,7 +41,7 @@ pub(crate) async fn detailed(
     let payload = match status.end.as_ref().map(|end| end.kind) {
         None => TaskPayload::Working,
         Some(EndKind::Stopped | EndKind::Dropped) => TaskPayload::Cancelled,
-        // `failed` is for errors of the protocol; a tool's own is a result like any other. Whoever asks for it wants
+        // `failed` is for errors of the protocol; a tool's own is a result like any other. A client that asks for it wants
         // all of it.
         Some(EndKind::Complete | EndKind::Failed) => match final_reply(reader, None).await? {
             Ok(reply) => TaskPayload::Completed { result: object(&reply) },

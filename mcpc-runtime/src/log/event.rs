@@ -39,7 +39,7 @@ pub struct Progress {
     pub status: Box<str>,
 }
 
-/// What a task wants to know of whoever watches it.
+/// What a task asks its watcher.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     /// Tells it from the other questions of the task.
@@ -55,7 +55,7 @@ pub struct End {
     pub kind: EndKind,
     /// The result, or the text of the error.
     pub result: Json,
-    /// The answer as the tool wrote it itself, where that is one of rmcp's types.
+    /// The answer as the tool wrote it itself, where that is a type of rmcp.
     pub written: Option<Written>,
 }
 

@@ -4,7 +4,7 @@
 //! reports it all the time drives nothing out of the log.
 //!
 //! It has two halves. One ([`TaskLog`], [`TaskReader`]) belongs to the server that talks to clients: it creates a
-//! task, reads what it said and asks it to stop. The other ([`TaskWriter`]) belongs to whoever runs the task's body: it
+//! task, reads what it said and asks it to stop. The other ([`TaskWriter`]) runs with the body of the task: it
 //! appends and finishes. Everything may fail and may take its time, as a log may outlive the process or be shared by
 //! several; the one in memory answers at once ([`MaybeLater`]).
 //!
@@ -322,7 +322,7 @@ pub struct List {
     pub running: usize,
     /// How many of them have ended.
     pub ended: usize,
-    /// The first of them, as many as anybody may want to look at.
+    /// The first of them, up to the number that anybody may want to look at.
     pub tasks: Vec<Known>,
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Owner, TaskKey};
 
-/// Things by key, each until a time of its own. There is no timer: whoever looks or adds sweeps.
+/// Things by key, each until a time of its own. There is no timer: a look or an addition sweeps.
 #[derive(Debug)]
 pub(super) struct Retained<T> {
     most: usize,

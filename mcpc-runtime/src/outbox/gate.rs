@@ -11,7 +11,7 @@ use super::{Outbox, Outgoing, Pending, Permit};
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
-/// Made when the call is read, so that a cancellation read right behind it finds the gate. A clone is
+/// Made when the call is read, so that a cancellation read right after it finds the gate. A clone is
 /// another handle to the same gate.
 #[derive(Clone)]
 pub(crate) struct Gate(Arc<GateShared>);

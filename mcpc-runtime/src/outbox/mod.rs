@@ -144,7 +144,7 @@ impl Outbox {
         Claim::new(self, bytes)
     }
 
-    /// Pushes one of rmcp's messages, which never waits.
+    /// Pushes a message of rmcp, which never waits.
     pub(crate) fn push_message(&self, message: ServerJsonRpcMessage) {
         self.push_message_and(message, None);
     }
@@ -186,7 +186,7 @@ impl Outbox {
         }
     }
 
-    /// Pushes bytes that answer a line which is no message.
+    /// Pushes bytes that answer a line which is not a message.
     pub(crate) fn push_line(&self, line: &[u8]) {
         self.extend(line, |queue| {
             queue.pending.reply_bytes += line.len();

@@ -14,7 +14,7 @@ use crate::names::CALLBACK_ID;
 pub(crate) trait Outgoing {
     /// Appends its line.
     fn push_line(&self, lines: &mut Vec<u8>);
-    /// The same as one of rmcp's messages.
+    /// The same as a message of rmcp.
     fn message(&self) -> ServerJsonRpcMessage;
 }
 

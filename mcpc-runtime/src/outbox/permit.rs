@@ -18,7 +18,7 @@ impl<'a> Permit<'a> {
         Self { outbox: Some(outbox), bytes }
     }
 
-    /// Uses the permit: whoever writes the callback gives it back.
+    /// Uses the permit: the writer of the callback gives it back.
     pub(super) fn spend(mut self) -> usize {
         std::mem::take(&mut self.bytes)
     }

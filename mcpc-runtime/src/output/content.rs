@@ -7,7 +7,7 @@ pub use rmcp::model::{
 
 use std::any::{Any, TypeId};
 
-/// Whether a type is one of rmcp's content types, whose schema says nothing about a tool.
+/// Whether a type is one of the content types of rmcp, whose schema says nothing about a tool.
 pub(super) fn is_content(id: TypeId) -> bool {
     id == TypeId::of::<CallToolResult>()
         || id == TypeId::of::<Vec<ContentBlock>>()
@@ -19,7 +19,7 @@ pub(super) fn is_content(id: TypeId) -> bool {
         || id == TypeId::of::<Resource>()
 }
 
-/// The reply that a value of one of rmcp's content types stands for.
+/// The reply that a value of one of the content types of rmcp stands for.
 pub(super) fn reply(value: &dyn Any) -> Option<CallToolResult> {
     if let Some(reply) = value.downcast_ref::<CallToolResult>() {
         return Some(reply.clone());

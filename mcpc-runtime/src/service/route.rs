@@ -64,7 +64,7 @@ impl Connection {
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         match (&request, self.inner()) {
-            // The list is ours, in a reply of rmcp's.
+            // The list is ours, in a reply of rmcp.
             (ClientRequest::ListToolsRequest(_), _) => {
                 Service::handle_request(&self.tools, request, context).await
             }

@@ -63,7 +63,7 @@ impl Task {
         let Some(line) = self.line.get() else { return };
         let sender = line.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sender) = sender {
-            // Whoever asked may be gone.
+            // The one that asked may be gone.
             let _ = sender.send(end);
         }
     }

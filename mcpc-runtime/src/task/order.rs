@@ -111,7 +111,7 @@ impl Turn<'_> {
                         Ok(answer) => answer,
                         Err(error) => match error.try_into_panic() {
                             Ok(panic) => std::panic::resume_unwind(panic),
-                            // The runtime is shutting down, and whoever waits with it.
+                            // The runtime is shutting down, and those who wait with it.
                             Err(_) => std::future::pending().await,
                         },
                     }

@@ -67,7 +67,7 @@ enum Stage {
 /// bodies, not for saying what is known: as long as tasks end and calls are answered, however many, the end
 /// waits for them. What no longer moves is finished from here.
 ///
-/// Each step may be taken by whoever comes first: the transport, what serves it, or another thread.
+/// Each step may be taken by the first that comes: the transport, what serves it, or another thread.
 #[derive(Clone)]
 pub(crate) struct Ending(Arc<Shared>);
 

@@ -1,7 +1,7 @@
 //! How messages leave and arrive: our own transport for lines of JSON, and a wrapper for any other
-//! transport of rmcp's.
+//! transport of rmcp.
 //!
-//! Both put a [`Gate`] into the extensions of every `tools/call` they read, and open it right behind
+//! Both put a [`Gate`] into the extensions of every `tools/call` they read, and open it right after
 //! the reply.
 
 mod end;
@@ -78,7 +78,7 @@ impl Transport<RoleServer> for AnyTransport {
             Self::Wrapped(wrapped) => wrapped.requests(),
         };
         // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
-        // asked for waits behind that, or a handler that notifies in a loop would fill the memory.
+        // asked for waits after that, or a handler that notifies in a loop would fill the memory.
         let unasked = matches!(
             message,
             ServerJsonRpcMessage::Request(_) | ServerJsonRpcMessage::Notification(_)

@@ -47,7 +47,7 @@ struct Table {
     unanswered: HashMap<RequestId, Unanswered>,
     /// Whether the connection has begun, as rmcp sees it.
     begun: bool,
-    /// Whether an MCPC handshake was read. Known here, as the call right behind it may be handled first.
+    /// Whether an MCPC handshake was read. Known here, as the call right after it may be handled first.
     handshake: bool,
     /// Whether everything was answered that will be.
     closed: bool,

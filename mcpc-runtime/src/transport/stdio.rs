@@ -41,7 +41,7 @@ impl Spare {
         writer
     }
 
-    /// Waits until nobody can write to stdin any more, though what was written may be unread; for ever where that
+    /// Waits until nobody can write to stdin any more, though what was written may be unread; forever where that
     /// cannot be told. To be awaited inside of a tokio runtime, which has a thread wait for it.
     pub(super) async fn input_closed(&self) {
         #[cfg(unix)]

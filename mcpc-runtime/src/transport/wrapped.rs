@@ -1,4 +1,4 @@
-//! Makes any of rmcp's transports carry callbacks in order.
+//! Makes any transport of rmcp carry callbacks in order.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::log::Boxed;
 use crate::logging::event;
 use crate::outbox::{Form, Items, Outbox, Pending};
 
-/// A server's end of a connection over a transport of somebody else's.
+/// A server's end of a connection over a transport that is not ours.
 pub(crate) struct Wrapped {
     inner: Erased<RoleServer>,
     outbox: Outbox,
@@ -57,7 +57,7 @@ impl Wrapped {
         }
     }
 
-    /// The next message of what was taken; gives the permits of the batch back behind its last one.
+    /// The next message of what was taken; gives the permits of the batch back after its last one.
     fn next_pending(&mut self) -> Option<ServerJsonRpcMessage> {
         let Items::Messages(messages) = &mut self.pending.items else {
             return None;

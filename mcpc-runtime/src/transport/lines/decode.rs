@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::numbers::LargeNumbers;
 use crate::phrases::{in_short, shown};
 
-/// An answer to a line that is no message.
+/// An answer to a line that is not a message.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     id: Value,
@@ -184,7 +184,7 @@ fn is_id(value: &Value) -> bool {
     value.is_string() || value.is_i64()
 }
 
-/// The id of a message that cannot be read as a whole: it is nested too deep, has text that is no Unicode,
+/// The id of a message that cannot be read as a whole: it is nested too deep, has text that is not Unicode,
 /// or is only the start of one. `null` if it stands behind whatever the trouble is.
 pub(super) fn legible_id(start: &[u8]) -> Value {
     struct Top<'a>(&'a mut Value);
