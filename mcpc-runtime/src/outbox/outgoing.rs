@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::message::push_callback_line;
 use crate::names::CALLBACK_ID;
+use crate::reply::Reply;
 
 /// Something about a task that is about to be pushed, in whatever form the connection takes.
 pub(crate) trait Outgoing {
@@ -58,7 +59,6 @@ impl Outgoing for JsonNotification {
 /// The message that carries the text of a callback.
 pub(crate) fn callback_message(text: String) -> ServerJsonRpcMessage {
     let result = CallToolResult::success(vec![ContentBlock::text(text)]);
-    let mut result = ServerResult::CallToolResult(result);
-    result.strip_result_type_for_legacy_peer();
-    JsonRpcMessage::response(result, RequestId::String(CALLBACK_ID.into()))
+    let reply = Reply::new(Ok(ServerResult::CallToolResult(result)), false);
+    reply.into_message(RequestId::String(CALLBACK_ID.into()))
 }
