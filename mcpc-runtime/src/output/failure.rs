@@ -73,6 +73,16 @@ impl Fails<CallToolResult> {
     }
 }
 
+impl<E: Failure + 'static> Fails<E> {
+    /// An error as it displays itself, unless it is one of the protocol.
+    pub(crate) fn displayed() -> Self {
+        Self(|error| match (&error as &dyn Any).downcast_ref::<ErrorData>() {
+            Some(error) => error.clone().into(),
+            None => error.text().into(),
+        })
+    }
+}
+
 impl<E> Fails<E> {
     /// The outcome of a tool that may fail.
     pub fn outcome<T>(self, returns: Returns<T>, result: Result<T, E>) -> Outcome {

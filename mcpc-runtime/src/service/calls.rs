@@ -42,14 +42,14 @@ impl ToolService {
                 let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
-                let body = self.prepare(tool, arguments, None, call)?;
-                self.run(&tool.about.name, body, context).await.map(Into::into)
+                let body = self.prepare(&tool, arguments, None, call)?;
+                self.run(&tool, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
-                let accepting = parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments));
+                let accepting = parcel.unwrap_or_else(|| self.intake.accept(&tool, &mut arguments));
                 // On the heap: a plain call would hold as much room, and move it several times.
-                Box::pin(self.call_background(tool, arguments, accepting, context)).await
+                Box::pin(self.call_background(&tool, arguments, accepting, context)).await
             }
         }
     }
@@ -288,10 +288,11 @@ impl ToolService {
     /// connection, when its grace is over.
     async fn run(
         &self,
-        name: &str,
+        tool: &Definition,
         body: Body,
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
+        let name = &tool.about.name;
         let outcome = tokio::select! {
             biased;
             outcome = self.until_grace_over(body) => outcome,
@@ -300,7 +301,7 @@ impl ToolService {
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
-                let reply = success.into_reply(|| self.shared().registry.has_output_schema(name));
+                let reply = success.into_reply(|| tool.promises_output);
                 Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
             }
             Ok(Ok(Err(failed))) => {

@@ -4,6 +4,7 @@
 mod answer;
 mod calls;
 mod capabilities;
+mod changes;
 mod handler;
 mod intake;
 mod limit;
@@ -13,7 +14,7 @@ mod routes;
 mod subscriptions;
 mod trace;
 
-pub(crate) use capabilities::add_tasks;
+pub(crate) use capabilities::{add_tasks, list_changes};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,19 +23,24 @@ use rmcp::RoleServer;
 use rmcp::model::ServerConfig;
 use rmcp::service::DynService;
 
+use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
 use crate::control::Control;
 use crate::delivery::LogLevel;
 use crate::log::TaskLog;
 use crate::parameter::States;
-use crate::registry::Registry;
+use crate::registry::LiveRegistry;
 use crate::task::{TaskPermits, Tasks};
 use crate::transport::{Ending, Intake};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
-    pub(crate) registry: Registry,
+    pub(crate) registry: LiveRegistry,
+    /// Whether a call may start a task.
+    pub(crate) has_tasks: bool,
+    /// Whether tools come and go.
+    pub(crate) is_dynamic: bool,
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
     /// How many tasks may run at once.
@@ -94,6 +100,7 @@ impl std::fmt::Debug for Shared {
 pub(crate) struct Connection {
     tools: ToolService,
     limit: Limit,
+    changes: Changes,
 }
 
 impl Connection {
@@ -102,9 +109,10 @@ impl Connection {
         let (ending, log_level) =
             (Ending::new(tasks.clone(), shared.times.grace), LogLevel::new(true));
         let limit = Limit::new(shared.max_requests);
+        let changes = Changes::of(&shared.registry);
         let intake = Arc::new(TaskIntake { shared, tasks });
         let tools = ToolService { intake, ending, log_level };
-        Self { tools, limit }
+        Self { tools, limit, changes }
     }
 
     /// How the connection ends.
@@ -140,17 +148,22 @@ mod tests {
     use crate::control::{Check, stop_meant, unknown_id};
     use crate::log::{Limits, MemoryLog, Stop};
     use crate::metadata::Ids;
+    use crate::registry::Registry;
     use crate::schema::Schemas;
     use crate::task::{Created, Request};
-    use crate::tool::Definition;
+    use crate::tool::{Definition, Kind};
 
     pub(super) fn shared(tools: Vec<Definition>, config: ServerConfig) -> Arc<Shared> {
         let limits = Limits { bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
         let second = Duration::from_secs(1);
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
-            registry: Registry::new(tools, &States::default(), Schemas::default())
-                .expect("they go together"),
+            has_tasks: tools.iter().any(|tool| tool.about.kind == Kind::Background),
+            is_dynamic: false,
+            registry: LiveRegistry::new(
+                Registry::new(tools, &States::default(), Schemas::default())
+                    .expect("they go together"),
+            ),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
             places: TaskPermits::new(9),

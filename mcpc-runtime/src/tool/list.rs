@@ -1,14 +1,16 @@
 //! What `tools![..]` lists.
 
-use super::Definition;
+use std::ops::Add;
 
-/// The tools of a `tools![..]` list, for [`Server::tools`](crate::server::Server::tools).
+use super::{AnyTool, Definition};
+
+/// Tools, for [`Server::tools`](crate::server::Server::tools): those of a `tools![..]` list, or any others.
 ///
 /// A function can return a list, such as that of a module; several lists go to a server one after the other. Two tools of
 /// one name in different lists are [`Error::DuplicateTool`](crate::error::Error::DuplicateTool) when the server is built.
 ///
 #[doc = include_str!("../../docs/tools.md")]
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tools(pub(crate) Vec<Definition>);
 
 impl Tools {
@@ -18,7 +20,89 @@ impl Tools {
     pub fn new(listed: &[Listed]) -> Self {
         Self(listed.iter().map(|tool| (tool.definition)()).collect())
     }
+
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that `keep` says yes to.
+    #[must_use]
+    pub fn filter(self, mut keep: impl FnMut(&AnyTool) -> bool) -> Self {
+        self.into_iter().filter(|tool| keep(tool)).collect()
+    }
+
+    /// The same tools, each with `prefix` before its name.
+    #[must_use]
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        for Definition { about, .. } in &mut self.0 {
+            about.name = format!("{prefix}{}", about.name).into();
+        }
+        self
+    }
 }
+
+impl<T: Into<AnyTool>> From<T> for Tools {
+    fn from(tool: T) -> Self {
+        Self(vec![tool.into().0])
+    }
+}
+
+impl<T: Into<AnyTool>> FromIterator<T> for Tools {
+    fn from_iter<I: IntoIterator<Item = T>>(tools: I) -> Self {
+        Self(tools.into_iter().map(|tool| tool.into().0).collect())
+    }
+}
+
+impl<T: Into<AnyTool>> Extend<T> for Tools {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, tools: I) {
+        self.0.extend(tools.into_iter().map(|tool| tool.into().0));
+    }
+}
+
+impl Add for Tools {
+    type Output = Self;
+
+    /// The tools of both, in this order.
+    fn add(mut self, mut others: Self) -> Self {
+        self.0.append(&mut others.0);
+        self
+    }
+}
+
+impl IntoIterator for Tools {
+    type Item = AnyTool;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(self.0.into_iter())
+    }
+}
+
+/// The tools of a list, one after the other.
+#[derive(Debug)]
+pub struct IntoIter(std::vec::IntoIter<Definition>);
+
+impl Iterator for IntoIter {
+    type Item = AnyTool;
+
+    fn next(&mut self) -> Option<AnyTool> {
+        self.0.next().map(AnyTool)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for IntoIter {}
 
 /// One name in `tools![..]`.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,6 @@
+//! Tools as values: lists that are changed, tools that are made at run time, that come and go, those of a handler, and
+//! what is around every call.
+
+mod changes;
+mod dynamic;
+mod values;
