@@ -118,6 +118,11 @@ pub mod log {
     pub use mcpc_runtime::log::*;
 }
 
+/// What is around every call; see [`Server::around`].
+pub mod around {
+    pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
+}
+
 /// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;

@@ -17,6 +17,7 @@ use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::argument::Reading;
+use crate::around::{Failed, Layer, Next, Success, ToolCall};
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::Result;
@@ -25,9 +26,9 @@ use crate::log::{Limits, MemoryLog, TaskLog};
 use crate::parameter::States;
 use crate::registry::{LiveRegistry, Registry};
 use crate::schema::Schemas;
-use crate::service::{ServerTimes, Shared, add_tasks, list_changes};
+use crate::service::{ServerTimes, Shadowed, Shared, add_tasks, list_changes};
 use crate::task::TaskPermits;
-use crate::tool::{Definition, Kind, Tools};
+use crate::tool::{AnyTool, Definition, Kind, Tools};
 use crate::transport::{Bounds, Process};
 
 use self::serve::Built;
@@ -62,6 +63,7 @@ struct Parts {
     reading: Reading,
     inner: Option<Inner>,
     has_dynamic_tools: bool,
+    around: Vec<Layer>,
 }
 
 /// Hides [`Parts`] behind a pointer. The owner of a value compiles the code that drops it; behind a
@@ -127,6 +129,7 @@ impl Server {
             reading: Reading::default(),
             inner: None,
             has_dynamic_tools: false,
+            around: Vec::new(),
         }))
     }
 
@@ -177,7 +180,7 @@ impl Server {
     /// several times.
     #[must_use]
     pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
-        self.0.parts().tools.append(&mut tools.into().0);
+        self.0.parts().tools.extend(tools.into().into_iter().map(|AnyTool(tool)| tool));
         self
     }
 
@@ -190,6 +193,24 @@ impl Server {
         self
     }
 
+    /// Runs this around every call of a tool: it sees the call before the tool reads its arguments, lets it go on with
+    /// `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself. Of
+    /// several, the first is the outermost.
+    ///
+    /// It is around the body of the tool: of a background tool, from before its arguments are read to the end of the task.
+    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task.
+    /// Calls of `check_task` and `stop_task`, of tools of a [handler](Self::handler), and of tools that there are not, are
+    /// answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
+    /// has examples.
+    #[must_use]
+    pub fn around<R>(mut self, around: impl Fn(ToolCall, Next) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<Success, Failed>> + Send + 'static,
+    {
+        self.0.parts().around.push(Box::new(move |call, next| Box::pin(around(call, next))));
+        self
+    }
+
     /// Gives the tools that take a `State<T>` this value. One value per type; a second one is an error when
     /// the server is built.
     #[must_use]
@@ -198,8 +219,9 @@ impl Server {
         self
     }
 
-    /// Has `handler` answer every MCP method that is not about tools: prompts, resources, completion
-    /// and so on. What its `get_info` says about those and about itself (title, description, website, icons) reaches the
+    /// Has `handler` answer every MCP method that is not about the server's tools: prompts, resources, completion
+    /// and so on. If it declares tools of its own, they are listed after the server's, and a call of a name that is not
+    /// the server's is for the handler; of two tools of one name, the server's is listed and called. What its `get_info` says about those and about itself (title, description, website, icons) reaches the
     /// client where the server was not given the same; the name and version are this server's. A `subscriptions/listen` that names tasks is answered here, too.
     #[must_use]
     pub fn handler(mut self, handler: impl ServerHandler) -> Self {
@@ -534,7 +556,9 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
         times,
         control,
         inner,
+        shadowed: Shadowed::default(),
         max_requests,
+        around: (!parts.around.is_empty()).then(|| parts.around.into()),
     };
     let (bounds, process) = (parts.bounds, parts.process);
     Ok(Built { shared: Arc::new(shared), bounds, process, schemas, reading })

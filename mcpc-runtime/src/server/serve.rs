@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
-use crate::tool::{Kind, Tools};
+use crate::tool::{AnyTool, Kind, Tools};
 use crate::transport::{
     AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
@@ -135,7 +135,8 @@ trait Serve: Send + Sync {
 }
 
 impl Serve for Built {
-    fn add(&self, Tools(mut more): Tools) -> Result {
+    fn add(&self, tools: Tools) -> Result {
+        let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
         let Shared { registry, is_dynamic: true, states, control, .. } = &*self.shared else {
             return Err(Error::FixedTools);
         };

@@ -25,8 +25,10 @@ impl Service<RoleServer> for Connection {
     ) -> Result<ServerResult, ErrorData> {
         let _running = self.limit.enter()?;
         // These see to their end by themselves: they tell what became of the task or the tool.
-        let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
-            || context.extensions.get::<Subscription>().is_some();
+        let has_an_end = match &request {
+            ClientRequest::CallToolRequest(call) => self.handler_of(&call.params).is_none(),
+            _ => context.extensions.get::<Subscription>().is_some(),
+        };
         // Boxed, as the futures of rmcp around this one hold it several times over.
         let answer = Box::pin(self.route(request, context));
         let answer = match has_an_end {

@@ -2,6 +2,7 @@
 //! own handler.
 
 mod answer;
+mod around;
 mod calls;
 mod capabilities;
 mod changes;
@@ -12,9 +13,11 @@ mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod theirs;
 mod trace;
 
 pub(crate) use capabilities::{add_tasks, list_changes};
+pub(crate) use theirs::Shadowed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +29,7 @@ use rmcp::service::DynService;
 use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
+use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::LogLevel;
 use crate::log::TaskLog;
@@ -50,8 +54,11 @@ pub(crate) struct Shared {
     /// `None` if nobody could come back to a task.
     pub(crate) control: Option<Control>,
     pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+    pub(crate) shadowed: Shadowed,
     /// How many requests of a connection may be handled at once.
     pub(crate) max_requests: usize,
+    /// What is around every call, if anything is.
+    pub(crate) around: Option<Layers>,
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -177,7 +184,9 @@ mod tests {
             },
             control: Some(Control::new("", second, 99)),
             inner: None,
+            shadowed: Shadowed::default(),
             max_requests: 9,
+            around: None,
         })
     }
 

@@ -24,6 +24,11 @@ impl Connection {
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
         }
+        if let ClientRequest::CallToolRequest(call) = &request
+            && let Some(inner) = self.handler_of(&call.params)
+        {
+            return inner.handle_request(request, context).await;
+        }
         let ours = match request {
             ClientRequest::CallToolRequest(call) => Ours::Call(call.params),
             ClientRequest::GetTaskRequest(get) if has_tasks && knows_tasks() => {
@@ -63,11 +68,11 @@ impl Connection {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
+        let request = match request {
+            ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
+            request => request,
+        };
         match (&request, self.inner()) {
-            // The list is ours, in a reply of rmcp.
-            (ClientRequest::ListToolsRequest(_), _) => {
-                Service::handle_request(&self.tools, request, context).await
-            }
             (ClientRequest::SubscriptionsListenRequest(listen), Some(inner))
                 if self.is_about_tools(&listen.params.notifications, &**inner) =>
             {

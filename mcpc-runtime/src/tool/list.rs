@@ -11,14 +11,19 @@ use super::{AnyTool, Definition};
 ///
 #[doc = include_str!("../../docs/tools.md")]
 #[derive(Clone, Debug, Default)]
-pub struct Tools(pub(crate) Vec<Definition>);
+pub struct Tools(pub(crate) Vec<AnyTool>);
 
 impl Tools {
     /// The list that `tools![..]` wrote down.
     #[doc(hidden)]
     #[must_use]
     pub fn new(listed: &[Listed]) -> Self {
-        Self(listed.iter().map(|tool| (tool.definition)()).collect())
+        Self(listed.iter().map(|tool| AnyTool((tool.definition)())).collect())
+    }
+
+    /// Each of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, AnyTool> {
+        self.0.iter()
     }
 
     /// How many they are.
@@ -35,14 +40,15 @@ impl Tools {
 
     /// Those that `keep` says yes to.
     #[must_use]
-    pub fn filter(self, mut keep: impl FnMut(&AnyTool) -> bool) -> Self {
-        self.into_iter().filter(|tool| keep(tool)).collect()
+    pub fn filter(mut self, keep: impl FnMut(&AnyTool) -> bool) -> Self {
+        self.0.retain(keep);
+        self
     }
 
     /// The same tools, each with `prefix` before its name.
     #[must_use]
     pub fn prefix(mut self, prefix: &str) -> Self {
-        for Definition { about, .. } in &mut self.0 {
+        for AnyTool(Definition { about, .. }) in &mut self.0 {
             about.name = format!("{prefix}{}", about.name).into();
         }
         self
@@ -51,19 +57,19 @@ impl Tools {
 
 impl<T: Into<AnyTool>> From<T> for Tools {
     fn from(tool: T) -> Self {
-        Self(vec![tool.into().0])
+        Self(vec![tool.into()])
     }
 }
 
 impl<T: Into<AnyTool>> FromIterator<T> for Tools {
     fn from_iter<I: IntoIterator<Item = T>>(tools: I) -> Self {
-        Self(tools.into_iter().map(|tool| tool.into().0).collect())
+        Self(tools.into_iter().map(Into::into).collect())
     }
 }
 
 impl<T: Into<AnyTool>> Extend<T> for Tools {
     fn extend<I: IntoIterator<Item = T>>(&mut self, tools: I) {
-        self.0.extend(tools.into_iter().map(|tool| tool.into().0));
+        self.0.extend(tools.into_iter().map(Into::into));
     }
 }
 
@@ -79,30 +85,21 @@ impl Add for Tools {
 
 impl IntoIterator for Tools {
     type Item = AnyTool;
-    type IntoIter = IntoIter;
+    type IntoIter = std::vec::IntoIter<AnyTool>;
 
-    fn into_iter(self) -> IntoIter {
-        IntoIter(self.0.into_iter())
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
-/// The tools of a list, one after the other.
-#[derive(Debug)]
-pub struct IntoIter(std::vec::IntoIter<Definition>);
+impl<'a> IntoIterator for &'a Tools {
+    type Item = &'a AnyTool;
+    type IntoIter = std::slice::Iter<'a, AnyTool>;
 
-impl Iterator for IntoIter {
-    type Item = AnyTool;
-
-    fn next(&mut self) -> Option<AnyTool> {
-        self.0.next().map(AnyTool)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
-
-impl ExactSizeIterator for IntoIter {}
 
 /// One name in `tools![..]`.
 #[derive(Clone, Copy, Debug)]

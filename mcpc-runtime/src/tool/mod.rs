@@ -8,7 +8,7 @@ mod list;
 pub use any::AnyTool;
 pub use definition::Definition;
 pub use dynamic::DynamicTool;
-pub use list::{IntoIter, List, Listed, Tools};
+pub use list::{List, Listed, Tools};
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ async fn work(sender: Sender) -> &'static str {
 }
 
 fn names(tools: &Tools) -> Vec<String> {
-    tools.clone().into_iter().map(|tool| tool.name().to_owned()).collect()
+    tools.iter().map(|tool| tool.name().to_owned()).collect()
 }
 
 fn refused(tools: Tools) -> String {
@@ -36,7 +36,7 @@ fn a_tool_says_what_it_says_of_itself() {
         let title = tool.title().map(str::to_owned);
         (tool.description().to_owned(), title, tool.is_background(), tool.is_read_only())
     };
-    let all: Vec<_> = tools![add, work].into_iter().map(|tool| said(&tool)).collect();
+    let all: Vec<_> = tools![add, work].iter().map(said).collect();
     let add = ("Adds two numbers.".to_owned(), Some("Addition".to_owned()), false, true);
     assert_eq!(all, [add, ("Works.".to_owned(), None, true, false)]);
 }
