@@ -326,3 +326,98 @@ fn its_server_is_one_for_hosts_too() {
     let names: Vec<&Value> = tools.map(|tool| &tool["name"]).collect();
     assert_eq!(names, ["deploy", "version", "check_task", "stop_task"]);
 }
+
+/// The terminal in `docs/demo.svg`: its lines, and the rows of its bars.
+fn recorded() -> (String, Vec<String>) {
+    let picture = include_str!("../../../docs/demo.svg");
+    let texts = |part: &str| -> Vec<String> {
+        let texts = part.split("<text").skip(1);
+        texts.map(|text| of_text(text.split_once("</text>").expect("it ends").0)).collect()
+    };
+    let mut groups = picture.split("<g ").skip(1);
+    let lines = groups.next().expect("the lines");
+    (
+        texts(lines).join("\n"),
+        groups
+            .flat_map(|bar| bar.lines().map(texts).collect::<Vec<_>>())
+            .map(|row| row.concat())
+            .collect(),
+    )
+}
+
+/// What is read of an element, without the rest of its tag and the tags inside.
+fn of_text(element: &str) -> String {
+    let (_, content) = element.split_once('>').expect("a tag");
+    let pieces = content.split('<').enumerate();
+    let text = pieces.map(|(index, piece)| match index {
+        0 => piece,
+        _ => piece.split_once('>').expect("a tag").1,
+    });
+    text.collect::<String>().replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+/// A line as one of its kind: without its numbers, the id of its task and the place of the program.
+fn kind_of(line: &str) -> String {
+    let mut kind = String::new();
+    for character in line.chars() {
+        match character {
+            '0'..='9' | '.' if kind.ends_with('#') => {}
+            '0'..='9' => kind.push('#'),
+            character => kind.push(character),
+        }
+    }
+    let between = |kind: String, before: &str, after: &str| -> String {
+        let Some((start, rest)) = kind.split_once(before) else { return kind };
+        let end = rest.find(after).expect("it ends");
+        format!("{start}{before}{}", &rest[end..])
+    };
+    let kind = between(kind, "{\"task_id\": \"", "\"");
+    let kind = between(kind, "ask `", "`");
+    between(kind, "claude mcp add demo -- ", " --serve")
+}
+
+/// The kinds of lines of a client, each once where several follow one another; and what it hears of how far it is.
+fn kinds_of(shown: &str, part: usize, client: &str) -> (Vec<String>, BTreeSet<String>) {
+    let lines = lines_of(shown, part, client);
+    let kinds = lines.iter().map(|line| kind_of(line));
+    let (progress, mut kinds): (Vec<_>, Vec<_>) = kinds.partition(|kind| kind.contains(": # %, "));
+    kinds.dedup();
+    (kinds, progress.into_iter().collect())
+}
+
+/// `examples/demo/record` makes it anew.
+#[test]
+fn the_recorded_terminal_shows_what_the_demo_shows() {
+    let (recorded, bars) = recorded();
+    let (command, recorded) = recorded.split_once('\n').expect("lines");
+    assert!(
+        include_str!("../../../README.md").contains(command.trim_start_matches("$ ")),
+        "{command}"
+    );
+    for (part, client) in [(1, "host"), (2, "MCPC"), (2, "Tasks"), (2, "plain")] {
+        let (shown, progress) = kinds_of(&LINES, part, client);
+        assert_eq!(kinds_of(recorded, part, client), (shown, BTreeSet::new()), "of {client}");
+        for kind in progress {
+            let (deployment, status) = kind.split_once(": # %, ").expect("it is one of these");
+            let is_bar = |bar: &String| {
+                let bar = kind_of(bar);
+                bar.starts_with(client) && bar.contains(deployment) && bar.ends_with(status)
+            };
+            assert!(bars.iter().any(is_bar), "no bar for `{kind}` of {client}");
+        }
+    }
+    let rest = |shown: &str| -> Vec<String> {
+        let lines = shown.lines().filter(|line| !line.starts_with(' ') || line.contains("claude"));
+        lines.map(kind_of).collect()
+    };
+    assert_eq!(rest(recorded), rest(&LINES));
+}
+
+#[test]
+fn the_recorded_terminal_is_small_and_needs_nothing_else() {
+    let picture = include_str!("../../../docs/demo.svg");
+    assert!(picture.len() < 60_000, "{} bytes", picture.len());
+    for outside in ["@import", "url(", "<image", "<script", "href=\"http"] {
+        assert!(!picture.contains(outside), "it has `{outside}`");
+    }
+}
