@@ -108,18 +108,24 @@ macro_rules! tools {
 
 pub mod guide;
 
+pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
 pub mod log {
     pub use mcpc_runtime::log::*;
+}
+
+/// What is around every call; see [`Server::around`].
+pub mod around {
+    pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
 }
 
 /// Needs the feature `client`.

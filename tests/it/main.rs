@@ -20,4 +20,5 @@ mod slow_reader;
 mod task_log;
 mod tasks;
 mod tickets;
+mod tools;
 mod wire;
