@@ -18,5 +18,6 @@ mod services;
 mod slow_reader;
 mod task_log;
 mod tasks;
+mod testing;
 mod tickets;
 mod wire;
