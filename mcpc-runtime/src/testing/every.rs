@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 
 use super::client::{Called, Client, Session};
+use super::outcome::{Ending, Outcome};
 use super::persona::As;
 use super::{Serves, clock, open};
 
@@ -84,11 +85,17 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 fn given_up(persona: As, called: &Called) -> Option<String> {
     let outcome = called.outcome.as_ref()?;
     let tool = &called.tool;
-    if let super::outcome::Ending::GaveUp(after) = outcome.ending {
+    if let Ending::GaveUp(after) = outcome.ending {
         return Some(format!("`{tool}`: the client gave up after {after:?}"));
     }
     let error = outcome.seen().err()?;
     Some(format!("`{tool}`: the host of {persona} makes an error of the reply: {error}"))
+}
+
+/// What is compared of a result: where something follows it in one text, a line break at its end is not seen.
+fn compared(outcome: &Outcome) -> Result<&str, &str> {
+    let text = outcome.result();
+    text.map(|it| it.trim_end_matches('\n')).map_err(|it| it.trim_end_matches('\n'))
 }
 
 /// Calls that have another result than those of another client.
@@ -101,7 +108,7 @@ fn differences(other: As, theirs: &[Called], ours: &[Called]) -> Vec<String> {
         let their = theirs.remove(at);
         let (Some(their), Some(our_outcome)) = (&their.outcome, &our.outcome) else { continue };
         let is_answered = their.is_answered() && our_outcome.is_answered();
-        if is_answered && their.result() != our_outcome.result() {
+        if is_answered && compared(their) != compared(our_outcome) {
             differences.push(format!(
                 "`{}` with {} ended as {:?}, and for {other} as {:?}",
                 our.tool,

@@ -145,7 +145,8 @@ impl Rules<'_> {
         if result.is_null() == error.is_null() {
             self.breaks(line, "a reply has either a result or an error");
         }
-        if !error.is_null() && !(error["code"].is_i64() && error["message"].is_string()) {
+        let is_error = error["code"].is_i64() && error["message"].is_string();
+        if !error.is_null() && !is_error {
             self.breaks(line, "an error has a number as its code, and a message");
         }
         let Some(request) = self.requests.get_mut(&line.get("id").to_string()) else {
@@ -188,10 +189,11 @@ impl Rules<'_> {
     }
 
     fn created(&mut self, line: &Line, created: Option<String>, asked: Option<String>) {
-        if created != asked {
+        if asked.is_some() && created != asked {
             self.breaks(line, "another task was created than the call names");
         }
-        let task = self.tasks.entry(asked.unwrap_or_default()).or_default();
+        // A call that names none is given one.
+        let task = self.tasks.entry(asked.or(created).unwrap_or_default()).or_default();
         if std::mem::replace(&mut task.is_created, true) {
             self.breaks(line, "a task is created twice");
         }
@@ -276,7 +278,9 @@ impl Rules<'_> {
         let is_asked = self.requests.values().any(|it| it.task_id.as_deref() == Some(&*task_id));
         let task = self.tasks.entry(task_id).or_default();
         let rule = match message.task_event() {
-            _ if !is_asked => Some("a callback of a task that the client did not start"),
+            _ if !is_asked && !task.is_created => {
+                Some("a callback of a task that the client did not start")
+            }
             None => Some("an event that a task of MCPC does not have"),
             Some(TaskEvent::Created) => Some("`created` is a reply, and no callback"),
             Some(_) if task.end.is_some() => Some("a callback after the end of its task"),

@@ -16,13 +16,12 @@ const TICKET: &str = " goes on as task `";
 const PARTS: &str = "[These are the beginning and the end of ";
 const PART: &str = "[bytes ";
 
-/// What comes after the result, and what of it was sent while it ran.
-const SENT: [&str; 4] = [
-    "Updates while it ran:\n",
-    "The end of its output:\n",
-    "New since the last check:\n",
-    "The end of its output since the last check:\n",
-];
+/// What comes after a result.
+const SENT: [&str; 2] = ["Updates while it ran:\n", "The end of its output:\n"];
+
+/// What comes after the news of a task.
+const NEWS: [&str; 2] =
+    ["New since the last check:\n", "The end of its output since the last check:\n"];
 
 /// What a ticket asks for; `None` of any other text.
 pub(super) fn ticket(text: &str) -> Option<Ticket> {
@@ -76,7 +75,7 @@ pub(super) struct Ended<'a> {
 
 /// What `check_task` says of a task.
 pub(super) fn news(text: &str) -> News<'_> {
-    let (text, sent) = split_sent(text);
+    let (text, sent) = split(text, NEWS);
     let how = text.split_once("`) ").map(|(_, how)| how);
     News { end: how.and_then(ended), how_far: how.and_then(how_far), sent }
 }
@@ -101,26 +100,30 @@ fn ended(head: &str) -> Option<Ended<'_>> {
     Some(Ended { is_error, text })
 }
 
-/// A text without what was sent, and that, line by line.
+/// A result without what was sent while it ran, and that, line by line.
 pub(super) fn split_sent(text: &str) -> (&str, Vec<String>) {
-    let begins = SENT.iter().filter_map(|sent| heading(text, sent)).min();
-    let Some((at, _)) = begins else { return (text, Vec::new()) };
-    let lines = text[at..].lines().filter(|line| is_sent(line));
+    split(text, SENT)
+}
+
+fn split<'a>(text: &'a str, headings: [&str; 2]) -> (&'a str, Vec<String>) {
+    let Some(at) = headings.iter().filter_map(|heading| begin(text, heading)).min() else {
+        return (text, Vec::new());
+    };
+    let lines = text[at..].lines().filter(|line| is_sent(line, headings));
     (text[..at].trim_end_matches('\n'), lines.map(str::to_owned).collect())
 }
 
-/// Where a line of its own begins, and where what follows it does.
-fn heading(text: &str, heading: &str) -> Option<(usize, usize)> {
-    if text.starts_with(heading) {
-        return Some((0, heading.len()));
+/// Where a heading stands on a line of its own.
+fn begin(text: &str, heading: &str) -> Option<usize> {
+    match text.starts_with(heading) {
+        true => Some(0),
+        false => text.find(&format!("\n\n{heading}")).map(|at| at + 2),
     }
-    let at = text.find(&format!("\n\n{heading}"))? + 2;
-    Some((at, at + heading.len()))
 }
 
 /// Whether a line is one of those that were sent.
-fn is_sent(line: &str) -> bool {
-    let is_heading = SENT.iter().any(|heading| heading.trim_end() == line);
+fn is_sent(line: &str, headings: [&str; 2]) -> bool {
+    let is_heading = headings.iter().any(|heading| heading.trim_end() == line);
     let is_gap = line.starts_with('(') && line.ends_with(" left out)");
     !line.is_empty() && !is_heading && !is_gap
 }

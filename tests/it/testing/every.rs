@@ -190,6 +190,24 @@ async fn every_client_can_stop_a_task() {
     .await;
 }
 
+/// Ends with a line break.
+#[mcpc::background]
+async fn with_a_line_break(updates: Sender) -> &'static str {
+    updates.send("an update").await;
+    "a line\n"
+}
+
+#[tokio::test]
+async fn a_line_break_that_something_follows_makes_no_difference() {
+    let server = || Server::new("s").tools(tools![with_a_line_break]);
+    testing::every_client(server, async |client| {
+        let outcome = client.call("with_a_line_break", json!({})).await;
+        assert_eq!(outcome.result().map(str::trim_end), Ok("a line"));
+        assert_eq!(outcome.texts(), ["an update"]);
+    })
+    .await;
+}
+
 /// What a run over every client says of what is wrong; the part of each client.
 async fn failure<F: AsyncFn(testing::Client)>(
     server: impl testing::Serves,

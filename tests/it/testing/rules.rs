@@ -219,6 +219,22 @@ async fn a_promise_of_structured_content_is_to_be_kept() {
     }
 }
 
+/// As the protocol has it: the server makes an id for a call without one.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_the_server_names_is_one_that_the_client_started() {
+    let server = || mcpc::Server::new("s").tools(mcpc::tools![quick]);
+    let client = mcpc::testing::connect(server, As::Mcpc).await;
+    let reply = client.request("tools/call", json!({"name": "quick"})).await;
+    assert!(reply.to_string().contains("created"), "{reply}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(client.transcript().contains("complete"), "{}", client.transcript());
+    client.leave().await;
+}
+
+/// Is over at once.
+#[mcpc::background]
+async fn quick() {}
+
 /// A task of MCP has one end.
 #[tokio::test(start_paused = true)]
 async fn a_task_that_has_ended_stays_as_it_is() {
