@@ -91,15 +91,16 @@ impl Definition {
 
     /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
     pub(crate) fn list(&self, states: &States, schemas: Schemas) -> Result<rmcp::model::Tool> {
-        let about = self.about;
+        let about = &self.about;
         if self.returns_hidden_result {
-            return Err(Error::HiddenResult { tool: about.name });
+            return Err(Error::HiddenResult { tool: about.name.to_string() });
         }
-        let description = (!about.description.is_empty()).then(|| about.description.into());
+        let description = (!about.description.is_empty()).then(|| about.description.clone());
         let input_schema =
             schemas.write(Direction::Input, |writer| self.input_schema(states, writer))?;
-        let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
-        tool.title = about.title.map(Into::into);
+        let mut tool =
+            rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
+        tool.title = about.title.clone().map(String::from);
         tool.annotations = about.hints.annotations();
         // The first reply to a background call is not a result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
@@ -110,13 +111,13 @@ impl Definition {
     }
 
     fn input_schema(&self, states: &States, mut writer: Writer) -> Result<JsonObject> {
-        let tool = self.about.name;
+        let tool = || self.about.name.to_string();
         let mut properties = Vec::new();
         let mut required = Vec::new();
         for parameter in &self.parameters {
             let argument = parameter.name;
             let refuse = |problem: &str| {
-                Err(Error::Argument { tool, argument, problem: problem.to_owned() })
+                Err(Error::Argument { tool: tool(), argument, problem: problem.to_owned() })
             };
             if !parameter.is_argument && parameter.is_spoken_of() {
                 return refuse("`#[arg(..)]` is for arguments of the call, and this is not one");
@@ -128,7 +129,7 @@ impl Definition {
                     }
                     let property = parameter
                         .property(schema, optional, &writer)
-                        .map_err(|problem| Error::Argument { tool, argument, problem })?;
+                        .map_err(|problem| Error::Argument { tool: tool(), argument, problem })?;
                     properties.push((argument, property.schema));
                     if property.required {
                         required.push(argument);
@@ -136,12 +137,14 @@ impl Definition {
                 }
                 Source::Sender => match self.about.kind {
                     Kind::Background => {}
-                    Kind::Plain | Kind::Control => return Err(Error::SenderInPlainTool { tool }),
+                    Kind::Plain | Kind::Control => {
+                        return Err(Error::SenderInPlainTool { tool: tool() });
+                    }
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {
                     let in_arc = states.has_in_arc(state);
-                    return Err(Error::MissingState { tool, state: state.name, in_arc });
+                    return Err(Error::MissingState { tool: tool(), state: state.name, in_arc });
                 }
                 Source::Call => {}
             }
