@@ -67,13 +67,14 @@ fn new_task(recording: &Arc<Recording>) -> NewTask {
     let tasks = Tasks::new(Arc::new(Log(Arc::clone(recording))), TaskPermits::new(1));
     let ids = Ids { session_id: "default".into(), task_id: "test".into() };
     let (arguments, retention) = (&JsonObject::new(), std::time::Duration::ZERO);
-    let request = Request { tool_name: "test", ids: &ids, arguments, retention };
+    let tool_name = &Arc::from("test");
+    let request = Request { tool_name, ids: &ids, arguments, retention };
     let MaybeLater::Now(Ok(created)) = tasks.create(request) else {
         unreachable!("the log of a recording answers at once, and there is room for one task");
     };
     let delivery = Delivery::Witness(Box::new(Events(Arc::clone(recording))));
     let limits = TaskLimits { grace: Grace::new(std::time::Duration::ZERO), timeout: None };
-    NewTask::new("test", ids, delivery, created, limits)
+    NewTask::new(Arc::clone(tool_name), ids, delivery, created, limits)
 }
 
 /// What was sent with the [`Sender`] of [`sender()`], as plain values.

@@ -44,7 +44,7 @@ async fn main() -> mcpc::Result {
 
 #[cfg(test)]
 mod tests {
-    use mcpc::testing::{every_client, json, sender};
+    use mcpc::testing::{Client, every_client, json, sender};
 
     use super::*;
 
@@ -65,11 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_task_needs_no_more() {
-        let server = mcpc::testing::every_client(server, |client| async move {
+    fn a_closure_of_the_older_kind_does_as_well() {
+        let test = every_client(server, |client: Client| async move {
             assert_eq!(client.call("add", json!({"a": 2, "b": 40})).await.value::<i64>(), 42);
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(server);
+        runtime.block_on(test);
     }
 }
