@@ -132,6 +132,10 @@ pub mod around {
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 
+/// Needs the feature `testing`, which belongs among the dev-dependencies.
+#[cfg(feature = "testing")]
+pub use mcpc_runtime::testing;
+
 /// What MCPC sends over the wire: its messages and its handshakes.
 ///
 /// A server and the client read and write these themselves. They are here for programs that look at the lines.
@@ -203,6 +207,18 @@ mod examples_of_the_runtime {
 
     #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
     pub struct TakeStdio;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
+    pub struct TestingConnect;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
+    pub struct TestingEveryClient;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_sender.md")]
+    pub struct TestingSender;
 
     #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
     pub struct Tools;
