@@ -25,6 +25,9 @@ pub mod tool;
 #[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[cfg(fuzzing)]
 pub mod fuzzing;
 #[cfg(all(test, shuttle))]

@@ -57,7 +57,7 @@ impl Dialect {
     }
 
     /// Where this dialect carries the ids of a call.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "testing"))]
     pub(crate) const fn metadata(self) -> MetadataKeys {
         match self {
             Self::V0_2_1 | Self::V0_2_3 => MetadataKeys::UNDERSCORE,

@@ -37,6 +37,7 @@ const LAYERS: [&str; 30] = [
     "service",
     "server",
     "client",
+    "testing",
     "model",
     "fuzzing",
 ];
