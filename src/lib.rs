@@ -218,9 +218,12 @@ mod examples_of_the_runtime {
 #[doc(hidden)]
 pub mod __private {
     pub use mcpc_macros::tools;
-    pub use mcpc_runtime::output::{Fails, Failure, Fallible, Output, ViaBox, ViaError, ViaText};
+    pub use mcpc_runtime::output::{
+        Fails, Failure, Fallible, MayBeJson, Output, ViaBox, ViaError, ViaText,
+    };
     pub use mcpc_runtime::parameter::{
-        DefaultKind, Example, FromText, HiddenDefault, Parameter, Range, Settings, ShownDefault,
+        DefaultKind, Example, FromText, HiddenDefault, MayBeOfRequest, MayBeState, Parameter,
+        Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,

@@ -8,6 +8,7 @@ mod entry;
 mod errors;
 mod expand;
 mod fallback;
+mod idioms;
 mod input;
 mod list;
 mod model;

@@ -26,18 +26,13 @@ pub enum Error {
         second: String,
     },
     /// A tool takes a `State<T>` that the server was not given.
-    #[error(
-        "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
-        if *.in_arc { ", the bare value and not an `Arc` of it" } else { "" }
-    )]
+    #[error("the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`")]
     #[non_exhaustive]
     MissingState {
         /// The tool.
         tool: String,
         /// The type that is missing.
         state: &'static str,
-        /// Whether the server was given an `Arc` of it.
-        in_arc: bool,
     },
     /// A server was given two states of one type.
     #[error(

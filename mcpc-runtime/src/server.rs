@@ -151,7 +151,8 @@ impl Server {
     }
 
     /// Gives the tools that take a `State<T>` this value. One value per type; a second one is an error when
-    /// the server is built.
+    /// the server is built. An `Arc<T>` is taken for a `T`, also where that is a `dyn Trait`; a bare value of the type
+    /// comes before it.
     #[must_use]
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.0.parts().states.insert(value);

@@ -62,6 +62,25 @@ pub type Outcome = Result<Success, Failed>;
 #[doc(hidden)]
 pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
+/// A `Json<T>`: rmcp's, which its servers return in place of a `T`, or a type of the user's.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a tool",
+    label = "is not `serde::Serialize`, or not `schemars::JsonSchema`",
+    note = "return `{T}` itself, which is structured content as it is"
+)]
+pub trait MayBeJson<T: ?Sized>: Sized {
+    /// How a tool returns this type.
+    fn returns_of() -> Returns<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, O: Output> MayBeJson<T> for O {
+    fn returns_of() -> Returns<Self> {
+        Self::returns()
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + 'static> Output for T {
     fn schema(schemas: Schemas) -> Option<JsonObject> {

@@ -135,6 +135,9 @@ impl Definition {
                         required.push(argument);
                     }
                 }
+                Source::PartOfRequest(part) => {
+                    return refuse(&format!("write `call: mcpc::Call`; this is `{part}`"));
+                }
                 Source::Sender => match self.about.kind {
                     Kind::Background => {}
                     Kind::Plain | Kind::Control => {
@@ -143,8 +146,7 @@ impl Definition {
                 },
                 Source::State(state) if states.has(state) => {}
                 Source::State(state) => {
-                    let in_arc = states.has_in_arc(state);
-                    return Err(Error::MissingState { tool: tool(), state: state.name, in_arc });
+                    return Err(Error::MissingState { tool: tool(), state: state.name });
                 }
                 Source::Call => {}
             }
