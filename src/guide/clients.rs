@@ -132,8 +132,8 @@
 //! | Cline CLI 3.0.65 | nothing | the same, or a ticket after 50 s; of a long text 8,000 characters | after 60 s |
 //! | Continue CLI 1.5 | nothing | the same, or a ticket after 50 s | not within 50 s |
 //!
-//! None of them shows a logging notification, so [`Sender::emit`] is for clients of MCPC. The test `hosts` of the
-//! repository holds what each makes of a reply, in a few lines, against the replies.
+//! None of them shows a logging notification, so [`Sender::emit`] is for clients of MCPC. Each is a client of
+//! [`testing`](super::testing), too, with which a tool's own tests see what it makes of a reply.
 //!
 //! # MCP
 //!
