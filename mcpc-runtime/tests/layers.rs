@@ -29,6 +29,7 @@ const LAYERS: [&str; 30] = [
     "context",
     "parameter",
     "tool",
+    "around",
     "control",
     "registry",
     "lint",

@@ -6,6 +6,7 @@
 //! | return a value, content or an error; know what a model reads of it | [`results`] |
 //! | know what a host or another client gets of a task, and how it asks for more | [`clients`] |
 //! | set times and bounds; serve several clients | [`limits`] |
+//! | say who the server is; prefix, filter, make, add and remove tools; run code around every call | [`servers`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
@@ -37,4 +38,5 @@ pub mod ends;
 pub mod limits;
 pub mod logs;
 pub mod results;
+pub mod servers;
 pub mod testing;

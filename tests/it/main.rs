@@ -7,6 +7,7 @@ mod support;
 
 mod blocking;
 mod building;
+mod checks;
 mod client;
 mod documentation;
 mod hosts;
@@ -20,4 +21,5 @@ mod task_log;
 mod tasks;
 mod testing;
 mod tickets;
+mod tools;
 mod wire;
