@@ -27,8 +27,11 @@
 /// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
 /// `framework::mcpc`: `#[m::tool(crate = m)]`.
 ///
-/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern` and `example`, which
-/// [`guide::arguments`] explains.
+/// `input_schema` is a schema of the arguments that is listed as it is, for a tool with one parameter that is
+/// [all of them](guide::arguments#several-arguments-in-one-parameter).
+///
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `flatten` and `all`,
+/// which [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -57,13 +60,15 @@ pub use mcpc_macros::tool;
 /// Turns a free `async fn` into a tool whose call starts a task.
 ///
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
-/// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
+/// talks to the client while it runs, and these keys. The first three are durations like `"50s"` or `"1h 30m"`:
 ///
 /// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
+/// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
+///   starts.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///
@@ -103,13 +108,14 @@ macro_rules! tools {
 
 pub mod guide;
 
+pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -117,9 +123,18 @@ pub mod log {
     pub use mcpc_runtime::log::*;
 }
 
+/// What is around every call; see [`Server::around`].
+pub mod around {
+    pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
+}
+
 /// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
+
+/// Needs the feature `testing`, which belongs among the dev-dependencies.
+#[cfg(feature = "testing")]
+pub use mcpc_runtime::testing;
 
 /// What MCPC sends over the wire: its messages and its handshakes.
 ///
@@ -193,6 +208,18 @@ mod examples_of_the_runtime {
     #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
     pub struct TakeStdio;
 
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
+    pub struct TestingConnect;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
+    pub struct TestingEveryClient;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_sender.md")]
+    pub struct TestingSender;
+
     #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
     pub struct Tools;
 }
@@ -202,9 +229,12 @@ mod examples_of_the_runtime {
 #[doc(hidden)]
 pub mod __private {
     pub use mcpc_macros::tools;
-    pub use mcpc_runtime::output::{Fails, Failure, Fallible, Output, ViaBox, ViaError, ViaText};
+    pub use mcpc_runtime::output::{
+        Fails, Failure, Fallible, MayBeJson, Output, ViaBox, ViaError, ViaText,
+    };
     pub use mcpc_runtime::parameter::{
-        DefaultKind, Example, FromText, HiddenDefault, Parameter, Range, Settings, ShownDefault,
+        Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
+        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,

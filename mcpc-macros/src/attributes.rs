@@ -9,17 +9,22 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::token::Paren;
-use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parse_quote};
+use syn::{
+    Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parenthesized, parse_quote,
+};
 
 use crate::duration;
 use crate::errors::Errors;
-use crate::model::{DefaultValue, Hints, Kind, Range, ToolTimes};
+use crate::idioms;
+use crate::model::{DefaultValue, Hints, Kind, Place, Range, ToolTimes};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
-struct Key {
-    name: Ident,
-    value: Option<Expr>,
+pub(crate) struct Key {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+    /// What stands in parentheses after a key of others.
+    pub(crate) list: Option<TokenStream>,
 }
 
 impl Parse for Key {
@@ -28,6 +33,11 @@ impl Parse for Key {
             return Err(input.error("expected `key = value`, found a bare literal"));
         }
         let name = input.call(Ident::parse_any)?;
+        if input.peek(Paren) && idioms::keys::has_list(&name) {
+            let list;
+            parenthesized!(list in input);
+            return Ok(Self { name, value: None, list: Some(list.parse()?) });
+        }
         if input.peek(Paren) {
             return Err(input.error(format!("expected `{name} = ..`")));
         }
@@ -41,7 +51,7 @@ impl Parse for Key {
             Some(_) => Some(input.parse()?),
             None => None,
         };
-        Ok(Self { name, value })
+        Ok(Self { name, value, list: None })
     }
 }
 
@@ -57,7 +67,7 @@ fn ungrouped(token: TokenTree) -> TokenTree {
 }
 
 /// Reads a list of keys.
-fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
+pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
     let tokens = tokens.into_iter().map(ungrouped).collect();
     let parsed = Punctuated::<Key, Token![,]>::parse_terminated.parse2(tokens);
     errors.ok(parsed).into_iter().flatten().collect()
@@ -90,7 +100,8 @@ impl Key {
             }
             Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
             _ => {
-                let example = if OF_TASKS.iter().any(|key| name == key) { "10m" } else { ".." };
+                let is_time = OF_TASKS.iter().any(|key| name == key);
+                let example = if is_time { "10m" } else { ".." };
                 self.refuse(format!("`{name}` takes a string: `{name} = \"{example}\"`"), errors);
                 None
             }
@@ -185,10 +196,14 @@ pub(crate) struct ToolKeys {
     pub(crate) description: Option<LitStr>,
     pub(crate) hints: Hints,
     pub(crate) times: ToolTimes,
+    pub(crate) input_schema: Option<Expr>,
+    /// Where that key stands.
+    pub(crate) input_schema_at: Option<Span>,
+    pub(crate) check: Option<Expr>,
 }
 
 /// The keys of both attributes.
-const OF_TOOLS: [&str; 8] = [
+const OF_TOOLS: [&str; 9] = [
     "name",
     "title",
     "description",
@@ -196,11 +211,12 @@ const OF_TOOLS: [&str; 8] = [
     "destructive",
     "idempotent",
     "open_world",
+    "input_schema",
     "crate",
 ];
 
 /// The keys that are about tasks.
-const OF_TASKS: [&str; 3] = ["patience", "timeout", "retention"];
+const OF_TASKS: [&str; 4] = ["patience", "timeout", "retention", "check"];
 
 pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
@@ -213,10 +229,15 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
+            "input_schema" => {
+                read.input_schema_at = Some(key.name.span());
+                read.input_schema = key.expression(errors);
+            }
             "crate" => key.path(errors),
             "patience" => read.times.patience = key.duration(errors),
             "timeout" => read.times.timeout = key.duration(errors),
             "retention" => read.times.retention = key.duration(errors),
+            "check" => read.check = key.expression(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }
@@ -238,14 +259,19 @@ fn is(token: &TokenTree, text: &str) -> bool {
 
 fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
     let mut keys = parse(tokens, errors);
+    idioms::keys::of_tools(kind, &mut keys, errors);
     match kind {
         Kind::Background => checked(keys, &[&OF_TOOLS[..], &OF_TASKS].concat(), errors),
         Kind::Plain => {
             keys.retain(|key| {
                 let of_task = OF_TASKS.iter().any(|name| key.name == name);
                 if of_task {
+                    let instead = match key.name == "check" {
+                        true => "check its arguments in the body",
+                        false => "use `#[mcpc::background]`",
+                    };
                     let message = format!(
-                        "`{}` is about tasks, and a plain tool starts none; use `#[mcpc::background]`",
+                        "`{}` is about tasks, and a plain tool starts none; {instead}",
                         key.name
                     );
                     errors.on(&key.name, message);
@@ -260,6 +286,7 @@ fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
 /// What `#[arg(..)]` says.
 #[derive(Default)]
 pub(crate) struct ArgumentKeys {
+    pub(crate) place: Place,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) rename: Option<LitStr>,
     pub(crate) range: Option<Range>,
@@ -271,7 +298,8 @@ pub(crate) struct ArgumentKeys {
 }
 
 pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
-    const KNOWN: [&str; 6] = ["default", "rename", "range", "length", "pattern", "example"];
+    const KNOWN: [&str; 8] =
+        ["default", "rename", "range", "length", "pattern", "example", "flatten", "all"];
     let mut read = ArgumentKeys::default();
     let mut keys = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
@@ -283,7 +311,10 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             }
         }
     }
-    for key in checked(keys, &KNOWN, errors) {
+    idioms::keys::of_arguments(&mut keys, errors);
+    let mut keys = checked(keys, &KNOWN, errors);
+    read.place = place(&mut keys, errors);
+    for key in keys {
         match key.name.to_string().as_str() {
             "default" => {
                 read.default = Some(match key.value {
@@ -300,4 +331,31 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
         }
     }
     read
+}
+
+/// The place that a key asks for, if it is about that.
+fn place_of(key: &Key) -> Option<Place> {
+    match key.name.to_string().as_str() {
+        "flatten" => Some(Place::Fields),
+        "all" => Some(Place::All(key.name.span())),
+        _ => None,
+    }
+}
+
+/// Which of the arguments a parameter is. What is several of them has no other key, as these are about one; they
+/// are taken out.
+fn place(keys: &mut Vec<Key>, errors: &mut Errors) -> Place {
+    let (places, others) = std::mem::take(keys).into_iter().partition(|it| place_of(it).is_some());
+    *keys = others;
+    let places: Vec<Key> = places;
+    let mut asked = places.iter().filter(|key| key.flag(errors) == Some(true));
+    let Some(several) = asked.next() else { return Place::One };
+    let others: Vec<&Key> = asked.collect();
+    for other in others.into_iter().chain(&*keys) {
+        let (other, several) = (&other.name, &several.name);
+        let message = format!("`{other}` is about one argument, and `{several}` is for several");
+        errors.on(other, message);
+    }
+    keys.clear();
+    place_of(several).unwrap_or_default()
 }

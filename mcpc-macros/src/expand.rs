@@ -15,9 +15,11 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Path, Type};
 
+use crate::idioms;
 use crate::input::Function;
 use crate::model::{
-    DefaultValue, Description, Hints, Kind, Parameter, Range, Returns, Tool, ToolTimes, Variant,
+    DefaultValue, Description, Hints, Kind, Parameter, Place, Range, Returns, Tool, ToolTimes,
+    Variant,
 };
 use crate::types::{self, under_option};
 
@@ -88,7 +90,7 @@ fn definition(tool: &Tool) -> TokenStream {
     let slots: Vec<Ident> =
         (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
     let parameters = tool.parameters.iter().map(|variant| match &variant.parameter {
-        Ok(parameter) => self::parameter(parameter),
+        Ok(parameter) => self::parameter(parameter, tool.input_schema.is_some()),
         Err(error) => {
             let errors = error.to_compile_error();
             quote!({ #errors })
@@ -98,6 +100,7 @@ fn definition(tool: &Tool) -> TokenStream {
     let cfgs = cfgs(tool);
     let returns = returns(&tool.returns);
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
+    let input_schema = tool.input_schema.as_ref().map(input_schema);
     quote! {
         #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
@@ -111,7 +114,13 @@ fn definition(tool: &Tool) -> TokenStream {
                 #body
             }),
         )
+        #input_schema
     }
+}
+
+/// The schema that is listed, whatever the expression is; evaluated when the server is built.
+fn input_schema(schema: &Expr) -> TokenStream {
+    quote!(.input_schema(|| __mcpc::InputSchema::read(#schema)))
 }
 
 /// For each parameter, when it is there at all.
@@ -183,19 +192,41 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 
 /// A parameter's slot. Its type is named once, so that one which cannot be an argument is reported there,
 /// and once.
-fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter { ty, key, description, default, range, length, pattern, example } = parameter;
+fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
+    let Parameter { ty, key, description, place, default, range, length, pattern, example } =
+        parameter;
+    let place = match place {
+        // The type needs no schema of its own.
+        Place::All(_) if is_schema_given => {
+            return quote!(<#ty as __mcpc::Arguments>::slot(#key, #description));
+        }
+        Place::One => None,
+        Place::Fields => Some(quote!(.fields())),
+        Place::All(_) => Some(quote!(.all())),
+    };
     let default = default.as_ref().map(|default| default_value(ty, default));
     let example = example.as_ref().map(|example| example_value(under_option(ty), example));
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
     let length = length.as_ref().map(range_value).map(|length| quote!(.length(#length)));
     let pattern = pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
+    let slot = slot(ty);
     quote! {
-        <#ty as __mcpc::Parameter>::slot(
+        #slot(
             #key,
             #description,
-            __mcpc::Settings::new() #default #range #length #pattern #example,
+            __mcpc::Settings::new() #place #default #range #length #pattern #example,
         )
+    }
+}
+
+/// Where a parameter's type is checked: a trait that says what is meant where the type is none of them.
+fn slot(ty: &Type) -> TokenStream {
+    if let Some(of) = idioms::shared(ty) {
+        quote!(<#ty as __mcpc::MayBeState<#of>>::slot_of)
+    } else if idioms::may_be_of_request(ty) {
+        quote!(<#ty as __mcpc::MayBeOfRequest>::slot_of)
+    } else {
+        quote!(<#ty as __mcpc::Parameter>::slot)
     }
 }
 
@@ -293,10 +324,12 @@ fn returns(returns: &Returns) -> TokenStream {
     match returns {
         Returns::Unit => quote!(let #slot = <() as __mcpc::Output>::returns();),
         Returns::Value(ty) => {
-            quote!(let #slot = <#ty as __mcpc::Output>::returns();)
+            let returns = returns_of(&ty.to_token_stream(), Some(ty));
+            quote!(let #slot = #returns;)
         }
         Returns::Result { whole, success, failure } => {
-            let success = part_of(whole, success.as_ref(), "Success");
+            let success =
+                returns_of(&part_of(whole, success.as_ref(), "Success"), success.as_ref());
             let failure = part_of(whole, failure.as_ref(), "Failure");
             let fails = fails_slot();
             // rmcp's has no text of its own, and is what its servers fail with.
@@ -305,10 +338,18 @@ fn returns(returns: &Returns) -> TokenStream {
                 false => quote!((&&&<#failure as __mcpc::Failure>::kind()).fails()),
             };
             quote! {
-                let #slot = <#success as __mcpc::Output>::returns();
+                let #slot = #success;
                 let #fails = #kind;
             }
         }
+    }
+}
+
+/// Where a result's type is checked; `written` is the type if it stands in the signature.
+fn returns_of(ty: &TokenStream, written: Option<&Type>) -> TokenStream {
+    match written.and_then(idioms::in_json) {
+        Some(of) => quote!(<#ty as __mcpc::MayBeJson<#of>>::returns_of()),
+        None => quote!(<#ty as __mcpc::Output>::returns()),
     }
 }
 
@@ -342,6 +383,7 @@ fn fails_slot() -> Ident {
 fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     let (ident, returns) = (&tool.ident, returns_slot());
     let cfgs = cfgs(tool);
+    let check = tool.check.as_ref().map(|check| self::check(check, tool, slots, &cfgs));
     let call = quote_spanned!(ident.span()=> #ident(#(#cfgs #slots?),*));
     let body = match tool.returns {
         Returns::Unit | Returns::Value(_) => quote!(__mcpc::body(#call, #returns)),
@@ -350,7 +392,33 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
             quote!(__mcpc::fallible_body(#call, #returns, #fails))
         }
     };
-    quote!(::core::option::Option::Some(#body))
+    quote! {
+        #check
+        ::core::option::Option::Some(#body)
+    }
+}
+
+/// The call of the function that looks at the arguments before a task starts.
+fn check(check: &Expr, tool: &Tool, slots: &[Ident], cfgs: &[TokenStream]) -> TokenStream {
+    let of_task = |ty| ["Sender", "Receiver"].iter().any(|name| types::is_called(ty, name));
+    let arguments = tool.parameters.iter().zip(slots).zip(cfgs);
+    let arguments = arguments.filter_map(|((variant, slot), cfgs)| match &variant.parameter {
+        Ok(parameter) if of_task(&parameter.ty) => None,
+        _ => Some(quote!(#cfgs #slot)),
+    });
+    // rustc is to point at the function where its result does not fit.
+    let arguments = parenthesized(quote!(#(#arguments),*), check.span());
+    let function = match check {
+        Expr::Path(_) => check.to_token_stream(),
+        // What stands before brackets of a call.
+        _ => parenthesized(check.to_token_stream(), check.span()).to_token_stream(),
+    };
+    quote! {
+        {
+            #(#cfgs let #slots = #slots.as_ref()?;)*
+            __mcpc::Checked::note(#function #arguments, __mcpc_inputs)?;
+        }
+    }
 }
 
 /// Something in parentheses that have a span of the user. rustc reports an expression that starts

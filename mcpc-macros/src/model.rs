@@ -34,6 +34,10 @@ pub(crate) struct Tool {
     pub(crate) descriptions: Vec<Description>,
     pub(crate) hints: Hints,
     pub(crate) times: ToolTimes,
+    /// The schema that is listed in place of one that is made of the parameters.
+    pub(crate) input_schema: Option<Expr>,
+    /// What is asked about the arguments of a task before it starts.
+    pub(crate) check: Option<Expr>,
     pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
 }
@@ -75,11 +79,24 @@ pub(crate) struct Parameter {
     /// The JSON key.
     pub(crate) key: String,
     pub(crate) description: String,
+    pub(crate) place: Place,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
     pub(crate) pattern: Option<LitStr>,
     pub(crate) example: Option<Expr>,
+}
+
+/// Which of a call's arguments a parameter is.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Place {
+    /// The one of its name.
+    #[default]
+    One,
+    /// Those that are called like its fields.
+    Fields,
+    /// All of them, as the key there says.
+    All(Span),
 }
 
 /// The value of an argument that was left out.

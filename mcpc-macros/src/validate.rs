@@ -7,8 +7,10 @@ use syn::{Attribute, Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
 use crate::attributes::{self, ToolKeys};
 use crate::checks;
 use crate::errors::Errors;
+use crate::groups;
+use crate::idioms;
 use crate::input::{self, Function, Role, cfgs, doc};
-use crate::model::{Description, Kind, Parameter, Returns, Tool, Variant};
+use crate::model::{Description, Kind, Parameter, Place, Returns, Tool, Variant};
 use crate::types;
 
 /// Names that belong to the protocol: its handshakes and the control tools, of which `message_task` is to come.
@@ -40,6 +42,7 @@ pub(crate) fn tool(
     signature(kind, function, &mut errors);
     let name = name(&keys, &function.signature, &mut errors);
     let parameters = parameters(kind, &function.signature, &mut errors);
+    groups::rules(&parameters, keys.input_schema_at, &mut errors);
     let returns = returns(&function.signature, &mut errors);
     errors.result()?;
     Ok(Tool {
@@ -53,6 +56,8 @@ pub(crate) fn tool(
         },
         hints: keys.hints,
         times: keys.times,
+        input_schema: keys.input_schema,
+        check: keys.check,
         parameters,
         returns,
     })
@@ -150,6 +155,10 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
                 continue;
             }
         };
+        if let Some(problem) = idiom(kind, typed) {
+            errors.push(problem);
+            continue;
+        }
         let variants = variants(typed, &parameters, errors);
         // Where a `Sender` is there only at times, another may well take its place.
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
@@ -166,6 +175,13 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
         parameters.extend(variants);
     }
     parameters
+}
+
+/// What is wrong with a parameter that another macro would understand.
+fn idiom(kind: Kind, typed: &PatType) -> Option<Error> {
+    // What `#[arg(..)]` says is an argument is one.
+    let is_argument = matches!(*typed.pat, Pat::Ident(_)) && input::has_arg(&typed.attrs);
+    if is_argument { None } else { idioms::parameter(kind, typed) }
 }
 
 /// A parameter in each of its cases. What is wrong with one that has only one case is wrong with the tool.
@@ -193,13 +209,18 @@ fn parameter(
     earlier: &[Variant],
     errors: &mut Errors,
 ) -> Option<Parameter> {
+    for attribute in attributes.iter().filter(|attribute| idioms::is_of_types(attribute)) {
+        errors.on(&attribute.meta, idioms::instead_of(attribute));
+    }
     let keys = attributes::argument(attributes, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
             &pattern.ident
         }
         pattern => {
-            errors.on(pattern, "an argument needs a plain name; it becomes the JSON key");
+            let plain = || "an argument needs a plain name; it becomes the JSON key".to_owned();
+            let message = idioms::taken_apart(pattern, &typed.ty).unwrap_or_else(plain);
+            errors.on(pattern, message);
             return None;
         }
     };
@@ -211,20 +232,27 @@ fn parameter(
     if let (true, Some(span)) = (special, keys.span) {
         errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
-    key_rules(&key, span, keys.rename.is_some() || special, errors);
+    if let Place::One = keys.place {
+        key_rules(&key, span, keys.rename.is_some() || special, errors);
+    }
     // Where one of two is there only at times, they may well be alternatives.
     let is_always = cfgs(attributes).is_empty();
     let is_same = |Variant { cfgs, parameter }: &Variant| {
-        is_always && cfgs.is_empty() && parameter.as_ref().is_ok_and(|it| it.key == key)
+        let is_same = |it: &Parameter| matches!(it.place, Place::One) && it.key == key;
+        is_always && cfgs.is_empty() && parameter.as_ref().is_ok_and(is_same)
     };
-    if earlier.iter().any(is_same) {
+    if matches!(keys.place, Place::One) && earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
     checks::all(&keys, &typed.ty, errors);
+    if !special {
+        groups::group(keys.place, &typed.ty, errors);
+    }
     Some(Parameter {
         ty: (*typed.ty).clone(),
         key,
         description: doc(attributes),
+        place: keys.place,
         default: keys.default,
         range: keys.range,
         length: keys.length,
@@ -283,6 +311,9 @@ fn returns(signature: &Signature, errors: &mut Errors) -> Returns {
         return Returns::Unit;
     };
     // An `impl Future` is the result of a function that is to be `async`, which it is told.
+    if let Some(problem) = idioms::output(ty) {
+        errors.push(problem);
+    }
     let is_future = signature.asyncness.is_none() && matches!(**ty, Type::ImplTrait(_));
     if let Some(problem) = types::find(ty, types::unwritable).filter(|_| !is_future) {
         errors.push(problem);

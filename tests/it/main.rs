@@ -7,6 +7,7 @@ mod support;
 
 mod blocking;
 mod building;
+mod checks;
 mod client;
 mod documentation;
 mod hosts;
@@ -18,5 +19,7 @@ mod services;
 mod slow_reader;
 mod task_log;
 mod tasks;
+mod testing;
 mod tickets;
+mod tools;
 mod wire;
