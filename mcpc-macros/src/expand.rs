@@ -138,7 +138,8 @@ fn about(tool: &Tool) -> TokenStream {
         Kind::Plain => quote!(Plain),
         Kind::Background => quote!(Background),
     };
-    let title = option(tool.title.as_ref());
+    let title = tool.title.as_ref().map(|title| quote!(::core::convert::Into::into(#title)));
+    let title = option(title);
     let Hints { read_only, destructive, idempotent, open_world } = &tool.hints;
     let [read_only, destructive, idempotent, open_world] =
         [read_only, destructive, idempotent, open_world].map(|hint| option(hint.as_ref()));
@@ -146,9 +147,9 @@ fn about(tool: &Tool) -> TokenStream {
     quote! {
         __mcpc::About {
             kind: __mcpc::Kind::#kind,
-            name: #name,
+            name: ::core::convert::Into::into(#name),
             title: #title,
-            description: __mcpc_description,
+            description: ::core::convert::Into::into(__mcpc_description),
             hints: __mcpc::Hints {
                 read_only: #read_only,
                 destructive: #destructive,
@@ -156,7 +157,9 @@ fn about(tool: &Tool) -> TokenStream {
                 open_world: #open_world,
             },
             times: #times,
-            location: ::core::concat!(::core::file!(), ":", ::core::line!()),
+            location: ::core::convert::Into::into(
+                ::core::concat!(::core::file!(), ":", ::core::line!())
+            ),
         }
     }
 }

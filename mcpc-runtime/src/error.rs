@@ -19,11 +19,11 @@ pub enum Error {
     #[non_exhaustive]
     DuplicateTool {
         /// The name.
-        name: &'static str,
+        name: String,
         /// Where the first of them is declared.
-        first: &'static str,
+        first: String,
         /// Where the second of them is declared.
-        second: &'static str,
+        second: String,
     },
     /// A tool takes a `State<T>` that the server was not given.
     #[error(
@@ -33,7 +33,7 @@ pub enum Error {
     #[non_exhaustive]
     MissingState {
         /// The tool.
-        tool: &'static str,
+        tool: String,
         /// The type that is missing.
         state: &'static str,
         /// Whether the server was given an `Arc` of it.
@@ -54,7 +54,7 @@ pub enum Error {
     #[non_exhaustive]
     Argument {
         /// The tool.
-        tool: &'static str,
+        tool: String,
         /// The argument.
         argument: &'static str,
         /// What does not fit.
@@ -65,7 +65,7 @@ pub enum Error {
     #[non_exhaustive]
     InputSchema {
         /// The tool.
-        tool: &'static str,
+        tool: String,
         /// What is wrong with it.
         problem: String,
     },
@@ -76,14 +76,14 @@ pub enum Error {
     #[non_exhaustive]
     HiddenResult {
         /// The tool.
-        tool: &'static str,
+        tool: String,
     },
     /// A tool takes a `Sender` but is not a background tool.
     #[error("the plain tool `{tool}` takes a `Sender`; declare it with `#[mcpc::background]`")]
     #[non_exhaustive]
     SenderInPlainTool {
         /// The tool.
-        tool: &'static str,
+        tool: String,
     },
     /// A limit is set to a value with which the server could not work.
     #[error("`Server::{setting}` is {value}; expected {expected}")]

@@ -37,7 +37,10 @@ fn key() -> TaskKey {
 /// Creates a task that is forgotten as soon as it has ended, or is kept.
 fn create(log: &MemoryLog, retention: Duration) -> Result<Box<dyn TaskWriter>, CreateError> {
     let arguments = &JsonObject::new();
-    now(log.create(key(), TaskInfo { tool_name: "tool", session_id: "s", arguments, retention }))
+    now(log.create(
+        key(),
+        TaskInfo { tool_name: &"tool".into(), session_id: "s", arguments, retention },
+    ))
 }
 
 fn reader(log: &MemoryLog) -> Option<Box<dyn TaskReader>> {
@@ -193,11 +196,15 @@ fn a_task() {
         let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2));
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), HOUR);
-        let created =
-            now(tasks.create(Request { tool_name: "tool", ids: &ids, arguments, retention }));
+        let created = now(tasks.create(Request {
+            tool_name: &"tool".into(),
+            ids: &ids,
+            arguments,
+            retention,
+        }));
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new("tool", ids, Delivery::Log(None), created, times);
+        let task = NewTask::new("tool".into(), ids, Delivery::Log(None), created, times);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let reader = reader.expect("it was created");

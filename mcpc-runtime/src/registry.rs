@@ -1,6 +1,7 @@
 //! The tools of a server, by name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::logging::event;
@@ -13,7 +14,7 @@ use crate::tool::{Definition, Kind};
 #[derive(Debug)]
 pub(crate) struct Registry {
     tools: Vec<Definition>,
-    by_name: HashMap<&'static str, usize>,
+    by_name: HashMap<Arc<str>, usize>,
     /// What `tools/list` answers, written once.
     listed: Vec<rmcp::model::Tool>,
     has_tasks: bool,
@@ -27,12 +28,12 @@ impl Registry {
         }
         let mut by_name = HashMap::with_capacity(tools.len());
         for (index, tool) in tools.iter().enumerate() {
-            if let Some(earlier) = by_name.insert(tool.about.name, index) {
+            if let Some(earlier) = by_name.insert(Arc::clone(&tool.about.name), index) {
                 let first: &Definition = &tools[earlier];
                 return Err(Error::DuplicateTool {
-                    name: tool.about.name,
-                    first: first.about.location,
-                    second: tool.about.location,
+                    name: tool.about.name.to_string(),
+                    first: first.about.location.to_string(),
+                    second: tool.about.location.to_string(),
                 });
             }
         }
@@ -50,8 +51,8 @@ impl Registry {
             if about.kind == Kind::Background && about.description.is_empty() {
                 event!(
                     warn,
-                    tool = about.name,
-                    place = about.location,
+                    tool = &*about.name,
+                    place = &*about.location,
                     "a background tool has no description: a model cannot tell what it starts"
                 );
             }
@@ -70,7 +71,7 @@ impl Registry {
     /// A sentence for the client if there is none, with the nearest name there is.
     pub(crate) fn get(&self, name: &str) -> Result<&Definition, String> {
         self.find(name).ok_or_else(|| {
-            let known = self.tools.iter().map(|tool| tool.about.name);
+            let known = self.tools.iter().map(|tool| &*tool.about.name);
             format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known))
         })
     }

@@ -247,5 +247,6 @@ const HINTS: Hints =
 
 fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
     let times = ToolTimes { patience: None, timeout: None, retention: None };
-    About { kind: Kind::Control, name, title: None, description, hints, times, location: "mcpc" }
+    let (name, description, location) = (name.into(), description.into(), "mcpc".into());
+    About { kind: Kind::Control, name, title: None, description, hints, times, location }
 }

@@ -1,5 +1,7 @@
 //! MCPC: everything after the first reply travels as callbacks.
 
+use std::sync::Arc;
+
 use super::Event;
 use crate::message::{
     Address, Json, Payload, ProgressUpdate, TaskEvent, TaskLine, server_event, task_message,
@@ -14,12 +16,12 @@ pub(crate) struct Callbacks {
     gate: Gate,
     line: TaskLine,
     ids: Ids,
-    tool_name: &'static str,
+    tool_name: Arc<str>,
 }
 
 impl Callbacks {
-    pub(crate) fn new(gate: Gate, ids: Ids, tool_name: &'static str) -> Self {
-        let line = TaskLine::new(address(&ids, tool_name));
+    pub(crate) fn new(gate: Gate, ids: Ids, tool_name: Arc<str>) -> Self {
+        let line = TaskLine::new(address(&ids, &tool_name));
         Self { gate, line, ids, tool_name }
     }
 
@@ -82,7 +84,7 @@ impl Outgoing for EventCallback<'_> {
     }
 
     fn message(&self) -> ServerJsonRpcMessage {
-        let address = address(&self.callbacks.ids, self.callbacks.tool_name);
+        let address = address(&self.callbacks.ids, &self.callbacks.tool_name);
         let (event, payload) = self.event.on_the_wire();
         callback_message(task_message(address, event, &payload.to_json()))
     }

@@ -13,7 +13,7 @@ use crate::outbox::{Claim, Gate, JsonNotification, Outbox, Permit};
 #[derive(Debug)]
 pub(crate) struct LogMessages {
     outbox: Outbox,
-    tool_name: &'static str,
+    tool_name: Arc<str>,
     level: LogLevel,
     /// The gate of the call, if they are part of what it is answered with.
     gate: Option<Gate>,
@@ -42,17 +42,13 @@ fn includes_info(level: LoggingLevel) -> bool {
 
 impl LogMessages {
     /// For a client that says once what it wants, and hears it whenever it happens.
-    pub(crate) fn of_session(outbox: Outbox, tool_name: &'static str, level: LogLevel) -> Self {
+    pub(crate) fn of_session(outbox: Outbox, tool_name: Arc<str>, level: LogLevel) -> Self {
         Self { outbox, tool_name, level, gate: None }
     }
 
     /// For a call that says what it wants, until its reply.
     #[expect(deprecated, reason = "as above")]
-    pub(crate) fn of_call(
-        gate: Gate,
-        tool_name: &'static str,
-        level: Option<LoggingLevel>,
-    ) -> Self {
+    pub(crate) fn of_call(gate: Gate, tool_name: Arc<str>, level: Option<LoggingLevel>) -> Self {
         let level = LogLevel::new(level.is_some_and(includes_info));
         Self { outbox: gate.outbox().clone(), tool_name, level, gate: Some(gate) }
     }
@@ -62,7 +58,7 @@ impl LogMessages {
         if !self.level.0.load(Ordering::Relaxed) {
             return None;
         }
-        let (logger, event) = (Json::text(self.tool_name), Json::text(event));
+        let (logger, event) = (Json::text(&self.tool_name), Json::text(event));
         let (logger, event) = (logger.as_str(), event.as_str());
         // What a client could not read as JSON is still a text that holds it.
         let text = data.is_too_deep().then(|| Json::text(data.as_str()));

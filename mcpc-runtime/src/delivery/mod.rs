@@ -293,13 +293,13 @@ mod tests {
         callbacks.open(rmcp::model::JsonRpcMessage::response(ok, NumberOrString::Number(1)));
         let level = Some(rmcp::model::LoggingLevel::Info);
         [
-            Delivery::Callbacks(Callbacks::new(callbacks, ids, "tool")),
+            Delivery::Callbacks(Callbacks::new(callbacks, ids, "tool".into())),
             Delivery::Log(Some(LogMessages::of_session(
                 outbox.clone(),
-                "tool",
+                "tool".into(),
                 LogLevel::new(true),
             ))),
-            Delivery::Log(Some(LogMessages::of_call(gate(), "tool", level))),
+            Delivery::Log(Some(LogMessages::of_call(gate(), "tool".into(), level))),
         ]
     }
 

@@ -87,7 +87,7 @@ type Named = (Arc<str>, Arc<Record>);
 
 /// One task.
 struct Record {
-    tool_name: &'static str,
+    tool_name: Arc<str>,
     /// What the tool was called with.
     arguments: Arguments,
     /// How long the task stays readable after its end.
@@ -115,7 +115,7 @@ impl Record {
     fn new(info: TaskInfo<'_>, number: u64) -> Self {
         let created = Instant::now();
         Self {
-            tool_name: info.tool_name,
+            tool_name: Arc::clone(info.tool_name),
             arguments: Arguments::new(info.arguments),
             retention: info.retention,
             number,
@@ -224,7 +224,7 @@ impl TaskLog for MemoryLog {
         let count = (running.len(), ended.len());
         let tasks = running.into_iter().chain(ended).take(MOST).map(|(task_id, record)| Known {
             task_id,
-            tool_name: record.tool_name.into(),
+            tool_name: Arc::clone(&record.tool_name),
             arguments: record.arguments.clone(),
             status: record.status(false),
         });
@@ -296,7 +296,7 @@ impl TaskReader for MemoryReader {
     }
 
     fn tool_name(&self) -> &str {
-        self.0.tool_name
+        &self.0.tool_name
     }
 
     fn last_seen(&self) -> MaybeLater<'_, Result<LastSeen, LogError>> {
@@ -412,7 +412,7 @@ mod tests {
 
     fn create(log: &MemoryLog, key: &TaskKey) -> Result<Box<dyn TaskWriter>, CreateError> {
         let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
-        let info = TaskInfo { tool_name: "tool", session_id: "s", arguments, retention };
+        let info = TaskInfo { tool_name: &"tool".into(), session_id: "s", arguments, retention };
         now(log.create(key.clone(), info))
     }
 

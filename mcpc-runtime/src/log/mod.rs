@@ -78,7 +78,7 @@ pub struct TaskKey {
 #[derive(Clone, Copy, Debug)]
 pub struct TaskInfo<'a> {
     /// The tool that it runs.
-    pub tool_name: &'static str,
+    pub tool_name: &'a Arc<str>,
     /// The session that it belongs to.
     pub session_id: &'a str,
     /// All that the tool was called with.

@@ -43,7 +43,7 @@ impl ToolService {
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
                 let body = self.prepare(tool, arguments, None, call)?;
-                self.run(tool.about.name, body, context).await.map(Into::into)
+                self.run(&tool.about.name, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
@@ -99,9 +99,10 @@ impl ToolService {
         gate: &Gate,
         context: &Context,
     ) -> Result<CallToolResult, String> {
-        let name = tool.about.name;
+        let name = &tool.about.name;
         let ids = accepted.ids.clone();
-        let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name));
+        let delivery =
+            Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), Arc::clone(name)));
         let task = self.create(tool, accepted, delivery);
         self.launch(tool, arguments, task, context)?;
         self.stop_if_cancelled(&ids.task_id, gate);
@@ -128,7 +129,7 @@ impl ToolService {
     /// Where the server events of a task go whose call stays open, if its client has a place for them.
     fn log_messages(&self, tool: &Definition, context: &Context) -> Option<LogMessages> {
         let gate = context.extensions.get::<Gate>()?;
-        let name = tool.about.name;
+        let name = Arc::clone(&tool.about.name);
         Some(match context.knows_tasks() {
             // From this protocol on each request says for itself what it wants to hear of, until its reply.
             true => LogMessages::of_call(gate.clone(), name, context.meta.log_level()),
@@ -218,7 +219,7 @@ impl ToolService {
         let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
         let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
         let (how_far, twin) = (how_far.flatten(), twin.flatten());
-        let running = Running { tool_name: tool.about.name, task_id, how_far, twin };
+        let running = Running { tool_name: &tool.about.name, task_id, how_far, twin };
         match (is_task, self.shared().control) {
             (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
             (_, control) => {
@@ -239,7 +240,7 @@ impl ToolService {
         let times =
             TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
         let Accepted { ids, created, .. } = accepted;
-        NewTask::new(tool.about.name, ids, delivery, created, times)
+        NewTask::new(Arc::clone(&tool.about.name), ids, delivery, created, times)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -255,7 +256,7 @@ impl ToolService {
         let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
         match self.prepare(tool, arguments, Some(&sender), call) {
             Ok(body) => {
-                let span = trace::of_task(context, tool.about.name, sender.task_id());
+                let span = trace::of_task(context, &tool.about.name, sender.task_id());
                 task.inside(span).spawn(body);
                 Ok(())
             }
@@ -279,7 +280,7 @@ impl ToolService {
         let inputs = Inputs::new(arguments, sender, states, call);
         let prepared = guarded(|| tool.prepare(inputs));
         prepared
-            .map_err(|panic| trace::panicked(call.context, tool.about.name, &*panic))?
+            .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
             .map_err(|problems| problems.join("\n"))
     }
 

@@ -35,9 +35,9 @@ pub(super) struct Accepted {
 pub(super) type Accepting = Result<Accepted, String>;
 
 impl Intake for TaskIntake {
-    fn call(&self, call: &mut CallToolRequest) -> Option<&'static str> {
+    fn call(&self, call: &mut CallToolRequest) -> Option<Arc<str>> {
         let tool = self.shared.registry.find(&call.params.name)?;
-        let name = tool.about.name;
+        let name = &tool.about.name;
         match tool.about.kind {
             Kind::Background => {
                 let arguments = call.params.arguments.get_or_insert_default();
@@ -54,7 +54,7 @@ impl Intake for TaskIntake {
             }
             Kind::Plain | Kind::Control => {}
         }
-        Some(name)
+        Some(Arc::clone(name))
     }
 
     fn cancel_task(&self, request: &mut CancelTaskRequest) {
@@ -77,7 +77,7 @@ impl TaskIntake {
         };
         let (has_metadata, ids) = (metadata.present, metadata.ids());
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
-        let tool_name = tool.about.name;
+        let tool_name = &tool.about.name;
         let created = self.tasks.create(Request { tool_name, ids: &ids, arguments, retention });
         created.map(move |created| match created {
             Ok(created) => Ok(Accepted { ids, has_metadata, created }),

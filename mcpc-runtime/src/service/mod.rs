@@ -172,7 +172,7 @@ mod tests {
     pub(super) async fn create(connection: &Connection) -> Created {
         let ids = &Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(1));
-        let request = Request { tool_name: "tool", ids, arguments, retention };
+        let request = Request { tool_name: &"tool".into(), ids, arguments, retention };
         let created = connection.tools.intake.tasks.create(request).await;
         created.unwrap_or_else(|error| panic!("there is room: {error}"))
     }

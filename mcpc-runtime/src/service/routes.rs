@@ -83,7 +83,8 @@ fn tool(
     // A server has tasks if it has such a tool.
     let kind = if name == "background" { Kind::Background } else { Kind::Plain };
     let name = kept(name);
-    let about = About { kind, name, title: None, description: "", hints, times, location: "" };
+    let (name, description, location) = (name.into(), "".into(), "".into());
+    let about = About { kind, name, title: None, description, hints, times, location };
     let answer = Arc::new(answer);
     Definition::new(
         about,

@@ -40,7 +40,7 @@ pub use quantity::{Quantity, Total};
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::Shared;
@@ -59,7 +59,7 @@ use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
 struct Task {
-    tool_name: &'static str,
+    tool_name: Arc<str>,
     ids: Ids,
     delivery: Delivery,
     limits: TaskLimits,
@@ -128,7 +128,7 @@ impl Task {
         if is_over && !self.is_late_told.swap(true, Ordering::Relaxed) {
             event!(
                 warn,
-                tool = self.tool_name,
+                tool = &*self.tool_name,
                 task_id = &*self.ids.task_id,
                 "a `Sender` outlived its task: what it sends is dropped"
             );

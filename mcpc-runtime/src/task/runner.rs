@@ -82,7 +82,7 @@ pub(crate) struct NewTask {
 impl NewTask {
     /// Must be called inside a tokio runtime.
     pub(crate) fn new(
-        tool_name: &'static str,
+        tool_name: Arc<str>,
         ids: Ids,
         delivery: Delivery,
         created: Created,
@@ -162,7 +162,7 @@ impl Runner {
                 reason = task.attend() => failed(&reason),
                 ended = body => match ended {
                     Ok(outcome) => task.terminal(outcome),
-                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),
+                    Err(panic) => failed(&trace.panicked(task, panicked(&task.tool_name, &*panic))),
                 },
             }
         };
@@ -352,14 +352,15 @@ mod tests {
             let tasks = Tasks::new(Arc::new(MemoryLog::new(limits)), TaskPermits::new(9));
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
-            let request = Request { tool_name: "tool", ids: &ids, arguments, retention };
+            let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention };
             let created = tasks.create(request).await;
             let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
             let outbox = Outbox::new(Form::Lines, BUDGET);
             let gate = Gate::new(outbox.clone(), true);
-            let delivery = Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool"));
+            let delivery =
+                Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool".into()));
             let times = TaskLimits { grace: Grace::new(GRACE), timeout };
-            let task = NewTask::new("tool", ids, delivery, created, times);
+            let task = NewTask::new("tool".into(), ids, delivery, created, times);
             Self { tasks, outbox, gate, task }
         }
 

@@ -92,7 +92,7 @@ impl Drop for TaskPermit {
 /// A call that asks for a task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
-    pub(crate) tool_name: &'static str,
+    pub(crate) tool_name: &'a Arc<str>,
     pub(crate) ids: &'a Ids,
     pub(crate) arguments: &'a JsonObject,
     /// How long the task stays readable after its end.
@@ -156,9 +156,10 @@ impl Tasks {
             let writer = self.0.log.create(key, info).in_time();
             return turn.follow(writer.map(move |it| tasks.enter(task_id, it?, permit)));
         }
-        let (session_id, arguments) = (ids.session_id.clone(), arguments.clone());
+        let (tool_name, session_id) = (Arc::clone(tool_name), ids.session_id.clone());
+        let arguments = arguments.clone();
         turn.begin(move || {
-            let (session_id, arguments) = (&*session_id, &arguments);
+            let (tool_name, session_id, arguments) = (&tool_name, &*session_id, &arguments);
             let info = TaskInfo { tool_name, session_id, arguments, retention };
             let writer = tasks.0.log.create(key, info);
             writer.map(move |it| tasks.enter(task_id, it?, permit))
@@ -421,7 +422,7 @@ mod tests {
 
     async fn try_create(tasks: &Tasks, ids: &Ids) -> Result<Created, CreateError> {
         let (arguments, retention) = (&JsonObject::new(), 60 * SECOND);
-        tasks.create(Request { tool_name: "tool", ids, arguments, retention }).await
+        tasks.create(Request { tool_name: &"tool".into(), ids, arguments, retention }).await
     }
 
     async fn create(tasks: &Tasks, task_id: &str) -> Created {
@@ -437,7 +438,7 @@ mod tests {
     fn run(created: Created, task_id: &str) {
         let limits = TaskLimits { grace: Grace::new(SECOND), timeout: None };
         let delivery = Delivery::Log(None);
-        let task = NewTask::new("tool", ids(task_id), delivery, created, limits);
+        let task = NewTask::new("tool".into(), ids(task_id), delivery, created, limits);
         let sender = task.sender();
         task.spawn(Box::pin(async move {
             sender.stopped().await;

@@ -98,7 +98,7 @@ impl Trace {
 
     /// What the span would say.
     fn names<'a>(&self, task: &'a Task) -> [Option<&'a str>; 2] {
-        [task.tool_name, &*task.ids.task_id].map(|name| self.span.is_none().then_some(name))
+        [&*task.tool_name, &*task.ids.task_id].map(|name| self.span.is_none().then_some(name))
     }
 }
 
@@ -147,7 +147,7 @@ impl Task {
     /// Tells, once for each task, that the client takes no event of the session.
     pub(super) fn tell_untaken(&self, name: &str) {
         if !self.is_untaken_told.swap(true, Ordering::Relaxed) {
-            let (tool, task_id) = (self.tool_name, &*self.ids.task_id);
+            let (tool, task_id) = (&*self.tool_name, &*self.ids.task_id);
             event!(
                 debug,
                 tool,

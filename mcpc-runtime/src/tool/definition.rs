@@ -114,11 +114,11 @@ impl Definition {
 
     /// The tool as `tools/list` shows it; also checks that the server has what the tool takes.
     pub(crate) fn list(&self, states: &States, schemas: Schemas) -> Result<rmcp::model::Tool> {
-        let about = self.about;
+        let about = &self.about;
         if self.returns_hidden_result {
-            return Err(Error::HiddenResult { tool: about.name });
+            return Err(Error::HiddenResult { tool: about.name.to_string() });
         }
-        let description = (!about.description.is_empty()).then(|| about.description.into());
+        let description = (!about.description.is_empty()).then(|| about.description.clone());
         let groups = self.groups()?;
         let mut input_schema =
             schemas.write(Direction::Input, |writer| self.arguments(states, writer, &groups))?;
@@ -126,8 +126,9 @@ impl Definition {
             input_schema = given.clone();
         }
         let _ = self.groups.set(groups);
-        let mut tool = rmcp::model::Tool::new_with_raw(about.name, description, input_schema);
-        tool.title = about.title.map(Into::into);
+        let mut tool =
+            rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
+        tool.title = about.title.clone().map(String::from);
         tool.annotations = about.hints.annotations();
         // The first reply to a background call is not a result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
@@ -139,15 +140,17 @@ impl Definition {
 
     /// Which arguments go together.
     fn groups(&self) -> Result<Groups> {
-        let tool = self.about.name;
+        let tool = || self.about.name.to_string();
         let groups = match self.input_schema {
             None => Groups::of_types(&self.parameters),
             Some(given) => {
-                let schema = given().map_err(|problem| Error::InputSchema { tool, problem })?;
+                let schema = given();
+                let schema =
+                    schema.map_err(|problem| Error::InputSchema { tool: tool(), problem })?;
                 Groups::given(&self.parameters, schema)
             }
         };
-        groups.map_err(|(argument, problem)| Error::Argument { tool, argument, problem })
+        groups.map_err(|(argument, problem)| Error::Argument { tool: tool(), argument, problem })
     }
 
     /// The schema of the arguments, as the types of the parameters have it.
@@ -157,12 +160,12 @@ impl Definition {
         mut writer: Writer,
         groups: &Groups,
     ) -> Result<JsonObject> {
-        let tool = self.about.name;
+        let tool = || self.about.name.to_string();
         let mut entries = Entries::new();
         let mut whole = None;
         for parameter in &self.parameters {
             let argument = parameter.name;
-            let refused = |problem: String| Error::Argument { tool, argument, problem };
+            let refused = |problem: String| Error::Argument { tool: tool(), argument, problem };
             if !parameter.is_argument && parameter.is_spoken_of() {
                 let problem = "`#[arg(..)]` is for arguments of the call, and this is not one";
                 return Err(refused(problem.to_owned()));
@@ -198,14 +201,14 @@ impl Definition {
 
     /// Whether a parameter that is no argument can be had.
     fn has(&self, states: &States, source: &Source) -> Result<()> {
-        let tool = self.about.name;
+        let tool = || self.about.name.to_string();
         match *source {
             Source::Sender if self.about.kind != Kind::Background => {
-                Err(Error::SenderInPlainTool { tool })
+                Err(Error::SenderInPlainTool { tool: tool() })
             }
             Source::State(state) if !states.has(state) => {
                 let in_arc = states.has_in_arc(state);
-                Err(Error::MissingState { tool, state: state.name, in_arc })
+                Err(Error::MissingState { tool: tool(), state: state.name, in_arc })
             }
             _ => Ok(()),
         }

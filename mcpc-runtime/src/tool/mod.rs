@@ -6,6 +6,8 @@ mod list;
 pub use definition::Definition;
 pub use list::{List, Listed, Tools};
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -48,23 +50,23 @@ pub enum Kind {
 }
 
 /// What a tool says about itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct About {
     /// Whether it is a plain or a background tool.
     pub kind: Kind,
     /// Its name.
-    pub name: &'static str,
+    pub name: Arc<str>,
     /// A name for people.
-    pub title: Option<&'static str>,
+    pub title: Option<Cow<'static, str>>,
     /// What it does.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// The hints of MCP's tool annotations.
     pub hints: Hints,
     /// What a task of it may take.
     pub times: ToolTimes,
     /// The file and line of its declaration.
-    pub location: &'static str,
+    pub location: Cow<'static, str>,
 }
 
 /// How long things about a task of a background tool take, as its attribute gave it.

@@ -432,11 +432,11 @@ mod tests {
     async fn held_up(ending: &Ending) -> NewTask {
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let arguments = &JsonObject::new();
-        let request = Request { tool_name: "tool", ids: &ids, arguments, retention: GRACE };
+        let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention: GRACE };
         let created = ending.0.tasks.create(request).await;
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let limits = TaskLimits { grace: ending.grace().clone(), timeout: None };
-        NewTask::new("tool", ids, Delivery::Log(None), created, limits)
+        NewTask::new("tool".into(), ids, Delivery::Log(None), created, limits)
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ use crate::reply::Reply;
 /// What is done about a request where it is read, so that nothing that is read after it overtakes it.
 pub(crate) trait Intake: Send + Sync {
     /// Looks at a call of a tool; returns the tool's name, if there is such a tool.
-    fn call(&self, call: &mut CallToolRequest) -> Option<&'static str>;
+    fn call(&self, call: &mut CallToolRequest) -> Option<Arc<str>>;
 
     /// Looks at a request to cancel a task.
     fn cancel_task(&self, request: &mut CancelTaskRequest);
@@ -58,7 +58,7 @@ struct Table {
 struct Unanswered {
     /// That of a call of a tool.
     gate: Option<Gate>,
-    tool_name: Option<&'static str>,
+    tool_name: Option<Arc<str>>,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
 }
@@ -194,7 +194,7 @@ impl Requests {
             }
             let outcome = match tool_name {
                 Some(tool_name) => {
-                    Ok(ServerResult::CallToolResult(error_reply(ended_before(tool_name))))
+                    Ok(ServerResult::CallToolResult(error_reply(ended_before(&tool_name))))
                 }
                 None => {
                     let ended = "the server ended before it answered";
@@ -228,7 +228,7 @@ pub(super) mod tests {
     struct NoIntake;
 
     impl Intake for NoIntake {
-        fn call(&self, _: &mut CallToolRequest) -> Option<&'static str> {
+        fn call(&self, _: &mut CallToolRequest) -> Option<Arc<str>> {
             None
         }
 

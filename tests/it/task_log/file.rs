@@ -436,7 +436,7 @@ impl TaskLog for FileLog {
     ) -> MaybeLater<'static, Result<Box<dyn TaskWriter>, CreateError>> {
         let log = self.clone();
         let created = What::Created {
-            tool_name: info.tool_name.to_owned(),
+            tool_name: info.tool_name.to_string(),
             session_id: info.session_id.to_owned(),
             arguments: info.arguments.clone(),
             retention: info.retention,

@@ -23,7 +23,8 @@ fn key(owner: &str, task_id: &str) -> TaskKey {
 async fn try_create(log: &dyn TaskLog, key: &TaskKey) -> Result<Box<dyn TaskWriter>, CreateError> {
     let arguments = json!({"table": key.task_id});
     let arguments = arguments.as_object().expect("an object");
-    let info = TaskInfo { tool_name: "tool", session_id: "s", arguments, retention: MINUTE };
+    let info =
+        TaskInfo { tool_name: &"tool".into(), session_id: "s", arguments, retention: MINUTE };
     log.create(key.clone(), info).await
 }
 
