@@ -6,6 +6,7 @@ mod calls;
 mod capabilities;
 mod handler;
 mod intake;
+mod joined;
 mod limit;
 mod route;
 #[cfg(test)]
