@@ -111,13 +111,14 @@ macro_rules! tools {
 
 pub mod guide;
 
+pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -125,9 +126,18 @@ pub mod log {
     pub use mcpc_runtime::log::*;
 }
 
+/// What is around every call; see [`Server::around`].
+pub mod around {
+    pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
+}
+
 /// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
+
+/// Needs the feature `testing`, which belongs among the dev-dependencies.
+#[cfg(feature = "testing")]
+pub use mcpc_runtime::testing;
 
 /// What MCPC sends over the wire: its messages and its handshakes.
 ///
@@ -201,6 +211,18 @@ mod examples_of_the_runtime {
     #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
     pub struct TakeStdio;
 
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
+    pub struct TestingConnect;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
+    pub struct TestingEveryClient;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_sender.md")]
+    pub struct TestingSender;
+
     #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
     pub struct Tools;
 }
@@ -210,10 +232,12 @@ mod examples_of_the_runtime {
 #[doc(hidden)]
 pub mod __private {
     pub use mcpc_macros::tools;
-    pub use mcpc_runtime::output::{Fails, Failure, Fallible, Output, ViaBox, ViaError, ViaText};
+    pub use mcpc_runtime::output::{
+        Fails, Failure, Fallible, MayBeJson, Output, ViaBox, ViaError, ViaText,
+    };
     pub use mcpc_runtime::parameter::{
-        Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema, Parameter,
-        Range, Settings, ShownDefault,
+        Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
+        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,

@@ -9,17 +9,22 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::token::Paren;
-use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parse_quote};
+use syn::{
+    Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parenthesized, parse_quote,
+};
 
 use crate::duration;
 use crate::errors::Errors;
+use crate::idioms;
 use crate::model::{DefaultValue, Hints, Kind, Place, Range, ToolTimes};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
-struct Key {
-    name: Ident,
-    value: Option<Expr>,
+pub(crate) struct Key {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<Expr>,
+    /// What stands in parentheses after a key of others.
+    pub(crate) list: Option<TokenStream>,
 }
 
 impl Parse for Key {
@@ -28,6 +33,11 @@ impl Parse for Key {
             return Err(input.error("expected `key = value`, found a bare literal"));
         }
         let name = input.call(Ident::parse_any)?;
+        if input.peek(Paren) && idioms::keys::has_list(&name) {
+            let list;
+            parenthesized!(list in input);
+            return Ok(Self { name, value: None, list: Some(list.parse()?) });
+        }
         if input.peek(Paren) {
             return Err(input.error(format!("expected `{name} = ..`")));
         }
@@ -41,7 +51,7 @@ impl Parse for Key {
             Some(_) => Some(input.parse()?),
             None => None,
         };
-        Ok(Self { name, value })
+        Ok(Self { name, value, list: None })
     }
 }
 
@@ -57,7 +67,7 @@ fn ungrouped(token: TokenTree) -> TokenTree {
 }
 
 /// Reads a list of keys.
-fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
+pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
     let tokens = tokens.into_iter().map(ungrouped).collect();
     let parsed = Punctuated::<Key, Token![,]>::parse_terminated.parse2(tokens);
     errors.ok(parsed).into_iter().flatten().collect()
@@ -253,6 +263,7 @@ fn is(token: &TokenTree, text: &str) -> bool {
 
 fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
     let mut keys = parse(tokens, errors);
+    idioms::keys::of_tools(kind, &mut keys, errors);
     match kind {
         Kind::Background => checked(keys, &[&OF_TOOLS[..], &OF_TASKS].concat(), errors),
         Kind::Plain => {
@@ -304,6 +315,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             }
         }
     }
+    idioms::keys::of_arguments(&mut keys, errors);
     let mut keys = checked(keys, &KNOWN, errors);
     read.place = place(&mut keys, errors);
     for key in keys {

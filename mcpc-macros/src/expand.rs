@@ -15,6 +15,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Path, Type};
 
+use crate::idioms;
 use crate::input::Function;
 use crate::model::{
     DefaultValue, Description, Hints, Kind, Parameter, Place, Range, Returns, Tool, ToolTimes,
@@ -212,12 +213,24 @@ fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
     let length = length.as_ref().map(range_value).map(|length| quote!(.length(#length)));
     let pattern = pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
+    let slot = slot(ty);
     quote! {
-        <#ty as __mcpc::Parameter>::slot(
+        #slot(
             #key,
             #description,
             __mcpc::Settings::new() #place #default #range #length #pattern #example,
         )
+    }
+}
+
+/// Where a parameter's type is checked: a trait that says what is meant where the type is none of them.
+fn slot(ty: &Type) -> TokenStream {
+    if let Some(of) = idioms::shared(ty) {
+        quote!(<#ty as __mcpc::MayBeState<#of>>::slot_of)
+    } else if idioms::may_be_of_request(ty) {
+        quote!(<#ty as __mcpc::MayBeOfRequest>::slot_of)
+    } else {
+        quote!(<#ty as __mcpc::Parameter>::slot)
     }
 }
 
@@ -315,10 +328,12 @@ fn returns(returns: &Returns) -> TokenStream {
     match returns {
         Returns::Unit => quote!(let #slot = <() as __mcpc::Output>::returns();),
         Returns::Value(ty) => {
-            quote!(let #slot = <#ty as __mcpc::Output>::returns();)
+            let returns = returns_of(&ty.to_token_stream(), Some(ty));
+            quote!(let #slot = #returns;)
         }
         Returns::Result { whole, success, failure } => {
-            let success = part_of(whole, success.as_ref(), "Success");
+            let success =
+                returns_of(&part_of(whole, success.as_ref(), "Success"), success.as_ref());
             let failure = part_of(whole, failure.as_ref(), "Failure");
             let fails = fails_slot();
             // rmcp's has no text of its own, and is what its servers fail with.
@@ -327,10 +342,18 @@ fn returns(returns: &Returns) -> TokenStream {
                 false => quote!((&&&<#failure as __mcpc::Failure>::kind()).fails()),
             };
             quote! {
-                let #slot = <#success as __mcpc::Output>::returns();
+                let #slot = #success;
                 let #fails = #kind;
             }
         }
+    }
+}
+
+/// Where a result's type is checked; `written` is the type if it stands in the signature.
+fn returns_of(ty: &TokenStream, written: Option<&Type>) -> TokenStream {
+    match written.and_then(idioms::in_json) {
+        Some(of) => quote!(<#ty as __mcpc::MayBeJson<#of>>::returns_of()),
+        None => quote!(<#ty as __mcpc::Output>::returns()),
     }
 }
 

@@ -8,8 +8,8 @@ use syn::{
     Visibility,
 };
 
-use crate::conditional;
 use crate::model::{Description, Kind};
+use crate::{conditional, idioms};
 
 /// The item an attribute stands on.
 #[derive(Clone)]
@@ -177,7 +177,13 @@ pub(crate) fn variants(attributes: &[Attribute]) -> Vec<Vec<Attribute>> {
 
 /// Whether an attribute of a parameter is read by us, and unknown to rustc there.
 fn is_ours(attribute: &Attribute) -> bool {
-    is_doc(attribute) || attribute.path().is_ident("arg")
+    is_doc(attribute) || attribute.path().is_ident("arg") || idioms::is_of_types(attribute)
+}
+
+/// Whether there is any `#[arg(..)]`, be it under a condition.
+pub(crate) fn has_arg(attributes: &[Attribute]) -> bool {
+    let arg = |it: &Attribute| it.path().is_ident("arg").then(|| it.clone());
+    !conditional::filter_map(attributes, arg).is_empty()
 }
 
 fn is_doc(attribute: &Attribute) -> bool {

@@ -9,6 +9,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod groups;
+mod idioms;
 mod input;
 mod list;
 mod model;

@@ -1,6 +1,6 @@
 //! `tools![..]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -34,9 +34,12 @@ fn parse(input: ParseStream<'_>) -> syn::Result<(Path, Punctuated<Entry, Token![
 }
 
 pub(crate) fn expand(list: TokenStream) -> TokenStream {
-    let (krate, entries) = match parse.parse2(list) {
+    let (krate, entries) = match parse.parse2(list.clone()) {
         Ok(parsed) => parsed,
         Err(error) => {
+            if let Some(error) = of_module(list) {
+                return error.to_compile_error();
+            }
             let message = "`tools![..]` takes the names of tools, separated by commas";
             return Error::new(error.span(), message).to_compile_error();
         }
@@ -46,6 +49,33 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
         Ok(()) => tools(&entries, &krate),
         Err(error) => error.to_compile_error(),
     }
+}
+
+/// What to write instead of `module::*` and `module::{add, sub}`.
+fn of_module(list: TokenStream) -> Option<Error> {
+    let mut module = String::new();
+    // The first is the path of `mcpc`.
+    for token in list.into_iter().skip(1) {
+        match &token {
+            TokenTree::Punct(it) if it.as_char() == ',' => module.clear(),
+            TokenTree::Punct(it) if it.as_char() == '*' && !module.is_empty() => {
+                let module = module.trim_end_matches(':');
+                let message = format!(
+                    "a macro cannot see what is in `{module}`; list its tools by name: \
+                     `tools![{module}::add, {module}::sub]`"
+                );
+                return Some(Error::new_spanned(token, message));
+            }
+            TokenTree::Group(names) if module.ends_with("::") => {
+                let names = names.stream().to_string();
+                let names = names.split(',').map(|name| format!("{module}{}", name.trim()));
+                let message = format!("write `{}`", names.collect::<Vec<_>>().join(", "));
+                return Some(Error::new_spanned(token, message));
+            }
+            other => module.push_str(&other.to_string()),
+        }
+    }
+    None
 }
 
 /// Finds tools that are listed twice under one path, and attributes that mean nothing here.

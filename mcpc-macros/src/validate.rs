@@ -8,6 +8,7 @@ use crate::attributes::{self, ToolKeys};
 use crate::checks;
 use crate::errors::Errors;
 use crate::groups;
+use crate::idioms;
 use crate::input::{self, Function, Role, cfgs, doc};
 use crate::model::{Description, Kind, Parameter, Place, Returns, Tool, Variant};
 use crate::types;
@@ -156,6 +157,10 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
                 continue;
             }
         };
+        if let Some(problem) = idiom(kind, typed) {
+            errors.push(problem);
+            continue;
+        }
         let variants = variants(typed, &parameters, errors);
         // Where a `Sender` is there only at times, another may well take its place.
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
@@ -172,6 +177,13 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
         parameters.extend(variants);
     }
     parameters
+}
+
+/// What is wrong with a parameter that another macro would understand.
+fn idiom(kind: Kind, typed: &PatType) -> Option<Error> {
+    // What `#[arg(..)]` says is an argument is one.
+    let is_argument = matches!(*typed.pat, Pat::Ident(_)) && input::has_arg(&typed.attrs);
+    if is_argument { None } else { idioms::parameter(kind, typed) }
 }
 
 /// A parameter in each of its cases. What is wrong with one that has only one case is wrong with the tool.
@@ -199,13 +211,18 @@ fn parameter(
     earlier: &[Variant],
     errors: &mut Errors,
 ) -> Option<Parameter> {
+    for attribute in attributes.iter().filter(|attribute| idioms::is_of_types(attribute)) {
+        errors.on(&attribute.meta, idioms::instead_of(attribute));
+    }
     let keys = attributes::argument(attributes, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
             &pattern.ident
         }
         pattern => {
-            errors.on(pattern, "an argument needs a plain name; it becomes the JSON key");
+            let plain = || "an argument needs a plain name; it becomes the JSON key".to_owned();
+            let message = idioms::taken_apart(pattern, &typed.ty).unwrap_or_else(plain);
+            errors.on(pattern, message);
             return None;
         }
     };
@@ -296,6 +313,9 @@ fn returns(signature: &Signature, errors: &mut Errors) -> Returns {
         return Returns::Unit;
     };
     // An `impl Future` is the result of a function that is to be `async`, which it is told.
+    if let Some(problem) = idioms::output(ty) {
+        errors.push(problem);
+    }
     let is_future = signature.asyncness.is_none() && matches!(**ty, Type::ImplTrait(_));
     if let Some(problem) = types::find(ty, types::unwritable).filter(|_| !is_future) {
         errors.push(problem);

@@ -26,18 +26,13 @@ pub enum Error {
         second: String,
     },
     /// A tool takes a `State<T>` that the server was not given.
-    #[error(
-        "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
-        if *.in_arc { ", the bare value and not an `Arc` of it" } else { "" }
-    )]
+    #[error("the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`")]
     #[non_exhaustive]
     MissingState {
         /// The tool.
         tool: String,
         /// The type that is missing.
         state: &'static str,
-        /// Whether the server was given an `Arc` of it.
-        in_arc: bool,
     },
     /// A server was given two states of one type.
     #[error(
@@ -85,6 +80,29 @@ pub enum Error {
         /// The tool.
         tool: String,
     },
+    /// A tool has a name that clients do not take, or that is taken.
+    #[error("the tool `{tool}` cannot have this name: {problem}")]
+    #[non_exhaustive]
+    ToolName {
+        /// The tool.
+        tool: String,
+        /// What is wrong with its name.
+        problem: String,
+    },
+    /// A tool that was made at run time has a schema that is not one of objects.
+    #[error("the {which} schema of the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
+    Schema {
+        /// The tool.
+        tool: String,
+        /// Whether it is that of the input or of the output.
+        which: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tool was to be added to, or removed from, a server whose tools do not change.
+    #[error("the tools of this server do not change; build it with `Server::dynamic_tools(true)`")]
+    FixedTools,
     /// A limit is set to a value with which the server could not work.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
     #[non_exhaustive]

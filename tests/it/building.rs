@@ -1,8 +1,8 @@
 //! What a server refuses to be built of.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use mcpc::rmcp::model::RequestId;
 use mcpc::{Sender, Server, State, Tools, tools};
 use tokio::io::AsyncReadExt as _;
 
@@ -42,8 +42,25 @@ async fn a_state_that_nobody_gave() {
     let start = "the tool `rows` takes `State<it::building::";
     assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
     assert!(text.ends_with("give the server one with `Server::state`"), "{text}");
-    let text = refused(Server::new("parts").state(Arc::new(Database)).tools(tools![rows])).await;
-    assert!(text.ends_with("`Server::state`, the bare value and not an `Arc` of it"), "{text}");
+}
+
+#[tokio::test]
+async fn what_rmcp_has_of_a_request_is_no_argument() {
+    #[mcpc::tool]
+    async fn number(n: RequestId) {
+        drop(n);
+    }
+    type Meta = mcpc::rmcp::model::RequestMetaObject;
+    #[mcpc::tool]
+    async fn meta(n: Meta) {
+        drop(n);
+    }
+    for (tools, tool, part) in [(tools![number], "number", "id"), (tools![meta], "meta", "meta")] {
+        let expected = format!(
+            "the argument `n` of the tool `{tool}`: write `call: mcpc::Call`; this is `call.context().{part}`"
+        );
+        refuses(tools, &expected).await;
+    }
 }
 
 #[tokio::test]

@@ -84,11 +84,11 @@ MUTANTS = [
            "                reason = task.attend() => failed(&reason),\n"
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(&task.tool_name, &*panic))),\n"
            "                },\n",
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(&task.tool_name, &*panic))),\n"
            "                },\n"
            "                end = task.time_up(trace) => end,\n"
            "                reason = task.attend() => failed(&reason),\n",
@@ -276,7 +276,15 @@ MUTANTS = [
     mutant("a ticket is given at the end", "service/calls.rs",
            "            None if self.ending.has_begun() => {", "            None if false => {", "it tickets::"),
     mutant("a cancelled call's task goes on", "service/calls.rs",
-           "                // Nobody reads this reply any more.\n                let stop = self.tasks().stop(vec![Arc::clone(&task_id)]);\n", "                let stop = MaybeLater::Now(Ok(crate::log::Stop::Unknown));\n", "it cancelled"),
+           "                // Nobody reads this reply any more.\n                trace::left(&self.ending, &task_id, leave.leave());\n",
+           "                // Nobody reads this reply any more.\n", "it"),
+    mutant("a call that leaves a task stops it for the others", "task/joins.rs",
+           "            joinable.calls == 0\n", "            true\n", "it joins"),
+    mutant("calls of different arguments join", "task/joins.rs",
+           "            is_equal && joinable.whole == *Arguments::of_the_model(arguments)\n",
+           "            is_equal || joinable.whole == *Arguments::of_the_model(arguments) || true\n", "it joins"),
+    mutant("a map takes the arguments of others", "parameter/groups.rs",
+           "        !is_of_host && !is_known\n", "        !is_of_host\n", "it groups"),
     # What is said before a server serves, and what it logs.
     mutant("stdio is taken when it is served", "server/start.rs",
            "    transport::take_stdio();", "", "stdio printed"),

@@ -6,8 +6,7 @@ mod floats;
 mod reply;
 mod success;
 
-pub(crate) use failure::Failed;
-pub use failure::{Fails, Failure, Fallible, ViaBox, ViaError, ViaText};
+pub use failure::{Failed, Fails, Failure, Fallible, ViaBox, ViaError, ViaText};
 pub use reply::Written;
 pub(crate) use reply::{error_reply, in_one_text, readable, reply, text_of};
 pub use success::Success;
@@ -61,6 +60,25 @@ pub type Outcome = Result<Success, Failed>;
 /// A tool's body, ready to run: it owns everything it needs.
 #[doc(hidden)]
 pub type Body = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// A `Json<T>`: rmcp's, which its servers return in place of a `T`, or a type of the user's.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a tool",
+    label = "is not `serde::Serialize`, or not `schemars::JsonSchema`",
+    note = "return `{T}` itself, which is structured content as it is"
+)]
+pub trait MayBeJson<T: ?Sized>: Sized {
+    /// How a tool returns this type.
+    fn returns_of() -> Returns<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, O: Output> MayBeJson<T> for O {
+    fn returns_of() -> Returns<Self> {
+        Self::returns()
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema + 'static> Output for T {

@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod groups;
 mod inputs;
+mod mistaken;
 mod slot;
 mod state;
 mod values;
@@ -16,15 +17,19 @@ pub(crate) use call::CallParts;
 pub use check::Checked;
 pub(crate) use groups::Groups;
 pub use inputs::Inputs;
+pub use mistaken::{MayBeOfRequest, MayBeState};
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};
 pub use values::{DefaultKind, Example, FromText, HiddenDefault, ShownDefault};
 
+use std::any::TypeId;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::mistaken::part_of_request;
 use crate::argument::{Guide, Reader, SchemaSource, field_names, of_nothing};
 use crate::task::Sender;
 
@@ -102,6 +107,8 @@ pub enum Source {
         /// Whether it may be left out.
         optional: bool,
     },
+    /// Nowhere: it is a part of the request, which a `Call` has as this.
+    PartOfRequest(&'static str),
     /// All arguments, by a schema that was given with the tool.
     Given,
     /// The runtime hands in the task's `Sender`.
@@ -117,6 +124,9 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     const IS_ARGUMENT: bool = true;
 
     fn source(generator: &mut SchemaGenerator) -> Source {
+        if let Some(part) = part_of_request(TypeId::of::<T>()) {
+            return Source::PartOfRequest(part);
+        }
         Source::Argument {
             schema: T::json_schema(generator),
             optional: of_nothing::<T>().is_some(),
@@ -161,7 +171,7 @@ impl Parameter for Sender {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: 'static> Parameter for State<T> {
+impl<T: ?Sized + 'static> Parameter for State<T> {
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::State(StateType::of::<T>())
     }

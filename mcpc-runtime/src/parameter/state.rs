@@ -10,8 +10,8 @@ use std::sync::Arc;
 /// every call.
 ///
 /// A tool takes it as a parameter, and finds it by its type. It dereferences to the value, and a clone is another
-/// handle to the same value. What changes is behind a lock or an atomic; a value that several servers share is a handle
-/// itself, such as an `Arc` in a type of its own.
+/// handle to the same value. What changes is behind a lock or an atomic. A value that is shared already is given as an
+/// `Arc<T>`, and taken as a `State<T>`, too; so is a trait object, `State<dyn Trait>`.
 ///
 #[doc = include_str!("../../docs/state.md")]
 #[derive(Debug)]
@@ -21,6 +21,13 @@ impl<T> State<T> {
     /// Wraps a value, for calling a tool's function directly in a test.
     pub fn new(value: T) -> Self {
         Self(Arc::new(value))
+    }
+}
+
+impl<T: ?Sized> From<Arc<T>> for State<T> {
+    /// The same of a value that is shared already.
+    fn from(value: Arc<T>) -> Self {
+        Self(value)
     }
 }
 
@@ -43,13 +50,13 @@ impl<T: ?Sized> Deref for State<T> {
 #[doc(hidden)]
 pub struct StateType {
     id: TypeId,
-    /// The type as many give it, although it needs no `Arc` of theirs.
+    /// That of an `Arc` of it, which is as good.
     id_in_arc: TypeId,
     pub(crate) name: &'static str,
 }
 
 impl StateType {
-    pub(super) fn of<T: 'static>() -> Self {
+    pub(super) fn of<T: ?Sized + 'static>() -> Self {
         let id_in_arc = TypeId::of::<Arc<T>>();
         Self { id: TypeId::of::<T>(), id_in_arc, name: std::any::type_name::<T>() }
     }
@@ -85,16 +92,16 @@ impl States {
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {
-        self.by_type.contains_key(&state.id)
+        self.by_type.contains_key(&state.id) || self.by_type.contains_key(&state.id_in_arc)
     }
 
-    /// Whether there is an `Arc` of a state that there is not.
-    pub(crate) fn has_in_arc(&self, state: StateType) -> bool {
-        self.by_type.contains_key(&state.id_in_arc)
-    }
-
-    pub(super) fn get<T: 'static>(&self) -> Option<State<T>> {
-        self.get_any(TypeId::of::<T>())?.downcast_ref::<State<T>>().cloned()
+    /// The state of a type: the bare value, or else what is in an `Arc`.
+    pub(super) fn get<T: ?Sized + 'static>(&self) -> Option<State<T>> {
+        if let Some(state) = self.get_any(TypeId::of::<T>()) {
+            return state.downcast_ref::<State<T>>().cloned();
+        }
+        let shared = self.get_any(TypeId::of::<Arc<T>>())?.downcast_ref::<State<Arc<T>>>()?;
+        Some(State(Arc::clone(shared)))
     }
 
     fn get_any(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {

@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
 use super::answer::needs_tasks;
+use super::around::begun;
 use super::intake::{Accepting, Place};
 use super::joined::Joining;
-use super::{ToolService, bounded, trace};
+use super::{Shared as Server, ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
@@ -45,14 +46,17 @@ impl ToolService {
                 let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
-                let body = self.prepare(tool, arguments, None, call)?;
-                self.run(&tool.about.name, body, context).await.map(Into::into)
+                let body = match self.around(&tool) {
+                    None => prepare(self.shared(), &tool, arguments, None, call)?,
+                    Some(layers) => self.surrounded(layers, &tool, arguments, None, call),
+                };
+                self.run(&tool, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
-                let accepting = parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments));
+                let accepting = parcel.unwrap_or_else(|| self.intake.accept(&tool, &mut arguments));
                 // On the heap: a plain call would hold as much room, and move it several times.
-                Box::pin(self.call_background(tool, arguments, accepting, context)).await
+                Box::pin(self.call_background(&tool, arguments, accepting, context)).await
             }
         }
     }
@@ -60,7 +64,7 @@ impl ToolService {
     /// Starts a task and answers its call in the best way that the client understands.
     async fn call_background(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         accepting: MaybeLater<'static, Accepting>,
         context: &Context,
@@ -74,12 +78,10 @@ impl ToolService {
             token: context.meta.get_progress_token(),
             gate,
         });
-        if tool.required && matches!(mode, Mode::Progress(..) | Mode::Waiting) {
-            // Before that protocol there was nothing that a client could say of tasks.
-            needs_tasks(context).or_else(|error| match context.knows_tasks() {
-                true => Err(error),
-                false => Ok(()),
-            })?;
+        let waits = matches!(mode, Mode::Progress(..) | Mode::Waiting);
+        // Of an older protocol, a client has no way to say that it takes tasks.
+        if tool.required && waits && context.knows_tasks() {
+            needs_tasks(context)?;
         }
         let ids = accepted.ids;
         match accepted.place {
@@ -97,7 +99,7 @@ impl ToolService {
     /// Answers a call with a task of its own.
     pub(super) async fn call_own(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         own: Own,
         mode: Mode<'_>,
@@ -134,12 +136,12 @@ impl ToolService {
     /// Starts a task for an MCPC client and returns the first reply.
     fn start_mcpc(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         own: Own,
         gate: &Gate,
         context: &Context,
-    ) -> Result<CallToolResult, String> {
+    ) -> Result<CallToolResult, Refusal> {
         let ids = own.ids.clone();
         let (task, shared, leave) = self.create(tool, own, Self::callbacks(tool, &ids, gate));
         self.launch(tool, arguments, task, shared, context)?;
@@ -208,7 +210,7 @@ impl ToolService {
     /// Runs a task for a client whose call stays open, to its end or for as long as its patience lasts.
     async fn run_to_end(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         own: Own,
         context: &Context,
@@ -318,57 +320,52 @@ impl ToolService {
     /// Starts the task's body, or gives the task up if the arguments are bad.
     fn launch(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         task: NewTask,
         shared: Option<Shared>,
         context: &Context,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refusal> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
         let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
-        match self.prepare(tool, arguments, Some(&sender), call) {
-            Ok(body) => {
+        let span = || trace::of_task(context, &tool.about.name, sender.task_id());
+        let begun = match self.around(tool) {
+            None => {
+                let body = prepare(self.shared(), tool, arguments, Some(&sender), call);
+                body.map(|body| (body, span())).map_err(Refusal::Said)
+            }
+            Some(layers) => {
+                let body = self.surrounded(layers, tool, arguments, Some(sender.clone()), call);
+                let span = span();
+                begun(body, &span, tool, context).map(|body| (body, span))
+            }
+        };
+        match begun {
+            Ok((body, span)) => {
                 let body = match shared {
                     Some(shared) => shared.around(body),
                     None => body,
                 };
-                let span = trace::of_task(context, &tool.about.name, sender.task_id());
                 task.inside(span).spawn(body);
                 Ok(())
             }
-            Err(problems) => {
+            Err(refusal) => {
                 task.refuse();
-                Err(problems)
+                Err(refusal)
             }
         }
-    }
-
-    /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
-    /// user's, which may panic.
-    fn prepare(
-        &self,
-        tool: &Definition,
-        arguments: JsonObject,
-        sender: Option<&Sender>,
-        call: CallParts<'_>,
-    ) -> Result<Body, String> {
-        let states = &self.shared().states;
-        let inputs = Inputs::new(arguments, sender, states, call);
-        let prepared = guarded(|| tool.prepare(inputs));
-        prepared
-            .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
-            .map_err(|problems| problems.join("\n"))
     }
 
     /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does the end of the
     /// connection, when its grace is over.
     async fn run(
         &self,
-        name: &str,
+        tool: &Definition,
         body: Body,
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
+        let name = &tool.about.name;
         let outcome = tokio::select! {
             biased;
             outcome = self.until_grace_over(body) => outcome,
@@ -377,7 +374,7 @@ impl ToolService {
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
-                let reply = success.into_reply(|| self.shared().registry.has_output_schema(name));
+                let reply = success.into_reply(|| tool.promises_output);
                 Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
             }
             Ok(Ok(Err(failed))) => {
@@ -409,6 +406,22 @@ impl ToolService {
             () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
     }
+}
+
+/// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
+/// user's, which may panic.
+pub(super) fn prepare(
+    shared: &Server,
+    tool: &Definition,
+    arguments: JsonObject,
+    sender: Option<&Sender>,
+    call: CallParts<'_>,
+) -> Result<Body, String> {
+    let inputs = Inputs::new(arguments, sender, &shared.states, call);
+    let prepared = guarded(|| tool.prepare(inputs));
+    prepared
+        .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
+        .map_err(|problems| problems.join("\n"))
 }
 
 /// How long the log may take to tell what a reply can do without.

@@ -27,7 +27,7 @@ impl ToolService {
     /// Answers a call with the task of an equal one. If that one was refused, so is this one, by its own arguments.
     pub(super) async fn call_joined(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         joining: Joining,
         mode: Mode<'_>,

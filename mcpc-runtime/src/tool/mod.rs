@@ -1,9 +1,13 @@
 //! A tool without its types: what the attributes hand to the runtime.
 
+mod any;
 mod definition;
+mod dynamic;
 mod list;
 
+pub use any::AnyTool;
 pub use definition::Definition;
+pub use dynamic::DynamicTool;
 pub use list::{List, Listed, Tools};
 
 use std::borrow::Cow;

@@ -12,4 +12,5 @@ mod order;
 mod results;
 mod schemas;
 mod shape;
+mod state;
 mod transports;

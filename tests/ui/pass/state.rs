@@ -1,6 +1,6 @@
 //! What a server keeps for its tools: of any type, several of them, under any name.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mcpc::State;
@@ -41,13 +41,29 @@ async fn aliased(database: Shared) -> u64 {
     database.rows
 }
 
+#[mcpc::tool]
+async fn of_any(repository: State<dyn Repository>, again: State<Arc<dyn Repository>>) -> u64 {
+    repository.rows() + again.rows()
+}
+
+struct Empty;
+
+impl Repository for Empty {
+    fn rows(&self) -> u64 {
+        0
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let _ = mcpc::Server::new("states")
         .state(Database { rows: 3 })
         .state(AtomicU64::new(0))
         .state(Generic(Mutex::new(vec![String::new()])))
-        .tools(mcpc::tools![rows, last, aliased, of_anything]);
+        .state(Arc::new(Empty) as Arc<dyn Repository>)
+        .tools(mcpc::tools![rows, last, aliased, of_anything, of_any]);
     assert_eq!(rows(State::new(Database { rows: 3 }), State::new(4.into())).await, 7);
+    let empty: Arc<dyn Repository> = Arc::new(Empty);
+    assert_eq!(of_any(State::from(Arc::clone(&empty)), State::new(empty)).await, 0);
     assert_eq!(aliased(State::new(Database { rows: 3 })).await, 3);
 }

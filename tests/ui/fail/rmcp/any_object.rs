@@ -1,0 +1,8 @@
+use mcpc::rmcp::model::JsonObject;
+
+#[mcpc::tool]
+async fn echo(arguments: JsonObject) -> JsonObject {
+    arguments
+}
+
+fn main() {}

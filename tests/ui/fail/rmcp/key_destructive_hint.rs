@@ -1,0 +1,8 @@
+#[mcpc::background(destructiveHint = false)]
+async fn add(a: i64) -> i64 {
+    a
+}
+
+fn main() {
+    let _ = mcpc::tools![add];
+}

@@ -1,0 +1,8 @@
+#[mcpc::tool]
+async fn add(#[schemars(range(min = 1, max = 9))] a: i64) -> i64 {
+    a
+}
+
+fn main() {
+    let _ = mcpc::tools![add];
+}

@@ -1,0 +1,10 @@
+mod math {
+    #[mcpc::tool]
+    pub async fn add(a: i64, b: i64) -> i64 {
+        a + b
+    }
+}
+
+fn main() {
+    let _ = mcpc::tools![math::*];
+}
