@@ -277,7 +277,7 @@ MUTANTS = [
            "            None if self.ending.has_begun() => {", "            None if false => {", "it tickets::"),
     mutant("a cancelled call's task goes on", "service/calls.rs",
            "                // Nobody reads this reply any more.\n                trace::left(&self.ending, &task_id, leave.leave());\n",
-           "                // Nobody reads this reply any more.\n", "it"),
+           "                // Nobody reads this reply any more.\n", "it cancelled"),
     mutant("a call that leaves a task stops it for the others", "task/joins.rs",
            "            joinable.calls == 0\n", "            true\n", "it joins"),
     mutant("calls of different arguments join", "task/joins.rs",
