@@ -119,7 +119,8 @@ fn again(end: &End) -> Outcome {
         EndKind::Complete => Ok(Success::again(json, written)),
         EndKind::Failed | EndKind::Stopped | EndKind::Dropped => {
             let text = serde_json::from_str(json.as_str());
-            Err(Failed { text: text.unwrap_or_else(|_| json.as_str().to_owned()), written })
+            let text = text.unwrap_or_else(|_| json.as_str().to_owned());
+            Err(Failed { text, written, is_panic: false })
         }
     }
 }
