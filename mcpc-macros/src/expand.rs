@@ -101,6 +101,8 @@ fn definition(tool: &Tool) -> TokenStream {
     let returns = returns(&tool.returns);
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
     let input_schema = tool.input_schema.as_ref().map(input_schema);
+    let required = tool.required.then(|| quote!(.required()));
+    let join = tool.join.then(|| quote!(.join()));
     quote! {
         #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
@@ -115,6 +117,8 @@ fn definition(tool: &Tool) -> TokenStream {
             }),
         )
         #input_schema
+        #required
+        #join
     }
 }
 

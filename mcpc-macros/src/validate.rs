@@ -58,6 +58,8 @@ pub(crate) fn tool(
         times: keys.times,
         input_schema: keys.input_schema,
         check: keys.check,
+        required: keys.required,
+        join: keys.join,
         parameters,
         returns,
     })

@@ -110,6 +110,15 @@
 //! # }
 //! ```
 //!
+//! # Equal calls
+//!
+//! Of a tool with `#[mcpc::background(join)]`, a call joins the task of the same client that runs with equal arguments, and
+//! starts none. It gets what it would get of a task of its own: the result, with all updates that are kept; progress from
+//! then on; the same task of MCP; a ticket for the same task. A client of MCPC gets a task with the id that it chose, which
+//! says again what the other one says. A call that is cancelled leaves the task to the others, and so does `stop_task` with
+//! such an id; the last one stops it. Who names the task itself stops it for all. Calls with a number that is larger than
+//! 2⁵³ and not written as an integer of 64 bits do not join. [`Server::around`] sees the call that starts the task.
+//!
 //! # Server events
 //!
 //! What [`Sender::emit`] sends is a server event to a client of MCPC. To another it is a logging notification of level
@@ -149,6 +158,7 @@
 //! [`Server::control_prefix`]: crate::Server::control_prefix
 //! [`Server::control_tools`]: crate::Server::control_tools
 //! [`Server::handler`]: crate::Server::handler
+//! [`Server::around`]: crate::Server::around
 //! [`Server::heartbeat`]: crate::Server::heartbeat
 //! [`Server::max_kept_bytes`]: crate::Server::max_kept_bytes
 //! [`Server::patience`]: crate::Server::patience

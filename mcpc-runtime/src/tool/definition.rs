@@ -41,6 +41,10 @@ pub struct Definition {
     prepare: Arc<Prepare>,
     /// Whether a client is promised structured content.
     pub(crate) promises_output: bool,
+    /// Whether a client has to take tasks, if its protocol has them.
+    pub(crate) required: bool,
+    /// Whether equal calls share a task.
+    pub(crate) joins: bool,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
 }
@@ -70,6 +74,8 @@ impl Definition {
             parameters: parameters.into(),
             written: None,
             input_schema: None,
+            required: false,
+            joins: false,
             groups: OnceLock::new(),
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
@@ -83,6 +89,20 @@ impl Definition {
     #[must_use]
     pub fn input_schema(mut self, input_schema: GivenSchema) -> Self {
         self.input_schema = Some(input_schema);
+        self
+    }
+
+    /// The same tool, for clients that take tasks if their protocol has them.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same tool, of which equal calls share a task.
+    #[must_use]
+    pub fn join(mut self) -> Self {
+        self.joins = true;
         self
     }
 
@@ -103,6 +123,8 @@ impl Definition {
             output_schema,
             prepare: Arc::new(prepare),
             promises_output: false,
+            required: false,
+            joins: false,
             reading: Reading::default(),
         }
     }
