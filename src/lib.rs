@@ -22,12 +22,17 @@
 /// arguments, each with its own doc comment. The function itself is left as it is; beside it stands an
 /// empty type of the same name, for [`tools!`].
 ///
-/// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
+/// Keys: `name`, `title` and `description` (strings) override what the function says; the last two may be constants
+/// or macros, like `include_str!(..)`, and so may a `#[doc = ..]`. `read_only`,
 /// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
+/// `icons` is the address of an icon (`"https://.."`, `"data:.."`), or an array or a `Vec` of [`Icon`]s. `meta` is the
+/// tool's `_meta`: a `serde_json::json!({ .. })`, a map, or the text of an object. Both are expressions, evaluated when
+/// the server is built. `timeout` (a duration like `"50s"`) is how long a call may take; then its body is dropped, and
+/// the call is answered with an error that says so.
 /// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
 /// `framework::mcpc`: `#[m::tool(crate = m)]`.
 ///
-/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern` and `example`, which
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example` and `header`, which
 /// [`guide::arguments`] explains.
 ///
 /// ```
@@ -59,7 +64,7 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
+/// - `timeout`: here a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].
@@ -103,6 +108,7 @@ macro_rules! tools {
 
 pub mod guide;
 
+pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::parameter::{Call, State};
@@ -210,6 +216,7 @@ pub mod __private {
         Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,
+        About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,
+        body, fallible_body, text,
     };
 }

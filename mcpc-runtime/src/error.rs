@@ -55,6 +55,15 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// What an attribute says of a tool cannot be meant.
+    #[error("the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
+    Tool {
+        /// The tool.
+        tool: String,
+        /// What cannot be.
+        problem: String,
+    },
     /// A tool returns a `Result` under another name, so that an error would look like a value.
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"

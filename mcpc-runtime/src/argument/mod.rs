@@ -12,7 +12,7 @@ mod reader;
 mod refusal;
 mod repair;
 
-pub(crate) use checks::{Checks, Pattern};
+pub(crate) use checks::{Checks, HEADER, Pattern};
 pub(crate) use guide::Guide;
 pub use range::{Bound, Range};
 pub(crate) use reader::Reader;

@@ -23,7 +23,7 @@ use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::{Body, readable};
 use crate::parameter::{CallParts, Inputs};
-use crate::phrases::in_short;
+use crate::phrases::{in_short, timed_out};
 use crate::task::{NewTask, Sender, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
@@ -43,7 +43,7 @@ impl ToolService {
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
                 let body = self.prepare(tool, arguments, None, call)?;
-                self.run(&tool.about.name, body, context).await.map(Into::into)
+                self.run(tool, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
@@ -284,19 +284,24 @@ impl ToolService {
             .map_err(|problems| problems.join("\n"))
     }
 
-    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does the end of the
-    /// connection, when its grace is over.
+    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
+    /// the connection, when its grace is over.
     async fn run(
         &self,
-        name: &str,
+        tool: &Definition,
         body: Body,
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
+        let name = &tool.about.name;
         let outcome = tokio::select! {
             biased;
             outcome = self.until_grace_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
             () = unconstrained(context.cancelled.cancelled()) => return Err(trace::cancelled(context).into()),
+            timeout = unconstrained(over(tool.about.times.timeout)) => {
+                trace::note(context, "timed_out");
+                return Err(timed_out(timeout).into());
+            }
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
@@ -331,6 +336,17 @@ impl ToolService {
             // to end it.
             () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
+    }
+}
+
+/// Waits until a timeout is over, if there is one.
+async fn over(timeout: Option<Duration>) -> Duration {
+    match timeout {
+        Some(timeout) => {
+            tokio::time::sleep(timeout).await;
+            timeout
+        }
+        None => std::future::pending().await,
     }
 }
 

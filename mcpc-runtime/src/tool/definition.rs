@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use rmcp::model::JsonObject;
+use rmcp::model::{Icon, JsonObject};
+use serde_json::Value;
 
+use super::listing::Listing;
 use super::{About, Kind};
-use crate::argument::Reading;
+use crate::argument::{HEADER, Reading};
 use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
@@ -26,6 +28,7 @@ pub struct Definition {
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Box<Prepare>,
+    listing: Listing,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
 }
@@ -56,8 +59,23 @@ impl Definition {
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
             prepare,
+            listing: Listing::default(),
             reading: Reading::default(),
         }
+    }
+
+    /// The `_meta` of the tool.
+    #[must_use]
+    pub fn meta(mut self, meta: fn() -> std::result::Result<JsonObject, String>) -> Self {
+        self.listing.meta = Some(meta);
+        self
+    }
+
+    /// The icons of the tool.
+    #[must_use]
+    pub fn icons(mut self, icons: fn() -> Vec<Icon>) -> Self {
+        self.listing.icons = Some(icons);
+        self
     }
 
     /// The body of a call with these inputs, or every problem of the call.
@@ -107,6 +125,8 @@ impl Definition {
             Kind::Plain | Kind::Control => (self.output_schema)(schemas).map(Into::into),
             Kind::Background => None,
         };
+        let written = self.listing.write(&mut tool);
+        written.map_err(|problem| Error::Tool { tool: about.name.to_string(), problem })?;
         Ok(tool)
     }
 
@@ -130,6 +150,9 @@ impl Definition {
                     let property = parameter
                         .property(schema, optional, &writer)
                         .map_err(|problem| Error::Argument { tool: tool(), argument, problem })?;
+                    if is_header_taken(&properties, &property.schema) {
+                        return refuse("another one has the same header");
+                    }
                     properties.push((argument, property.schema));
                     if property.required {
                         required.push(argument);
@@ -157,6 +180,13 @@ impl Definition {
         }
         Ok(schema)
     }
+}
+
+/// Whether an argument is to be mirrored into the header of one before it.
+fn is_header_taken(properties: &[(&str, Value)], schema: &Value) -> bool {
+    let header = |schema: &Value| schema.get(HEADER)?.as_str().map(str::to_ascii_lowercase);
+    let own = header(schema);
+    own.is_some() && properties.iter().any(|(_, earlier)| header(earlier) == own)
 }
 
 /// Whether a host added arguments of its own to those that a model wrote.

@@ -4,6 +4,7 @@ mod advice;
 mod arguments;
 mod bad_input;
 mod echoes;
+mod keys;
 mod large_schemas;
 mod lenient;
 mod numbers;
