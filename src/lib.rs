@@ -32,8 +32,11 @@
 /// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
 /// `framework::mcpc`: `#[m::tool(crate = m)]`.
 ///
-/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example` and `header`, which
-/// [`guide::arguments`] explains.
+/// `input_schema` is a schema of the arguments that is listed as it is, for a tool with one parameter that is
+/// [all of them](guide::arguments#several-arguments-in-one-parameter).
+///
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `header`, `flatten`
+/// and `all`, which [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -62,13 +65,15 @@ pub use mcpc_macros::tool;
 /// Turns a free `async fn` into a tool whose call starts a task.
 ///
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
-/// talks to the client while it runs, and these keys, each a duration like `"50s"` or `"1h 30m"`:
+/// talks to the client while it runs, and these keys. The first three are durations like `"50s"` or `"1h 30m"`:
 ///
 /// - `timeout`: here a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
+/// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
+///   starts.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///
@@ -212,8 +217,8 @@ pub mod __private {
         Fails, Failure, Fallible, MayBeJson, Output, ViaBox, ViaError, ViaText,
     };
     pub use mcpc_runtime::parameter::{
-        DefaultKind, Example, FromText, HiddenDefault, MayBeOfRequest, MayBeState, Parameter,
-        Range, Settings, ShownDefault,
+        Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
+        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

@@ -1,10 +1,8 @@
-//! Every example, run as a user would run it.
+//! Every example, run as a user would run it. That of the demo is its own, in `examples/demo/tests`.
 
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use mcpc::client::{Client, text};
 use serde_json::{Value, json};
@@ -190,28 +188,4 @@ async fn deploy_runs_once_for_a_service_and_is_stopped_with_its_program() {
     assert!(rustix::process::test_kill_process(child).is_err(), "its program still runs");
     client.close().await;
     std::fs::remove_file(program).expect("it was made here");
-}
-
-#[tokio::test]
-async fn demo() {
-    let directory = directory("demo");
-    let mut demo = Command::new(example("demo"));
-    demo.arg(&directory)
-        .arg("--server")
-        .arg(example("indexer"))
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(Duration::from_secs(60), demo.output()).await;
-    let output = output.expect("it ends").expect("it starts");
-    let shown = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(shown.contains("`indexer` speaks MCPC 0.2.1"), "{shown}");
-    for task in ["index", "rust", "hashes"] {
-        for event in ["created: ", "100.0 %", "complete: "] {
-            let seen = |line: &str| line.contains(&format!(" {task} ")) && line.contains(event);
-            assert!(shown.lines().any(seen), "no `{event}` of {task} in\n{shown}");
-        }
-    }
-    assert!(shown.contains("language_of(main.rs) = Rust"), "{shown}");
-    std::fs::remove_dir_all(directory).expect("it was made here");
 }

@@ -16,7 +16,7 @@ use syn::{
 use crate::duration;
 use crate::errors::Errors;
 use crate::idioms;
-use crate::model::{DefaultValue, Hints, Kind, Range, Text, ToolTimes, string};
+use crate::model::{DefaultValue, Hints, Kind, Place, Range, Text, ToolTimes, string};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
@@ -102,11 +102,8 @@ impl Key {
             }
             Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
             _ => {
-                let example = if name == "timeout" || OF_TASKS.iter().any(|key| name == key) {
-                    "10m"
-                } else {
-                    ".."
-                };
+                let is_time = name == "timeout" || OF_TASKS.iter().any(|key| name == key);
+                let example = if is_time { "10m" } else { ".." };
                 self.refuse(format!("`{name}` takes a string: `{name} = \"{example}\"`"), errors);
                 None
             }
@@ -261,10 +258,14 @@ pub(crate) struct ToolKeys {
     pub(crate) times: ToolTimes,
     pub(crate) meta: Option<Expr>,
     pub(crate) icons: Option<Expr>,
+    pub(crate) input_schema: Option<Expr>,
+    /// Where that key stands.
+    pub(crate) input_schema_at: Option<Span>,
+    pub(crate) check: Option<Expr>,
 }
 
 /// The keys of both attributes.
-const OF_TOOLS: [&str; 11] = [
+const OF_TOOLS: [&str; 12] = [
     "name",
     "title",
     "description",
@@ -275,11 +276,12 @@ const OF_TOOLS: [&str; 11] = [
     "meta",
     "icons",
     "timeout",
+    "input_schema",
     "crate",
 ];
 
 /// The keys that are about tasks.
-const OF_TASKS: [&str; 2] = ["patience", "retention"];
+const OF_TASKS: [&str; 3] = ["patience", "retention", "check"];
 
 pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
@@ -294,10 +296,15 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "open_world" => read.hints.open_world = key.flag(errors),
             "meta" => read.meta = key.object(errors),
             "icons" => read.icons = key.icons(errors),
+            "input_schema" => {
+                read.input_schema_at = Some(key.name.span());
+                read.input_schema = key.expression(errors);
+            }
             "crate" => key.path(errors),
             "patience" => read.times.patience = key.duration(errors),
             "timeout" => read.times.timeout = key.duration(errors),
             "retention" => read.times.retention = key.duration(errors),
+            "check" => read.check = key.expression(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }
@@ -326,8 +333,12 @@ fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
             keys.retain(|key| {
                 let of_task = OF_TASKS.iter().any(|name| key.name == name);
                 if of_task {
+                    let instead = match key.name == "check" {
+                        true => "check its arguments in the body",
+                        false => "use `#[mcpc::background]`",
+                    };
                     let message = format!(
-                        "`{}` is about tasks, and a plain tool starts none; use `#[mcpc::background]`",
+                        "`{}` is about tasks, and a plain tool starts none; {instead}",
                         key.name
                     );
                     errors.on(&key.name, message);
@@ -342,6 +353,7 @@ fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
 /// What `#[arg(..)]` says.
 #[derive(Default)]
 pub(crate) struct ArgumentKeys {
+    pub(crate) place: Place,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) rename: Option<LitStr>,
     pub(crate) range: Option<Range>,
@@ -354,8 +366,8 @@ pub(crate) struct ArgumentKeys {
 }
 
 pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
-    const KNOWN: [&str; 7] =
-        ["default", "rename", "range", "length", "pattern", "example", "header"];
+    const KNOWN: [&str; 9] =
+        ["default", "rename", "range", "length", "pattern", "example", "header", "flatten", "all"];
     let mut read = ArgumentKeys::default();
     let mut keys = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
@@ -368,7 +380,9 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
         }
     }
     idioms::keys::of_arguments(&mut keys, errors);
-    for key in checked(keys, &KNOWN, errors) {
+    let mut keys = checked(keys, &KNOWN, errors);
+    read.place = place(&mut keys, errors);
+    for key in keys {
         match key.name.to_string().as_str() {
             "default" => {
                 read.default = Some(match key.value {
@@ -386,4 +400,31 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
         }
     }
     read
+}
+
+/// The place that a key asks for, if it is about that.
+fn place_of(key: &Key) -> Option<Place> {
+    match key.name.to_string().as_str() {
+        "flatten" => Some(Place::Fields),
+        "all" => Some(Place::All(key.name.span())),
+        _ => None,
+    }
+}
+
+/// Which of the arguments a parameter is. What is several of them has no other key, as these are about one; they
+/// are taken out.
+fn place(keys: &mut Vec<Key>, errors: &mut Errors) -> Place {
+    let (places, others) = std::mem::take(keys).into_iter().partition(|it| place_of(it).is_some());
+    *keys = others;
+    let places: Vec<Key> = places;
+    let mut asked = places.iter().filter(|key| key.flag(errors) == Some(true));
+    let Some(several) = asked.next() else { return Place::One };
+    let others: Vec<&Key> = asked.collect();
+    for other in others.into_iter().chain(&*keys) {
+        let (other, several) = (&other.name, &several.name);
+        let message = format!("`{other}` is about one argument, and `{several}` is for several");
+        errors.on(other, message);
+    }
+    keys.clear();
+    place_of(several).unwrap_or_default()
 }

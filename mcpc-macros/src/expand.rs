@@ -18,8 +18,8 @@ use syn::{Expr, ExprLit, Lit, Path, Type};
 use crate::idioms;
 use crate::input::Function;
 use crate::model::{
-    DefaultValue, Description, Hints, Kind, Parameter, Range, Returns, Text, Tool, ToolTimes,
-    Variant,
+    DefaultValue, Description, Hints, Kind, Parameter, Place, Range, Returns, Text, Tool,
+    ToolTimes, Variant,
 };
 use crate::types::{self, under_option};
 
@@ -90,7 +90,7 @@ fn definition(tool: &Tool) -> TokenStream {
     let slots: Vec<Ident> =
         (0..tool.parameters.len()).map(|index| format_ident!("__mcpc_{index}")).collect();
     let parameters = tool.parameters.iter().map(|variant| match &variant.parameter {
-        Ok(parameter) => self::parameter(parameter),
+        Ok(parameter) => self::parameter(parameter, tool.input_schema.is_some()),
         Err(error) => {
             let errors = error.to_compile_error();
             quote!({ #errors })
@@ -102,6 +102,7 @@ fn definition(tool: &Tool) -> TokenStream {
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
     let meta = tool.meta.as_ref().map(|it| quote!(.meta(|| __mcpc::IntoMeta::into_meta(#it))));
     let icons = tool.icons.as_ref().map(|it| quote!(.icons(|| __mcpc::IntoIcons::into_icons(#it))));
+    let input_schema = tool.input_schema.as_ref().map(input_schema);
     quote! {
         #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
@@ -117,7 +118,13 @@ fn definition(tool: &Tool) -> TokenStream {
         )
         #meta
         #icons
+        #input_schema
     }
+}
+
+/// The schema that is listed, whatever the expression is; evaluated when the server is built.
+fn input_schema(schema: &Expr) -> TokenStream {
+    quote!(.input_schema(|| __mcpc::InputSchema::read(#schema)))
 }
 
 /// For each parameter, when it is there at all.
@@ -208,11 +215,20 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 
 /// A parameter's slot. Its type is named once, so that one which cannot be an argument is reported there,
 /// and once.
-fn parameter(parameter: &Parameter) -> TokenStream {
-    let Parameter { ty, key, description, default, range, length, pattern, example, header } =
+fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
+    let Parameter { ty, key, description, place, default, range, length, pattern, example, header } =
         parameter;
     let description = text(description);
     let header = header.as_ref().map(|header| quote!(.header(#header)));
+    let place = match place {
+        // The type needs no schema of its own.
+        Place::All(_) if is_schema_given => {
+            return quote!(<#ty as __mcpc::Arguments>::slot(#key, #description));
+        }
+        Place::One => None,
+        Place::Fields => Some(quote!(.fields())),
+        Place::All(_) => Some(quote!(.all())),
+    };
     let default = default.as_ref().map(|default| default_value(ty, default));
     let example = example.as_ref().map(|example| example_value(under_option(ty), example));
     let range = range.as_ref().map(range_value).map(|range| quote!(.range(#range)));
@@ -223,7 +239,7 @@ fn parameter(parameter: &Parameter) -> TokenStream {
         #slot(
             #key,
             #description,
-            __mcpc::Settings::new() #default #range #length #pattern #example #header,
+            __mcpc::Settings::new() #place #default #range #length #pattern #example #header,
         )
     }
 }
@@ -392,6 +408,7 @@ fn fails_slot() -> Ident {
 fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
     let (ident, returns) = (&tool.ident, returns_slot());
     let cfgs = cfgs(tool);
+    let check = tool.check.as_ref().map(|check| self::check(check, tool, slots, &cfgs));
     let call = quote_spanned!(ident.span()=> #ident(#(#cfgs #slots?),*));
     let body = match tool.returns {
         Returns::Unit | Returns::Value(_) => quote!(__mcpc::body(#call, #returns)),
@@ -400,7 +417,33 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
             quote!(__mcpc::fallible_body(#call, #returns, #fails))
         }
     };
-    quote!(::core::option::Option::Some(#body))
+    quote! {
+        #check
+        ::core::option::Option::Some(#body)
+    }
+}
+
+/// The call of the function that looks at the arguments before a task starts.
+fn check(check: &Expr, tool: &Tool, slots: &[Ident], cfgs: &[TokenStream]) -> TokenStream {
+    let of_task = |ty| ["Sender", "Receiver"].iter().any(|name| types::is_called(ty, name));
+    let arguments = tool.parameters.iter().zip(slots).zip(cfgs);
+    let arguments = arguments.filter_map(|((variant, slot), cfgs)| match &variant.parameter {
+        Ok(parameter) if of_task(&parameter.ty) => None,
+        _ => Some(quote!(#cfgs #slot)),
+    });
+    // rustc is to point at the function where its result does not fit.
+    let arguments = parenthesized(quote!(#(#arguments),*), check.span());
+    let function = match check {
+        Expr::Path(_) => check.to_token_stream(),
+        // What stands before brackets of a call.
+        _ => parenthesized(check.to_token_stream(), check.span()).to_token_stream(),
+    };
+    quote! {
+        {
+            #(#cfgs let #slots = #slots.as_ref()?;)*
+            __mcpc::Checked::note(#function #arguments, __mcpc_inputs)?;
+        }
+    }
 }
 
 /// Something in parentheses that have a span of the user. rustc reports an expression that starts

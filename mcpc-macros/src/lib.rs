@@ -8,6 +8,7 @@ mod entry;
 mod errors;
 mod expand;
 mod fallback;
+mod groups;
 mod idioms;
 mod input;
 mod list;

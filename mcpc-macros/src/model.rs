@@ -37,6 +37,10 @@ pub(crate) struct Tool {
     /// Its `_meta`.
     pub(crate) meta: Option<Expr>,
     pub(crate) icons: Option<Expr>,
+    /// The schema that is listed in place of one that is made of the parameters.
+    pub(crate) input_schema: Option<Expr>,
+    /// What is asked about the arguments of a task before it starts.
+    pub(crate) check: Option<Expr>,
     pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
 }
@@ -89,6 +93,7 @@ pub(crate) struct Parameter {
     /// The JSON key.
     pub(crate) key: String,
     pub(crate) description: Text,
+    pub(crate) place: Place,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
@@ -96,6 +101,18 @@ pub(crate) struct Parameter {
     /// The header that the argument is mirrored into.
     pub(crate) header: Option<LitStr>,
     pub(crate) example: Option<Expr>,
+}
+
+/// Which of a call's arguments a parameter is.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Place {
+    /// The one of its name.
+    #[default]
+    One,
+    /// Those that are called like its fields.
+    Fields,
+    /// All of them, as the key there says.
+    All(Span),
 }
 
 /// The value of an argument that was left out.

@@ -7,9 +7,10 @@ use syn::{Attribute, Error, FnArg, LitStr, Pat, PatType, ReturnType, Signature, 
 use crate::attributes::{self, ToolKeys};
 use crate::checks;
 use crate::errors::Errors;
+use crate::groups;
 use crate::idioms;
 use crate::input::{self, Function, Role, cfgs, doc};
-use crate::model::{Description, Kind, Parameter, Returns, Tool, Variant};
+use crate::model::{Description, Kind, Parameter, Place, Returns, Tool, Variant};
 use crate::types;
 
 /// Names that belong to the protocol: its handshakes and the control tools, of which `message_task` is to come.
@@ -41,6 +42,7 @@ pub(crate) fn tool(
     signature(kind, function, &mut errors);
     let name = name(&keys, &function.signature, &mut errors);
     let parameters = parameters(kind, &function.signature, &mut errors);
+    groups::rules(&parameters, keys.input_schema_at, &mut errors);
     let returns = returns(&function.signature, &mut errors);
     errors.result()?;
     Ok(Tool {
@@ -56,6 +58,8 @@ pub(crate) fn tool(
         times: keys.times,
         meta: keys.meta,
         icons: keys.icons,
+        input_schema: keys.input_schema,
+        check: keys.check,
         parameters,
         returns,
     })
@@ -230,13 +234,16 @@ fn parameter(
     if let (true, Some(span)) = (special, keys.span) {
         errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
-    key_rules(&key, span, keys.rename.is_some() || special, errors);
+    if let Place::One = keys.place {
+        key_rules(&key, span, keys.rename.is_some() || special, errors);
+    }
     // Where one of two is there only at times, they may well be alternatives.
     let is_always = cfgs(attributes).is_empty();
     let is_same = |Variant { cfgs, parameter }: &Variant| {
-        is_always && cfgs.is_empty() && parameter.as_ref().is_ok_and(|it| it.key == key)
+        let is_same = |it: &Parameter| matches!(it.place, Place::One) && it.key == key;
+        is_always && cfgs.is_empty() && parameter.as_ref().is_ok_and(is_same)
     };
-    if earlier.iter().any(is_same) {
+    if matches!(keys.place, Place::One) && earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
     if let Some(header) = &keys.header {
@@ -250,10 +257,14 @@ fn parameter(
         }
     }
     checks::all(&keys, &typed.ty, errors);
+    if !special {
+        groups::group(keys.place, &typed.ty, errors);
+    }
     Some(Parameter {
         ty: (*typed.ty).clone(),
         key,
         description: doc(attributes),
+        place: keys.place,
         default: keys.default,
         range: keys.range,
         length: keys.length,

@@ -64,6 +64,15 @@ pub enum Error {
         /// What cannot be.
         problem: String,
     },
+    /// The `input_schema` of a tool is not a schema of arguments.
+    #[error("the `input_schema` of the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
+    InputSchema {
+        /// The tool.
+        tool: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A tool returns a `Result` under another name, so that an error would look like a value.
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"

@@ -27,6 +27,7 @@
 //! | `pattern = "^[a-z]+$"` | a string that this regular expression finds something in. It may hold what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common: no flags, no look-around, no `\p{..}` |
 //! | `header = "Region"` | over HTTP, clients of MCP 2026-07-28 repeat it in the header `Mcp-Param-Region`, where proxies see it (`x-mcp-header` in the schema): a string, a whole number or a boolean, one per header |
 //! | `example = "en"` | what it may look like, for the schema and for errors; of an `Option<T>`, a `T` |
+//! | `flatten`, `all` | it is several arguments, or all of them: [below](#several-arguments-in-one-parameter) |
 //!
 //! What does not fit the argument's type does not compile or, where only the compiled type can tell, is
 //! [`Error::Argument`] when the server is built. Limits inside of your own types, like `#[schemars(range(min = 1))]` on
@@ -73,6 +74,115 @@
 //! let nothing = json!({ "service": "billing", "instances": null, "patience": null });
 //! let reply = call(tools![scale], "scale", nothing).await;
 //! assert_eq!(reply, r#"2 of billing in ["a"], None"#);
+//! # }
+//! ```
+//!
+//! # Several arguments in one parameter
+//!
+//! With `#[arg(flatten)]` the fields of a struct are arguments of the tool, so that tools share them; a lone one is
+//! rmcp's `Parameters<T>`. They are listed and read like other arguments, and problems are told by their own names. A field
+//! is called and left out as serde says (`rename`, `alias`, `default`, `Option`, `flatten` in it), and has the limits of
+//! `#[schemars(..)]`. What is said of the struct, or of the parameter, stands in the schema of all arguments.
+//!
+//! A map (`HashMap<String, T>`, `serde_json::Map`) takes whatever arguments are left. A struct with such a map, flattened
+//! by serde, does so, too. An enum cannot be flattened, as models' APIs take no alternatives for all arguments, nor
+//! an `Option`: make the fields optional. That, two parameters with one field and two that take what is left are
+//! [`Error::Argument`] when the server is built. (Another name, `alias`, of a field that is flattened by serde is not
+//! known.)
+//!
+//! `#[arg(all)]` is for a lone parameter that is all arguments as its type reads them: a `serde_json::Value`, a map, a
+//! struct or an enum. With `input_schema` the tool is listed with a schema of your own, and the type needs none: it may be
+//! any `serde::Deserialize`. The schema is an expression, JSON in a `&str` or a `String`, a `serde_json::Value`, or a
+//! `schemars::Schema`, which is evaluated when the server is built and has `"type": "object"`. What it says of lengths,
+//! ranges and patterns is checked, and so is `"additionalProperties": false`; all else is up to the type.
+//!
+//! ```
+//! # use mcpc::{Server, Tools, client::{Client, text}};
+//! # async fn call(tools: Tools, tool: &str, arguments: serde_json::Value) -> String {
+//! #     let (client, server) = tokio::io::duplex(1 << 16);
+//! #     let (reader, writer) = tokio::io::split(server);
+//! #     tokio::spawn(Server::new("s").tools(tools).serve_io(reader, writer));
+//! #     let client = Client::connect(tokio::io::split(client)).await.unwrap();
+//! #     text(&client.call(tool, arguments).await.unwrap())
+//! # }
+//! use mcpc::tools;
+//! use serde_json::{Map, Value, json};
+//!
+//! /// Where something is.
+//! #[derive(serde::Deserialize, schemars::JsonSchema)]
+//! struct Place {
+//!     zone: String,
+//!     #[schemars(range(max = 40))]
+//!     rack: Option<u8>,
+//! }
+//!
+//! /// Restarts what is there.
+//! #[mcpc::tool]
+//! async fn restart(#[arg(flatten)] place: Place, #[arg(default)] force: bool) -> String {
+//!     format!("{} {:?} {force}", place.zone, place.rack)
+//! }
+//!
+//! fn schema() -> Value {
+//!     json!({ "type": "object", "properties": { "query": { "type": "string" } } })
+//! }
+//!
+//! /// Passes a query on.
+//! #[mcpc::tool(input_schema = schema())]
+//! async fn forward(#[arg(all)] arguments: Map<String, Value>) -> usize {
+//!     arguments.len()
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let reply = call(tools![restart], "restart", json!({ "zone": "a", "rack": 7 })).await;
+//! assert_eq!(reply, "a Some(7) false");
+//! let reply = call(tools![restart], "restart", json!({ "rack": 70, "force": 1, "zon": "a" })).await;
+//! assert_eq!(
+//!     reply,
+//!     "\
+//! argument `zone` is missing
+//! argument `rack`: 70 is not in ..=40
+//! argument `force`: expected true or false, got the number 1
+//! unknown argument `zon`; did you mean `zone`?"
+//! );
+//! assert_eq!(call(tools![forward], "forward", json!({ "query": "q", "page": 2 })).await, "2");
+//! # }
+//! ```
+//!
+//! # Arguments that go together
+//!
+//! `#[mcpc::background(check = function)]` has arguments looked at together before a task starts. The function is called
+//! with a reference to each parameter but the [`Sender`], in their order, after each was read by itself. It returns
+//! `Result<(), E>` with an `E` that is `Display`; an error refuses the call like a bad argument. It blocks the
+//! thread, so it only looks at what it is given. A plain tool does so in its body.
+//!
+//! ```
+//! # use mcpc::{Server, Tools, client::{Client, text}};
+//! # async fn call(tools: Tools, tool: &str, arguments: serde_json::Value) -> String {
+//! #     let (client, server) = tokio::io::duplex(1 << 16);
+//! #     let (reader, writer) = tokio::io::split(server);
+//! #     tokio::spawn(Server::new("s").tools(tools).serve_io(reader, writer));
+//! #     let client = Client::connect(tokio::io::split(client)).await.unwrap();
+//! #     text(&client.call(tool, arguments).await.unwrap())
+//! # }
+//! use mcpc::{Sender, tools};
+//! use serde_json::json;
+//!
+//! fn is_forward(from: &u32, to: &u32) -> Result<(), String> {
+//!     if from < to { Ok(()) } else { Err(format!("`from` ({from}) is not before `to` ({to})")) }
+//! }
+//!
+//! /// Exports rows.
+//! #[mcpc::background(check = is_forward)]
+//! async fn export(from: u32, to: u32, updates: Sender) -> u32 {
+//!     updates.status("exporting");
+//!     to - from
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let reply = call(tools![export], "export", json!({ "from": 9, "to": 1 })).await;
+//! assert_eq!(reply, "`from` (9) is not before `to` (1)");
 //! # }
 //! ```
 //!

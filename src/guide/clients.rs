@@ -21,7 +21,7 @@
 //! session that it leaves out is `default`. A client without MCPC never gets a callback.
 //!
 //! The module `mcpc::client` is such a client. It is behind the feature `client`, as it doubles the time that dependencies
-//! take to build. The example `demo` of the repository is made of it.
+//! take to build.
 //!
 //! # MCP's tasks
 //!

@@ -148,10 +148,10 @@ async fn a_header_that_no_client_would_take() {
     for (tools, tool, problem) in [
         (tools![float], "float", format!("{rule} `number`")),
         (tools![any], "any", format!("{rule} `any`")),
-        (tools![twice], "twice", "another one has the same header".to_owned()),
     ] {
         refuses(tools, &format!("the argument `n` of the tool `{tool}`: {problem}")).await;
     }
+    refuses(tools![twice], "the tool `twice`: two arguments have the header `n`").await;
     assert!(Server::new("parts").tools(tools![optional]).check().is_ok());
     let draft = Server::new("parts").schemas(mcpc::Schemas::Draft2020_12).tools(tools![optional]);
     let expected = format!("the argument `n` of the tool `optional`: {rule} `integer` or `null`");
@@ -330,4 +330,183 @@ async fn a_limit_that_is_only_tight() {
 async fn a_server_that_starts_no_tasks_needs_no_limits_of_them() {
     let server = Server::new("limits").tools(tools![nap]).max_tasks(0).retention(Duration::ZERO);
     server.serve_io(tokio::io::empty(), tokio::io::sink()).await.expect("no error");
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[allow(dead_code, reason = "no call gets so far")]
+struct Selector {
+    zone: String,
+    #[serde(alias = "line")]
+    row: u8,
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(tag = "kind")]
+#[allow(dead_code, reason = "no call gets so far")]
+enum Either {
+    One { x: u8 },
+    Other { y: u8 },
+}
+
+#[tokio::test]
+async fn an_argument_twice_in_groups() {
+    #[mcpc::tool]
+    async fn beside(#[arg(flatten)] at: Selector, zone: String) {
+        drop((at, zone));
+    }
+    #[mcpc::tool]
+    async fn twice(#[arg(flatten)] from: Selector, #[arg(flatten)] to: Selector) {
+        drop((from, to));
+    }
+    #[mcpc::tool]
+    async fn by_another_name(line: u8, #[arg(flatten)] at: Selector) {
+        drop((line, at));
+    }
+    let expected =
+        "the argument `at` of the tool `beside`: its field `zone` has the name of another argument";
+    refuses(tools![beside], expected).await;
+    let expected = "the argument `to` of the tool `twice`: its field `zone` is one of `from`, too";
+    refuses(tools![twice], expected).await;
+    let expected = "the argument `at` of the tool `by_another_name`: its field `line` has the name of another argument";
+    refuses(tools![by_another_name], expected).await;
+}
+
+#[tokio::test]
+async fn a_group_of_what_has_no_fields() {
+    type Number = u8;
+    type Many = Vec<Selector>;
+    type Perhaps = Option<Selector>;
+    type Numbered = std::collections::BTreeMap<u8, String>;
+    #[mcpc::tool]
+    async fn number(#[arg(flatten)] at: Number) {
+        let _ = at;
+    }
+    #[mcpc::tool]
+    async fn many(#[arg(flatten)] at: Many) {
+        drop(at);
+    }
+    #[mcpc::tool]
+    async fn perhaps(#[arg(flatten)] at: Perhaps) {
+        drop(at);
+    }
+    #[mcpc::tool]
+    async fn either(#[arg(flatten)] at: Either) {
+        drop(at);
+    }
+    #[mcpc::tool]
+    async fn numbered(#[arg(flatten)] at: Numbered) {
+        drop(at);
+    }
+    let no_fields = "has no named fields, and only those of a struct, or a map, can be arguments";
+    let expected = format!("the argument `at` of the tool `number`: `u8` {no_fields}");
+    refuses(tools![number], &expected).await;
+    for (tools, start, end) in [
+        (
+            tools![many],
+            "the argument `at` of the tool `many`: `alloc::vec::Vec<it::building::Selector>`",
+            no_fields,
+        ),
+        (
+            tools![perhaps],
+            "the argument `at` of the tool `perhaps`: `core::option::Option<",
+            "is one of several things, and models' APIs take no alternatives for all arguments; take it as one argument, without `flatten`",
+        ),
+        (
+            tools![either],
+            "the argument `at` of the tool `either`: `it::building::Either`",
+            "is one of several things, and models' APIs take no alternatives for all arguments; take it as one argument, without `flatten`",
+        ),
+        (
+            tools![numbered],
+            "the argument `at` of the tool `numbered`: the schema of `alloc::collections::btree::map::BTreeMap<u8, alloc::string::String>` says `patternProperties`",
+            "of all fields together, which has no place among arguments; take it as one argument, without `flatten`",
+        ),
+    ] {
+        let text = refused(Server::new("parts").tools(tools)).await;
+        assert!(text.starts_with(start) && text.ends_with(end), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn two_groups_of_what_is_left() {
+    type Rest = std::collections::HashMap<String, u8>;
+    #[mcpc::tool]
+    async fn both(#[arg(flatten)] rest: Rest, #[arg(flatten)] others: Rest) {
+        drop((rest, others));
+    }
+    let expected = "the argument `others` of the tool `both`: it takes whatever arguments are left, and so does `rest`";
+    refuses(tools![both], expected).await;
+}
+
+#[tokio::test]
+async fn a_field_that_belongs_to_the_protocol() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    #[allow(dead_code, reason = "no call gets so far")]
+    struct Ours {
+        #[serde(rename = "_metadata")]
+        ours: u8,
+    }
+    #[mcpc::tool]
+    async fn takes(#[arg(flatten)] ours: Ours) {
+        drop(ours);
+    }
+    let expected = "the argument `ours` of the tool `takes`: its field `_metadata` belongs to the MCPC protocol and \
+                    never reaches a tool";
+    refuses(tools![takes], expected).await;
+}
+
+#[tokio::test]
+async fn a_group_that_is_no_argument() {
+    type Updates = Sender;
+    #[mcpc::background]
+    async fn takes(#[arg(flatten)] updates: Updates) {
+        drop(updates);
+    }
+    let expected = "the argument `updates` of the tool `takes`: `#[arg(..)]` is for arguments of the call, and this is not one";
+    refuses(tools![takes], expected).await;
+}
+
+#[tokio::test]
+async fn a_given_schema_that_is_none_of_arguments() {
+    #[mcpc::tool(input_schema = "{\"type\": ")]
+    async fn no_json(#[arg(all)] all: serde_json::Value) {
+        drop(all);
+    }
+    #[mcpc::tool(input_schema = serde_json::json!([1]))]
+    async fn a_list(#[arg(all)] all: serde_json::Value) {
+        drop(all);
+    }
+    #[mcpc::background(input_schema = schemars::schema_for!(String))]
+    async fn a_string(#[arg(all)] all: serde_json::Value) {
+        drop(all);
+    }
+    #[mcpc::tool(input_schema = r#"{"anyOf": []}"#)]
+    async fn untyped(#[arg(all)] all: serde_json::Value) {
+        drop(all);
+    }
+    #[mcpc::tool]
+    async fn of_a_list(#[arg(all)] all: Vec2) {
+        drop(all);
+    }
+    type Vec2 = Vec<u8>;
+    #[mcpc::tool(input_schema = r#"{"type": "object"}"#)]
+    async fn beside(#[arg(all)] all: serde_json::Value, other: Selector) {
+        drop((all, other));
+    }
+    let of =
+        |tool: &str, problem: &str| format!("the `input_schema` of the tool `{tool}`: {problem}");
+    let expected = of("no_json", "it is not JSON: EOF while parsing a value at line 1 column 9");
+    refuses(tools![no_json], &expected).await;
+    refuses(tools![a_list], &of("a_list", "it is an array, and not a schema")).await;
+    let expected =
+        "it has `\"type\": \"string\"`; the schema of arguments has `\"type\": \"object\"`";
+    refuses(tools![a_string], &of("a_string", expected)).await;
+    let expected = "it has no `type`; the schema of arguments has `\"type\": \"object\"`";
+    refuses(tools![untyped], &of("untyped", expected)).await;
+    let expected = "the argument `all` of the tool `of_a_list`: `alloc::vec::Vec<u8>` is read from something else \
+                    than an object, which all arguments are";
+    refuses(tools![of_a_list], expected).await;
+    let expected =
+        "the argument `all` of the tool `beside`: it is all arguments, and there are others";
+    refuses(tools![beside], expected).await;
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod blocking;
 mod building;
+mod checks;
 mod client;
 mod documentation;
 mod hosts;

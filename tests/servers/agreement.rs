@@ -172,9 +172,58 @@ async fn checked(
     true
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Entry {
+    #[serde(rename = "a", alias = "other")]
+    pub(crate) first: i8,
+    #[serde(default)]
+    pub(crate) x: Vec<Point>,
+    #[schemars(range(min = 1, max = 9))]
+    pub(crate) number: Option<u8>,
+}
+
+#[mcpc::tool]
+async fn grouped(#[arg(flatten)] entry: Entry, name: Level, #[arg(flatten)] point: Place) -> bool {
+    drop((entry, name, point));
+    true
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Place {
+    pub(crate) y: Option<f64>,
+}
+
+#[mcpc::tool]
+async fn open(#[arg(flatten)] entry: Entry, #[arg(flatten)] rest: BTreeMap<String, u8>) -> bool {
+    drop((entry, rest));
+    true
+}
+
+#[mcpc::tool]
+async fn all(#[arg(all)] entry: Entry) -> bool {
+    drop(entry);
+    true
+}
+
+#[mcpc::tool(input_schema = schemars::schema_for!(Closed))]
+async fn given(#[arg(all)] entry: Closed) -> bool {
+    drop(entry);
+    true
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Closed {
+    pub(crate) x: i8,
+    pub(crate) name: Level,
+    #[schemars(length(min = 1))]
+    pub(crate) texts: Vec<String>,
+}
+
 pub(crate) fn server(schemas: Schemas) -> Server {
     // What is taken besides is not in the schema.
     Server::new("agreement").schemas(schemas).exact_arguments(true).tools(tools![
-        scalars, containers, shape, tagged, adjacent, tree, optional, limited, several, checked
+        scalars, containers, shape, tagged, adjacent, tree, optional, limited, several, checked,
+        grouped, open, all, given
     ])
 }

@@ -115,6 +115,55 @@ tool!(different_both_ways: BothWays);
 tool!(newtype_of_struct: WrapCity);
 tool!(two_enums_flattened: TwoEnums);
 
+/// Several arguments that are fields, between others.
+#[mcpc::tool]
+async fn groups(
+    /// What it is called
+    name: String,
+    #[arg(flatten)] company: Company,
+    /// What is read
+    #[arg(flatten)]
+    keys: Keys,
+    #[arg(default = 3)] third: u8,
+) -> u8 {
+    drop((name, company, keys));
+    third
+}
+
+/// A lone one, of a type that has others in it.
+#[mcpc::tool]
+async fn lone_group(#[arg(flatten)] arguments: Commented) -> bool {
+    drop(arguments);
+    true
+}
+
+#[mcpc::tool]
+async fn open_group(
+    #[arg(flatten)] city: WrapCity,
+    #[arg(flatten)] rest: HashMap<String, City>,
+) -> bool {
+    drop((city, rest));
+    true
+}
+
+#[mcpc::tool(input_schema = json!({"type": "object", "minProperties": 1, "x-own": true}))]
+async fn given(#[arg(all)] arguments: Value) -> bool {
+    drop(arguments);
+    true
+}
+
+#[mcpc::tool]
+async fn all_of_any(#[arg(all)] arguments: serde_json::Map<String, Value>) -> bool {
+    drop(arguments);
+    true
+}
+
+#[mcpc::tool]
+async fn all_of_a_struct(#[arg(all)] arguments: Closed) -> bool {
+    drop(arguments);
+    true
+}
+
 #[mcpc::tool]
 async fn other_crates(
     id: uuid::Uuid,
@@ -481,5 +530,11 @@ pub(crate) fn server(schemas: Schemas) -> Server {
         anything,
         comments,
         checks,
+        groups,
+        lone_group,
+        open_group,
+        given,
+        all_of_any,
+        all_of_a_struct,
     ])
 }

@@ -7,11 +7,12 @@ use super::problems::Search;
 use super::reader::Reader;
 use super::refusal::Refusal;
 use super::repair::{Read, add_others, located};
-use super::{Argument, JsonSchema};
+use super::{Argument, SchemaSource};
 use super::{keywords, problems};
 use crate::schema::{AsIs, NumberLimits, Writer};
 use rmcp::model::JsonObject;
 use schemars::transform::Transform;
+use serde_json::Value;
 
 /// The schema of a type, for looking for problems by it.
 #[derive(Debug)]
@@ -22,17 +23,24 @@ struct Schema {
 
 impl Schema {
     /// `None` if the schema says nothing.
-    fn new(json_schema: JsonSchema, mut transform: impl Transform + Copy) -> Option<Self> {
+    fn new(source: SchemaSource<'_>, mut transform: impl Transform + Copy) -> Option<Self> {
         let mut writer = Writer::for_problems();
-        let mut schema = json_schema(&mut writer.generator);
+        let mut schema = match source {
+            SchemaSource::Type(json_schema) => json_schema(&mut writer.generator),
+            SchemaSource::Given(schema) => schema.clone().into(),
+        };
         transform.transform(&mut schema);
-        let definitions = writer.definitions(transform);
-        let root = std::mem::take(schema.as_object_mut()?);
+        let mut definitions = writer.definitions(transform);
+        let mut root = std::mem::take(schema.as_object_mut()?);
+        // One that was given brings its own.
+        if let Some(Value::Object(own)) = root.shift_remove("$defs") {
+            definitions.extend(own);
+        }
         Some(Self { root, definitions })
     }
 
-    fn has_limits(json_schema: JsonSchema) -> bool {
-        Self::new(json_schema, AsIs).is_some_and(|Self { root, definitions }| {
+    fn has_limits(source: SchemaSource<'_>) -> bool {
+        Self::new(source, AsIs).is_some_and(|Self { root, definitions }| {
             keywords::has_limits(&root.into()) || keywords::has_limits(&definitions.into())
         })
     }
@@ -50,7 +58,7 @@ pub(crate) struct Guide {
 impl Guide {
     /// The limits that a value is out of.
     pub(super) fn limits(&self, argument: &Argument<'_>, value: Reader<'_>) -> Vec<Refusal> {
-        let has_limits = *self.has_limits.get_or_init(|| Schema::has_limits(argument.json_schema));
+        let has_limits = *self.has_limits.get_or_init(|| Schema::has_limits(argument.schema));
         let schema = has_limits.then(|| self.schema(argument)).flatten();
         schema.map_or_else(Vec::new, |it| problems::limits(&it.root, &it.definitions, value))
     }
@@ -84,7 +92,7 @@ impl Guide {
 
     fn schema(&self, argument: &Argument<'_>) -> Option<&Schema> {
         let find = || {
-            let mut schema = Schema::new(argument.json_schema, NumberLimits)?;
+            let mut schema = Schema::new(argument.schema, NumberLimits)?;
             if let Some(example) = argument.checks.example() {
                 schema.root.insert("examples".into(), [example].as_slice().into());
             }
@@ -104,9 +112,11 @@ mod tests {
 
     #[test]
     fn problems_are_looked_for_with_every_format_at_hand() {
-        let schema = Schema::new(IpAddr::json_schema, NumberLimits).expect("a schema");
+        let schema =
+            Schema::new(SchemaSource::Type(IpAddr::json_schema), NumberLimits).expect("a schema");
         assert_eq!(schema.root["format"], "ip");
-        let schema = Schema::new(u32::json_schema, NumberLimits).expect("a schema");
+        let schema =
+            Schema::new(SchemaSource::Type(u32::json_schema), NumberLimits).expect("a schema");
         assert_eq!(
             (&schema.root["format"], &schema.root["maximum"]),
             (&"uint32".into(), &u32::MAX.into())

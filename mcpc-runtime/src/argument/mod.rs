@@ -2,6 +2,7 @@
 
 mod checks;
 mod choice;
+mod fields;
 mod formats;
 mod guide;
 mod keywords;
@@ -13,10 +14,12 @@ mod refusal;
 mod repair;
 
 pub(crate) use checks::{Checks, HEADER, Pattern};
+pub(crate) use fields::field_names;
 pub(crate) use guide::Guide;
 pub use range::{Bound, Range};
 pub(crate) use reader::Reader;
 
+use rmcp::model::JsonObject;
 use schemars::{Schema, SchemaGenerator};
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -37,14 +40,24 @@ pub(crate) struct Reading {
 /// Writes the schema of a type.
 pub(crate) type JsonSchema = fn(&mut SchemaGenerator) -> Schema;
 
+/// Where the schema of an argument comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SchemaSource<'a> {
+    Type(JsonSchema),
+    /// It was given with the tool.
+    Given(&'a JsonObject),
+}
+
 /// An argument without its type: what is asked of it.
 #[derive(Debug)]
 pub(crate) struct Argument<'a> {
     pub(crate) name: &'static str,
     pub(crate) checks: &'a Checks,
     pub(crate) guide: &'a Guide,
-    pub(crate) json_schema: JsonSchema,
+    pub(crate) schema: SchemaSource<'a>,
     pub(crate) has_default: bool,
+    /// The names of the arguments, if it is several of them in one object.
+    pub(crate) fields: Option<&'a [Box<str>]>,
 }
 
 impl Argument<'_> {
@@ -95,7 +108,7 @@ impl Argument<'_> {
     fn passes(&self, value: Reader<'_>) -> Result<(), Vec<String>> {
         let mut problems = self.unchecked(value);
         let limits = self.guide.limits(self, value);
-        problems.extend(limits.iter().map(|problem| problem.sentence(self.name)));
+        problems.extend(limits.iter().map(|problem| self.sentence(problem)));
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
@@ -122,8 +135,16 @@ impl Argument<'_> {
         // A value that failed its own checks was spoken of already.
         let was_spoken_of = !problems.is_empty();
         let others = found.iter().filter(|other| !was_spoken_of || !other.path.is_empty());
-        problems.extend(others.map(|problem| problem.sentence(self.name)));
+        problems.extend(others.map(|problem| self.sentence(problem)));
         problems
+    }
+
+    /// What a client is told of a problem. Of several arguments, each has its own name.
+    fn sentence(&self, problem: &Refusal) -> String {
+        match self.fields {
+            None => problem.sentence(self.name),
+            Some(fields) => problem.sentence_about(fields),
+        }
     }
 
     #[cold]

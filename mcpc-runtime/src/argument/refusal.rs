@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Expected, Unexpected};
 
 use crate::phrases::{
-    Step, did_you_mean, in_short, kind, none_of, path_in_words, quoted, shown, string_kind,
+    Step, did_you_mean, in_short, kind, list, none_of, path_in_words, quoted, shown, string_kind,
 };
 
 /// What is wrong at some place.
@@ -91,7 +91,25 @@ impl Refusal {
 
     /// The sentence that a client is told, about the argument of this name.
     pub(super) fn sentence(&self, argument: &str) -> String {
-        let path = path_in_words(argument, &self.path);
+        self.sentence_below(argument, &self.path)
+    }
+
+    /// The same about an object whose entries are arguments, of which these are known.
+    pub(super) fn sentence_about(&self, arguments: &[Box<str>]) -> String {
+        if let Some((Step::Key(argument), path)) = self.path.split_first() {
+            return self.sentence_below(argument, path);
+        }
+        let (Problem::Wrong(text) | Problem::Limit(text)) = &self.problem else {
+            return self.sentence("");
+        };
+        match list(arguments.iter().map(|argument| &**argument)).as_str() {
+            "" => format!("the arguments: {text}"),
+            list => format!("the arguments {list}: {text}"),
+        }
+    }
+
+    fn sentence_below(&self, argument: &str, path: &[Step]) -> String {
+        let path = path_in_words(argument, path);
         match &self.problem {
             Problem::Missing => format!("argument `{path}` is missing"),
             Problem::Unknown(known) => format!("unknown argument `{path}`{known}"),

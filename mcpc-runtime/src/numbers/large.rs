@@ -64,6 +64,11 @@ impl LargeNumbers {
         Some(Self(Arc::new(large)))
     }
 
+    /// Those of all arguments.
+    pub(crate) fn of_arguments(&self) -> &Large {
+        &self.0
+    }
+
     /// Those of one argument.
     pub(crate) fn of_argument(&self, name: &str) -> Option<&Large> {
         self.0.of_entry(name)

@@ -1,6 +1,9 @@
 //! What a tool's function may take, and where each value comes from.
 
+mod all;
 mod call;
+mod check;
+mod groups;
 mod inputs;
 mod mistaken;
 mod slot;
@@ -8,8 +11,11 @@ mod state;
 mod values;
 
 pub use crate::argument::{Bound, Range};
+pub use all::{Arguments, InputSchema};
 pub use call::Call;
 pub(crate) use call::CallParts;
+pub use check::Checked;
+pub(crate) use groups::Groups;
 pub use inputs::Inputs;
 pub use mistaken::{MayBeOfRequest, MayBeState};
 pub use slot::{Description, Settings, Slot};
@@ -24,7 +30,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use self::mistaken::part_of_request;
-use crate::argument::{Guide, Reader, of_nothing};
+use crate::argument::{Guide, Reader, SchemaSource, field_names, of_nothing};
 use crate::task::Sender;
 
 /// What a tool's function may take.
@@ -44,6 +50,12 @@ pub trait Parameter: Sized + 'static {
     /// Where the value comes from.
     #[doc(hidden)]
     fn source(generator: &mut SchemaGenerator) -> Source;
+
+    /// The names by which the type reads its fields, as far as it tells them.
+    #[doc(hidden)]
+    fn field_names() -> &'static [&'static str] {
+        &[]
+    }
 
     /// Whether a value that stands in the attribute could come from a client.
     #[doc(hidden)]
@@ -65,11 +77,23 @@ pub trait Parameter: Sized + 'static {
             settings,
             is_argument: Self::IS_ARGUMENT,
             source: Self::source,
+            field_names: Self::field_names,
             read_back: Self::read_back,
             guide: Guide::default(),
             take: Self::take,
         }
     }
+}
+
+/// Which of a call's arguments a parameter is, if it is any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The one of its name.
+    One,
+    /// Those that are called like its fields.
+    Fields,
+    /// All of them.
+    All,
 }
 
 /// Where a parameter's value comes from.
@@ -85,6 +109,8 @@ pub enum Source {
     },
     /// Nowhere: it is a part of the request, which a `Call` has as this.
     PartOfRequest(&'static str),
+    /// All arguments, by a schema that was given with the tool.
+    Given,
     /// The runtime hands in the task's `Sender`.
     Sender,
     /// The server's state of a type.
@@ -107,13 +133,21 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
         }
     }
 
+    fn field_names() -> &'static [&'static str] {
+        field_names::<T>()
+    }
+
     fn read_back(value: &Value) -> Result<(), String> {
         T::deserialize(Reader::new(value)).map(drop).map_err(|refusal| refusal.to_string())
     }
 
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
         let Slot { name, settings, .. } = slot;
-        let argument = slot.argument(T::json_schema);
+        let schema = SchemaSource::Type(T::json_schema);
+        if settings.place != Place::One {
+            return all::take_group(slot, inputs, schema);
+        }
+        let argument = slot.argument(schema);
         let read = match inputs.argument(name) {
             Some(value) => {
                 let value = Reader::new(&value).with_large(inputs.large(name));

@@ -5,8 +5,9 @@ use std::fmt;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{Inputs, Source};
-use crate::argument::{Argument, Checks, Guide, JsonSchema, Pattern, Range, Reader};
+use super::groups::Group;
+use super::{Inputs, Place, Source};
+use crate::argument::{Argument, Checks, Guide, Pattern, Range, Reader, SchemaSource};
 use crate::schema::Writer;
 
 /// One parameter of a tool: what the attribute read in the signature.
@@ -17,6 +18,7 @@ pub struct Slot<T> {
     pub(super) settings: Settings<T>,
     pub(super) is_argument: bool,
     pub(super) source: fn(&mut SchemaGenerator) -> Source,
+    pub(super) field_names: fn() -> &'static [&'static str],
     pub(super) read_back: fn(&Value) -> Result<(), String>,
     pub(super) guide: Guide,
     pub(super) take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
@@ -25,6 +27,7 @@ pub struct Slot<T> {
 /// What `#[arg(..)]` said about a parameter.
 #[doc(hidden)]
 pub struct Settings<T> {
+    pub(super) place: Place,
     pub(super) default: Option<fn() -> T>,
     pub(super) default_json: Option<fn(T) -> Option<Value>>,
     pub(super) checks: Checks,
@@ -44,7 +47,7 @@ impl<T> fmt::Debug for Settings<T> {
 
 impl<T> Default for Settings<T> {
     fn default() -> Self {
-        Self { default: None, default_json: None, checks: Checks::default() }
+        Self { place: Place::One, default: None, default_json: None, checks: Checks::default() }
     }
 }
 
@@ -53,6 +56,20 @@ impl<T> Settings<T> {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Its fields are arguments.
+    #[must_use]
+    pub fn fields(mut self) -> Self {
+        self.place = Place::Fields;
+        self
+    }
+
+    /// It is all arguments.
+    #[must_use]
+    pub fn all(mut self) -> Self {
+        self.place = Place::All;
+        self
     }
 
     /// The argument may be left out, and is this value then.
@@ -107,7 +124,10 @@ impl<T> Slot<T> {
             name: self.name,
             description: self.description,
             is_argument: self.is_argument,
+            place: self.settings.place,
             source: self.source,
+            field_names: self.field_names,
+            type_name: std::any::type_name::<T>(),
             read_back: self.read_back,
             has_default: self.settings.default.is_some(),
             default: self
@@ -120,14 +140,24 @@ impl<T> Slot<T> {
     }
 
     /// The argument that this is, of a type with that schema.
-    pub(super) fn argument(&self, json_schema: JsonSchema) -> Argument<'_> {
+    pub(super) fn argument<'a>(&'a self, schema: SchemaSource<'a>) -> Argument<'a> {
         Argument {
             name: self.name,
             checks: &self.settings.checks,
             guide: &self.guide,
-            json_schema,
+            schema,
             has_default: self.settings.default.is_some(),
+            fields: None,
         }
+    }
+
+    /// The arguments that this is, in one object.
+    pub(super) fn arguments<'a>(
+        &'a self,
+        schema: SchemaSource<'a>,
+        group: &'a Group,
+    ) -> Argument<'a> {
+        Argument { fields: Some(group.fields()), ..self.argument(schema) }
     }
 
     /// Takes the value out of `inputs`, or notes there why it cannot.
@@ -143,7 +173,10 @@ pub struct Description {
     pub(crate) name: &'static str,
     description: &'static str,
     pub(crate) is_argument: bool,
+    pub(crate) place: Place,
     pub(crate) source: fn(&mut SchemaGenerator) -> Source,
+    pub(super) field_names: fn() -> &'static [&'static str],
+    pub(crate) type_name: &'static str,
     read_back: fn(&Value) -> Result<(), String>,
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.
@@ -200,9 +233,15 @@ impl Description {
         Ok(Property { schema: schema.to_value(), required: !optional && !self.has_default })
     }
 
+    /// What the parameter's own comment says.
+    pub(crate) fn comment(&self) -> Option<&'static str> {
+        Some(self.description).filter(|text| !text.is_empty())
+    }
+
     /// Whether something was said about a parameter that is not an argument.
     pub(crate) fn is_spoken_of(&self) -> bool {
-        self.has_default || self.checks.example().is_some() || !self.checks.is_empty()
+        let is_one = self.place == Place::One && !self.has_default;
+        !is_one || self.checks.example().is_some() || !self.checks.is_empty()
     }
 
     /// Whether a value that stands in the attribute fits what else stands there.

@@ -1,5 +1,6 @@
 //! JSON schemas from `schemars`, and the portable form of them.
 
+mod arguments;
 mod formats;
 mod inlining;
 mod portable;
@@ -9,8 +10,9 @@ use rmcp::model::JsonObject;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, SchemaGenerator};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+pub(crate) use self::arguments::{Entries, is_open};
 pub(crate) use self::formats::Format;
 pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
@@ -118,21 +120,11 @@ impl Writer {
         }
     }
 
-    /// The schema of an object with these properties, in this order.
-    pub(crate) fn object(
-        self,
-        properties: Vec<(&'static str, Value)>,
-        required: &[&'static str],
-    ) -> JsonObject {
+    /// The schema of an object with these entries. It does not say so of others that are ignored.
+    pub(crate) fn object(self, entries: Entries, ignores_others: bool) -> JsonObject {
         let mut schema = self.root();
-        schema.insert("type".into(), "object".into());
-        let properties: Map<String, Value> =
-            properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
-        schema.insert("properties".into(), properties.into());
-        if !required.is_empty() {
-            schema.insert("required".into(), json!(required));
-        }
-        schema.insert("additionalProperties".into(), false.into());
+        schema.extend(entries.into_object());
+        arguments::ignore(&mut schema, ignores_others);
         self.add_definitions(&mut schema);
         schema
     }

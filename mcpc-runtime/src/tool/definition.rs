@@ -1,9 +1,9 @@
 //! A tool as a server has it: what it lists, and what it makes of a call.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use rmcp::model::{Icon, JsonObject};
-use serde_json::Value;
 
 use super::listing::Listing;
 use super::{About, Kind};
@@ -11,12 +11,15 @@ use crate::argument::{HEADER, Reading};
 use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
-use crate::parameter::{Description, Inputs, Source, States};
+use crate::parameter::{Description, Groups, Inputs, Place, Source, States};
 use crate::phrases::{did_you_mean, shown};
-use crate::schema::{Direction, Schemas, Writer};
+use crate::schema::{Direction, Entries, Schemas, Writer};
 
 /// How many problems of one call are listed.
 const MOST_PROBLEMS: usize = 20;
+
+/// Evaluates the schema that was given with a tool.
+type GivenSchema = fn() -> Result<JsonObject, String>;
 
 type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
@@ -25,6 +28,10 @@ type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 pub struct Definition {
     pub(crate) about: About,
     parameters: Box<[Description]>,
+    /// The schema of the arguments, if it is not made of the parameters.
+    input_schema: Option<GivenSchema>,
+    /// Which arguments go together; there once the tool is listed.
+    groups: OnceLock<Groups>,
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Box<Prepare>,
@@ -56,6 +63,8 @@ impl Definition {
         Self {
             about,
             parameters,
+            input_schema: None,
+            groups: OnceLock::new(),
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
             prepare,
@@ -78,10 +87,19 @@ impl Definition {
         self
     }
 
+    /// The same tool, listed with this schema of its arguments.
+    #[must_use]
+    pub fn input_schema(mut self, input_schema: GivenSchema) -> Self {
+        self.input_schema = Some(input_schema);
+        self
+    }
+
     /// The body of a call with these inputs, or every problem of the call.
-    pub(crate) fn prepare(&self, mut inputs: Inputs<'_>) -> Result<Body, Vec<String>> {
+    pub(crate) fn prepare<'a>(&'a self, mut inputs: Inputs<'a>) -> Result<Body, Vec<String>> {
         inputs.reading = self.reading;
-        let has_host = !self.reading.exact && has_host_arguments(&inputs.arguments);
+        inputs.groups = self.groups.get();
+        inputs.has_host = !self.reading.exact && has_host_arguments(&inputs.arguments);
+        let has_host = inputs.has_host;
         let body = (self.prepare)(&mut inputs);
         let Inputs { mut arguments, mut problems, .. } = inputs;
         if self.reading.ignores_unknown {
@@ -103,7 +121,11 @@ impl Definition {
 
     fn unknown_argument(&self, name: &str) -> String {
         let arguments = self.parameters.iter().filter(|parameter| parameter.is_argument);
-        let known = arguments.map(|argument| argument.name);
+        let known = arguments.flat_map(|argument| {
+            let one = (argument.place == Place::One).then_some(argument.name);
+            let groups = self.groups.get().into_iter();
+            one.into_iter().chain(groups.flat_map(|groups| groups.fields_of(argument.name)))
+        });
         format!("unknown argument `{}`{}", shown(name), did_you_mean(name, known))
     }
 
@@ -114,8 +136,13 @@ impl Definition {
             return Err(Error::HiddenResult { tool: about.name.to_string() });
         }
         let description = (!about.description.is_empty()).then(|| about.description.clone());
-        let input_schema =
-            schemas.write(Direction::Input, |writer| self.input_schema(states, writer))?;
+        let groups = self.groups()?;
+        let mut input_schema =
+            schemas.write(Direction::Input, |writer| self.arguments(states, writer, &groups))?;
+        if let Some(given) = groups.schema_given() {
+            input_schema = given.clone();
+        }
+        let _ = self.groups.set(groups);
         let mut tool =
             rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
         tool.title = about.title.clone().map(String::from);
@@ -125,68 +152,101 @@ impl Definition {
             Kind::Plain | Kind::Control => (self.output_schema)(schemas).map(Into::into),
             Kind::Background => None,
         };
-        let written = self.listing.write(&mut tool);
-        written.map_err(|problem| Error::Tool { tool: about.name.to_string(), problem })?;
+        let refused = |problem| Error::Tool { tool: about.name.to_string(), problem };
+        self.listing.write(&mut tool).map_err(refused)?;
+        if let Some(header) = header_of_two(&tool.input_schema) {
+            return Err(refused(format!("two arguments have the header `{header}`")));
+        }
         Ok(tool)
     }
 
-    fn input_schema(&self, states: &States, mut writer: Writer) -> Result<JsonObject> {
+    /// Which arguments go together.
+    fn groups(&self) -> Result<Groups> {
         let tool = || self.about.name.to_string();
-        let mut properties = Vec::new();
-        let mut required = Vec::new();
+        let groups = match self.input_schema {
+            None => Groups::of_types(&self.parameters),
+            Some(given) => {
+                let schema =
+                    given().map_err(|problem| Error::InputSchema { tool: tool(), problem })?;
+                Groups::given(&self.parameters, schema)
+            }
+        };
+        groups.map_err(|(argument, problem)| Error::Argument { tool: tool(), argument, problem })
+    }
+
+    /// The schema of the arguments, as the types of the parameters have it.
+    fn arguments(
+        &self,
+        states: &States,
+        mut writer: Writer,
+        groups: &Groups,
+    ) -> Result<JsonObject> {
+        let tool = || self.about.name.to_string();
+        let mut entries = Entries::new();
+        let mut whole = None;
         for parameter in &self.parameters {
             let argument = parameter.name;
-            let refuse = |problem: &str| {
-                Err(Error::Argument { tool: tool(), argument, problem: problem.to_owned() })
-            };
+            let refused = |problem: String| Error::Argument { tool: tool(), argument, problem };
             if !parameter.is_argument && parameter.is_spoken_of() {
-                return refuse("`#[arg(..)]` is for arguments of the call, and this is not one");
+                let problem = "`#[arg(..)]` is for arguments of the call, and this is not one";
+                return Err(refused(problem.to_owned()));
             }
             match (parameter.source)(&mut writer.generator) {
+                Source::Argument { schema, .. } if parameter.place == Place::All => {
+                    let schema = writer.all_arguments(schema, parameter.type_name);
+                    whole = Some((schema.map_err(refused)?, parameter.comment()));
+                }
+                Source::Argument { schema, .. } if parameter.place == Place::Fields => {
+                    let schema = writer.fields(schema, parameter.type_name).map_err(refused)?;
+                    let mut schema = writer.finished(schema.into());
+                    let fields = std::mem::take(schema.ensure_object());
+                    entries.add_all(fields, parameter.comment(), groups.is_one());
+                }
                 Source::Argument { schema, optional } => {
-                    if properties.iter().any(|(earlier, _)| *earlier == argument) {
-                        return refuse("another one has the same name in JSON");
+                    if entries.has(argument) {
+                        return Err(refused("another one has the same name in JSON".to_owned()));
                     }
-                    let property = parameter
-                        .property(schema, optional, &writer)
-                        .map_err(|problem| Error::Argument { tool: tool(), argument, problem })?;
-                    if is_header_taken(&properties, &property.schema) {
-                        return refuse("another one has the same header");
-                    }
-                    properties.push((argument, property.schema));
-                    if property.required {
-                        required.push(argument);
-                    }
+                    let property =
+                        parameter.property(schema, optional, &writer).map_err(refused)?;
+                    entries.add(argument, property.schema, property.required);
                 }
                 Source::PartOfRequest(part) => {
-                    return refuse(&format!("write `call: mcpc::Call`; this is `{part}`"));
+                    return Err(refused(format!("write `call: mcpc::Call`; this is `{part}`")));
                 }
-                Source::Sender => match self.about.kind {
-                    Kind::Background => {}
-                    Kind::Plain | Kind::Control => {
-                        return Err(Error::SenderInPlainTool { tool: tool() });
-                    }
-                },
-                Source::State(state) if states.has(state) => {}
-                Source::State(state) => {
-                    return Err(Error::MissingState { tool: tool(), state: state.name });
-                }
-                Source::Call => {}
+                Source::Given => {}
+                source => self.has(states, &source)?,
             }
         }
-        let mut schema = writer.object(properties, &required);
-        if self.reading.ignores_unknown {
-            schema.shift_remove("additionalProperties");
+        if let Some((schema, description)) = whole {
+            return Ok(writer.whole(schema, description, self.reading.ignores_unknown));
         }
-        Ok(schema)
+        Ok(writer.object(entries, self.reading.ignores_unknown))
+    }
+
+    /// Whether a parameter that is no argument can be had.
+    fn has(&self, states: &States, source: &Source) -> Result<()> {
+        let tool = || self.about.name.to_string();
+        match *source {
+            Source::Sender if self.about.kind != Kind::Background => {
+                Err(Error::SenderInPlainTool { tool: tool() })
+            }
+            Source::State(state) if !states.has(state) => {
+                Err(Error::MissingState { tool: tool(), state: state.name })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-/// Whether an argument is to be mirrored into the header of one before it.
-fn is_header_taken(properties: &[(&str, Value)], schema: &Value) -> bool {
-    let header = |schema: &Value| schema.get(HEADER)?.as_str().map(str::to_ascii_lowercase);
-    let own = header(schema);
-    own.is_some() && properties.iter().any(|(_, earlier)| header(earlier) == own)
+/// A header that two arguments are to be mirrored into.
+fn header_of_two(schema: &JsonObject) -> Option<&str> {
+    let properties = schema.get("properties")?.as_object()?;
+    let headers: Vec<&str> =
+        properties.values().filter_map(|property| property.get(HEADER)?.as_str()).collect();
+    let is_second = |(index, header): &(usize, &&str)| {
+        headers[..*index].iter().any(|earlier| earlier.eq_ignore_ascii_case(header))
+    };
+    headers.iter().enumerate().find(is_second).map(|(_, header)| *header)
 }
 
 /// Whether a host added arguments of its own to those that a model wrote.

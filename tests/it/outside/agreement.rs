@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use self::servers::{
-    Adjacent, Bounded, Containers, Level, Limited, Newtype, Point, Price, Scalars, Several, Shape,
-    Tagged, Tree, server,
+    Adjacent, Bounded, Closed, Containers, Entry, Level, Limited, Newtype, Point, Price, Scalars,
+    Several, Shape, Tagged, Tree, server,
 };
 use crate::support::{Plain, Wire};
 
@@ -302,4 +302,25 @@ fn of_what_the_attribute_asks() {
             "map": {"a": 1}, "default": 7,
         }),
     );
+}
+
+#[test]
+fn of_fields_as_arguments() {
+    let point = Point { x: 1, y: Some(0.5) };
+    let entry = Entry { first: 1, x: vec![point], number: Some(5) };
+    let arguments = |others: Value| {
+        let mut arguments = serde_json::to_value(&entry).expect("JSON");
+        let others = others.as_object().expect("an object").clone();
+        arguments.as_object_mut().expect("an object").extend(others);
+        arguments
+    };
+    agree("grouped", &arguments(json!({"name": "Low", "y": 0.5})));
+    agree("open", &arguments(json!({"1": 5, "b": 255})));
+    agree("all", &arguments(json!({})));
+}
+
+#[test]
+fn of_a_schema_that_was_given() {
+    let closed = Closed { x: 1, name: Level::High, texts: vec!["a".to_owned()] };
+    agree("given", &serde_json::to_value(closed).expect("JSON"));
 }

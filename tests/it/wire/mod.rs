@@ -4,6 +4,7 @@ mod advice;
 mod arguments;
 mod bad_input;
 mod echoes;
+mod groups;
 mod keys;
 mod large_schemas;
 mod lenient;

@@ -1,0 +1,14 @@
+use mcpc::Sender;
+
+fn check(from: &u32, to: &str) -> Result<(), String> {
+    if to.len() > 5 { Err(from.to_string()) } else { Ok(()) }
+}
+
+#[mcpc::background(check = check)]
+async fn copy(from: u32, to: u32, updates: Sender) {
+    updates.progress(from, to, "done");
+}
+
+fn main() {
+    let _ = mcpc::tools![copy];
+}

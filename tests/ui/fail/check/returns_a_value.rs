@@ -1,0 +1,14 @@
+use mcpc::Sender;
+
+fn check(from: &u32, to: &u32) -> Result<u32, String> {
+    if from < to { Ok(*to) } else { Err(to.to_string()) }
+}
+
+#[mcpc::background(check = check)]
+async fn copy(from: u32, to: u32, updates: Sender) {
+    updates.progress(from, to, "done");
+}
+
+fn main() {
+    let _ = mcpc::tools![copy];
+}

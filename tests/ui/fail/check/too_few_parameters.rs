@@ -1,0 +1,15 @@
+use mcpc::Sender;
+
+fn check(from: &u32) -> Result<(), String> {
+    drop(*from);
+    Ok(())
+}
+
+#[mcpc::background(check = check)]
+async fn copy(from: u32, to: u32, updates: Sender) {
+    updates.progress(from, to, "done");
+}
+
+fn main() {
+    let _ = mcpc::tools![copy];
+}

@@ -1,0 +1,12 @@
+struct Selector {
+    zone: String,
+}
+
+#[mcpc::tool(input_schema = r#"{"type": "object"}"#)]
+async fn find(#[arg(all)] at: Selector) -> String {
+    at.zone
+}
+
+fn main() {
+    let _ = mcpc::tools![find];
+}

@@ -1,0 +1,13 @@
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Selector {
+    zone: String,
+}
+
+#[mcpc::tool]
+async fn find(#[arg(default, flatten)] at: Selector) -> String {
+    at.zone
+}
+
+fn main() {
+    let _ = mcpc::tools![find];
+}
