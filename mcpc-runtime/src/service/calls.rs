@@ -343,7 +343,8 @@ impl ToolService {
 async fn over(timeout: Option<Duration>) -> Duration {
     match timeout {
         Some(timeout) => {
-            tokio::time::sleep(timeout).await;
+            // On the heap: hardly any call has one.
+            Box::pin(tokio::time::sleep(timeout)).await;
             timeout
         }
         None => std::future::pending().await,
