@@ -273,9 +273,9 @@ async fn checks(
     #[doc = concat!("or ", "ran")]
     #[arg(header = "Region", length = 1..=9)]
     region: String,
-    #[arg(header = "X-Level")] level: Option<Level>,
+    #[arg(header = "X-Dry", default)] dry: bool,
 ) -> String {
-    drop((passes, share, names, labels, kind, pair, both, any, byte, region, level));
+    drop((passes, share, names, labels, kind, pair, both, any, byte, region, dry));
     language
 }
 
