@@ -120,7 +120,7 @@ pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -128,9 +128,18 @@ pub mod log {
     pub use mcpc_runtime::log::*;
 }
 
+/// What is around every call; see [`Server::around`].
+pub mod around {
+    pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
+}
+
 /// Needs the feature `client`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
+
+/// Needs the feature `testing`, which belongs among the dev-dependencies.
+#[cfg(feature = "testing")]
+pub use mcpc_runtime::testing;
 
 /// What MCPC sends over the wire: its messages and its handshakes.
 ///
@@ -203,6 +212,18 @@ mod examples_of_the_runtime {
 
     #[doc = include_str!("../mcpc-runtime/docs/take_stdio.md")]
     pub struct TakeStdio;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
+    pub struct TestingConnect;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
+    pub struct TestingEveryClient;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_sender.md")]
+    pub struct TestingSender;
 
     #[doc = include_str!("../mcpc-runtime/docs/tools.md")]
     pub struct Tools;

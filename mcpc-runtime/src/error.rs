@@ -89,6 +89,29 @@ pub enum Error {
         /// The tool.
         tool: String,
     },
+    /// A tool has a name that clients do not take, or that is taken.
+    #[error("the tool `{tool}` cannot have this name: {problem}")]
+    #[non_exhaustive]
+    ToolName {
+        /// The tool.
+        tool: String,
+        /// What is wrong with its name.
+        problem: String,
+    },
+    /// A tool that was made at run time has a schema that is not one of objects.
+    #[error("the {which} schema of the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
+    Schema {
+        /// The tool.
+        tool: String,
+        /// Whether it is that of the input or of the output.
+        which: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tool was to be added to, or removed from, a server whose tools do not change.
+    #[error("the tools of this server do not change; build it with `Server::dynamic_tools(true)`")]
+    FixedTools,
     /// A limit is set to a value with which the server could not work.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
     #[non_exhaustive]

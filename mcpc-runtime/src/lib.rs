@@ -8,6 +8,7 @@
 //! the task `log` and pushes into the connection's `outbox`, from which the transport writes. The tools
 //! of `control` read the log.
 
+pub mod around;
 pub mod error;
 pub mod lint;
 #[doc(hidden)]
@@ -23,6 +24,9 @@ pub mod tool;
 
 #[cfg(feature = "client")]
 pub mod client;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(fuzzing)]
 pub mod fuzzing;

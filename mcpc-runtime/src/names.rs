@@ -57,7 +57,7 @@ impl Dialect {
     }
 
     /// Where this dialect carries the ids of a call.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "client", feature = "testing"))]
     pub(crate) const fn metadata(self) -> MetadataKeys {
         match self {
             Self::V0_2_1 | Self::V0_2_3 => MetadataKeys::UNDERSCORE,
@@ -104,6 +104,29 @@ pub(crate) fn kept(text: &str) -> &'static str {
     texts.insert(text);
     text
 }
+
+/// What is wrong with the name of a tool, if anything is.
+pub(crate) fn problem_of(name: &str) -> Option<String> {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if let Some(wrong) = name.chars().find(|&c| !is_of_a_name(c)) {
+        return Some(format!(
+            "a tool's name is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"
+        ));
+    }
+    if name.is_empty() || name.len() > LONGEST {
+        return Some(format!("a tool's name has 1 to {LONGEST} characters"));
+    }
+    let what = match name {
+        // The last of them is to come.
+        CHECK_TASK | STOP_TASK | "message_task" => "controls tasks",
+        _ if Dialect::of_handshake(name).is_some() => "is how clients find MCPC",
+        _ => return None,
+    };
+    Some(format!("`{name}` {what}; choose another name"))
+}
+
+/// How many characters the name of a tool may have.
+const LONGEST: usize = 128;
 
 /// The arguments that n8n adds to every call, whatever the tool takes; it adds all of them.
 pub(crate) const HOST_ARGUMENTS: [&str; 4] = ["sessionId", "action", "chatInput", "toolCallId"];

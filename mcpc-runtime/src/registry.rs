@@ -1,23 +1,25 @@
 //! The tools of a server, by name.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::watch;
 
 use crate::error::{Error, Result};
 use crate::logging::event;
+use crate::names::problem_of;
 use crate::parameter::States;
 use crate::phrases::{did_you_mean, shown};
 use crate::schema::Schemas;
-use crate::tool::{Definition, Kind};
+use crate::tool::{About, Definition, Kind};
 
-/// A tool that can be called.
-#[derive(Debug)]
+/// The tools of a server at one time.
+#[derive(Debug, Default)]
 pub(crate) struct Registry {
-    tools: Vec<Definition>,
+    tools: Vec<Arc<Definition>>,
     by_name: HashMap<Arc<str>, usize>,
     /// What `tools/list` answers, written once.
     listed: Vec<rmcp::model::Tool>,
-    has_tasks: bool,
 }
 
 impl Registry {
@@ -26,28 +28,53 @@ impl Registry {
         if let Some(state) = states.given_twice() {
             return Err(Error::DuplicateState { state });
         }
-        let mut by_name = HashMap::with_capacity(tools.len());
-        for (index, tool) in tools.iter().enumerate() {
-            if let Some(earlier) = by_name.insert(Arc::clone(&tool.about.name), index) {
-                let first: &Definition = &tools[earlier];
-                return Err(Error::DuplicateTool {
-                    name: tool.about.name.to_string(),
-                    first: first.about.location.to_string(),
-                    second: tool.about.location.to_string(),
-                });
-            }
-        }
-        let listed = tools.iter().map(|tool| tool.list(states, schemas)).collect::<Result<_>>()?;
-        let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
-        Ok(Self { tools, by_name, listed, has_tasks })
+        Self::default().with(tools, states, schemas)
     }
 
-    /// Logs what a model will miss in a server, which may also have a handler.
-    pub(crate) fn warn(&self, server: &str, has_handler: bool) {
-        if self.tools.is_empty() && !has_handler {
+    /// The same with more tools.
+    pub(crate) fn with(
+        &self,
+        more: Vec<Definition>,
+        states: &States,
+        schemas: Schemas,
+    ) -> Result<Self> {
+        let known = self.tools.iter().map(|tool| &tool.about);
+        let mut by_name: HashMap<&str, &About> = known.map(|about| (&*about.name, about)).collect();
+        for Definition { about, .. } in &more {
+            if about.kind != Kind::Control
+                && let Some(problem) = problem_of(&about.name)
+            {
+                return Err(Error::ToolName { tool: about.name.to_string(), problem });
+            }
+            if let Some(first) = by_name.insert(&about.name, about) {
+                return Err(duplicate(first, about));
+            }
+        }
+        let mut entries: Vec<_> =
+            self.tools.iter().cloned().zip(self.listed.iter().cloned()).collect();
+        for mut tool in more {
+            let listed = tool.list(states, schemas)?;
+            tool.promises_output = listed.output_schema.is_some();
+            entries.push((Arc::new(tool), listed));
+        }
+        // A list ends with what looks after tasks.
+        entries.sort_by_key(|(tool, _)| tool.about.kind == Kind::Control);
+        Ok(entries.into_iter().collect())
+    }
+
+    /// The same without a tool; `None` if there is none of this name that could be taken away.
+    pub(crate) fn without(&self, name: &str) -> Option<Self> {
+        self.find(name).filter(|tool| tool.about.kind != Kind::Control)?;
+        let entries = self.tools.iter().cloned().zip(self.listed.iter().cloned());
+        Some(entries.filter(|(tool, _)| &*tool.about.name != name).collect())
+    }
+
+    /// Logs what a model will miss in a server, which may have other tools than these.
+    pub(crate) fn warn(&self, server: &str, may_have_others: bool) {
+        if self.tools.is_empty() && !may_have_others {
             event!(warn, server, "the server has no tools: give it some with `Server::tools`");
         }
-        for Definition { about, .. } in &self.tools {
+        for about in self.tools.iter().map(|tool| &tool.about) {
             if about.kind == Kind::Background && about.description.is_empty() {
                 event!(
                     warn,
@@ -60,20 +87,14 @@ impl Registry {
     }
 
     /// The tool called `name`, if there is one.
-    pub(crate) fn find(&self, name: &str) -> Option<&Definition> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Definition>> {
         self.by_name.get(name).map(|&index| &self.tools[index])
     }
 
-    /// The tool called `name`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the client if there is none, with the nearest name there is.
-    pub(crate) fn get(&self, name: &str) -> Result<&Definition, String> {
-        self.find(name).ok_or_else(|| {
-            let known = self.tools.iter().map(|tool| &*tool.about.name);
-            format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known))
-        })
+    /// What is said of a call of a tool that there is not, with the nearest name there is.
+    fn unknown(&self, name: &str) -> String {
+        let known = self.tools.iter().map(|tool| &*tool.about.name);
+        format!("unknown tool `{}`{}", shown(name), did_you_mean(name, known))
     }
 
     /// Every tool, as a client sees it, in the order of registration.
@@ -81,14 +102,78 @@ impl Registry {
         &self.listed
     }
 
-    /// Whether a tool has a schema of what it returns.
-    pub(crate) fn has_output_schema(&self, name: &str) -> bool {
-        let index = self.by_name.get(name);
-        index.is_some_and(|&index| self.listed[index].output_schema.is_some())
+    /// Whether any tool is of a kind.
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.tools.iter().any(|tool| tool.about.kind == kind)
+    }
+}
+
+impl FromIterator<(Arc<Definition>, rmcp::model::Tool)> for Registry {
+    fn from_iter<I: IntoIterator<Item = (Arc<Definition>, rmcp::model::Tool)>>(entries: I) -> Self {
+        let (tools, listed): (Vec<Arc<Definition>>, _) = entries.into_iter().unzip();
+        let names = tools.iter().map(|tool| Arc::clone(&tool.about.name));
+        let by_name = names.enumerate().map(|(index, name)| (name, index)).collect();
+        Self { tools, by_name, listed }
+    }
+}
+
+fn duplicate(first: &About, second: &About) -> Error {
+    Error::DuplicateTool {
+        name: second.name.to_string(),
+        first: first.location.to_string(),
+        second: second.location.to_string(),
+    }
+}
+
+/// The tools of a server as they are now. Who looks for one holds a lock for as long as that takes, which nobody has
+/// for longer than it takes to replace a pointer.
+#[derive(Debug)]
+pub(crate) struct LiveRegistry {
+    now: RwLock<Arc<Registry>>,
+    /// Held by who makes the next one.
+    changing: Mutex<()>,
+    changes: watch::Sender<()>,
+}
+
+impl LiveRegistry {
+    pub(crate) fn new(registry: Registry) -> Self {
+        let now = RwLock::new(Arc::new(registry));
+        Self { now, changing: Mutex::default(), changes: watch::Sender::new(()) }
     }
 
-    /// Whether any tool runs as a task.
-    pub(crate) fn has_tasks(&self) -> bool {
-        self.has_tasks
+    /// The tools as they are now.
+    pub(crate) fn now(&self) -> Arc<Registry> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The tool called `name`, if there is one now.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Definition>> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).find(name).cloned()
+    }
+
+    /// The tool called `name`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the client if there is none, with the nearest name there is.
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Definition>, String> {
+        self.find(name).ok_or_else(|| self.now().unknown(name))
+    }
+
+    /// Replaces the tools, and tells whoever hears of changes.
+    pub(crate) fn change(
+        &self,
+        change: impl FnOnce(&Registry) -> Result<Option<Registry>>,
+    ) -> Result<bool> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(next) = change(&self.now())? else { return Ok(false) };
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.changes.send_replace(());
+        Ok(true)
+    }
+
+    /// Notified of each change from now on, or once of several.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 }

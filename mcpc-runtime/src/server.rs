@@ -11,23 +11,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
+use rmcp::model::{Icon, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::argument::Reading;
+use crate::around::{Failed, Layer, Next, Success, ToolCall};
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::Result;
 use crate::lint::{self, Finding};
 use crate::log::{Limits, MemoryLog, TaskLog};
 use crate::parameter::States;
-use crate::registry::Registry;
+use crate::registry::{LiveRegistry, Registry};
 use crate::schema::Schemas;
-use crate::service::{ServerTimes, Shared, add_tasks};
+use crate::service::{ServerTimes, Shadowed, Shared, add_tasks, list_changes};
 use crate::task::TaskPermits;
-use crate::tool::{Definition, Kind, Tools};
+use crate::tool::{AnyTool, Definition, Kind, Tools};
 use crate::transport::{Bounds, Process};
 
 use self::serve::Built;
@@ -61,6 +62,8 @@ struct Parts {
     schemas: Schemas,
     reading: Reading,
     inner: Option<Inner>,
+    has_dynamic_tools: bool,
+    around: Vec<Layer>,
 }
 
 /// Hides [`Parts`] behind a pointer. The owner of a value compiles the code that drops it; behind a
@@ -125,6 +128,8 @@ impl Server {
             schemas: Schemas::default(),
             reading: Reading::default(),
             inner: None,
+            has_dynamic_tools: false,
+            around: Vec::new(),
         }))
     }
 
@@ -136,6 +141,34 @@ impl Server {
         self
     }
 
+    /// A name of the server for people; its `name` is for programs.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.0.parts().config.server_info.title = Some(title.into());
+        self
+    }
+
+    /// What the server is for, for people. A model reads its [`instructions`](Self::instructions).
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.0.parts().config.server_info.description = Some(description.into());
+        self
+    }
+
+    /// The address of a page about the server.
+    #[must_use]
+    pub fn website(mut self, url: impl Into<String>) -> Self {
+        self.0.parts().config.server_info.website_url = Some(url.into());
+        self
+    }
+
+    /// The server's icons, of which a client picks one: `Icon::new("https://example.com/icon.svg")`.
+    #[must_use]
+    pub fn icons(mut self, icons: impl IntoIterator<Item = Icon>) -> Self {
+        self.0.parts().config.server_info.icons = Some(icons.into_iter().collect());
+        self
+    }
+
     /// What a model should know about the server before it calls any tool: MCP's `instructions`.
     #[must_use]
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
@@ -143,10 +176,38 @@ impl Server {
         self
     }
 
-    /// Adds the tools of a `tools![..]` list. May be called several times.
+    /// Adds the tools of a `tools![..]` list, or one that was [made at run time](crate::tool::DynamicTool). May be called
+    /// several times.
     #[must_use]
-    pub fn tools(mut self, tools: Tools) -> Self {
-        self.0.parts().tools.extend(tools.0);
+    pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
+        self.0.parts().tools.extend(tools.into().into_iter().map(|AnyTool(tool)| tool));
+        self
+    }
+
+    /// Whether tools may be added and removed while the server runs, by [`Service::add`] and [`Service::remove`]; by default
+    /// they may not. If so, clients are told that the list may change (`listChanged`) and that there may be tasks, whether
+    /// or not a tool at the start is a background tool.
+    #[must_use]
+    pub fn dynamic_tools(mut self, dynamic_tools: bool) -> Self {
+        self.0.parts().has_dynamic_tools = dynamic_tools;
+        self
+    }
+
+    /// Runs this around every call of a tool: it sees the call before the tool reads its arguments, lets it go on with
+    /// `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself. Of
+    /// several, the first is the outermost.
+    ///
+    /// It is around the body of the tool: of a background tool, from before its arguments are read to the end of the task.
+    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task.
+    /// Calls of `check_task` and `stop_task`, of tools of a [handler](Self::handler), and of tools that there are not, are
+    /// answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
+    /// has examples.
+    #[must_use]
+    pub fn around<R>(mut self, around: impl Fn(ToolCall, Next) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<Success, Failed>> + Send + 'static,
+    {
+        self.0.parts().around.push(Box::new(move |call, next| Box::pin(around(call, next))));
         self
     }
 
@@ -159,9 +220,10 @@ impl Server {
         self
     }
 
-    /// Has `handler` answer every MCP method that is not about tools: prompts, resources, completion
-    /// and so on. What its `get_info` says about those and about itself (title, website, icons) reaches the
-    /// client; the name and version are this server's. A `subscriptions/listen` that names tasks is answered here, too.
+    /// Has `handler` answer every MCP method that is not about the server's tools: prompts, resources, completion
+    /// and so on. If it declares tools of its own, they are listed after the server's, and a call of a name that is not
+    /// the server's is for the handler; of two tools of one name, the server's is listed and called. What its `get_info` says about those and about itself (title, description, website, icons) reaches the
+    /// client where the server was not given the same; the name and version are this server's. A `subscriptions/listen` that names tasks is answered here, too.
     #[must_use]
     pub fn handler(mut self, handler: impl ServerHandler) -> Self {
         self.0.parts().inner = Some(Arc::from(handler.into_dyn()));
@@ -362,7 +424,7 @@ impl Server {
     /// # Errors
     ///
     /// The first of these: when a limit would let nothing through, when the server was given two states of one type, when
-    /// two tools have one name, and, of a tool, when it takes a state the server was not given, when what `#[arg(..)]` asks of an
+    /// two tools have one name, and, of a tool, when its name or a schema that was written for it is malformed, when it takes a state the server was not given, when what `#[arg(..)]` asks of an
     /// argument cannot be asked of its type, when a plain tool takes a `Sender`, or when its `Result` has another name.
     pub fn build(self) -> Result<Service> {
         build(self.0).map(Service::new)
@@ -462,28 +524,52 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     };
     let log = parts.log.unwrap_or_else(|| Arc::new(MemoryLog::new(in_memory)));
     let places = TaskPermits::new(parts.max_tasks);
-    let has_tasks = tools.iter().any(|tool| tool.about.kind == Kind::Background);
+    let is_dynamic = parts.has_dynamic_tools;
+    let starts_tasks = is_background_among(&tools);
+    let has_tasks = starts_tasks || is_dynamic;
     if has_tasks {
         add_tasks(&mut config.capabilities);
+    }
+    if is_dynamic {
+        config.capabilities.tools = Some(list_changes());
     }
     let (patience, task_patience) = (parts.patience, parts.task_patience);
     let times = ServerTimes { grace, patience, task_patience, retention, heartbeat }.bounded();
     let longest_check = longest_check(times.patience);
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
-    tools.extend(control.into_iter().flat_map(Control::tools));
+    tools.extend(control.filter(|_| starts_tasks).into_iter().flat_map(Control::tools));
     for tool in &mut tools {
         tool.reading = parts.reading;
     }
     let registry = Registry::new(tools, &states, schemas)?;
-    registry.warn(&config.server_info.name, inner.is_some());
-    let max_requests = parts.max_requests;
-    let shared =
-        Shared { registry, states, log, places, config, times, control, inner, max_requests };
-    Ok(Built { shared: Arc::new(shared), bounds: parts.bounds, process: parts.process })
+    registry.warn(&config.server_info.name, inner.is_some() || is_dynamic);
+    let registry = LiveRegistry::new(registry);
+    let (max_requests, reading) = (parts.max_requests, parts.reading);
+    let shared = Shared {
+        registry,
+        has_tasks,
+        is_dynamic,
+        states,
+        log,
+        places,
+        config,
+        times,
+        control,
+        inner,
+        shadowed: Shadowed::default(),
+        max_requests,
+        around: (!parts.around.is_empty()).then(|| parts.around.into()),
+    };
+    let (bounds, process) = (parts.bounds, parts.process);
+    Ok(Built { shared: Arc::new(shared), bounds, process, schemas, reading })
+}
+
+fn is_background_among(tools: &[Definition]) -> bool {
+    tools.iter().any(|tool| tool.about.kind == Kind::Background)
 }
 
 fn lint(plan: Box<dyn Plan>) -> Result<Vec<Finding>> {
     let Built { shared, .. } = build(plan)?;
-    Ok(lint::findings(&shared.config.server_info.name, shared.registry.list()))
+    Ok(lint::findings(&shared.config.server_info.name, shared.registry.now().list()))
 }

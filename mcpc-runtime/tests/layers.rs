@@ -8,7 +8,7 @@ use std::path::Path;
 use sources::files;
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 30] = [
     "sync",
     "logging",
     "guard",
@@ -29,6 +29,7 @@ const LAYERS: [&str; 29] = [
     "context",
     "parameter",
     "tool",
+    "around",
     "control",
     "registry",
     "lint",
@@ -36,6 +37,7 @@ const LAYERS: [&str; 29] = [
     "service",
     "server",
     "client",
+    "testing",
     "model",
     "fuzzing",
 ];

@@ -1,152 +1,51 @@
 //! What the hosts that people use show their models of a reply, and how long they wait for one.
 //!
-//! Measured with the real programs on 29 November 2026: Claude Code 2.1.332, Codex CLI 0.171, Copilot CLI 1.0.102,
-//! opencode 1.18, Gemini CLI 0.61, Qwen Code 0.24, Cline CLI 3.0.65 and Continue CLI 1.5. Here each is the few lines
-//! that say what it makes of a result, so that a change of ours that hides something from a model fails.
+//! Each is a client of `mcpc::testing`, which has what was measured, so that a change of ours that hides something from a
+//! model fails.
 
 use std::time::Duration;
 
 use mcpc::content::{ContentBlock, ErrorData};
+use mcpc::testing::{self, As, Client};
 use mcpc::{Sender, Server, tools};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::support::messages::{call_with, task_of};
-use crate::support::{Plain, WithTasks};
-
-struct Host {
-    name: &'static str,
-    /// Whether its calls have a progress token.
-    token: bool,
-    /// How long it waits for a call, whatever it hears meanwhile.
-    limit: Option<Duration>,
-    /// How many characters of a text its model gets to see, without the middle.
-    most: Option<usize>,
-    /// How many of a longer text: its beginning, and a file with the rest.
-    beginning: Option<(usize, usize)>,
-    /// What its model gets to see of a result, or why the call fails.
-    shows: fn(&Value) -> Result<String, String>,
-}
+use crate::support::WithTasks;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-const WITH_TOKEN: Host =
-    Host { name: "", token: true, limit: None, most: None, beginning: None, shows: texts };
-
-const HOSTS: [Host; 8] = [
-    Host { name: "claude", shows: structured_alone, ..WITH_TOKEN },
-    Host {
-        name: "codex",
-        limit: Some(Duration::from_secs(300)),
-        most: Some(11_900),
-        shows: structured_alone,
-        ..WITH_TOKEN
-    },
-    Host { name: "copilot", beginning: Some((20_000, 500)), shows: glued, ..WITH_TOKEN },
-    Host { name: "opencode", beginning: Some((51_200, 51_200)), ..WITH_TOKEN },
-    Host {
-        name: "gemini",
-        limit: Some(Duration::from_secs(600)),
-        most: Some(16_000),
-        shows: texts_that_are_records,
-        ..WITH_TOKEN
-    },
-    Host {
-        name: "qwen",
-        limit: Some(Duration::from_secs(600)),
-        beginning: Some((25_000, 2_000)),
-        ..WITH_TOKEN
-    },
-    Host {
-        name: "cline",
-        token: false,
-        limit: Some(Duration::from_secs(60)),
-        most: Some(8_000),
-        shows: |result| Ok(result.to_string()),
-        ..WITH_TOKEN
-    },
-    Host {
-        name: "continue",
-        token: false,
-        shows: |result| Ok(result["content"].to_string()),
-        ..WITH_TOKEN
-    },
+const HOSTS: [As; 8] = [
+    As::ClaudeCode,
+    As::Codex,
+    As::Copilot,
+    As::OpenCode,
+    As::Gemini,
+    As::Qwen,
+    As::Cline,
+    As::Continue,
 ];
 
-fn joined(result: &Value, between: &str) -> String {
-    let blocks = result["content"].as_array().expect("content").iter();
-    blocks.filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join(between)
+/// In texts that are shown as JSON, line breaks are escaped.
+fn unescaped(seen: &str) -> String {
+    seen.replace("\\n", "\n").replace("\\\"", "\"")
 }
 
-/// Structured content hides all the rest.
-fn structured_alone(result: &Value) -> Result<String, String> {
-    match &result["structuredContent"] {
-        Value::Null => Ok(joined(result, "\n")),
-        structured => Ok(structured.to_string()),
-    }
+/// What a model gets to see of the reply with the result of a call.
+async fn seen(client: &Client, tool: &str, arguments: Value) -> String {
+    let outcome = client.call(tool, arguments).await;
+    let seen = outcome.seen().unwrap_or_else(|error| {
+        panic!("{} fails on `{tool}`: {error}", client.persona());
+    });
+    unescaped(seen)
 }
 
-fn texts(result: &Value) -> Result<String, String> {
-    Ok(joined(result, "\n\n"))
-}
-
-fn glued(result: &Value) -> Result<String, String> {
-    let structured = &result["structuredContent"];
-    let structured = if structured.is_null() { String::new() } else { structured.to_string() };
-    Ok(joined(result, "") + &structured)
-}
-
-/// Where there is no structured content, a first text that is JSON becomes that, and that has to be a record.
-fn texts_that_are_records(result: &Value) -> Result<String, String> {
-    let mut structured = result["structuredContent"].clone();
-    if structured.is_null()
-        && let Some(text) = result["content"][0]["text"].as_str()
-        && let Ok(parsed) = serde_json::from_str::<Value>(text)
-    {
-        structured = parsed;
-        if structured.is_null() {
-            return Err("expected record, received null".to_owned());
-        }
-    }
-    match structured {
-        Value::Null | Value::Object(_) => texts(result),
-        other => Err(format!("expected record, received {other}")),
-    }
-}
-
-impl Host {
-    /// What its model gets to see of a call, and how long that took.
-    async fn call(&self, client: &mut Plain, tool: &str, arguments: Value) -> (String, Duration) {
-        let meta = if self.token { json!({"progressToken": "token"}) } else { json!({}) };
-        let started = Instant::now();
-        client.send(&call_with(meta, "call", tool, arguments)).await;
-        let (_, reply) = client.until_reply_to("call").await;
-        let took = started.elapsed();
-        assert!(self.limit.is_none_or(|limit| took < limit), "{} gives up on `{tool}`", self.name);
-        let shown = match reply["error"]["message"].as_str() {
-            Some(message) => message.to_owned(),
-            None => (self.shows)(&reply["result"])
-                .unwrap_or_else(|error| panic!("{} fails on `{tool}`: {error}", self.name)),
-        };
-        // In texts that are shown as JSON, line breaks are escaped.
-        (self.cut(shown).replace("\\n", "\n").replace("\\\"", "\""), took)
-    }
-
-    /// The middle of a long text is lost, or all but its beginning.
-    fn cut(&self, text: String) -> String {
-        if let Some((_, shown)) = self.beginning.filter(|(most, _)| text.len() > *most) {
-            return format!("{}[cut]", &text[..shown]);
-        }
-        match self.most.filter(|most| text.len() > *most) {
-            Some(most) => {
-                let end = text.len() - most / 2;
-                format!("{}[cut]{}", &text[..most / 2], &text[end..])
-            }
-            None => text,
-        }
-    }
+/// What a model gets to see of the first reply to a call, whatever that is.
+async fn first_seen(client: &Client, tool: &str, arguments: Value) -> String {
+    let reply = client.request("tools/call", json!({"name": tool, "arguments": arguments})).await;
+    unescaped(&client.model_sees(&reply["result"]).expect("it is shown"))
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -285,10 +184,10 @@ fn server() -> Server {
     ])
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn every_model_sees_the_result_and_what_was_sent_before() {
     for host in HOSTS {
-        let mut client = Plain::connect(server()).await;
+        let client = testing::connect(server, host).await;
         for (tool, parts) in [
             ("number", &["42"][..]),
             ("flag", &["true"]),
@@ -306,51 +205,66 @@ async fn every_model_sees_the_result_and_what_was_sent_before() {
             ("chatty", &["CHATTY-RESULT", "older updates are left out)", "update 300 of 300"]),
             ("fails", &["the disk is full", "about to fail", "LAST-LINE"]),
         ] {
-            let (seen, _) = host.call(&mut client, tool, json!({})).await;
+            let seen = seen(&client, tool, json!({})).await;
             for part in parts {
-                assert!(seen.contains(part), "{} shows of `{tool}`: {seen}", host.name);
+                assert!(seen.contains(part), "{host} shows of `{tool}`: {seen}");
             }
         }
-        let (seen, _) = host.call(&mut client, "report", json!({})).await;
-        assert!(!seen.contains("a line of its output"), "{}: {seen}", host.name);
+        let seen = seen(&client, "report", json!({})).await;
+        assert!(!seen.contains("a line of its output"), "{host}: {seen}");
         let at = |part| seen.find(part).expect("it is seen");
-        assert!(at("answer") < at("found"), "{}: what comes last may be cut: {seen}", host.name);
+        assert!(at("answer") < at("found"), "{host}: what comes last may be cut: {seen}");
+        client.leave().await;
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn no_host_gives_up_on_a_task_and_every_model_gets_its_result() {
     for host in HOSTS {
-        let mut client = Plain::connect(server()).await;
-        let (mut seen, took) = host.call(&mut client, "long", json!({"seconds": 1000})).await;
-        let patience = if host.token { 240 } else { 50 };
-        assert_eq!(took.as_secs(), patience, "{}", host.name);
-        let id = task_of(&seen);
-        let mut checks = 0;
-        while !seen.contains("{\"answer\":42}") {
-            let arguments = json!({"task_id": id, "wait_seconds": 50});
-            seen = host.call(&mut client, "check_task", arguments).await.0;
-            checks += 1;
-        }
-        assert!(checks <= 20, "{} keeps its model busy: {checks} checks", host.name);
+        let client = testing::connect(server, host).await;
+        let seen = seen(&client, "long", json!({"seconds": 1000})).await;
+        assert!(seen.contains("{\"answer\":42}"), "{host}: {seen}");
+        let transcript = client.transcript();
+        let patience = match host {
+            // It has a task in place of a ticket.
+            As::ClaudeCode => None,
+            As::Cline | As::Continue => Some("50."),
+            _ => Some("240."),
+        };
+        let ticket = transcript.lines().find(|line| line.contains(" goes on as task `"));
+        let ticket = ticket.map(str::trim_start).filter(|_| patience.is_some());
+        assert!(
+            patience.is_none_or(|it| ticket.is_some_and(|line| line.starts_with(it))),
+            "{ticket:?}"
+        );
+        let checks = transcript.matches("\"params\":{\"name\":\"check_task\"").count();
+        assert!(checks <= 20, "{host} keeps its model busy: {checks} checks");
     }
 }
 
 /// However much of a large result a host shows, its model learns how to read the rest, in parts that it shows.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_is_left_out_of_a_large_result_can_be_read_on_every_host() {
     for host in HOSTS {
-        let mut client = Plain::connect(server()).await;
-        let (seen, _) = host.call(&mut client, "large", json!({ "bytes": 200_000 })).await;
+        let client = testing::connect(server, host).await;
+        let seen = first_seen(&client, "large", json!({ "bytes": 200_000 })).await;
         for part in
             ["LARGE-BEGIN", "beginning and the end of 200020 bytes. Call `check_task` with {"]
         {
-            assert!(seen.contains(part), "{}: {part}", host.name);
+            assert!(seen.contains(part), "{host}: {part}");
         }
         let id = seen.split('"').find(|part| part.len() == 36).expect("an id").to_owned();
         let arguments = json!({"task_id": id, "offset": 195_000});
-        let (seen, _) = host.call(&mut client, "check_task", arguments).await;
-        assert!(seen.contains("LARGE-END") && !seen.contains("[cut]"), "{}", host.name);
+        let seen = first_seen(&client, "check_task", arguments).await;
+        assert!(seen.contains("LARGE-END") && !seen.contains("[cut]"), "{host}");
+    }
+}
+
+/// Structured content hides all the rest.
+fn shown(result: &Value) -> String {
+    match &result["structuredContent"] {
+        Value::Null => result["content"][0]["text"].as_str().expect("a text").to_owned(),
+        structured => structured.to_string(),
     }
 }
 
@@ -373,13 +287,13 @@ async fn the_model_of_a_host_with_tasks_sees_the_note_and_then_the_result() {
         assert!(note.contains(&id) && note.len() < 2_000, "{note}");
         let (result, polls) = client.poll(&id).await;
         assert!(polls < 200, "{tool}: {polls} polls");
-        let seen = structured_alone(&result).expect("it is shown");
+        let seen = shown(&result);
         let seen = &seen[..seen.len().min(MOST)];
         for part in parts {
             assert!(seen.contains(part), "{tool}: {seen}");
         }
         let checked = client.call("check_task", json!({"task_id": id, "offset": 150_000})).await;
-        let checked = structured_alone(&checked).expect("it is shown");
+        let checked = shown(&checked);
         assert!(
             tool != "large_later" || checked.starts_with("[bytes 150000 to 157000"),
             "{checked}"

@@ -19,5 +19,7 @@ mod services;
 mod slow_reader;
 mod task_log;
 mod tasks;
+mod testing;
 mod tickets;
+mod tools;
 mod wire;

@@ -84,11 +84,11 @@ MUTANTS = [
            "                reason = task.attend() => failed(&reason),\n"
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(&task.tool_name, &*panic))),\n"
            "                },\n",
            "                ended = body => match ended {\n"
            "                    Ok(outcome) => task.terminal(outcome),\n"
-           "                    Err(panic) => failed(&trace.panicked(task, panicked(task.tool_name, &*panic))),\n"
+           "                    Err(panic) => failed(&trace.panicked(task, panicked(&task.tool_name, &*panic))),\n"
            "                },\n"
            "                end = task.time_up(trace) => end,\n"
            "                reason = task.attend() => failed(&reason),\n",

@@ -1,5 +1,6 @@
 //! How an argument of a call is read, checked, and explained where it is refused.
 
+mod by_schema;
 mod checks;
 mod choice;
 mod fields;
@@ -13,6 +14,7 @@ mod reader;
 mod refusal;
 mod repair;
 
+pub(crate) use by_schema::read_by_schema;
 pub(crate) use checks::{Checks, HEADER, Pattern};
 pub(crate) use fields::field_names;
 pub(crate) use guide::Guide;

@@ -217,10 +217,22 @@ pub(crate) enum Delivery {
     /// Its events stay in the log, for a reader; those of the session leave as notifications, if the
     /// client takes these.
     Log(Option<LogMessages>),
+    /// There is no client: what the log does not hear of goes to a test.
+    #[cfg(feature = "testing")]
+    Witness(Box<dyn Witness>),
+}
+
+/// Hears, in place of a client, what a task says that is not in its log.
+#[cfg(feature = "testing")]
+pub(crate) trait Witness: std::fmt::Debug + Send + Sync {
+    /// An event of the session.
+    fn server_event(&self, event: &str, data: &Json);
 }
 
 /// An event of the session, ready to leave.
 pub(crate) enum ServerEvent<'a> {
+    #[cfg(feature = "testing")]
+    Witness(&'a dyn Witness, String, Json),
     Callback(&'a Callbacks, TextCallback),
     LogMessage(&'a LogMessages, JsonNotification),
 }
@@ -231,6 +243,8 @@ impl ServerEvent<'_> {
         match self {
             Self::Callback(callbacks, event) => callbacks.claim_server_event(event),
             Self::LogMessage(log_messages, log_message) => log_messages.claim(log_message),
+            #[cfg(feature = "testing")]
+            Self::Witness(..) => Claim::NOTHING,
         }
     }
 
@@ -238,6 +252,8 @@ impl ServerEvent<'_> {
         match self {
             Self::Callback(callbacks, event) => callbacks.push_server_event(event, permit),
             Self::LogMessage(log_messages, log_message) => log_messages.push(log_message, permit),
+            #[cfg(feature = "testing")]
+            Self::Witness(witness, event, data) => witness.server_event(event, data),
         }
     }
 }
@@ -248,6 +264,8 @@ impl Delivery {
         match self {
             Self::Callbacks(callbacks) => callbacks.claim(event),
             Self::Log(_) => Claim::NOTHING,
+            #[cfg(feature = "testing")]
+            Self::Witness(_) => Claim::NOTHING,
         }
     }
 
@@ -256,6 +274,8 @@ impl Delivery {
         match self {
             Self::Callbacks(callbacks) => callbacks.push(event, permit),
             Self::Log(_) => {}
+            #[cfg(feature = "testing")]
+            Self::Witness(_) => {}
         }
     }
 
@@ -269,7 +289,17 @@ impl Delivery {
                 let log_messages = log_messages.as_ref()?;
                 Some(ServerEvent::LogMessage(log_messages, log_messages.log_message(event, data)?))
             }
+            #[cfg(feature = "testing")]
+            Self::Witness(witness) => {
+                Some(ServerEvent::Witness(&**witness, event.to_owned(), data.clone()))
+            }
         }
+    }
+
+    /// Whether a test reads what the task says, and nobody runs it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_witnessed(&self) -> bool {
+        matches!(self, Self::Witness(_))
     }
 }
 

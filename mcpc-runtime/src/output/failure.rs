@@ -11,18 +11,48 @@ use rmcp::model::{CallToolResult, ErrorData};
 use super::reply::{Written, text_of};
 use super::{Outcome, Returns};
 
-/// What a tool failed with.
+/// What a call of a tool failed with. It is made of a text, or of what rmcp's tools fail with.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct Failed {
     pub(crate) text: String,
     /// The answer where the tool wrote it itself.
     pub(crate) written: Option<Written>,
+    pub(crate) is_panic: bool,
+}
+
+impl Failed {
+    /// The text that a client gets.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the tool panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        self.is_panic
+    }
+
+    pub(crate) fn panicked(text: String) -> Self {
+        Self { is_panic: true, ..text.into() }
+    }
+}
+
+impl Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl From<String> for Failed {
     fn from(text: String) -> Self {
-        Self { text, written: None }
+        Self { text, written: None, is_panic: false }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
     }
 }
 
@@ -30,13 +60,14 @@ impl From<CallToolResult> for Failed {
     fn from(mut reply: CallToolResult) -> Self {
         reply.is_error = Some(true);
         let text = text_of(&reply).unwrap_or_else(|| "the tool failed without a text".to_owned());
-        Self { text, written: Some(Written::Reply(Arc::new(reply))) }
+        Self { written: Some(Written::Reply(Arc::new(reply))), ..text.into() }
     }
 }
 
 impl From<ErrorData> for Failed {
     fn from(error: ErrorData) -> Self {
-        Self { text: error.message.to_string(), written: Some(Written::Error(Arc::new(error))) }
+        let text = error.message.to_string();
+        Self { written: Some(Written::Error(Arc::new(error))), ..text.into() }
     }
 }
 
@@ -70,6 +101,16 @@ impl Fails<CallToolResult> {
     #[must_use]
     pub fn reply() -> Self {
         Self(Failed::from)
+    }
+}
+
+impl<E: Failure + 'static> Fails<E> {
+    /// An error as it displays itself, unless it is one of the protocol.
+    pub(crate) fn displayed() -> Self {
+        Self(|error| match (&error as &dyn Any).downcast_ref::<ErrorData>() {
+            Some(error) => error.clone().into(),
+            None => error.text().into(),
+        })
     }
 }
 

@@ -6,8 +6,7 @@ mod floats;
 mod reply;
 mod success;
 
-pub(crate) use failure::Failed;
-pub use failure::{Fails, Failure, Fallible, ViaBox, ViaError, ViaText};
+pub use failure::{Failed, Fails, Failure, Fallible, ViaBox, ViaError, ViaText};
 pub use reply::Written;
 pub(crate) use reply::{error_reply, in_one_text, readable, reply, text_of};
 pub use success::Success;

@@ -7,13 +7,12 @@ use memchr::memmem;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::floats::NoNumber;
-use super::{Failed, Outcome, Written, content};
+use super::{Failed, Outcome, Output, Written, content};
 use crate::message::Json;
 use crate::phrases::path_in_words;
 
-/// What a tool returned.
+/// What a tool returned, as a client gets it.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct Success {
     pub(crate) json: Json,
     /// The reply where JSON does not say what it is to be, as the tool wrote it itself.
@@ -23,6 +22,35 @@ pub struct Success {
 }
 
 impl Success {
+    /// What a tool would have returned.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written as JSON.
+    pub fn new(value: impl Output) -> Outcome {
+        value.into_success()
+    }
+
+    /// The value as JSON; `null` where the tool wrote its [reply](Self::reply) itself.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.json.as_str()
+    }
+
+    /// The reply, where the tool wrote it itself.
+    #[must_use]
+    pub fn reply(&self) -> Option<&CallToolResult> {
+        self.content.as_ref()
+    }
+
+    /// The same, unless it is a reply that says it is an error.
+    pub(crate) fn checked(self) -> Outcome {
+        match self.content {
+            Some(reply) if reply.is_error == Some(true) => Err(reply.into()),
+            _ => Ok(self),
+        }
+    }
+
     /// A reply of our own.
     pub(crate) fn of(reply: CallToolResult) -> Self {
         Self { json: Json::null(), content: Some(reply), problem: None }

@@ -85,7 +85,7 @@ impl fmt::Debug for CallParts<'_> {
 }
 
 impl CallParts<'_> {
-    pub(super) fn to_call(self) -> Call {
+    pub(crate) fn to_call(self) -> Call {
         let context = self.context.to_rmcp();
         let mut context = context.expect("a tool that takes a `Call` is called by a loop");
         // A way to the connection's queue is nothing to hand out, or to keep.

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Parts;
+use super::{Parts, is_background_among};
 use crate::error::{Error, Result};
-use crate::tool::Kind;
 
 /// A session starts with this. No client says it in fewer bytes, and the newest protocol, which has none of it,
 /// says as much in every request.
@@ -20,7 +19,7 @@ pub(super) fn check(parts: &Parts) -> Result {
         format!("at least {session}, the length of the shortest request that starts a session");
     at_least("max_message_bytes", parts.bounds.message_bytes, session, expected)?;
     at_least("heartbeat", parts.heartbeat, SHORTEST_TIME, A_TIME)?;
-    if parts.tools.iter().any(|tool| tool.about.kind == Kind::Background) {
+    if parts.has_dynamic_tools || is_background_among(&parts.tools) {
         check_prefix(&parts.control_prefix)?;
         at_least("max_result_bytes", parts.result_bytes, SHORTEST_RESULT, "at least 200")?;
         at_least("max_tasks", parts.max_tasks, 1, "at least 1")?;

@@ -9,10 +9,13 @@ use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::start::check_runtime;
-use super::{Plan, build};
+use super::{Plan, build, is_background_among};
+use crate::argument::Reading;
 use crate::error::{Error, Result};
 use crate::log::Boxed;
+use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
+use crate::tool::{AnyTool, Kind, Tools};
 use crate::transport::{
     AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
@@ -41,6 +44,28 @@ impl fmt::Debug for Service {
 impl Service {
     pub(super) fn new(built: Built) -> Self {
         Self(Arc::new(built))
+    }
+
+    /// Adds tools, all or none: every call from now on finds them, and connected clients are told that the list has
+    /// changed (`notifications/tools/list_changed`, once for several changes that follow one another).
+    ///
+    /// # Errors
+    ///
+    /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools), and for what
+    /// [`build`](super::Server::build) says of tools: a name that is taken or malformed, a state that the server was not
+    /// given.
+    pub fn add(&self, tools: impl Into<Tools>) -> Result {
+        self.0.add(tools.into())
+    }
+
+    /// Removes a tool, unless there is none of this name; returns whether there was. Connected clients are told. A task of
+    /// it goes on, and can be asked about, as can a call that runs.
+    ///
+    /// # Errors
+    ///
+    /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools).
+    pub fn remove(&self, name: &str) -> Result<bool> {
+        self.0.remove(name)
     }
 
     /// Serves the client at the process's stdin and stdout, as [`Server::serve_stdio`](super::Server::serve_stdio)
@@ -95,17 +120,46 @@ pub(super) struct Built {
     pub(super) shared: Arc<Shared>,
     pub(super) bounds: Bounds,
     pub(super) process: Process,
+    pub(super) schemas: Schemas,
+    pub(super) reading: Reading,
 }
 
 /// Hides [`Built`] behind a pointer, as `Plan` hides what it is built of: what drops it, and what serves it, is
 /// compiled here, once, and not in each user's crate.
 trait Serve: Send + Sync {
+    fn add(&self, tools: Tools) -> Result;
+    fn remove(&self, name: &str) -> Result<bool>;
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result>;
     fn io(self: Arc<Self>, reader: Reader, writer: Writer) -> Boxed<'static, Result>;
     fn erased(self: Arc<Self>, transport: Erased<RoleServer>) -> Boxed<'static, Result>;
 }
 
 impl Serve for Built {
+    fn add(&self, tools: Tools) -> Result {
+        let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
+        let Shared { registry, is_dynamic: true, states, control, .. } = &*self.shared else {
+            return Err(Error::FixedTools);
+        };
+        let starts_tasks = is_background_among(&more);
+        registry.change(|now| {
+            if starts_tasks && !now.has(Kind::Control) {
+                more.extend(control.iter().flat_map(|control| control.tools()));
+            }
+            for tool in &mut more {
+                tool.reading = self.reading;
+            }
+            now.with(more, states, self.schemas).map(Some)
+        })?;
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<bool> {
+        match self.shared.is_dynamic {
+            true => self.shared.registry.change(|now| Ok(now.without(name))),
+            false => Err(Error::FixedTools),
+        }
+    }
+
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result> {
         Box::pin(async move {
             check_runtime()?;

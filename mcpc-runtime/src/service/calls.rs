@@ -8,8 +8,9 @@ use rmcp::model::{
 };
 use tokio::task::coop::unconstrained;
 
+use super::around::begun;
 use super::intake::{Accepted, Accepting};
-use super::{ToolService, bounded, trace};
+use super::{Shared, ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
@@ -42,14 +43,17 @@ impl ToolService {
                 let metadata = Metadata::take(&mut arguments)?;
                 let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
                 let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
-                let body = self.prepare(tool, arguments, None, call)?;
-                self.run(tool, body, context).await.map(Into::into)
+                let body = match self.around(&tool) {
+                    None => prepare(self.shared(), &tool, arguments, None, call)?,
+                    Some(layers) => self.surrounded(layers, &tool, arguments, None, call),
+                };
+                self.run(&tool, body, context).await.map(Into::into)
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
-                let accepting = parcel.unwrap_or_else(|| self.intake.accept(tool, &mut arguments));
+                let accepting = parcel.unwrap_or_else(|| self.intake.accept(&tool, &mut arguments));
                 // On the heap: a plain call would hold as much room, and move it several times.
-                Box::pin(self.call_background(tool, arguments, accepting, context)).await
+                Box::pin(self.call_background(&tool, arguments, accepting, context)).await
             }
         }
     }
@@ -57,7 +61,7 @@ impl ToolService {
     /// Starts a task and answers its call in the best way that the client understands.
     async fn call_background(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         accepting: MaybeLater<'static, Accepting>,
         context: &Context,
@@ -93,12 +97,12 @@ impl ToolService {
     /// Starts a task for an MCPC client and returns the first reply.
     fn start_mcpc(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         accepted: Accepted,
         gate: &Gate,
         context: &Context,
-    ) -> Result<CallToolResult, String> {
+    ) -> Result<CallToolResult, Refusal> {
         let name = &tool.about.name;
         let ids = accepted.ids.clone();
         let delivery =
@@ -160,7 +164,7 @@ impl ToolService {
     /// Runs a task for a client whose call stays open, to its end or for as long as its patience lasts.
     async fn run_to_end(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         accepted: Accepted,
         context: &Context,
@@ -246,42 +250,36 @@ impl ToolService {
     /// Starts the task's body, or gives the task up if the arguments are bad.
     fn launch(
         &self,
-        tool: &Definition,
+        tool: &Arc<Definition>,
         arguments: JsonObject,
         task: NewTask,
         context: &Context,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refusal> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
         let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
-        match self.prepare(tool, arguments, Some(&sender), call) {
-            Ok(body) => {
-                let span = trace::of_task(context, &tool.about.name, sender.task_id());
+        let span = || trace::of_task(context, &tool.about.name, sender.task_id());
+        let begun = match self.around(tool) {
+            None => {
+                let body = prepare(self.shared(), tool, arguments, Some(&sender), call);
+                body.map(|body| (body, span())).map_err(Refusal::Said)
+            }
+            Some(layers) => {
+                let body = self.surrounded(layers, tool, arguments, Some(sender.clone()), call);
+                let span = span();
+                begun(body, &span, tool, context).map(|body| (body, span))
+            }
+        };
+        match begun {
+            Ok((body, span)) => {
                 task.inside(span).spawn(body);
                 Ok(())
             }
-            Err(problems) => {
+            Err(refusal) => {
                 task.refuse();
-                Err(problems)
+                Err(refusal)
             }
         }
-    }
-
-    /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
-    /// user's, which may panic.
-    fn prepare(
-        &self,
-        tool: &Definition,
-        arguments: JsonObject,
-        sender: Option<&Sender>,
-        call: CallParts<'_>,
-    ) -> Result<Body, String> {
-        let states = &self.shared().states;
-        let inputs = Inputs::new(arguments, sender, states, call);
-        let prepared = guarded(|| tool.prepare(inputs));
-        prepared
-            .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
-            .map_err(|problems| problems.join("\n"))
     }
 
     /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
@@ -305,7 +303,7 @@ impl ToolService {
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
-                let reply = success.into_reply(|| self.shared().registry.has_output_schema(name));
+                let reply = success.into_reply(|| tool.promises_output);
                 Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
             }
             Ok(Ok(Err(failed))) => {
@@ -337,6 +335,22 @@ impl ToolService {
             () = unconstrained(self.ending.grace_over()) => Err(GraceOver),
         }
     }
+}
+
+/// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
+/// user's, which may panic.
+pub(super) fn prepare(
+    shared: &Shared,
+    tool: &Definition,
+    arguments: JsonObject,
+    sender: Option<&Sender>,
+    call: CallParts<'_>,
+) -> Result<Body, String> {
+    let inputs = Inputs::new(arguments, sender, &shared.states, call);
+    let prepared = guarded(|| tool.prepare(inputs));
+    prepared
+        .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
+        .map_err(|problems| problems.join("\n"))
 }
 
 /// Waits until a timeout is over, if there is one.

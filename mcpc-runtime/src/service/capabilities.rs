@@ -2,7 +2,7 @@
 
 use rmcp::model::{
     Implementation, InitializeResult, JsonObject, ServerCapabilities, ServerConfig, ServerResult,
-    TASKS_EXTENSION_ID,
+    TASKS_EXTENSION_ID, ToolsCapability,
 };
 
 use super::ToolService;
@@ -28,7 +28,8 @@ impl ToolService {
     }
 }
 
-/// The user's handler says what its own methods can do, and who it is; the name, the version and the tools are ours.
+/// The user's handler says what its own methods can do, and who it is where the server does not; the name, the version
+/// and the tools are ours.
 pub(super) fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResult {
     let mut merged = inner;
     merged.server_info = named(Some(merged.server_info), &ours.server_info);
@@ -36,11 +37,14 @@ pub(super) fn merge(inner: ServerConfig, ours: &ServerConfig) -> InitializeResul
     merged
 }
 
-/// What the user's handler says of itself, under the server's name and version.
+/// What the server says of itself, and what the user's handler says of itself where the server says nothing.
 fn named(inner: Option<Implementation>, ours: &Implementation) -> Implementation {
-    let Some(mut named) = inner else { return ours.clone() };
-    named.name.clone_from(&ours.name);
-    named.version.clone_from(&ours.version);
+    let mut named = ours.clone();
+    let Some(inner) = inner else { return named };
+    named.title = named.title.or(inner.title);
+    named.description = named.description.or(inner.description);
+    named.website_url = named.website_url.or(inner.website_url);
+    named.icons = named.icons.or(inner.icons);
     named
 }
 
@@ -49,7 +53,9 @@ fn merge_into(
     instructions: &mut Option<String>,
     ours: &ServerConfig,
 ) {
-    // Whether the list changes is for the handler to say, which can tell clients when it has.
+    // The handler can tell clients, too, when what it lists has changed.
+    let is_ours_fixed = ours.capabilities.tools.as_ref().is_none_or(|it| it.list_changed.is_none());
+    inner.tools = inner.tools.take().filter(|_| is_ours_fixed);
     inner.tools = inner.tools.take().or_else(|| ours.capabilities.tools.clone());
     inner.logging = inner.logging.take().or_else(|| ours.capabilities.logging.clone());
     if let Some(ours) = &ours.capabilities.extensions {
@@ -58,6 +64,13 @@ fn merge_into(
     if ours.instructions.is_some() {
         instructions.clone_from(&ours.instructions);
     }
+}
+
+/// The capability of a server whose tools change.
+pub(crate) fn list_changes() -> ToolsCapability {
+    let mut tools = ToolsCapability::default();
+    tools.list_changed = Some(true);
+    tools
 }
 
 /// The capabilities of a server with background tools.

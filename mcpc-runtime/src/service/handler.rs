@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use rmcp::model::{
     ClientNotification, ClientRequest, ErrorData, InitializeRequestParams, InitializeResult,
     ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerConfig, ServerResult,
+    SubscriptionFilter,
 };
-use rmcp::service::{NotificationContext, RequestContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
 use super::calls::GraceOver;
@@ -24,8 +25,10 @@ impl Service<RoleServer> for Connection {
     ) -> Result<ServerResult, ErrorData> {
         let _running = self.limit.enter()?;
         // These see to their end by themselves: they tell what became of the task or the tool.
-        let has_an_end = matches!(request, ClientRequest::CallToolRequest(_))
-            || context.extensions.get::<Subscription>().is_some();
+        let has_an_end = match &request {
+            ClientRequest::CallToolRequest(call) => self.handler_of(&call.params).is_none(),
+            _ => context.extensions.get::<Subscription>().is_some(),
+        };
         // Boxed, as the futures of rmcp around this one hold it several times over.
         let answer = Box::pin(self.route(request, context));
         let answer = match has_an_end {
@@ -45,6 +48,9 @@ impl Service<RoleServer> for Connection {
         notification: ClientNotification,
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if matches!(notification, ClientNotification::InitializedNotification(_)) {
+            self.tell_changes(context.peer.clone());
+        }
         match self.inner() {
             Some(inner) => {
                 let handled = Box::pin(inner.handle_notification(notification, context));
@@ -91,11 +97,23 @@ impl ServerHandler for ToolService {
         }
     }
 
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.accepted(requested)
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_subscriber(subscription).await;
+        Ok(())
+    }
+
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.shared().registry.list().to_vec()))
+        Ok(ListToolsResult::with_all_items(self.shared().registry.now().list().to_vec()))
     }
 }

@@ -41,7 +41,7 @@ impl Intake for TaskIntake {
         match tool.about.kind {
             Kind::Background => {
                 let arguments = call.params.arguments.get_or_insert_default();
-                let accepted = self.accept(tool, arguments);
+                let accepted = self.accept(&tool, arguments);
                 call.extensions_mut().insert(Parcel::new(accepted));
             }
             Kind::Control if self.shared.control.is_some_and(|control| control.stops(name)) => {

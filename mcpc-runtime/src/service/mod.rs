@@ -2,8 +2,10 @@
 //! own handler.
 
 mod answer;
+mod around;
 mod calls;
 mod capabilities;
+mod changes;
 mod handler;
 mod intake;
 mod limit;
@@ -11,9 +13,11 @@ mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod theirs;
 mod trace;
 
-pub(crate) use capabilities::add_tasks;
+pub(crate) use capabilities::{add_tasks, list_changes};
+pub(crate) use theirs::Shadowed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,19 +26,25 @@ use rmcp::RoleServer;
 use rmcp::model::ServerConfig;
 use rmcp::service::DynService;
 
+use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
+use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::LogLevel;
 use crate::log::TaskLog;
 use crate::parameter::States;
-use crate::registry::Registry;
+use crate::registry::LiveRegistry;
 use crate::task::{TaskPermits, Tasks};
 use crate::transport::{Ending, Intake};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
-    pub(crate) registry: Registry,
+    pub(crate) registry: LiveRegistry,
+    /// Whether a call may start a task.
+    pub(crate) has_tasks: bool,
+    /// Whether tools come and go.
+    pub(crate) is_dynamic: bool,
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
     /// How many tasks may run at once.
@@ -44,8 +54,11 @@ pub(crate) struct Shared {
     /// `None` if nobody could come back to a task.
     pub(crate) control: Option<Control>,
     pub(crate) inner: Option<Arc<dyn DynService<RoleServer>>>,
+    pub(crate) shadowed: Shadowed,
     /// How many requests of a connection may be handled at once.
     pub(crate) max_requests: usize,
+    /// What is around every call, if anything is.
+    pub(crate) around: Option<Layers>,
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -94,6 +107,7 @@ impl std::fmt::Debug for Shared {
 pub(crate) struct Connection {
     tools: ToolService,
     limit: Limit,
+    changes: Changes,
 }
 
 impl Connection {
@@ -102,9 +116,10 @@ impl Connection {
         let (ending, log_level) =
             (Ending::new(tasks.clone(), shared.times.grace), LogLevel::new(true));
         let limit = Limit::new(shared.max_requests);
+        let changes = Changes::of(&shared.registry);
         let intake = Arc::new(TaskIntake { shared, tasks });
         let tools = ToolService { intake, ending, log_level };
-        Self { tools, limit }
+        Self { tools, limit, changes }
     }
 
     /// How the connection ends.
@@ -140,17 +155,22 @@ mod tests {
     use crate::control::{Check, stop_meant, unknown_id};
     use crate::log::{Limits, MemoryLog, Stop};
     use crate::metadata::Ids;
+    use crate::registry::Registry;
     use crate::schema::Schemas;
     use crate::task::{Created, Request};
-    use crate::tool::Definition;
+    use crate::tool::{Definition, Kind};
 
     pub(super) fn shared(tools: Vec<Definition>, config: ServerConfig) -> Arc<Shared> {
         let limits = Limits { bytes_per_task: 99, ended_tasks: 9, ended_bytes: 99 };
         let second = Duration::from_secs(1);
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
-            registry: Registry::new(tools, &States::default(), Schemas::default())
-                .expect("they go together"),
+            has_tasks: tools.iter().any(|tool| tool.about.kind == Kind::Background),
+            is_dynamic: false,
+            registry: LiveRegistry::new(
+                Registry::new(tools, &States::default(), Schemas::default())
+                    .expect("they go together"),
+            ),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),
             places: TaskPermits::new(9),
@@ -164,7 +184,9 @@ mod tests {
             },
             control: Some(Control::new("", second, 99)),
             inner: None,
+            shadowed: Shadowed::default(),
             max_requests: 9,
+            around: None,
         })
     }
 

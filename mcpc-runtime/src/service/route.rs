@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult};
+use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult, SubscriptionFilter};
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, Service};
 
@@ -19,10 +19,15 @@ impl Connection {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        let has_tasks = self.tools.shared().registry.has_tasks();
+        let has_tasks = self.tools.shared().has_tasks;
         let knows_tasks = || is_modern(context.protocol_version());
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
+        }
+        if let ClientRequest::CallToolRequest(call) = &request
+            && let Some(inner) = self.handler_of(&call.params)
+        {
+            return inner.handle_request(request, context).await;
         }
         let ours = match request {
             ClientRequest::CallToolRequest(call) => Ours::Call(call.params),
@@ -52,7 +57,7 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         match self.inner().filter(|inner| inner.get_info().capabilities.logging.is_some()) {
             Some(inner) => inner.handle_request(request, context).await,
-            None if self.tools.shared().registry.has_tasks() => Ok(ServerResult::empty(())),
+            None if self.tools.shared().has_tasks => Ok(ServerResult::empty(())),
             None => Err(unknown_method(request.method())),
         }
     }
@@ -63,9 +68,14 @@ impl Connection {
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
+        let request = match request {
+            ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
+            request => request,
+        };
         match (&request, self.inner()) {
-            // The list is ours, in a reply of rmcp.
-            (ClientRequest::ListToolsRequest(_), _) => {
+            (ClientRequest::SubscriptionsListenRequest(listen), Some(inner))
+                if self.is_about_tools(&listen.params.notifications, &**inner) =>
+            {
                 Service::handle_request(&self.tools, request, context).await
             }
             (_, Some(inner)) => {
@@ -82,6 +92,17 @@ impl Connection {
             ) => Err(unknown_method(request.method())),
             (_, None) => Service::handle_request(&self.tools, request, context).await,
         }
+    }
+
+    /// Whether a subscription is about tools that come and go, and about nothing of which the user's handler could tell.
+    fn is_about_tools(
+        &self,
+        wanted: &SubscriptionFilter,
+        inner: &dyn DynService<RoleServer>,
+    ) -> bool {
+        let mut others = wanted.supported_by(&inner.get_info().capabilities);
+        others.tools_list_changed = None;
+        self.tools.accepted(wanted).is_some() && others == SubscriptionFilter::default()
     }
 
     /// The user's handler, for what is not about tools.

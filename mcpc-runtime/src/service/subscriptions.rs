@@ -4,14 +4,16 @@
 //! with the request.
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::sync::Arc;
 
 use rmcp::model::{
     ErrorData, JsonRpcMessage, NotificationMetaObject, RequestId, ServerNotification, ServerResult,
     SubscriptionsListenRequestMethod, SubscriptionsListenResult, TaskStatusNotification,
-    TaskStatusNotificationParams,
+    TaskStatusNotificationParams, ToolListChangedNotification,
 };
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ToolService;
@@ -34,7 +36,8 @@ impl ToolService {
             return Err(ErrorData::method_not_found::<SubscriptionsListenRequestMethod>());
         }
         needs_tasks(&context)?;
-        let Subscription { task_ids, outbox } = subscription;
+        let Subscription { task_ids, tools, outbox } = subscription;
+        let changes = (tools && self.shared().is_dynamic).then(|| self.shared().registry.changes());
         let mut seen = HashSet::new();
         let mut watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = Vec::new();
         for task_id in task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone())) {
@@ -44,7 +47,8 @@ impl ToolService {
             }
         }
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
-        outbox.push(&acknowledgement(&context.id, &accepted), Permit::NONE);
+        let acknowledgement = acknowledgement(&context.id, &accepted, changes.is_some());
+        outbox.push(&acknowledgement, Permit::NONE);
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
             watches.spawn(watch(
@@ -58,6 +62,7 @@ impl ToolService {
         tokio::select! {
             // The reply is dropped with the request.
             () = context.cancelled.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+            () = tell_changes(changes, &outbox, &context.id) => {}
             () = self.ending.begun() => {}
         }
         // The tasks are being stopped, and how they end is news, too.
@@ -108,8 +113,23 @@ async fn watch(
     }
 }
 
-fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonNotification {
-    let message = json!({
+/// Tells of each change of the list of tools; never ends.
+async fn tell_changes(changes: Option<watch::Receiver<()>>, outbox: &Outbox, id: &RequestId) {
+    let Some(mut changes) = changes else { return pending().await };
+    while changes.changed().await.is_ok() {
+        outbox.reply_room_available().await;
+        let mut notification = ToolListChangedNotification::default();
+        let mut meta = NotificationMetaObject::new();
+        meta.set_subscription_id(id.clone());
+        notification.extensions.insert(meta);
+        let notification = ServerNotification::ToolListChangedNotification(notification);
+        outbox.push_message(JsonRpcMessage::notification(notification));
+    }
+    pending().await
+}
+
+fn acknowledgement(id: &RequestId, task_ids: &[&str], tools: bool) -> JsonNotification {
+    let mut message = json!({
         "jsonrpc": "2.0",
         "method": "notifications/subscriptions/acknowledged",
         "params": {
@@ -117,5 +137,8 @@ fn acknowledgement(id: &RequestId, task_ids: &[&str]) -> JsonNotification {
             "notifications": {"taskIds": task_ids},
         },
     });
+    if tools {
+        message["params"]["notifications"]["toolsListChanged"] = true.into();
+    }
     JsonNotification(message.to_string())
 }

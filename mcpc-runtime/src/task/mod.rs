@@ -310,6 +310,9 @@ impl Task {
 
     /// Makes the runner end the task.
     fn break_off(&self, reason: String) {
+        // Nothing would end a body that nobody runs, and its test is to fail.
+        #[cfg(feature = "testing")]
+        assert!(!self.delivery.is_witnessed(), "{reason}");
         self.progression().broken.get_or_insert(reason);
         self.attention.notify_one();
     }

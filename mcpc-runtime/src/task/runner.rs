@@ -222,7 +222,10 @@ impl Task {
     fn terminal(&self, outcome: Outcome) -> End {
         match outcome.and_then(Success::into_parts) {
             Ok((result, written)) => End { kind: EndKind::Complete, result, written },
-            Err(Failed { text, written }) => {
+            Err(Failed { text, written, is_panic: true }) => {
+                End { kind: EndKind::Failed, result: Json::text(&text), written }
+            }
+            Err(Failed { text, written, .. }) => {
                 // Once it was asked to stop, that is what an error comes from.
                 let timeout = self.limits.timeout.filter(|_| self.progression().timed_out);
                 let (kind, text) = match timeout {

@@ -1,10 +1,12 @@
 //! A tool as a server has it: what it lists, and what it makes of a call.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rmcp::model::{Icon, JsonObject};
+use serde_json::Value;
 
+use super::dynamic::Written;
 use super::listing::Listing;
 use super::{About, Kind};
 use crate::argument::{HEADER, Reading};
@@ -24,18 +26,23 @@ type GivenSchema = fn() -> Result<JsonObject, String>;
 type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
 /// A tool without its types.
+#[derive(Clone)]
 #[doc(hidden)]
 pub struct Definition {
     pub(crate) about: About,
-    parameters: Box<[Description]>,
+    parameters: Arc<[Description]>,
     /// The schema of the arguments, if it is not made of the parameters.
     input_schema: Option<GivenSchema>,
     /// Which arguments go together; there once the tool is listed.
-    groups: OnceLock<Groups>,
+    groups: OnceLock<Arc<Groups>>,
+    /// In place of what the parameters say, if the tool was made at run time.
+    written: Option<Written>,
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
-    prepare: Box<Prepare>,
+    prepare: Arc<Prepare>,
     listing: Listing,
+    /// Whether a client is promised structured content.
+    pub(crate) promises_output: bool,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
 }
@@ -62,13 +69,15 @@ impl Definition {
     ) -> Self {
         Self {
             about,
-            parameters,
+            parameters: parameters.into(),
+            written: None,
             input_schema: None,
             groups: OnceLock::new(),
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
-            prepare,
+            prepare: prepare.into(),
             listing: Listing::default(),
+            promises_output: false,
             reading: Reading::default(),
         }
     }
@@ -94,10 +103,39 @@ impl Definition {
         self
     }
 
+    /// A tool that was made at run time.
+    pub(super) fn written(
+        about: About,
+        written: Written,
+        output_schema: fn(Schemas) -> Option<JsonObject>,
+        prepare: impl Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            about,
+            parameters: Arc::new([]),
+            input_schema: None,
+            groups: OnceLock::new(),
+            written: Some(written),
+            returns_hidden_result: false,
+            output_schema,
+            prepare: Arc::new(prepare),
+            listing: Listing::default(),
+            promises_output: false,
+            reading: Reading::default(),
+        }
+    }
+
+    /// What a tool that was made at run time returns.
+    pub(super) fn set_output_schema(&mut self, schema: Value) {
+        if let Some(written) = &mut self.written {
+            written.output = Some(Arc::new(schema));
+        }
+    }
+
     /// The body of a call with these inputs, or every problem of the call.
     pub(crate) fn prepare<'a>(&'a self, mut inputs: Inputs<'a>) -> Result<Body, Vec<String>> {
         inputs.reading = self.reading;
-        inputs.groups = self.groups.get();
+        inputs.groups = self.groups.get().map(|groups| &**groups);
         inputs.has_host = !self.reading.exact && has_host_arguments(&inputs.arguments);
         let has_host = inputs.has_host;
         let body = (self.prepare)(&mut inputs);
@@ -142,21 +180,24 @@ impl Definition {
         if let Some(given) = groups.schema_given() {
             input_schema = given.clone();
         }
-        let _ = self.groups.set(groups);
+        let _ = self.groups.set(Arc::new(groups));
         let mut tool =
             rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
         tool.title = about.title.clone().map(String::from);
         tool.annotations = about.hints.annotations();
-        // The first reply to a background call is not a result, so it has no output schema to keep.
-        tool.output_schema = match about.kind {
-            Kind::Plain | Kind::Control => (self.output_schema)(schemas).map(Into::into),
-            Kind::Background => None,
-        };
         let refused = |problem| Error::Tool { tool: about.name.to_string(), problem };
         self.listing.write(&mut tool).map_err(refused)?;
         if let Some(header) = header_of_two(&tool.input_schema) {
             return Err(refused(format!("two arguments have the header `{header}`")));
         }
+        let written = self.written.as_ref().map(|written| written.output_schema(&about.name));
+        // The first reply to a background call is not a result, so it has no output schema to keep.
+        tool.output_schema = match about.kind {
+            Kind::Plain | Kind::Control => written.transpose()?.flatten(),
+            Kind::Background => return Ok(tool),
+        }
+        .or_else(|| (self.output_schema)(schemas))
+        .map(Into::into);
         Ok(tool)
     }
 
@@ -181,10 +222,13 @@ impl Definition {
         mut writer: Writer,
         groups: &Groups,
     ) -> Result<JsonObject> {
+        if let Some(written) = &self.written {
+            return written.input_schema(&self.about.name);
+        }
         let tool = || self.about.name.to_string();
         let mut entries = Entries::new();
         let mut whole = None;
-        for parameter in &self.parameters {
+        for parameter in self.parameters.iter() {
             let argument = parameter.name;
             let refused = |problem: String| Error::Argument { tool: tool(), argument, problem };
             if !parameter.is_argument && parameter.is_spoken_of() {
@@ -250,7 +294,7 @@ fn header_of_two(schema: &JsonObject) -> Option<&str> {
 }
 
 /// Whether a host added arguments of its own to those that a model wrote.
-fn has_host_arguments(arguments: &JsonObject) -> bool {
+pub(super) fn has_host_arguments(arguments: &JsonObject) -> bool {
     arguments.len() >= HOST_ARGUMENTS.len()
         && HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name))
 }

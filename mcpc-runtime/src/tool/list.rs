@@ -1,22 +1,103 @@
 //! What `tools![..]` lists.
 
-use super::Definition;
+use std::ops::Add;
 
-/// The tools of a `tools![..]` list, for [`Server::tools`](crate::server::Server::tools).
+use super::{AnyTool, Definition};
+
+/// Tools, for [`Server::tools`](crate::server::Server::tools): those of a `tools![..]` list, or any others.
 ///
 /// A function can return a list, such as that of a module; several lists go to a server one after the other. Two tools of
 /// one name in different lists are [`Error::DuplicateTool`](crate::error::Error::DuplicateTool) when the server is built.
 ///
 #[doc = include_str!("../../docs/tools.md")]
-#[derive(Debug)]
-pub struct Tools(pub(crate) Vec<Definition>);
+#[derive(Clone, Debug, Default)]
+pub struct Tools(pub(crate) Vec<AnyTool>);
 
 impl Tools {
     /// The list that `tools![..]` wrote down.
     #[doc(hidden)]
     #[must_use]
     pub fn new(listed: &[Listed]) -> Self {
-        Self(listed.iter().map(|tool| (tool.definition)()).collect())
+        Self(listed.iter().map(|tool| AnyTool((tool.definition)())).collect())
+    }
+
+    /// Each of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, AnyTool> {
+        self.0.iter()
+    }
+
+    /// How many they are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that `keep` says yes to.
+    #[must_use]
+    pub fn filter(mut self, keep: impl FnMut(&AnyTool) -> bool) -> Self {
+        self.0.retain(keep);
+        self
+    }
+
+    /// The same tools, each with `prefix` before its name.
+    #[must_use]
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        for AnyTool(Definition { about, .. }) in &mut self.0 {
+            about.name = format!("{prefix}{}", about.name).into();
+        }
+        self
+    }
+}
+
+impl<T: Into<AnyTool>> From<T> for Tools {
+    fn from(tool: T) -> Self {
+        Self(vec![tool.into()])
+    }
+}
+
+impl<T: Into<AnyTool>> FromIterator<T> for Tools {
+    fn from_iter<I: IntoIterator<Item = T>>(tools: I) -> Self {
+        Self(tools.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<AnyTool>> Extend<T> for Tools {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, tools: I) {
+        self.0.extend(tools.into_iter().map(Into::into));
+    }
+}
+
+impl Add for Tools {
+    type Output = Self;
+
+    /// The tools of both, in this order.
+    fn add(mut self, mut others: Self) -> Self {
+        self.0.append(&mut others.0);
+        self
+    }
+}
+
+impl IntoIterator for Tools {
+    type Item = AnyTool;
+    type IntoIter = std::vec::IntoIter<AnyTool>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Tools {
+    type Item = &'a AnyTool;
+    type IntoIter = std::slice::Iter<'a, AnyTool>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

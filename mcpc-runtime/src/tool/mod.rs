@@ -1,10 +1,14 @@
 //! A tool without its types: what the attributes hand to the runtime.
 
+mod any;
 mod definition;
+mod dynamic;
 mod list;
 mod listing;
 
+pub use any::AnyTool;
 pub use definition::Definition;
+pub use dynamic::DynamicTool;
 pub use list::{List, Listed, Tools};
 pub use listing::{IntoIcons, IntoMeta, text};
 

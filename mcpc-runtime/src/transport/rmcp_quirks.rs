@@ -197,6 +197,8 @@ pub(super) fn cut_version(request: &mut ClientRequest) {
 #[derive(Clone, Debug)]
 pub(crate) struct Subscription {
     pub(crate) task_ids: Vec<String>,
+    /// Whether it is about the list of tools, too.
+    pub(crate) tools: bool,
     pub(crate) outbox: Outbox,
 }
 
@@ -206,7 +208,8 @@ pub(super) fn subscribe(message: &mut ClientJsonRpcMessage, line: &[u8], outbox:
         && let ClientRequest::SubscriptionsListenRequest(listen) = &mut request.request
         && let Some(task_ids) = subscribed_tasks(line)
     {
-        listen.extensions.insert(Subscription { task_ids, outbox: outbox.clone() });
+        let tools = listen.params.notifications.tools_list_changed == Some(true);
+        listen.extensions.insert(Subscription { task_ids, tools, outbox: outbox.clone() });
     }
 }
 

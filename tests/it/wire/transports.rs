@@ -267,6 +267,32 @@ async fn what_a_handler_says_of_itself_reaches_the_client() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_of_itself_comes_before_what_its_handler_says() {
+    let known = || {
+        let server = server().version("1.2.3").title("Ours").website("https://ours.example");
+        server.icons([Icon::new("https://ours.example/icon.svg")])
+    };
+    let info = |description: Value| {
+        json!({
+            "name": "transports", "version": "1.2.3", "title": "Ours", "description": description,
+            "websiteUrl": "https://ours.example",
+            "icons": [{"src": "https://ours.example/icon.svg"}],
+        })
+    };
+    let key = "io.modelcontextprotocol/serverInfo";
+    for (server, info) in [
+        (&(|| known().handler(Known)) as &dyn Fn() -> Server, info(json!("A description"))),
+        (&(|| known().description("Our own").handler(Known)), info(json!("Our own"))),
+        (&(|| known().description("Our own")), info(json!("Our own"))),
+    ] {
+        let (_client, result) = Plain::begin_and_see(Wire::open(server())).await;
+        assert_eq!(result["serverInfo"], info);
+        let result = WithTasks::open(server()).request("server/discover", json!({})).await;
+        assert_eq!(result["result"]["_meta"][key], info);
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_nobody_knows_is_named() {
     let mut client = Plain::connect(server()).await;
     let reply = client.request("no/such", Value::Null).await;

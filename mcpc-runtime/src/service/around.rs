@@ -1,0 +1,111 @@
+//! A call inside of what the server has around every call.
+//!
+//! What reads the arguments is a part of the body then, so that what is around sees every call, and what is wrong
+//! with it.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::task::{Context as Polling, Poll, Waker};
+
+use rmcp::model::JsonObject;
+
+use super::calls::{Refusal, prepare};
+use super::intake::TaskIntake;
+use super::{ToolService, trace};
+use crate::around::{Layers, Next, ToolCall};
+use crate::context::Context;
+use crate::guard::{Guarded, guarded};
+use crate::logging::Span;
+use crate::output::{Body, Failed, Outcome, Success, Written};
+use crate::parameter::CallParts;
+use crate::task::Sender;
+use crate::tool::{Definition, Kind};
+
+/// All that a call brings to its tool but the arguments.
+struct Brought {
+    intake: Arc<TaskIntake>,
+    tool: Arc<Definition>,
+    context: Context,
+    session_id: Box<str>,
+    task_id: Option<Box<str>>,
+    /// That of the task that the call starts.
+    sender: Option<Sender>,
+}
+
+impl Brought {
+    fn parts(&self) -> CallParts<'_> {
+        let Self { intake, context, session_id, task_id, .. } = self;
+        CallParts { session_id, task_id: task_id.as_deref(), tasks: &intake.tasks, context }
+    }
+
+    /// Reads the arguments and runs the tool.
+    async fn run(self, call: ToolCall) -> Outcome {
+        let (shared, sender) = (&self.intake.shared, self.sender.as_ref());
+        let prepared = prepare(shared, &self.tool, call.into_arguments(), sender, self.parts());
+        let body = prepared.inspect_err(|_| trace::note(&self.context, "refused"))?;
+        if sender.is_some() {
+            // This far the call is followed where it is answered; the tool runs in its task.
+            tokio::task::yield_now().await;
+        }
+        let Self { tool, context, .. } = self;
+        match Guarded::new(body).await {
+            Ok(outcome) => outcome.and_then(Success::checked),
+            Err(panic) => {
+                Err(Failed::panicked(trace::panicked(&context, &tool.about.name, &*panic)))
+            }
+        }
+    }
+}
+
+impl ToolService {
+    /// What is around the calls of a tool, if anything is.
+    pub(super) fn around(&self, tool: &Definition) -> Option<&Layers> {
+        self.shared().around.as_ref().filter(|_| tool.about.kind != Kind::Control)
+    }
+
+    /// The body of a call, with all that is around it.
+    pub(super) fn surrounded(
+        &self,
+        layers: &Layers,
+        tool: &Arc<Definition>,
+        arguments: JsonObject,
+        sender: Option<Sender>,
+        call: CallParts<'_>,
+    ) -> Body {
+        let brought = Brought {
+            intake: Arc::clone(&self.intake),
+            tool: Arc::clone(tool),
+            context: call.context.clone(),
+            session_id: call.session_id.into(),
+            task_id: call.task_id.map(Into::into),
+            sender,
+        };
+        let call = ToolCall::new(Arc::clone(tool), arguments, call.to_call());
+        let (layers, inner) = (Arc::clone(layers), |call| -> Body { Box::pin(brought.run(call)) });
+        // What is around is called when the body is polled first, where a panic of it is caught.
+        Box::pin(async move { Next::new(layers, inner).run(call).await })
+    }
+}
+
+/// The body of a task's call, if it gets as far as its tool at once, or has to wait for anything; or the reason why
+/// there is no task.
+pub(super) fn begun(
+    mut body: Body,
+    span: &Span,
+    tool: &Definition,
+    context: &Context,
+) -> Result<Body, Refusal> {
+    let mut polling = Polling::from_waker(Waker::noop());
+    let outcome = match guarded(|| span.inside(|| body.as_mut().poll(&mut polling))) {
+        Ok(Poll::Pending) => return Ok(body),
+        Ok(Poll::Ready(outcome)) => outcome,
+        Err(panic) => return Err(trace::panicked(context, &tool.about.name, &*panic).into()),
+    };
+    match outcome {
+        Err(Failed { text, written: None, .. }) => Err(text.into()),
+        Err(Failed { written: Some(Written::Error(error)), .. }) => {
+            Err(Arc::unwrap_or_clone(error).into())
+        }
+        outcome => Ok(Box::pin(ready(outcome))),
+    }
+}

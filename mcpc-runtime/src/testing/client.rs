@@ -1,0 +1,408 @@
+//! A client of any kind.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::outcome::Outcome;
+use super::persona::{As, Facts};
+use super::rules;
+use super::running::Running;
+use super::wire::{Line, Side, Wire};
+use crate::error::Result as Served;
+use crate::message::{Message, ProtocolInfo};
+use crate::names::Dialect;
+
+/// How long a server may take to answer what it answers at once, or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of one kind, connected to a server. A test drops it, or lets it [leave](Self::leave).
+#[derive(Debug)]
+pub struct Client(pub(super) Arc<Session>);
+
+/// What a client and its calls share.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) persona: As,
+    pub(super) wire: Wire,
+    next_id: AtomicU64,
+    /// Whether each request says who the client is, as there is no session.
+    is_stateless: Mutex<bool>,
+    /// The tools as they were listed last.
+    tools: Mutex<Vec<Value>>,
+    /// What came of the calls, in the order in which they were made.
+    calls: Mutex<Vec<Called>>,
+    /// Cancelled when the client has gone away in the middle.
+    pub(super) left: CancellationToken,
+    /// What serves the client, if that is in this process.
+    server: Mutex<Option<JoinHandle<Served>>>,
+}
+
+/// A call, and what came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    pub(super) tool: String,
+    pub(super) arguments: Value,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// How a client left its server.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Left {
+    /// How long the server took to end, by tokio's clock.
+    pub after: Duration,
+    /// Whether the host killed it, as it took too long.
+    pub was_killed: bool,
+}
+
+impl Client {
+    /// The kind of client that this is.
+    #[must_use]
+    pub fn persona(&self) -> As {
+        self.0.persona
+    }
+
+    /// Calls a tool and waits for what comes of it, however this kind of client learns of that: it reads callbacks, polls a
+    /// task, or does what a ticket says, as a model would. `null` arguments are none.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Outcome {
+        self.start(tool, arguments).result().await
+    }
+
+    /// Calls a tool, and goes on: what is returned tells of it.
+    #[must_use = "what is heard of the call is read from this"]
+    pub fn start(&self, tool: &str, arguments: Value) -> Running {
+        Running::new(Arc::clone(&self.0), tool, arguments)
+    }
+
+    /// The tools, as the server lists them now.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer with a list.
+    pub async fn list_tools(&self) -> Vec<Value> {
+        self.0.list_tools().await
+    }
+
+    /// Sends a request of any method, and waits for its reply: a message with a `result` or an `error`.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer within a minute, or ends before.
+    pub async fn request(&self, method: &str, params: Value) -> Value {
+        let reply = self.0.request(method, params).await;
+        reply.unwrap_or_else(|error| self.0.fail(&error))
+    }
+
+    /// What the model of this kind of client gets to see of a result: `{"content": [..], ..}`.
+    ///
+    /// # Errors
+    ///
+    /// Why its host makes an error of it.
+    pub fn model_sees(&self, result: &Value) -> Result<String, String> {
+        self.0.model_sees(result)
+    }
+
+    /// The server events that came so far ([`Sender::emit`](crate::task::Sender::emit)), as this kind of client hears of
+    /// them: a callback, or a logging notification; the name of each, and what it carries.
+    #[must_use]
+    pub fn events(&self) -> Vec<(String, Value)> {
+        let lines = self.0.wire.transcript.lines();
+        lines.iter().filter(|line| line.from == Side::Server).filter_map(event).collect()
+    }
+
+    /// Every line that went over the wire, one a line, each with its time and who wrote it.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        let lines = self.0.wire.transcript.lines();
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The rules of the protocols that the server broke so far, in a sentence each.
+    #[must_use]
+    pub fn broken_rules(&self) -> Vec<String> {
+        self.0.broken_rules(false)
+    }
+
+    /// Leaves as this kind of client does, and waits until the server has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the server broke a rule of the protocols, ended with an error, or does not end within a minute. Unless the
+    /// client killed it, every call that was not cancelled must have been answered.
+    pub async fn leave(self) -> Left {
+        self.0.leave().await.unwrap_or_else(|error| self.0.fail(&error))
+    }
+}
+
+/// A server event, as MCPC has it or as a logging notification.
+fn event(line: &Line) -> Option<(String, Value)> {
+    if line.get("method") == "notifications/message" {
+        let data = &line.get("params")["data"];
+        return Some((data["event"].as_str()?.to_owned(), data["data"].clone()));
+    }
+    let message = message(line)?;
+    message.task_id.is_none().then_some((message.event, message.result))
+}
+
+/// The message of MCPC that a line brings.
+pub(super) fn message(line: &Line) -> Option<Message> {
+    Message::parse(line.get("result")["content"][0]["text"].as_str()?)
+}
+
+/// A value that is only ever copied or replaced under its lock.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A message without the keys that it does not need, in the order in which the SDKs write them.
+fn written(method: &str, params: Value, id: Option<u64>) -> Value {
+    let mut message = json!({ "method": method });
+    if !params.is_null() {
+        message["params"] = params;
+    }
+    message["jsonrpc"] = json!("2.0");
+    if let Some(id) = id {
+        message["id"] = json!(id);
+    }
+    message
+}
+
+impl Session {
+    /// Connects, opens the connection as this kind of client does, and lists the tools.
+    pub(super) async fn open(
+        persona: As,
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+        server: Option<JoinHandle<Served>>,
+    ) -> Arc<Self> {
+        let session = Arc::new(Self {
+            persona,
+            wire: Wire::new(reader, writer),
+            next_id: AtomicU64::new(0),
+            is_stateless: Mutex::new(persona.facts().is_stateless()),
+            tools: Mutex::default(),
+            calls: Mutex::default(),
+            left: CancellationToken::new(),
+            server: Mutex::new(server),
+        });
+        if let Err(error) = session.begin().await {
+            session.fail(&error);
+        }
+        session.list_tools().await;
+        if let Err(error) = session.shake_hands().await {
+            session.fail(&error);
+        }
+        session
+    }
+
+    async fn begin(&self) -> Result<(), String> {
+        /// So long Claude Code waits for an answer to what only newer servers know.
+        const SILENCE: Duration = Duration::from_millis(2_600);
+        let facts = self.facts();
+        if facts.is_stateless() {
+            let discovered = timeout(SILENCE, self.request("server/discover", json!({}))).await;
+            match discovered {
+                Ok(Ok(reply)) if reply["result"].is_object() => return Ok(()),
+                _ => *lock(&self.is_stateless) = false,
+            }
+        }
+        let reply = self.request("initialize", facts.initialize()).await?;
+        if !reply["result"].is_object() {
+            return Err(format!("the server did not accept the connection: {reply}"));
+        }
+        self.wire.send(&written("notifications/initialized", Value::Null, None));
+        Ok(())
+    }
+
+    /// The handshake of MCPC, for its clients.
+    async fn shake_hands(&self) -> Result<(), String> {
+        let Some(dialect) = self.facts().dialect else { return Ok(()) };
+        let info = ProtocolInfo::new(dialect, "py-client");
+        let arguments = match dialect {
+            Dialect::V0_2_6 => json!({ "mcpc_info": info }),
+            Dialect::V0_2_1 | Dialect::V0_2_3 => json!({}),
+        };
+        let call = json!({"name": dialect.handshake(), "arguments": arguments});
+        let reply = self.request("tools/call", call).await?;
+        let text = reply["result"]["content"][0]["text"].as_str().unwrap_or_default();
+        match serde_json::from_str::<ProtocolInfo>(text) {
+            Ok(info) if info.mcpc_enabled => Ok(()),
+            _ => Err(format!("the server does not speak MCPC: {reply}")),
+        }
+    }
+
+    pub(super) fn facts(&self) -> &'static Facts {
+        self.persona.facts()
+    }
+
+    /// Sends a request and returns its id.
+    pub(super) fn send(&self, method: &str, mut params: Value) -> u64 {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if *lock(&self.is_stateless) {
+            let mut meta = self.facts().meta();
+            if let Value::Object(given) = params["_meta"].take() {
+                meta.as_object_mut().into_iter().for_each(|meta| meta.extend(given.clone()));
+            }
+            params["_meta"] = meta;
+        }
+        self.wire.send(&written(method, params, Some(id)));
+        id
+    }
+
+    /// Sends the call of a tool and returns its id, and that of its task, where the client names it.
+    pub(super) fn send_call(&self, tool: &str, mut arguments: Value) -> (u64, Option<String>) {
+        let mut task_id = None;
+        if let Some(dialect) = self.facts().dialect {
+            let (keys, id) = (dialect.metadata(), Uuid::new_v4().to_string());
+            arguments[keys.argument] = json!({ keys.session_id: "sess-1", keys.task_id: id });
+            task_id = Some(id);
+        }
+        let mut call = json!({"name": tool, "arguments": arguments});
+        if self.facts().has_token {
+            // As the SDKs do, which count both by one number.
+            let token = self.next_id.load(Ordering::Relaxed);
+            call["_meta"] = json!({ "progressToken": token });
+        }
+        (self.send("tools/call", call), task_id)
+    }
+
+    /// Takes back a request.
+    pub(super) fn cancel(&self, id: u64, reason: &str) {
+        let params = json!({"requestId": id, "reason": reason});
+        self.wire.send(&written("notifications/cancelled", params, None));
+    }
+
+    async fn request(&self, method: &str, params: Value) -> Result<Value, String> {
+        self.wire.read(true);
+        let mut seen = self.wire.transcript.lines().len();
+        let id = self.send(method, params);
+        let reply = async {
+            loop {
+                let (next, line) = self.wire.transcript.heard(seen).await?;
+                if let Some(value) = line.value.as_ref().filter(|_| line.answers(id)) {
+                    return Some(Value::clone(value));
+                }
+                seen = next;
+            }
+        };
+        match timeout(PATIENCE, reply).await {
+            Ok(Some(reply)) => Ok(reply),
+            Ok(None) => Err(format!("the server ended, and did not answer `{method}`")),
+            Err(_) => Err(format!("the server does not answer `{method}`")),
+        }
+    }
+
+    async fn list_tools(&self) -> Vec<Value> {
+        let list = match self.request("tools/list", Value::Null).await {
+            Ok(list) => list,
+            Err(error) => self.fail(&error),
+        };
+        let Some(tools) = list["result"]["tools"].as_array() else {
+            self.fail(&format!("the server lists no tools: {list}"))
+        };
+        lock(&self.tools).clone_from(tools);
+        tools.clone()
+    }
+
+    /// The name of a control tool, which may have something before it.
+    pub(super) fn control_tool(&self, name: &str) -> Option<String> {
+        let tools = lock(&self.tools);
+        let mut names = tools.iter().filter_map(|tool| tool["name"].as_str());
+        names.find(|listed| listed.ends_with(name)).map(str::to_owned)
+    }
+
+    pub(super) fn model_sees(&self, result: &Value) -> Result<String, String> {
+        let seen = self.facts().view.of(result)?;
+        Ok(self.facts().cut.of(seen))
+    }
+
+    /// Notes a call, and returns its place among the calls.
+    pub(super) fn note_call(&self, tool: &str, arguments: &Value) -> usize {
+        let mut calls = lock(&self.calls);
+        let (tool, arguments) = (tool.to_owned(), arguments.clone());
+        calls.push(Called { tool, arguments, outcome: None });
+        calls.len() - 1
+    }
+
+    /// Notes what came of a call.
+    pub(super) fn note_outcome(&self, call: usize, outcome: &Outcome) {
+        if let Some(called) = lock(&self.calls).get_mut(call) {
+            called.outcome = Some(outcome.clone());
+        }
+    }
+
+    pub(super) fn calls(&self) -> Vec<Called> {
+        lock(&self.calls).clone()
+    }
+
+    /// Goes away in the middle.
+    pub(super) fn vanish(&self) {
+        self.wire.vanish();
+        self.left.cancel();
+    }
+
+    /// The rules that the server broke; with `is_over`, everything must have its answer.
+    pub(super) fn broken_rules(&self, is_over: bool) -> Vec<String> {
+        let lines = self.wire.transcript.lines();
+        rules::broken(&lines, self.facts(), &lock(&self.tools), is_over)
+    }
+
+    /// Leaves, and waits until the server has ended.
+    pub(super) async fn leave(&self) -> Result<Left, String> {
+        let began = Instant::now();
+        self.wire.read(true);
+        self.wire.end_input();
+        let kills_after = self.facts().kills_after;
+        let server = lock(&self.server).take();
+        let abort = server.as_ref().map(JoinHandle::abort_handle);
+        let ended = timeout(kills_after.unwrap_or(PATIENCE), self.ended(server)).await;
+        let was_killed = ended.is_err() && kills_after.is_some();
+        match ended {
+            Ok(ended) => ended?,
+            Err(_) if was_killed => {
+                abort.inspect(AbortHandle::abort);
+                self.wire.vanish();
+            }
+            Err(_) => return Err("the server does not end after its client left".to_owned()),
+        }
+        let broken = self.broken_rules(!was_killed && !self.left.is_cancelled());
+        match broken.is_empty() {
+            true => Ok(Left { after: began.elapsed(), was_killed }),
+            false => Err(format!("the server broke rules:\n- {}", broken.join("\n- "))),
+        }
+    }
+
+    /// Waits until the server has ended.
+    async fn ended(&self, server: Option<JoinHandle<Served>>) -> Result<(), String> {
+        self.wire.transcript.closed().await;
+        match server {
+            Some(server) => match server.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(format!("the server ended with an error: {error}")),
+                Err(error) => Err(format!("the server died: {error}")),
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// The last lines of the wire.
+    pub(super) fn last_lines(&self) -> String {
+        const MOST: usize = 8;
+        let lines = self.wire.transcript.lines();
+        let last = lines.iter().skip(lines.len().saturating_sub(MOST));
+        last.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Fails the test.
+    pub(super) fn fail(&self, error: &str) -> ! {
+        panic!("{}: {error}\nthe last lines:\n{}", self.persona, self.last_lines());
+    }
+}

@@ -1,0 +1,190 @@
+//! What came of a call, the same whatever the client.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Something that a client heard of a call before its end.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Update {
+    /// What it says, as a person reads it: a text as it is, another value as JSON.
+    pub text: String,
+    /// How much is done, if the client was told so. A client of MCPC hears of percent.
+    pub done: Option<f64>,
+    /// What there is to be done, if the client was told so.
+    pub total: Option<f64>,
+    /// How long after the call the client heard of it.
+    pub after: Duration,
+}
+
+/// How a call ended, for its client.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Ending {
+    Result,
+    Error,
+    /// It was taken back, and is not answered.
+    Cancelled,
+    /// The client did not wait any longer.
+    GaveUp(Duration),
+    /// The client went away.
+    Left,
+    /// The server went away.
+    Closed,
+}
+
+/// What came of a call: the same shape for every client, whether it got a result at once, had to ask for it, or was told.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub(super) ending: Ending,
+    pub(super) text: String,
+    pub(super) updates: Vec<Update>,
+    pub(super) took: Duration,
+    pub(super) seen: Result<String, String>,
+}
+
+impl Outcome {
+    /// The result, as a model reads it: a text as it is, any other value as JSON, nothing for nothing.
+    ///
+    /// # Errors
+    ///
+    /// The text of the error, if the tool failed or refused the call; or why there is no result: the call was cancelled,
+    /// or the client or the server went away.
+    pub fn result(&self) -> Result<&str, &str> {
+        match self.ending {
+            Ending::Result => Ok(&self.text),
+            Ending::Error
+            | Ending::Cancelled
+            | Ending::GaveUp(_)
+            | Ending::Left
+            | Ending::Closed => Err(&self.text),
+        }
+    }
+
+    /// The result, read as a type.
+    ///
+    /// # Panics
+    ///
+    /// When there is an error, or when it is another type.
+    #[must_use]
+    #[track_caller]
+    pub fn value<T: DeserializeOwned>(&self) -> T {
+        let text = self.result().unwrap_or_else(|error| panic!("the call failed: {error}"));
+        let read = serde_json::from_str(text);
+        // A text is no JSON, and what was nothing at all is `null`.
+        let read = read.or_else(|error| match T::deserialize(Value::String(text.to_owned())) {
+            Err(_) if text.is_empty() => T::deserialize(Value::Null).map_err(|_| error),
+            text => text.map_err(|_| error),
+        });
+        read.unwrap_or_else(|error| panic!("the result is not of this type: {error}: {text}"))
+    }
+
+    /// What the client heard before the end, in order: each update and progress of a client of MCPC, progress with a
+    /// token, changes of the status of a task, and what follows a result or came with `check_task`, line by line.
+    #[must_use]
+    pub fn updates(&self) -> &[Update] {
+        &self.updates
+    }
+
+    /// The texts of these, which is most often what a test is about.
+    #[must_use]
+    pub fn texts(&self) -> Vec<&str> {
+        self.updates.iter().map(|update| update.text.as_str()).collect()
+    }
+
+    /// What the client's model gets to see of the reply with the result, as its host shows it.
+    ///
+    /// # Errors
+    ///
+    /// Why its host makes an error of the reply.
+    pub fn seen(&self) -> Result<&str, &str> {
+        self.seen.as_deref().map_err(String::as_str)
+    }
+
+    /// How long it took from the call, by tokio's clock.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// Whether it is a result or an error that a tool or the server gave, as opposed to a call that nobody waited for.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.ending, Ending::Result | Ending::Error)
+    }
+}
+
+/// The text of a result, as one model reads it: its texts, or its structured content where there are none.
+pub(super) fn text_of(result: &Value) -> String {
+    let blocks = result["content"].as_array().into_iter().flatten();
+    let texts: Vec<&str> = blocks.filter_map(|block| block["text"].as_str()).collect();
+    match &result["structuredContent"] {
+        structured if texts.is_empty() && !structured.is_null() => {
+            // A promised `null` has no other place.
+            match &structured["result"] {
+                Value::Null => String::new(),
+                _ => structured.to_string(),
+            }
+        }
+        _ => texts.join("\n"),
+    }
+}
+
+/// The same of the value that a client of MCPC gets.
+pub(super) fn text_of_value(value: &RawValue) -> String {
+    let json = value.get();
+    match serde_json::from_str(json) {
+        Ok(Value::Null) => String::new(),
+        Ok(Value::String(text)) => text,
+        // What a tool wrote itself, as a client of MCPC has no other place for it.
+        Ok(reply) if reply["content"].is_array() => text_of(&reply),
+        Ok(block) if block["type"] == "text" && block["text"].is_string() => {
+            block["text"].as_str().unwrap_or_default().to_owned()
+        }
+        Ok(_) | Err(_) => json.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn outcome(text: &str) -> Outcome {
+        let text = text.to_owned();
+        let (updates, took, seen) = (Vec::new(), Duration::ZERO, Ok(text.clone()));
+        Outcome { ending: Ending::Result, text, updates, took, seen }
+    }
+
+    #[test]
+    fn a_result_is_read_as_what_is_asked_for() {
+        assert_eq!(outcome("42").value::<u8>(), 42);
+        assert_eq!(outcome("42").value::<String>(), "42");
+        assert_eq!(outcome("").value::<Option<u8>>(), None);
+        assert_eq!(outcome("").value::<String>(), "");
+        assert_eq!(outcome("{\"a\":1}").value::<Value>(), json!({"a": 1}));
+    }
+
+    #[test]
+    fn a_value_and_a_reply_with_it_say_the_same() {
+        for (value, reply) in [
+            ("null", json!({"content": []})),
+            ("null", json!({"content": [], "structuredContent": {"result": null}})),
+            ("\"a \\\"text\\\"\"", json!({"content": [{"type": "text", "text": "a \"text\""}]})),
+            ("20.0", json!({"content": [{"type": "text", "text": "20.0"}]})),
+            (
+                "340282366920938463463374607431768211455",
+                json!({"content": [{"type": "text", "text": "340282366920938463463374607431768211455"}]}),
+            ),
+            (
+                "{\"type\":\"text\",\"text\":\"17\"}",
+                json!({"content": [{"type": "text", "text": "17"}]}),
+            ),
+        ] {
+            let raw = RawValue::from_string(value.to_owned()).expect("JSON");
+            assert_eq!(text_of_value(&raw), text_of(&reply), "{value}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A server beyond its functions: what it says of itself, lists of tools, tools that are made or changed while it runs,
+//! and code around every call.
+//!
+//! # What it says of itself
+//!
+//! A client learns the server's name and version, and shows people what else it says: a title, a description, a website,
+//! icons. A model reads the `instructions`.
+//!
+//! ```
+//! use mcpc::{Icon, Server};
+//!
+//! let server = Server::new("weather")
+//!     .version(env!("CARGO_PKG_VERSION"))
+//!     .title("Weather of the North")
+//!     .description("Forecasts for places north of 50°.")
+//!     .website("https://weather.example")
+//!     .icons([Icon::new("https://weather.example/icon.svg").with_mime_type("image/svg+xml")])
+//!     .instructions("Ask for a place first.");
+//! # assert!(server.check().is_ok());
+//! ```
+//!
+//! # Lists of tools
+//!
+//! [`tools!`](crate::tools!) makes a list of values, [`Tools`](crate::Tools). Each [`AnyTool`](crate::AnyTool) in it says its
+//! name, its description, whether it is read-only or starts a task; and it can have another name. So a server can leave
+//! tools out, put a prefix before their names, and join lists:
+//!
+//! ```
+//! use mcpc::{Server, Tools, tools};
+//!
+//! mod git {
+//!     use mcpc::{Tools, tools};
+//!
+//!     /// Lists what has changed.
+//!     #[mcpc::tool(read_only)]
+//!     async fn status() -> String {
+//!         "nothing".to_owned()
+//!     }
+//!
+//!     /// Sends what was committed.
+//!     #[mcpc::background]
+//!     async fn push() {}
+//!
+//!     pub fn all() -> Tools {
+//!         tools![status, push]
+//!     }
+//! }
+//!
+//! /// Says hello.
+//! #[mcpc::tool]
+//! async fn hello() -> &'static str {
+//!     "hello"
+//! }
+//!
+//! let read_only = true;
+//! let tools = git::all().filter(|tool| !read_only || tool.is_read_only()).prefix("git_");
+//! let tools: Tools = tools + tools![hello];
+//! let names: Vec<_> = tools.iter().map(|tool| tool.name()).collect();
+//! assert_eq!(names, ["git_status", "hello"]);
+//! # assert!(Server::new("git").tools(tools).check().is_ok());
+//! ```
+//!
+//! A tool goes by the name that it has in the list: in calls, tickets, callbacks and the log. A name that is
+//! malformed, reserved or there twice is an error when the server is built.
+//!
+//! # Tools made at run time
+//!
+//! A [`DynamicTool`](crate::DynamicTool) is made of a name, a JSON schema and a closure, for tools that only a
+//! configuration or another server knows:
+//!
+//! ```
+//! use mcpc::{DynamicTool, Server};
+//! use serde_json::json;
+//!
+//! let schema = json!({
+//!     "type": "object",
+//!     "properties": {"city": {"type": "string", "description": "Where"}},
+//!     "required": ["city"],
+//!     "additionalProperties": false,
+//! });
+//! let forecast = DynamicTool::plain("forecast", schema.clone(), async |arguments, _call| {
+//!     match arguments["city"].as_str() {
+//!         Some("Atlantis") => Err("it sank"),
+//!         city => Ok(format!("It rains in {}.", city.unwrap_or_default())),
+//!     }
+//! });
+//! let watch = DynamicTool::background("watch", schema, async |arguments, _call, updates| {
+//!     updates.send(arguments["city"].clone()).await;
+//!     updates.stopped().await;
+//!     Ok::<_, String>("watched until I was asked to stop")
+//! });
+//! let server = Server::new("weather")
+//!     .tools(forecast.description("Says how the weather will be.").read_only(true))
+//!     .tools(watch.description("Watches the weather until it is stopped."));
+//! # assert!(server.check().is_ok());
+//! ```
+//!
+//! The schema is listed as it is written. A call is checked by it before the closure runs, and refused with everything that
+//! is wrong with it, as the call of any tool; what models write for what they mean is taken, too (see
+//! [arguments](super::arguments)). What the schemas of this crate do not use (`if`, `not`, references to other documents)
+//! is not checked. A closure is called for each call, so what it keeps is behind an `Arc`.
+//!
+//! # Tools that come and go
+//!
+//! A service that was built with [`Server::dynamic_tools`](crate::Server::dynamic_tools) can be given more tools and lose
+//! some while it runs:
+//!
+//! ```
+//! use mcpc::{DynamicTool, Server, tools};
+//! use serde_json::json;
+//!
+//! /// Says hello.
+//! #[mcpc::tool]
+//! async fn hello() -> &'static str {
+//!     "hello"
+//! }
+//!
+//! # fn main() -> mcpc::Result {
+//! let service = Server::new("plugins").tools(tools![hello]).dynamic_tools(true).build()?;
+//! // ..and while it is served:
+//! service.add(DynamicTool::plain("bye", json!({}), async |_, _| Ok::<_, String>("bye")))?;
+//! assert!(service.remove("hello")?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Connected clients hear of it (`notifications/tools/list_changed`), those of MCP 2026-07-28 by their subscription. Calls
+//! and tasks of a tool that was removed go on to their end.
+//!
+//! # Tools of a handler
+//!
+//! A [`Server::handler`](crate::Server::handler) of rmcp's may have tools of its own, as those of a server that is moved over
+//! bit by bit: if its `get_info` declares tools, `tools/list` has them after the server's own, page by page, and a call of a
+//! name that is not the server's is for the handler. Of two tools of one name the server's is listed and called, which is
+//! logged once.
+//!
+//! # Around every call
+//!
+//! [`Server::around`](crate::Server::around) is for what all tools need: a log, a measure, a permit, a refusal. It gets the
+//! call and the rest of its way, [`Next`](crate::around::Next), and returns what came of it:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! use mcpc::Server;
+//! use mcpc::around::{Next, ToolCall};
+//! use tokio::sync::Semaphore;
+//!
+//! let permits = Arc::new(Semaphore::new(8));
+//! let server = Server::new("careful")
+//!     // The first is the outermost: it sees what the second refuses.
+//!     .around(async |call: ToolCall, next: Next| {
+//!         let (name, began) = (call.name().to_owned(), Instant::now());
+//!         let outcome = next.run(call).await;
+//!         let how = match &outcome {
+//!             Ok(_) => "went well",
+//!             Err(failed) if failed.is_panic() => "panicked",
+//!             Err(_) => "failed",
+//!         };
+//!         eprintln!("{name} {how} after {:?}", began.elapsed());
+//!         outcome
+//!     })
+//!     .around(move |call: ToolCall, next: Next| {
+//!         let permits = Arc::clone(&permits);
+//!         async move {
+//!             if call.arguments().contains_key("password") {
+//!                 return Err("never send a password".into());
+//!             }
+//!             let _permit = permits.acquire_owned().await.map_err(|error| error.to_string())?;
+//!             next.run(call).await
+//!         }
+//!     });
+//! # assert!(server.check().is_ok());
+//! ```
+//!
+//! An `async` closure works where it borrows nothing that it captures; otherwise a closure returns an `async move` block.
+//!
+//! - It is around the body of a tool. That of a background tool ends with its task, whatever its client was told
+//!   meanwhile.
+//! - It sees the arguments before they are read, so also those of a call that is refused for them, and may change them.
+//! - What fails before anything is waited for is answered at once, and gets no task. A task that first waits for a permit
+//!   has been created, and fails.
+//! - A task that was asked to stop ends as any other if it gives way. One that does not is dropped with what is around it,
+//!   as a call is that its client takes back.
+//! - Of a panic of the tool it hears as an error; see [`Failed::is_panic`](crate::around::Failed::is_panic).
+//! - `check_task` and `stop_task`, the handshakes of MCPC, tools of a handler, and calls of what is no tool are
+//!   answered without it.

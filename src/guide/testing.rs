@@ -1,0 +1,164 @@
+//! Tests of tools: of a function, of what each client gets, and of a server as a whole.
+//!
+//! A function without a [`Sender`](crate::Sender) is tested as any other; its state is
+//! [`State::new`](crate::State::new) of a value. The rest needs the feature `testing`, among the dev-dependencies:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! mcpc = { version = "0.1", features = ["testing"] }
+//! ```
+//!
+//! # A function alone
+//!
+//! [`sender`] makes a `Sender`, and what tells what was sent with it and asks the function to stop:
+//!
+//! ```
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # stops_between_two_steps().await;
+//! # }
+//! async fn stops_between_two_steps() {
+//!     let (updates, mut sent) = mcpc::testing::sender();
+//!     let build = tokio::spawn(build(updates));
+//!     sent.next().await;
+//!     sent.stop();
+//!     assert_eq!(build.await.unwrap(), Err("stopped after step 0".to_owned()));
+//!     assert_eq!(sent.updates(), ["step 0"]);
+//! }
+//! #
+//! # /// Builds.
+//! # #[mcpc::background]
+//! # async fn build(updates: mcpc::Sender) -> Result<(), String> {
+//! #     for step in 0..3 {
+//! #         updates.send(format!("step {step}")).await;
+//! #         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+//! #         if updates.is_stopped() {
+//! #             return Err(format!("stopped after step {step}"));
+//! #         }
+//! #     }
+//! #     Ok(())
+//! # }
+//! ```
+//!
+//! # What a client gets
+//!
+//! [`connect`] connects a client to a server in this process. It is one of a kind ([`As`] lists them): what a protocol says,
+//! or a host that people use. Its calls look the same whatever the kind: it reads callbacks, polls a task, or goes on with
+//! `check_task` as a model would.
+//!
+//! ```
+//! use mcpc::testing::{self, As, json};
+//! use mcpc::{Sender, Server, tools};
+//!
+//! /// Imports a table, which takes an hour.
+//! #[mcpc::background]
+//! async fn import(table: String, updates: Sender) -> Result<String, String> {
+//!     updates.progress(1, 2, "reading");
+//!     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+//!     updates.send("no row is empty").await;
+//!     Ok(format!("`{table}` is imported"))
+//! }
+//!
+//! fn server() -> Server {
+//!     Server::new("importer").tools(tools![import])
+//! }
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # codex_gets_the_result_after_tickets().await;
+//! # }
+//! async fn codex_gets_the_result_after_tickets() {
+//!     let client = testing::connect(server, As::Codex).await;
+//!     let outcome = client.call("import", json!({ "table": "users" })).await;
+//!     assert_eq!(outcome.result(), Ok("`users` is imported"));
+//!     assert_eq!(outcome.texts().last(), Some(&"no row is empty"));
+//!     client.leave().await;
+//! }
+//! ```
+//!
+//! | to know | ask |
+//! |---|---|
+//! | what came of a call | [`Outcome::result`], as a type [`Outcome::value`] |
+//! | what the client heard before | [`Outcome::updates`], [`Outcome::texts`], [`Client::events`] |
+//! | what its model gets to see | [`Outcome::seen`], [`Client::model_sees`] |
+//! | how a running call is doing, and whether it stops | [`Client::start`] |
+//! | whether the server ends in order, and broke no rule | [`Client::leave`] |
+//! | what went over the wire | [`Client::transcript`] |
+//!
+//! # Every client
+//!
+//! [`every_client`] runs one test under every kind of client, one of which stops reading and one goes away in the middle. It
+//! compares the results, looks for rules of the protocols that were broken, and names the client that got something else.
+//! This is most often all that a tool needs:
+//!
+//! ```
+//! use mcpc::testing::{every_client, json};
+//! use mcpc::{Server, tools};
+//!
+//! /// Looks for a tag.
+//! #[mcpc::background]
+//! async fn tag(version: String) -> Result<String, String> {
+//!     match version.strip_prefix('v') {
+//!         Some(number) => Ok(format!("{number} is there")),
+//!         None => Err(format!("`{version}` is not a tag")),
+//!     }
+//! }
+//!
+//! fn server() -> Server {
+//!     Server::new("deployer").tools(tools![tag])
+//! }
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # what_is_not_a_tag_is_refused().await;
+//! # }
+//! async fn what_is_not_a_tag_is_refused() {
+//!     every_client(server, async |client| {
+//!         let outcome = client.call("tag", json!({ "version": "1.0" })).await;
+//!         assert_eq!(outcome.result(), Err("`1.0` is not a tag"));
+//!     })
+//!     .await;
+//! }
+//! ```
+//!
+//! Results are compared by what a model reads of them, so a tool whose result has a time or an id in it differs from itself;
+//! give it a state that a test can set. What a client hears before the end is not compared: each hears of it in its own way.
+//!
+//! # Time
+//!
+//! [`connect`] and [`every_client`] pause tokio's clock, so an hour passes at once: [the module](crate::testing#the-clock) says
+//! what that means for a tool that waits for a process or a socket.
+//!
+//! # Another process
+//!
+//! [`connect_io`] connects the same clients to whatever is at the other end of two byte streams, such as the stdin and stdout
+//! of a server that was built, in real time.
+//!
+//! # What hosts object to
+//!
+//! A test that asks for [`Server::lint`](crate::Server::lint) finds what hosts and models' APIs object to in the tools.
+//!
+//! [`As`]: crate::testing::As
+//! [`Client::events`]: crate::testing::Client::events
+//! [`Client::leave`]: crate::testing::Client::leave
+//! [`Client::model_sees`]: crate::testing::Client::model_sees
+//! [`Client::start`]: crate::testing::Client::start
+//! [`Client::transcript`]: crate::testing::Client::transcript
+//! [`Outcome::result`]: crate::testing::Outcome::result
+//! [`Outcome::seen`]: crate::testing::Outcome::seen
+//! [`Outcome::texts`]: crate::testing::Outcome::texts
+//! [`Outcome::updates`]: crate::testing::Outcome::updates
+//! [`Outcome::value`]: crate::testing::Outcome::value
+//! [`connect_io`]: crate::testing::connect_io
+//! [`connect`]: crate::testing::connect
+//! [`every_client`]: crate::testing::every_client
+//! [`sender`]: crate::testing::sender()

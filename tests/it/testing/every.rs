@@ -1,0 +1,315 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use mcpc::content::{CallToolResult, ContentBlock, ErrorData};
+use mcpc::testing::{self, As};
+use mcpc::{Sender, Server, State, tools};
+use serde_json::{Value, json};
+
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Report {
+    answer: u8,
+    share: f64,
+}
+
+/// Reports.
+#[mcpc::tool]
+async fn report() -> Report {
+    Report { answer: 42, share: 20.0 }
+}
+
+/// Reports after a while.
+#[mcpc::background]
+async fn report_later(seconds: u64, updates: Sender) -> Report {
+    updates.send(json!({"found": 4})).await;
+    updates.output("a line of its output").await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    updates.send("almost").await;
+    Report { answer: 42, share: 20.0 }
+}
+
+/// Is nothing.
+#[mcpc::background]
+async fn nothing() {}
+
+/// Is a wide number.
+#[mcpc::background]
+async fn wide() -> u128 {
+    u128::MAX
+}
+
+/// Is a list.
+#[mcpc::background]
+async fn list() -> Vec<u8> {
+    vec![1, 2]
+}
+
+/// Is a text that is JSON.
+#[mcpc::background]
+async fn digits() -> String {
+    "0042".to_owned()
+}
+
+/// Is a block.
+#[mcpc::background]
+async fn block() -> ContentBlock {
+    ContentBlock::text("17")
+}
+
+/// Is a reply.
+#[mcpc::background]
+async fn written() -> CallToolResult {
+    CallToolResult::success(vec![ContentBlock::text("one"), ContentBlock::text("two")])
+}
+
+/// Is an error of the protocol.
+#[mcpc::background]
+async fn refused(seconds: u64) -> Result<(), ErrorData> {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Err(ErrorData::invalid_params("the branch does not exist", None))
+}
+
+/// Fails.
+#[mcpc::background]
+async fn fails(seconds: u64, updates: Sender) -> Result<Report, String> {
+    updates.send("about to fail").await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    updates.output("the last line").await;
+    Err("the disk is full".to_owned())
+}
+
+/// Panics.
+#[mcpc::background]
+async fn panics(seconds: u64) -> Report {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    panic!("the disk is gone")
+}
+
+/// Is large.
+#[mcpc::background]
+async fn large(seconds: u64) -> String {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    large_text()
+}
+
+fn large_text() -> String {
+    (0..2_000).map(|line| format!("line {line}\n")).collect()
+}
+
+/// Works until it is stopped.
+#[mcpc::background]
+async fn until_stopped(updates: Sender) -> Result<(), String> {
+    updates.send("ready").await;
+    updates.stopped().await;
+    Err("in its own words".to_owned())
+}
+
+fn server() -> Server {
+    Server::new("s").tools(tools![
+        report,
+        report_later,
+        nothing,
+        wide,
+        list,
+        digits,
+        block,
+        written,
+        refused,
+        fails,
+        panics,
+        large,
+        until_stopped,
+    ])
+}
+
+/// What a call of each tool comes to, quick or after minutes.
+const CALLS: [(&str, bool, Result<&str, &str>); 11] = [
+    ("report", false, Ok("{\"answer\":42,\"share\":20.0}")),
+    ("report_later", true, Ok("{\"answer\":42,\"share\":20.0}")),
+    ("nothing", false, Ok("")),
+    ("wide", false, Ok("340282366920938463463374607431768211455")),
+    ("list", false, Ok("[1,2]")),
+    ("digits", false, Ok("0042")),
+    ("block", false, Ok("17")),
+    ("written", false, Ok("one\ntwo")),
+    ("refused", true, Err("the branch does not exist")),
+    ("fails", true, Err("the disk is full")),
+    ("panics", true, Err("tool `panics` panicked: the disk is gone")),
+];
+
+#[tokio::test]
+async fn every_client_gets_the_same_result_or_error() {
+    testing::every_client(server, async |client| {
+        for (tool, takes_time, result) in CALLS {
+            let seconds: &[u64] = if takes_time { &[0, 2, 1_000] } else { &[0] };
+            for seconds in seconds {
+                let arguments = if takes_time { json!({"seconds": seconds}) } else { json!({}) };
+                let outcome = client.call(tool, arguments).await;
+                assert_eq!(outcome.result(), result, "{tool} {seconds}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_client_gets_all_of_a_large_result() {
+    let whole = large_text();
+    let server = || server().max_result_bytes(1_000);
+    testing::every_client(server, async |client| {
+        for seconds in [0, 500] {
+            let outcome = client.call("large", json!({"seconds": seconds})).await;
+            assert!(outcome.result() == Ok(&*whole), "{seconds}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_client_is_told_of_what_cannot_be_called() {
+    testing::every_client(server, async |client| {
+        let outcome = client.call("repor", json!({})).await;
+        assert!(outcome.result().is_err_and(|it| it.contains("did you mean `report`")));
+        let outcome = client.call("report_later", json!({"seconds": "soon"})).await;
+        assert!(outcome.result().is_err_and(|it| it.contains("`seconds`")), "{outcome:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_client_can_stop_a_task() {
+    testing::every_client(server, async |client| {
+        let mut running = client.start("until_stopped", Value::Null);
+        assert_eq!(running.next().await.map(|update| update.text), Some("ready".to_owned()));
+        running.stop().await;
+        let outcome = running.result().await;
+        assert!(matches!(outcome.result(), Err("in its own words" | "the call was cancelled")));
+    })
+    .await;
+}
+
+/// Ends with a line break.
+#[mcpc::background]
+async fn with_a_line_break(updates: Sender) -> &'static str {
+    updates.send("an update").await;
+    "a line\n"
+}
+
+#[tokio::test]
+async fn a_line_break_that_something_follows_makes_no_difference() {
+    let server = || Server::new("s").tools(tools![with_a_line_break]);
+    testing::every_client(server, async |client| {
+        let outcome = client.call("with_a_line_break", json!({})).await;
+        assert_eq!(outcome.result().map(str::trim_end), Ok("a line"));
+        assert_eq!(outcome.texts(), ["an update"]);
+    })
+    .await;
+}
+
+/// What a run over every client says of what is wrong; the part of each client.
+async fn failure<F: AsyncFn(testing::Client)>(
+    server: impl testing::Serves,
+    test: F,
+) -> (String, Vec<String>) {
+    let run = AssertUnwindSafe(testing::every_client(server, test)).catch_unwind().await;
+    let panic = run.expect_err("something is wrong");
+    let said = panic.downcast_ref::<String>().expect("a text");
+    let mut parts = said.split("\n\n").map(str::to_owned);
+    let head = parts.next().expect("a head");
+    (
+        head,
+        said.split("\nAs::")
+            .flat_map(|it| it.split("\n\nAs::"))
+            .skip(1)
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
+/// Says another thing to a client that is not one of MCPC.
+#[mcpc::background]
+async fn which(updates: Sender) -> &'static str {
+    if updates.session_id() == "default" { "other" } else { "mcpc" }
+}
+
+#[tokio::test]
+async fn a_difference_names_the_client_and_shows_both_results() {
+    let server = || Server::new("s").tools(tools![which]);
+    let (head, parts) =
+        failure(server, async |client| drop(client.call("which", json!({})).await)).await;
+    assert_eq!(head, "11 of 15 clients:");
+    let tasks = parts.iter().find(|part| part.starts_with("Tasks: ")).expect("a part");
+    let said = "Tasks: `which` with {} ended as Ok(\"other\"), and for As::Mcpc as Ok(\"mcpc\")\nthe last lines:\n";
+    assert!(tasks.starts_with(said), "{tasks}");
+    let lines = &tasks[said.len()..];
+    assert!(
+        lines.contains(" s client: {\"method\":\"tools/call\",\"params\":{\"name\":\"which\""),
+        "{lines}"
+    );
+    assert!(lines.contains(" s server: {\"jsonrpc\":\"2.0\",\"id\":"), "{lines}");
+    assert!(!parts.iter().any(|part| part.starts_with("Mcpc026")), "{parts:?}");
+}
+
+#[tokio::test]
+async fn a_test_that_fails_names_the_clients_under_which_it_does() {
+    let (head, parts) = failure(server, async |client| {
+        let outcome = client.call("report", json!({})).await;
+        assert!(client.persona() != As::Codex, "not what was meant: {:?}", outcome.result());
+    })
+    .await;
+    assert_eq!(head, "1 of 15 clients:");
+    let said = "Codex: the test failed: not what was meant: Ok(\"{\\\"answer\\\":42,\\\"share\\\":20.0}\")\n";
+    assert!(parts[0].starts_with(said), "{parts:?}");
+}
+
+/// Has its clients wait longer than some of them do.
+#[mcpc::background(patience = "400s")]
+async fn patient() -> u8 {
+    tokio::time::sleep(Duration::from_secs(350)).await;
+    42
+}
+
+#[tokio::test]
+async fn hosts_that_give_up_are_named() {
+    let server = || Server::new("s").tools(tools![patient]);
+    let (head, parts) =
+        failure(server, async |client| drop(client.call("patient", json!({})).await)).await;
+    assert_eq!(head, "2 of 15 clients:");
+    assert!(parts[0].starts_with("Codex: `patient`: the client gave up after 300s\n"), "{parts:?}");
+    assert!(parts[1].starts_with("Cline: `patient`: the client gave up after 60s\n"), "{parts:?}");
+}
+
+/// How often a tool was called.
+#[mcpc::tool]
+async fn count(calls: State<AtomicU32>) -> u32 {
+    calls.fetch_add(1, Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn a_function_makes_a_server_for_each_client_and_a_server_is_shared() {
+    let server = || Server::new("s").tools(tools![count]).state(AtomicU32::new(0));
+    testing::every_client(server, async |client| {
+        assert_eq!(client.call("count", json!({})).await.value::<u32>(), 0);
+    })
+    .await;
+    let service = server().build().expect("it builds");
+    let counts = std::cell::RefCell::new(Vec::new());
+    let (head, _) = failure(&service, async |client| {
+        let count = client.call("count", json!({})).await.value::<u32>();
+        counts.borrow_mut().push(count);
+    })
+    .await;
+    assert_eq!(head, "14 of 15 clients:");
+    assert_eq!(counts.take(), (0..15).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_built_says_so() {
+    let server = Server::new("s").tools(tools![count]);
+    let connect = AssertUnwindSafe(async { testing::connect(server, As::Plain).await });
+    let panic = connect.catch_unwind().await.expect_err("it lacks a state");
+    let said = panic.downcast_ref::<String>().expect("a text");
+    assert!(said.starts_with("the server cannot be built: the tool `count`"), "{said}");
+}

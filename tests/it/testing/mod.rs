@@ -1,0 +1,7 @@
+//! The test kit, `mcpc::testing`: what its clients send and hear, what it finds, and what it says.
+
+mod every;
+mod fake;
+mod personas;
+mod rules;
+mod sender;

@@ -1,0 +1,353 @@
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use mcpc::testing::{self, As, Client};
+use mcpc::{Sender, Server, tools};
+use serde_json::{Value, json};
+
+use super::fake::{connect, reply, text};
+use crate::support::messages::parse;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Works for an hour.
+#[mcpc::background]
+async fn hour(updates: Sender) -> &'static str {
+    for quarter in 0..4 {
+        updates.progress(quarter, 4, format!("quarter {quarter}"));
+        tokio::time::sleep(HOUR / 4).await;
+    }
+    updates.send("almost").await;
+    "it is over"
+}
+
+/// Works until it is asked to stop, and takes its time then.
+#[mcpc::background]
+async fn until_stopped(seconds: u64, updates: Sender) -> Result<(), String> {
+    updates.send("ready").await;
+    updates.stopped().await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Err("stopped in its own words".to_owned())
+}
+
+/// Says very much.
+#[mcpc::background]
+async fn flood(updates: Sender) -> &'static str {
+    for _ in 0..1_500 {
+        updates.send("x".repeat(1_000)).await;
+    }
+    "said"
+}
+
+/// Is over at once.
+#[mcpc::tool]
+async fn number() -> u8 {
+    42
+}
+
+fn server() -> Server {
+    Server::new("s").tools(tools![hour, until_stopped, flood, number])
+}
+
+/// What each kind of client opens with, which revision it speaks, and whether its calls have a token.
+const OPENINGS: [(As, &str, &str, bool); 15] = [
+    (As::Mcpc, "initialize", "2024-11-05", false),
+    (As::Mcpc026, "initialize", "2024-11-05", false),
+    (As::Tasks, "server/discover", "2026-07-28", false),
+    (As::Progress, "initialize", "2025-06-18", true),
+    (As::Plain, "initialize", "2025-06-18", false),
+    (As::Stalls, "initialize", "2024-11-05", false),
+    (As::Leaves, "initialize", "2024-11-05", false),
+    (As::ClaudeCode, "server/discover", "2026-07-28", true),
+    (As::Codex, "initialize", "2025-06-18", true),
+    (As::Copilot, "server/discover", "2026-07-28", true),
+    (As::OpenCode, "initialize", "2025-11-25", true),
+    (As::Gemini, "initialize", "2025-06-18", true),
+    (As::Qwen, "initialize", "2025-11-25", true),
+    (As::Cline, "initialize", "2024-11-05", false),
+    (As::Continue, "initialize", "2025-11-25", false),
+];
+
+#[tokio::test]
+async fn each_client_opens_and_calls_as_its_kind_does() {
+    assert_eq!(OPENINGS.map(|(persona, ..)| persona), As::ALL);
+    for (persona, method, revision, has_token) in OPENINGS {
+        let (client, told) = connect(persona, |call| vec![reply(call, text("ok"))]).await;
+        drop(client.start("echo", json!({"text": "hi"})));
+        // Whatever was said goes out before anything that is waited for.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let told: Vec<Value> = told.lock().expect("no panic").iter().map(|it| parse(it)).collect();
+        let (first, call) = (&told[0], &told[told.len() - 1]);
+        assert_eq!(first["method"], method, "{persona}");
+        let meta = &call["params"]["_meta"];
+        let stateless = &meta["io.modelcontextprotocol/protocolVersion"];
+        let spoken =
+            if stateless.is_null() { &first["params"]["protocolVersion"] } else { stateless };
+        assert_eq!(spoken, revision, "{persona}");
+        assert_eq!(!meta["progressToken"].is_null(), has_token, "{persona}");
+        let capabilities = &meta["io.modelcontextprotocol/clientCapabilities"]["extensions"];
+        let has_tasks = matches!(persona, As::Tasks | As::ClaudeCode);
+        let extension = &capabilities["io.modelcontextprotocol/tasks"];
+        assert_eq!(extension.is_object(), has_tasks, "{persona}");
+        assert_eq!(call["params"]["name"], "echo", "{persona}");
+    }
+}
+
+/// What a client of MCPC says, byte for byte, but for the ids of its tasks.
+async fn as_the_reference_does(persona: As, golden: &str) {
+    let (client, told) = connect(persona, |call| vec![reply(call, text("hi"))]).await;
+    drop(client.start("echo", json!({"text": "hi"})));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let told = told.lock().expect("no panic").clone();
+    assert_eq!(
+        told[..3],
+        [
+            r#"{"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{"sampling":{},"roots":{"listChanged":true}},"clientInfo":{"name":"mcp","version":"0.1.0"}},"jsonrpc":"2.0","id":0}"#,
+            r#"{"method":"notifications/initialized","jsonrpc":"2.0"}"#,
+            r#"{"method":"tools/list","jsonrpc":"2.0","id":1}"#,
+        ]
+    );
+    let lines = golden.lines().map(parse).filter(|line| line["from"] == "client");
+    let lines: Vec<String> =
+        lines.take(2).map(|line| line["line"].as_str().expect("a line").to_owned()).collect();
+    let task_id = |line: &str| {
+        let ids = line.rsplit_once("task_id\":\"").map(|(_, rest)| rest[..36].to_owned());
+        ids.unwrap_or_default()
+    };
+    assert_eq!(told[3], lines[0]);
+    assert_eq!(told[4], lines[1].replace(&task_id(&lines[1]), &task_id(&told[4])));
+}
+
+#[tokio::test]
+async fn clients_of_mcpc_say_what_its_references_say() {
+    as_the_reference_does(As::Mcpc, include_str!("../../golden/0.2.1.jsonl")).await;
+    as_the_reference_does(As::Mcpc026, include_str!("../../golden/0.2.6.jsonl")).await;
+}
+
+/// What a client hears of the task of an hour.
+fn hears(persona: As) -> &'static [&'static str] {
+    match persona {
+        As::Plain | As::Cline | As::Continue => &["almost"],
+        _ => &["quarter 0", "quarter 1", "quarter 2", "quarter 3", "almost"],
+    }
+}
+
+#[tokio::test]
+async fn a_task_of_an_hour_takes_milliseconds_whatever_the_client() {
+    for persona in As::ALL.into_iter().filter(|persona| *persona != As::Leaves) {
+        let (client, began) = (testing::connect(server, persona).await, Instant::now());
+        let outcome = client.call("hour", json!({})).await;
+        assert_eq!(outcome.result(), Ok("it is over"), "{persona}");
+        let took = outcome.took();
+        assert!(took >= HOUR && took < HOUR + Duration::from_secs(60), "{persona}: {took:?}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{persona}: {:?}", began.elapsed());
+        let texts = outcome.texts();
+        for text in hears(persona) {
+            let heard = texts.iter().any(|heard| heard.contains(text));
+            // What comes between two looks at a task, a client that polls does not see.
+            assert!(heard || persona == As::Tasks, "{persona} did not hear `{text}`: {texts:?}");
+        }
+        client.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_heard_has_its_number_and_its_time() {
+    let client = testing::connect(server, As::Mcpc).await;
+    let outcome = client.call("hour", json!({})).await;
+    let half = &outcome.updates()[2];
+    assert_eq!((half.done, half.total, half.after.as_secs()), (Some(50.0), Some(100.0), 1_800));
+    let client = testing::connect(server, As::Progress).await;
+    let outcome = client.call("hour", json!({})).await;
+    let first = &outcome.updates()[0];
+    assert_eq!((&*first.text, first.done, first.total), ("quarter 0", Some(0.0), Some(4.0)));
+}
+
+#[tokio::test]
+async fn a_running_call_is_followed_and_stopped_by_every_client() {
+    for persona in As::ALL.into_iter().filter(|persona| *persona != As::Leaves) {
+        let client = testing::connect(server, persona).await;
+        let mut running = client.start("until_stopped", json!({"seconds": 1}));
+        let first = running.next().await.expect("an update");
+        assert_eq!(first.text, "ready", "{persona}");
+        // In between it answers what else is asked.
+        assert_eq!(client.call("number", json!({})).await.value::<u8>(), 42, "{persona}");
+        running.stop().await;
+        let outcome = running.result().await;
+        let is_open = matches!(
+            persona,
+            As::Progress | As::Codex | As::Copilot | As::OpenCode | As::Gemini | As::Qwen
+        );
+        let ends = if is_open { "the call was cancelled" } else { "stopped in its own words" };
+        assert_eq!(outcome.result(), Err(ends), "{persona}");
+        client.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn who_stalls_reads_nothing_for_a_minute_and_then_all() {
+    let client = testing::connect(server, As::Stalls).await;
+    let outcome = client.call("flood", json!({})).await;
+    assert_eq!(outcome.result(), Ok("said"));
+    assert_eq!(outcome.updates().len(), 1_500);
+    assert_eq!(outcome.took().as_secs(), 60);
+    assert_eq!(outcome.updates()[0].after.as_secs(), 60);
+}
+
+#[tokio::test]
+async fn who_leaves_hears_no_end_and_the_task_is_stopped() {
+    let client = testing::connect(server, As::Leaves).await;
+    let outcome = client.call("until_stopped", json!({"seconds": 2})).await;
+    assert_eq!((outcome.result(), outcome.texts()), (Err("the client went away"), vec!["ready"]));
+    let left = client.leave().await;
+    assert_eq!((left.after.as_secs(), left.was_killed), (2, false));
+    // What is over before it would leave has its result.
+    let client = testing::connect(server, As::Leaves).await;
+    assert_eq!(client.call("number", json!({})).await.result(), Ok("42"));
+    let outcome = client.call("flood", json!({})).await;
+    assert_eq!(outcome.result(), Err("the client went away"));
+}
+
+/// Leaves while a task takes so long to end.
+async fn leaves(persona: As, seconds: u64) -> (Duration, bool) {
+    let client = testing::connect(server, persona).await;
+    let mut running = client.start("until_stopped", json!({"seconds": seconds}));
+    running.next().await.expect("it is ready");
+    let left = client.leave().await;
+    (left.after, left.was_killed)
+}
+
+#[tokio::test]
+async fn a_host_kills_a_server_that_does_not_end_when_it_does_so() {
+    let millis = Duration::from_millis;
+    for (persona, kills) in [(As::ClaudeCode, 500), (As::Codex, 270), (As::Copilot, 10)] {
+        let kills = millis(kills);
+        let (after, was_killed) = leaves(persona, 2).await;
+        // tokio's timer counts whole milliseconds.
+        assert!(after >= kills && after < kills + millis(3) && was_killed, "{persona}: {after:?}");
+    }
+    for persona in [As::OpenCode, As::Gemini, As::Qwen, As::Cline, As::Continue] {
+        let (after, was_killed) = leaves(persona, 2).await;
+        assert_eq!((after.as_secs(), was_killed), (2, false), "{persona}");
+    }
+}
+
+/// Is never answered.
+async fn unanswered(persona: As) -> (Result<String, String>, Duration, Vec<Value>) {
+    tokio::time::pause();
+    let (client, told) = connect(persona, |_| vec![]).await;
+    let patience = tokio::time::timeout(HOUR, client.call("slow", json!({})));
+    let Ok(outcome) = patience.await else { return (Ok("waits".into()), HOUR, Vec::new()) };
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let told = told.lock().expect("no panic").iter().map(|line| parse(line)).collect();
+    tokio::time::resume();
+    (outcome.result().map(str::to_owned).map_err(str::to_owned), outcome.took(), told)
+}
+
+#[tokio::test]
+async fn each_host_gives_up_when_it_does_and_says_so_or_not() {
+    for (persona, seconds, says_so) in [
+        (As::Codex, 300, true),
+        (As::Gemini, 600, true),
+        (As::Qwen, 600, true),
+        (As::Cline, 60, false),
+    ] {
+        let (result, took, told) = unanswered(persona).await;
+        assert_eq!(result, Err(format!("the client gave up after {seconds}s")), "{persona}");
+        assert_eq!(took.as_secs(), seconds, "{persona}");
+        let call = told.iter().find(|line| line["params"]["name"] == "slow").expect("a call");
+        let last = &told[told.len() - 1];
+        let is_cancelled = last["method"] == "notifications/cancelled"
+            && last["params"]["requestId"] == call["id"];
+        assert_eq!(is_cancelled, says_so, "{persona}");
+    }
+    let (result, ..) = unanswered(As::OpenCode).await;
+    assert_eq!(result, Ok("waits".to_owned()));
+}
+
+#[tokio::test]
+async fn each_model_sees_what_its_host_shows() {
+    let result = json!({
+        "content": [{"type": "text", "text": "[1,2]"}, {"type": "text", "text": "more"}],
+        "structuredContent": {"result": [1, 2]},
+    });
+    let bare = text("42");
+    for (persona, sees, sees_bare) in [
+        (As::ClaudeCode, "{\"result\":[1,2]}", Ok("42")),
+        (As::Codex, "{\"result\":[1,2]}", Ok("42")),
+        (As::Copilot, "[1,2]more{\"result\":[1,2]}", Ok("42")),
+        (As::OpenCode, "[1,2]\n\nmore", Ok("42")),
+        (As::Gemini, "[1,2]\n\nmore", Err("expected record, received 42")),
+        (As::Qwen, "[1,2]\n\nmore", Ok("42")),
+        (As::Cline, &*result.to_string(), Ok(&*bare.to_string())),
+        (As::Continue, &*result["content"].to_string(), Ok(&*bare["content"].to_string())),
+    ] {
+        let client = testing::connect(server, persona).await;
+        assert_eq!(client.model_sees(&result).as_deref(), Ok(sees), "{persona}");
+        let bare = client.model_sees(&bare);
+        assert_eq!(bare.as_deref().map_err(String::as_str), sees_bare, "{persona}");
+        let outcome = client.call("number", json!({})).await;
+        assert!(outcome.seen().expect("it is shown").contains("42"), "{persona}");
+    }
+}
+
+/// One that is asked with `server/discover` and does not know it is asked again, as older servers are.
+#[tokio::test(start_paused = true)]
+async fn who_is_not_answered_falls_back_to_a_session() {
+    let client: Client = {
+        let ((reader, mut output), (input, writer)) =
+            (tokio::io::duplex(1 << 16), tokio::io::duplex(1 << 16));
+        tokio::spawn(async move {
+            use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+            let mut lines = tokio::io::BufReader::new(input).lines();
+            while let Some(line) = lines.next_line().await.expect("UTF-8") {
+                let message = parse(&line);
+                let result = match message["method"].as_str() {
+                    Some("initialize") => json!({"serverInfo": {}}),
+                    Some("tools/list") => json!({"tools": []}),
+                    _ => continue,
+                };
+                let line = format!("{}\n", reply(&message, result));
+                output.write_all(line.as_bytes()).await.expect("it is read");
+            }
+        });
+        testing::connect_io(reader, writer, As::ClaudeCode).await
+    };
+    let transcript = client.transcript();
+    let lines: Vec<&str> = transcript.lines().collect();
+    assert!(lines[0].contains("0.000 s client: {\"method\":\"server/discover\""), "{transcript}");
+    assert!(lines[1].contains("2.600 s client: {\"method\":\"initialize\""), "{transcript}");
+    assert!(!lines[lines.len() - 2].contains("_meta"), "{transcript}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_of_many_threads_is_told_what_to_write() {
+    let connects = std::panic::AssertUnwindSafe(testing::connect(server, As::Plain));
+    let panic = connects.catch_unwind().await.expect_err("its clock cannot be paused");
+    let said = panic.downcast_ref::<&str>().map(|it| (*it).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).expect("a text");
+    assert_eq!(
+        said,
+        "the clock of a runtime of many threads cannot be paused; write `#[tokio::test]` on the test, without \
+         `flavor = \"multi_thread\"`: `mcpc::testing` pauses the clock"
+    );
+}
+
+#[tokio::test]
+async fn server_events_are_heard_as_the_client_hears_of_them() {
+    /// Says what the weather is.
+    #[mcpc::background]
+    async fn weather(updates: Sender) {
+        updates.emit("weather", "fine").await;
+    }
+    for persona in [As::Mcpc, As::Plain, As::Tasks] {
+        let client = testing::connect(|| Server::new("s").tools(tools![weather]), persona).await;
+        assert_eq!(client.call("weather", json!({})).await.result(), Ok(""), "{persona}");
+        let heard = if persona == As::Tasks { 0 } else { 1 };
+        assert_eq!(
+            client.events(),
+            vec![("weather".to_owned(), json!("fine")); heard],
+            "{persona}"
+        );
+    }
+}

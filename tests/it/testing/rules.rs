@@ -1,0 +1,257 @@
+use std::time::Duration;
+
+use mcpc::testing::As;
+use serde_json::{Value, json};
+
+use super::fake::{connect, reply, text};
+
+/// What a server says to a call.
+type Says = fn(&Value) -> Vec<String>;
+
+fn ids(call: &Value) -> (&str, &str) {
+    let ids = &call["params"]["arguments"]["_metadata"];
+    (
+        ids["mcpc_session_id"].as_str().expect("a session"),
+        ids["mcpc_task_id"].as_str().expect("a task"),
+    )
+}
+
+fn message(call: &Value, event: &str) -> String {
+    let (session_id, task_id) = ids(call);
+    let tool = &call["params"]["name"];
+    json!({
+        "type": "task", "event": event, "session_id": session_id, "task_id": task_id,
+        "tool_name": tool, "result": null, "protocol": "mcpc",
+    })
+    .to_string()
+}
+
+fn created(call: &Value) -> String {
+    reply(call, text(&message(call, "created")))
+}
+
+fn callback_of(text: &str) -> String {
+    let mut result = super::fake::text(text);
+    result["isError"] = json!(false);
+    json!({"jsonrpc": "2.0", "id": "MCPC_CALLBACK", "result": result}).to_string()
+}
+
+fn callback(call: &Value, event: &str) -> String {
+    callback_of(&message(call, event))
+}
+
+fn progress(token: &Value, number: Value) -> String {
+    let params = json!({"progressToken": token, "progress": number});
+    json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}).to_string()
+}
+
+fn task(call: &Value) -> String {
+    let task =
+        json!({"resultType": "task", "taskId": "t", "status": "working", "pollIntervalMs": 1000});
+    reply(call, task)
+}
+
+/// What breaks each rule, for which client, and what is said of it.
+const BROKEN: [(&str, As, Says); 28] = [
+    ("a line is not JSON", As::Plain, |call| vec!["nonsense".into(), reply(call, text("ok"))]),
+    ("a line is not a message of JSON-RPC 2.0", As::Plain, |call| {
+        vec![json!({"id": 99, "result": {}}).to_string(), reply(call, text("ok"))]
+    }),
+    ("a method is not a string", As::Plain, |call| {
+        vec![json!({"jsonrpc": "2.0", "method": 5}).to_string(), reply(call, text("ok"))]
+    }),
+    ("a reply to a request that the client did not make", As::Plain, |call| {
+        let other = json!({"jsonrpc": "2.0", "id": 99, "result": {}}).to_string();
+        vec![other, reply(call, text("ok"))]
+    }),
+    ("a second reply to a request", As::Plain, |call| {
+        vec![reply(call, text("ok")), reply(call, text("ok"))]
+    }),
+    ("has no reply", As::Plain, |_| vec![]),
+    ("a reply has either a result or an error", As::Plain, |call| {
+        let mut both: Value = serde_json::from_str(&reply(call, text("ok"))).expect("JSON");
+        both["error"] = json!({"code": 1, "message": "no"});
+        vec![both.to_string()]
+    }),
+    ("an error has a number as its code, and a message", As::Plain, |call| {
+        let error = json!({"jsonrpc": "2.0", "id": call["id"], "error": {"code": "x"}});
+        vec![error.to_string()]
+    }),
+    ("a result has a list of content", As::Plain, |call| vec![reply(call, json!({}))]),
+    ("a result has a list of content", As::Plain, |call| {
+        vec![reply(call, json!({"content": [{"type": "text"}]}))]
+    }),
+    ("`isError` is true or false", As::Plain, |call| {
+        vec![reply(call, json!({"content": [], "isError": "no"}))]
+    }),
+    ("structured content is an object", As::Plain, |call| {
+        vec![reply(call, json!({"content": [], "structuredContent": 42}))]
+    }),
+    (
+        "a client that does not declare `io.modelcontextprotocol/tasks` gets a task",
+        As::Plain,
+        |call| vec![task(call)],
+    ),
+    ("a client that does not speak MCPC gets a callback", As::Progress, |call| {
+        vec![reply(call, text("ok")), callback_of("{}")]
+    }),
+    ("a client that does not speak MCPC is answered with a message of it", As::Plain, |call| {
+        let message = r#"{"type":"task","event":"created","session_id":"s","task_id":"t","tool_name":"x","result":null,"protocol":"mcpc"}"#;
+        vec![reply(call, text(message))]
+    }),
+    ("progress for a token that the client did not give", As::Plain, |call| {
+        vec![progress(&call["id"], json!(1)), reply(call, text("ok"))]
+    }),
+    ("progress that does not increase", As::Progress, |call| {
+        let token = &call["params"]["_meta"]["progressToken"];
+        vec![progress(token, json!(1)), progress(token, json!(1)), reply(call, text("ok"))]
+    }),
+    ("progress without a number", As::Progress, |call| {
+        let token = &call["params"]["_meta"]["progressToken"];
+        vec![progress(token, json!("half")), reply(call, text("ok"))]
+    }),
+    ("progress after the reply to its call", As::Codex, |call| {
+        let token = &call["params"]["_meta"]["progressToken"];
+        vec![reply(call, text("ok")), progress(token, json!(1))]
+    }),
+    ("a callback is a message of MCPC, with all of its keys", As::Mcpc, |call| {
+        vec![created(call), callback_of("half"), callback(call, "complete")]
+    }),
+    ("a callback before `created`", As::Mcpc, |call| {
+        vec![callback(call, "update"), created(call), callback(call, "complete")]
+    }),
+    ("a callback after the end of its task", As::Mcpc, |call| {
+        vec![created(call), callback(call, "complete"), callback(call, "update")]
+    }),
+    ("`created` is a reply, and no callback", As::Mcpc, |call| {
+        vec![created(call), callback(call, "created"), callback(call, "complete")]
+    }),
+    ("a callback of a task that the client did not start", As::Mcpc, |call| {
+        let other = callback(call, "complete").replace(ids(call).1, "other");
+        vec![created(call), other, callback(call, "complete")]
+    }),
+    ("an event that a task of MCPC does not have", As::Mcpc, |call| {
+        vec![created(call), callback(call, "paused"), callback(call, "complete")]
+    }),
+    ("another task was created than the call names", As::Mcpc, |call| {
+        let other = created(call).replace(ids(call).1, "other");
+        vec![other, callback(call, "complete")]
+    }),
+    ("has no end", As::Mcpc, |call| vec![created(call)]),
+    ("a client that does not listen for tasks hears of one", As::Tasks, |call| {
+        let params = json!({"taskId": "t", "status": "working"});
+        let hears = json!({"jsonrpc": "2.0", "method": "notifications/tasks", "params": params});
+        vec![hears.to_string(), reply(call, text("ok"))]
+    }),
+];
+
+/// Calls the tool, and lets everything be said that the server has to say.
+async fn broken(persona: As, tool: &str, says: Says) -> Vec<String> {
+    let (client, _) = connect(persona, move |message| match message["method"].as_str() {
+        Some("tools/call") => says(message),
+        Some("tasks/get") => {
+            vec![reply(
+                message,
+                json!({"taskId": "t", "status": "completed", "result": text("ok")}),
+            )]
+        }
+        _ => vec![],
+    })
+    .await;
+    let _ = tokio::time::timeout(Duration::from_secs(10), client.call(tool, json!({}))).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let said = std::panic::AssertUnwindSafe(client.leave());
+    match futures::FutureExt::catch_unwind(said).await {
+        Ok(_) => Vec::new(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().expect("a text");
+            let rules = text.split("\nthe last lines:").next().expect("a first part");
+            rules.lines().skip(1).map(str::to_owned).collect()
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_broken_rule_is_found_and_named() {
+    for (rule, persona, says) in BROKEN {
+        let found = broken(persona, "work", says).await;
+        assert!(found.iter().any(|it| it.contains(rule)), "{rule}: {found:#?}");
+        assert_eq!(found.len(), 1, "{rule}: {found:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_found_where_the_rules_are_kept() {
+    let answer: Says =
+        |call| vec![reply(call, json!({"content": [], "structuredContent": {"answer": 42}}))];
+    let tasks: Says =
+        |call| vec![created(call), callback(call, "update"), callback(call, "complete")];
+    let heard: Says = |call| {
+        let token = &call["params"]["_meta"]["progressToken"];
+        let result = json!({"content": [], "structuredContent": {"answer": 42}});
+        vec![progress(token, json!(0.5)), progress(token, json!(1)), reply(call, result)]
+    };
+    for (persona, says) in [
+        (As::Plain, answer),
+        (As::Mcpc, answer),
+        (As::Mcpc, tasks),
+        (As::Progress, heard),
+        (As::Tasks, answer),
+        (As::Tasks, |call| vec![task(call)]),
+    ] {
+        let none: Vec<String> = Vec::new();
+        assert_eq!(broken(persona, "work", says).await, none, "{persona}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promise_of_structured_content_is_to_be_kept() {
+    let kept: Says =
+        |call| vec![reply(call, json!({"content": [], "structuredContent": {"answer": 42}}))];
+    let other: Says =
+        |call| vec![reply(call, json!({"content": [], "structuredContent": {"other": 42}}))];
+    let none: Says = |call| vec![reply(call, text("42"))];
+    let error: Says = |call| vec![reply(call, json!({"content": [], "isError": true}))];
+    for (says, is_broken) in [(kept, false), (other, true), (none, true), (error, false)] {
+        let found = broken(As::Plain, "promises", says).await;
+        let rule = "a result without the structured content that its tool promises";
+        assert_eq!(found.iter().any(|it| it.contains(rule)), is_broken, "{found:#?}");
+    }
+}
+
+/// As the protocol has it: the server makes an id for a call without one.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_the_server_names_is_one_that_the_client_started() {
+    let server = || mcpc::Server::new("s").tools(mcpc::tools![quick]);
+    let client = mcpc::testing::connect(server, As::Mcpc).await;
+    let reply = client.request("tools/call", json!({"name": "quick"})).await;
+    assert!(reply.to_string().contains("created"), "{reply}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(client.transcript().contains("complete"), "{}", client.transcript());
+    client.leave().await;
+}
+
+/// Is over at once.
+#[mcpc::background]
+async fn quick() {}
+
+/// A task of MCP has one end.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_ended_stays_as_it_is() {
+    let polls = std::sync::atomic::AtomicU32::new(0);
+    let (client, _) = connect(As::Tasks, move |message| match message["method"].as_str() {
+        Some("tools/call") => vec![task(message)],
+        _ => {
+            let polls = polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let status = if polls == 0 { "cancelled" } else { "working" };
+            vec![reply(message, json!({"taskId": "t", "status": status}))]
+        }
+    })
+    .await;
+    let outcome = client.call("promises", json!({})).await;
+    assert_eq!(outcome.result(), Err(""));
+    client.request("tasks/get", json!({"taskId": "t"})).await;
+    let broken = client.broken_rules();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    assert!(broken[0].starts_with("a task that has ended has another status"), "{broken:?}");
+}
