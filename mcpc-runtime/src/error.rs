@@ -58,7 +58,7 @@ pub enum Error {
     /// What an attribute says of a tool cannot be meant.
     #[error("the tool `{tool}`: {problem}")]
     #[non_exhaustive]
-    Tool {
+    Attribute {
         /// The tool.
         tool: String,
         /// What cannot be.

@@ -185,7 +185,7 @@ impl Definition {
             rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
         tool.title = about.title.clone().map(String::from);
         tool.annotations = about.hints.annotations();
-        let refused = |problem| Error::Tool { tool: about.name.to_string(), problem };
+        let refused = |problem| Error::Attribute { tool: about.name.to_string(), problem };
         self.listing.write(&mut tool).map_err(refused)?;
         if let Some(header) = header_of_two(&tool.input_schema) {
             return Err(refused(format!("two arguments have the header `{header}`")));
