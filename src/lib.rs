@@ -22,16 +22,21 @@
 /// arguments, each with its own doc comment. The function itself is left as it is; beside it stands an
 /// empty type of the same name, for [`tools!`].
 ///
-/// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
-/// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
-/// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
-/// `framework::mcpc`: `#[m::tool(crate = m)]`.
+/// | key | is | means |
+/// |---|---|---|
+/// | `name` | a string | its name, in place of the function's |
+/// | `title`, `description` | a string, a constant, or a macro like `include_str!(..)` | a name for people; a description in place of the doc comment (which may have macros, too: `#[doc = include_str!(..)]`) |
+/// | `read_only`, `destructive`, `idempotent`, `open_world` | flags: alone, or `= false` | MCP's tool annotations |
+/// | `timeout` | a duration like `"50s"` or `"1h 30m"` | how long a call may take; then its body is dropped at its next await, and the call is answered with an error that says so |
+/// | `icons` | the address of one (`"https://.."`, `"data:.."`), or an array or a `Vec` of [`Icon`]s | what clients may show |
+/// | `meta` | `serde_json::json!({ .. })`, a map, or the text of an object | the tool's `_meta` |
+/// | `input_schema` | a schema | it is listed as it is, for a tool with one parameter that is [all arguments](guide::arguments#several-arguments-in-one-parameter) |
+/// | `crate` | a path | this crate, where it is not called `mcpc`, in `Cargo.toml` or behind a path like `framework::mcpc`: `#[m::tool(crate = m)]` |
 ///
-/// `input_schema` is a schema of the arguments that is listed as it is, for a tool with one parameter that is
-/// [all of them](guide::arguments#several-arguments-in-one-parameter).
+/// `icons` and `meta` are evaluated when the server is built.
 ///
-/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `flatten` and `all`,
-/// which [`guide::arguments`] explains.
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `header`, `flatten`
+/// and `all`, which [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -62,7 +67,7 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys. The first three are durations like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
+/// - `timeout`: here a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].
@@ -240,6 +245,7 @@ pub mod __private {
         MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,
+        About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,
+        body, fallible_body, text,
     };
 }

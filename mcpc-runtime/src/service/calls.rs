@@ -27,7 +27,7 @@ use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
 use crate::output::{Body, readable};
 use crate::parameter::{CallParts, Inputs};
-use crate::phrases::in_short;
+use crate::phrases::{in_short, timed_out};
 use crate::task::{Created, NewTask, Sender, Share, Shared, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
@@ -357,8 +357,8 @@ impl ToolService {
         }
     }
 
-    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does the end of the
-    /// connection, when its grace is over.
+    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
+    /// the connection, when its grace is over.
     async fn run(
         &self,
         tool: &Definition,
@@ -371,6 +371,10 @@ impl ToolService {
             outcome = self.until_grace_over(body) => outcome,
             // Also fires right before the reply is sent, but by then this has returned.
             () = unconstrained(context.cancelled.cancelled()) => return Err(trace::cancelled(context).into()),
+            timeout = unconstrained(over(tool.about.times.timeout)) => {
+                trace::note(context, "timed_out");
+                return Err(timed_out(timeout).into());
+            }
         };
         match outcome {
             Ok(Ok(Ok(success))) => {
@@ -422,6 +426,18 @@ pub(super) fn prepare(
     prepared
         .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
         .map_err(|problems| problems.join("\n"))
+}
+
+/// Waits until a timeout is over, if there is one.
+async fn over(timeout: Option<Duration>) -> Duration {
+    match timeout {
+        Some(timeout) => {
+            // On the heap: hardly any call has one.
+            Box::pin(tokio::time::sleep(timeout)).await;
+            timeout
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// How long the log may take to tell what a reply can do without.
