@@ -25,7 +25,7 @@ use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
-use crate::output::{Body, readable};
+use crate::output::{Body, Failed, Written, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::phrases::{in_short, timed_out};
 use crate::task::{Created, NewTask, Sender, Share, Shared, TaskLimits, Tasks};
@@ -333,7 +333,7 @@ impl ToolService {
         let begun = match self.around(tool) {
             None => {
                 let body = prepare(self.shared(), tool, arguments, Some(&sender), call);
-                body.map(|body| (body, span())).map_err(Refusal::Said)
+                body.map(|body| (body, span())).map_err(Refusal::from)
             }
             Some(layers) => {
                 let body = self.surrounded(layers, tool, arguments, Some(sender.clone()), call);
@@ -420,12 +420,14 @@ pub(super) fn prepare(
     arguments: JsonObject,
     sender: Option<&Sender>,
     call: CallParts<'_>,
-) -> Result<Body, String> {
+) -> Result<Body, Failed> {
     let inputs = Inputs::new(arguments, sender, &shared.states, call);
     let prepared = guarded(|| tool.prepare(inputs));
     prepared
-        .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
-        .map_err(|problems| problems.join("\n"))
+        .map_err(|panic| {
+            Failed::panicked(trace::panicked(call.context, &tool.about.name, &*panic))
+        })?
+        .map_err(|problems| problems.join("\n").into())
 }
 
 /// Waits until a timeout is over, if there is one.
@@ -518,6 +520,15 @@ impl Refusal {
 impl From<String> for Refusal {
     fn from(text: String) -> Self {
         Self::Said(text)
+    }
+}
+
+impl From<Failed> for Refusal {
+    fn from(Failed { text, written, .. }: Failed) -> Self {
+        match written {
+            Some(Written::Error(error)) => Self::Protocol(Arc::unwrap_or_clone(error)),
+            Some(Written::Reply(_)) | None => Self::Said(text),
+        }
     }
 }
 
