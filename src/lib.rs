@@ -1,15 +1,9 @@
-//! [arguments]: guide::arguments
 //! [clients]: guide::clients
-//! [ends]: guide::ends
 //! [guide]: guide
-//! [limits]: guide::limits
-//! [logs]: guide::logs
-//! [results]: guide::results
-//! [test]: guide#a-test-of-a-tool
+//! [testing]: guide::testing
+//! [trouble]: guide#if-something-is-not-as-expected
 //! [`Sender`]: Sender
 //! [`Server`]: Server
-//! [`Server::lint`]: Server::lint
-//! [`take_stdio`]: take_stdio
 //!
 // These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
