@@ -1,15 +1,9 @@
-//! [arguments]: guide::arguments
 //! [clients]: guide::clients
-//! [ends]: guide::ends
 //! [guide]: guide
-//! [limits]: guide::limits
-//! [logs]: guide::logs
-//! [results]: guide::results
-//! [test]: guide#a-test-of-a-tool
+//! [testing]: guide::testing
+//! [trouble]: guide#if-something-is-not-as-expected
 //! [`Sender`]: Sender
 //! [`Server`]: Server
-//! [`Server::lint`]: Server::lint
-//! [`take_stdio`]: take_stdio
 //!
 // These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
@@ -22,16 +16,21 @@
 /// arguments, each with its own doc comment. The function itself is left as it is; beside it stands an
 /// empty type of the same name, for [`tools!`].
 ///
-/// Keys: `name`, `title` and `description` (strings) override what the function says. `read_only`,
-/// `destructive`, `idempotent` and `open_world` (flags: alone, or `= false`) are MCP's tool annotations.
-/// `crate` is the path of this crate where it is not called `mcpc`, in `Cargo.toml` or behind a path like
-/// `framework::mcpc`: `#[m::tool(crate = m)]`.
+/// | key | is | means |
+/// |---|---|---|
+/// | `name` | a string | its name, in place of the function's |
+/// | `title`, `description` | a string, a constant, or a macro like `include_str!(..)` | a name for people; a description in place of the doc comment (which may have macros, too: `#[doc = include_str!(..)]`) |
+/// | `read_only`, `destructive`, `idempotent`, `open_world` | flags: alone, or `= false` | MCP's tool annotations |
+/// | `timeout` | a duration like `"50s"` or `"1h 30m"` | how long a call may take; then its body is dropped at its next await, and the call is answered with an error that says so |
+/// | `icons` | the address of one (`"https://.."`, `"data:.."`), or an array or a `Vec` of [`Icon`]s | what clients may show |
+/// | `meta` | `serde_json::json!({ .. })`, a map, or the text of an object | the tool's `_meta` |
+/// | `input_schema` | a schema | it is listed as it is, for a tool with one parameter that is [all arguments](guide::arguments#several-arguments-in-one-parameter) |
+/// | `crate` | a path | this crate, where it is not called `mcpc`, in `Cargo.toml` or behind a path like `framework::mcpc`: `#[m::tool(crate = m)]` |
 ///
-/// `input_schema` is a schema of the arguments that is listed as it is, for a tool with one parameter that is
-/// [all of them](guide::arguments#several-arguments-in-one-parameter).
+/// `icons` and `meta` are evaluated when the server is built.
 ///
-/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `flatten` and `all`,
-/// which [`guide::arguments`] explains.
+/// `#[arg(..)]` on a parameter takes `default`, `rename`, `range`, `length`, `pattern`, `example`, `header`, `flatten`
+/// and `all`, which [`guide::arguments`] explains.
 ///
 /// ```
 /// const MOST: u32 = 6;
@@ -62,13 +61,16 @@ pub use mcpc_macros::tool;
 /// Takes what [`tool`](macro@tool) takes, a [`Sender`] among its parameters, with which the function
 /// talks to the client while it runs, and these keys. The first three are durations like `"50s"` or `"1h 30m"`:
 ///
-/// - `timeout`: a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
+/// - `timeout`: here a task that still runs then is [asked to stop](guide::ends#a-task). Without it a task may run forever.
 /// - `patience`: how long a call waits for the result before it is answered with a
 ///   [ticket](guide::clients#tickets), or with a task of MCP if this is shorter than [`Server::task_patience`]; `"0s"` is
 ///   at once. Without it, [`Server::patience`].
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 /// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
 ///   starts.
+/// - `join`: a call that equals one that its client has running [joins it](guide::clients#equal-calls).
+/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021). One of an older
+///   protocol, which has no way to say so, and one of MCPC are served as ever.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///
@@ -237,6 +239,7 @@ pub mod __private {
         MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
-        About, Definition, Hints, Kind, List, Listed, Tool, ToolTimes, Tools, body, fallible_body,
+        About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,
+        body, fallible_body, text,
     };
 }

@@ -16,7 +16,7 @@ use syn::{
 use crate::duration;
 use crate::errors::Errors;
 use crate::idioms;
-use crate::model::{DefaultValue, Hints, Kind, Place, Range, ToolTimes};
+use crate::model::{DefaultValue, Hints, Kind, Place, Range, Text, ToolTimes, string};
 use crate::suggest::suggest;
 
 /// One `key` or `key = value`.
@@ -94,18 +94,69 @@ impl Key {
     fn text(&self, errors: &mut Errors) -> Option<LitStr> {
         let name = &self.name;
         match &self.value {
-            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) if text.value().is_empty() => {
+            Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. }))
+                if text.value().trim().is_empty() =>
+            {
                 errors.on(text, format!("`{name}` must not be empty"));
                 None
             }
             Some(Expr::Lit(ExprLit { lit: Lit::Str(text), .. })) => Some(text.clone()),
             _ => {
-                let is_time = OF_TASKS.iter().any(|key| name == key);
+                let is_time = name == "timeout" || OF_TASKS.iter().any(|key| name == key);
                 let example = if is_time { "10m" } else { ".." };
                 self.refuse(format!("`{name}` takes a string: `{name} = \"{example}\"`"), errors);
                 None
             }
         }
+    }
+
+    /// A string literal, or what rustc knows to be a text.
+    fn text_or_constant(&self, what: &'static str, errors: &mut Errors) -> Option<Text> {
+        match &self.value {
+            None | Some(Expr::Lit(_)) => Some(Text::Written(self.text(errors)?.value())),
+            Some(value) if string(value).is_some() => string(value).map(Text::Written),
+            Some(value) => {
+                Some(Text::Constant { value: Box::new(value.clone()), span: value.span(), what })
+            }
+        }
+    }
+
+    /// Something that becomes an object.
+    fn object(self, errors: &mut Errors) -> Option<Expr> {
+        let is_object = |text: String| text.trim_start().starts_with('{');
+        match &self.value {
+            Some(value @ Expr::Lit(_)) if !string(value).is_some_and(is_object) => {
+                let name = &self.name;
+                errors.on(value, format!("`{name}` takes an object: `{name} = json!({{..}})`"));
+                None
+            }
+            _ => self.expression(errors),
+        }
+    }
+
+    /// The address of an icon, or icons.
+    fn icons(self, errors: &mut Errors) -> Option<Expr> {
+        match &self.value {
+            Some(value @ Expr::Lit(_)) if !string(value).is_some_and(|text| is_address(&text)) => {
+                let message = "an icon starts with `https://`, `http://` or `data:`";
+                errors.on(value, message);
+                None
+            }
+            _ => self.expression(errors),
+        }
+    }
+
+    /// The name of a header.
+    fn header(&self, errors: &mut Errors) -> Option<LitStr> {
+        let text = self.text(errors)?;
+        let wrong = text.value().chars().find(|it| !is_token(*it));
+        if let Some(wrong) = wrong {
+            let message = format!(
+                "a header's name is made of letters, digits and `!#$%&'*+-.^_`|~`; `{wrong}` is none of them"
+            );
+            errors.on(&text, message);
+        }
+        wrong.is_none().then_some(text)
     }
 
     /// A bare key, or `true` or `false`.
@@ -180,6 +231,15 @@ impl Key {
     }
 }
 
+fn is_address(text: &str) -> bool {
+    ["https://", "http://", "data:"].iter().any(|scheme| text.starts_with(scheme))
+}
+
+/// Whether a character may be in a token of HTTP (RFC 9110).
+fn is_token(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
+}
+
 /// Whether each end of a range is a number, or nothing that can be told from here.
 fn may_be_numbers(range: &ExprRange) -> bool {
     [&range.start, &range.end].into_iter().flatten().all(|end| match &**end {
@@ -192,18 +252,22 @@ fn may_be_numbers(range: &ExprRange) -> bool {
 #[derive(Default)]
 pub(crate) struct ToolKeys {
     pub(crate) name: Option<LitStr>,
-    pub(crate) title: Option<LitStr>,
-    pub(crate) description: Option<LitStr>,
+    pub(crate) title: Option<Text>,
+    pub(crate) description: Option<Text>,
     pub(crate) hints: Hints,
     pub(crate) times: ToolTimes,
+    pub(crate) meta: Option<Expr>,
+    pub(crate) icons: Option<Expr>,
     pub(crate) input_schema: Option<Expr>,
     /// Where that key stands.
     pub(crate) input_schema_at: Option<Span>,
     pub(crate) check: Option<Expr>,
+    pub(crate) required: bool,
+    pub(crate) join: bool,
 }
 
 /// The keys of both attributes.
-const OF_TOOLS: [&str; 9] = [
+const OF_TOOLS: [&str; 12] = [
     "name",
     "title",
     "description",
@@ -211,24 +275,29 @@ const OF_TOOLS: [&str; 9] = [
     "destructive",
     "idempotent",
     "open_world",
+    "meta",
+    "icons",
+    "timeout",
     "input_schema",
     "crate",
 ];
 
 /// The keys that are about tasks.
-const OF_TASKS: [&str; 4] = ["patience", "timeout", "retention", "check"];
+const OF_TASKS: [&str; 5] = ["patience", "retention", "check", "required", "join"];
 
 pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
     for key in tool_keys(kind, tokens, errors) {
         match key.name.to_string().as_str() {
             "name" => read.name = key.text(errors),
-            "title" => read.title = key.text(errors),
-            "description" => read.description = key.text(errors),
+            "title" => read.title = key.text_or_constant("title", errors),
+            "description" => read.description = key.text_or_constant("description", errors),
             "read_only" => read.hints.read_only = key.flag(errors),
             "destructive" => read.hints.destructive = key.flag(errors),
             "idempotent" => read.hints.idempotent = key.flag(errors),
             "open_world" => read.hints.open_world = key.flag(errors),
+            "meta" => read.meta = key.object(errors),
+            "icons" => read.icons = key.icons(errors),
             "input_schema" => {
                 read.input_schema_at = Some(key.name.span());
                 read.input_schema = key.expression(errors);
@@ -238,6 +307,8 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "timeout" => read.times.timeout = key.duration(errors),
             "retention" => read.times.retention = key.duration(errors),
             "check" => read.check = key.expression(errors),
+            "required" => read.required = key.flag(errors).unwrap_or_default(),
+            "join" => read.join = key.flag(errors).unwrap_or_default(),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }
@@ -293,13 +364,14 @@ pub(crate) struct ArgumentKeys {
     pub(crate) length: Option<Range>,
     pub(crate) pattern: Option<LitStr>,
     pub(crate) example: Option<Expr>,
+    pub(crate) header: Option<LitStr>,
     /// Where any of it was said.
     pub(crate) span: Option<Span>,
 }
 
 pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
-    const KNOWN: [&str; 8] =
-        ["default", "rename", "range", "length", "pattern", "example", "flatten", "all"];
+    const KNOWN: [&str; 9] =
+        ["default", "rename", "range", "length", "pattern", "example", "header", "flatten", "all"];
     let mut read = ArgumentKeys::default();
     let mut keys = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
@@ -327,6 +399,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             "length" => read.length = key.range(errors),
             "pattern" => read.pattern = key.text(errors),
             "example" => read.example = key.expression(errors),
+            "header" => read.header = key.header(errors),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }

@@ -22,6 +22,11 @@ pub(crate) fn all(keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {
     if let Some(pattern) = &keys.pattern {
         self::pattern(pattern, keys, ty, errors);
     }
+    if let Some(header) = &keys.header
+        && !types::may_be_in_a_header(ty)
+    {
+        errors.on(header, no_key(ty, "header", "strings, whole numbers and booleans"));
+    }
 }
 
 fn range(range: &Range, keys: &ArgumentKeys, ty: &Type, errors: &mut Errors) {

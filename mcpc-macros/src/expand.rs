@@ -18,8 +18,8 @@ use syn::{Expr, ExprLit, Lit, Path, Type};
 use crate::idioms;
 use crate::input::Function;
 use crate::model::{
-    DefaultValue, Description, Hints, Kind, Parameter, Place, Range, Returns, Tool, ToolTimes,
-    Variant,
+    DefaultValue, Description, Hints, Kind, Parameter, Place, Range, Returns, Text, Tool,
+    ToolTimes, Variant,
 };
 use crate::types::{self, under_option};
 
@@ -100,7 +100,11 @@ fn definition(tool: &Tool) -> TokenStream {
     let cfgs = cfgs(tool);
     let returns = returns(&tool.returns);
     let (body, returns_slot) = (body(tool, &slots), returns_slot());
+    let meta = tool.meta.as_ref().map(|it| quote!(.meta(|| __mcpc::IntoMeta::into_meta(#it))));
+    let icons = tool.icons.as_ref().map(|it| quote!(.icons(|| __mcpc::IntoIcons::into_icons(#it))));
     let input_schema = tool.input_schema.as_ref().map(input_schema);
+    let required = tool.required.then(|| quote!(.required()));
+    let join = tool.join.then(|| quote!(.join()));
     quote! {
         #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
@@ -114,7 +118,11 @@ fn definition(tool: &Tool) -> TokenStream {
                 #body
             }),
         )
+        #meta
+        #icons
         #input_schema
+        #required
+        #join
     }
 }
 
@@ -130,7 +138,25 @@ fn cfgs(tool: &Tool) -> Vec<TokenStream> {
 }
 
 fn description(Description { cfgs, text }: &Description) -> TokenStream {
+    let text = self::text(text);
     quote!(#(#cfgs)* let __mcpc_description = #text;)
+}
+
+/// A text, which rustc evaluates if only that can; it is trimmed then, and not empty, or there is an error on it.
+fn text(text: &Text) -> TokenStream {
+    match text {
+        Text::Written(text) => text.to_token_stream(),
+        Text::Constant { value, span, what } => {
+            let message = format!("the {what} is empty");
+            let trimmed = parenthesized(quote!(__mcpc::text), *span);
+            let arguments = parenthesized(quote!(__MCPC_TEXT, #message), *span);
+            quote!({
+                const __MCPC_TEXT: &::core::primitive::str = #value;
+                const __MCPC_TRIMMED: &::core::primitive::str = #trimmed #arguments;
+                __MCPC_TRIMMED
+            })
+        }
+    }
 }
 
 fn about(tool: &Tool) -> TokenStream {
@@ -139,7 +165,8 @@ fn about(tool: &Tool) -> TokenStream {
         Kind::Plain => quote!(Plain),
         Kind::Background => quote!(Background),
     };
-    let title = tool.title.as_ref().map(|title| quote!(::core::convert::Into::into(#title)));
+    let title = tool.title.as_ref().map(text);
+    let title = title.map(|title| quote!(::core::convert::Into::into(#title)));
     let title = option(title);
     let Hints { read_only, destructive, idempotent, open_world } = &tool.hints;
     let [read_only, destructive, idempotent, open_world] =
@@ -193,8 +220,10 @@ fn option(value: Option<impl ToTokens>) -> TokenStream {
 /// A parameter's slot. Its type is named once, so that one which cannot be an argument is reported there,
 /// and once.
 fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
-    let Parameter { ty, key, description, place, default, range, length, pattern, example } =
+    let Parameter { ty, key, description, place, default, range, length, pattern, example, header } =
         parameter;
+    let description = text(description);
+    let header = header.as_ref().map(|header| quote!(.header(#header)));
     let place = match place {
         // The type needs no schema of its own.
         Place::All(_) if is_schema_given => {
@@ -214,7 +243,7 @@ fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
         #slot(
             #key,
             #description,
-            __mcpc::Settings::new() #place #default #range #length #pattern #example,
+            __mcpc::Settings::new() #place #default #range #length #pattern #example #header,
         )
     }
 }

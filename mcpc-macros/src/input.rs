@@ -3,12 +3,13 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::spanned::Spanned as _;
 use syn::{
     Attribute, Error, Expr, ExprLit, FnArg, Lit, Meta, ReturnType, Signature, Token, Type,
     Visibility,
 };
 
-use crate::model::{Description, Kind};
+use crate::model::{Description, Kind, Text};
 use crate::{conditional, idioms};
 
 /// The item an attribute stands on.
@@ -214,20 +215,35 @@ pub(crate) fn is_cfg(attribute: &Attribute) -> bool {
 }
 
 /// The text of doc comments, without the space that starts most of their lines.
-pub(crate) fn doc(attributes: &[Attribute]) -> String {
-    let lines: Vec<String> = attributes.iter().filter_map(doc_line).collect();
-    lines.join("\n").trim().to_owned()
+pub(crate) fn doc(attributes: &[Attribute]) -> Text {
+    let lines: Vec<&Expr> = attributes.iter().filter_map(doc_line).collect();
+    let Some(macro_) = lines.iter().find(|line| matches!(line, Expr::Macro(_))) else {
+        let lines: Vec<String> = lines.into_iter().filter_map(written_line).collect();
+        return Text::Written(lines.join("\n").trim().to_owned());
+    };
+    let lines = lines.iter().map(|line| match written_line(line) {
+        Some(text) => text.to_token_stream(),
+        None => line.to_token_stream(),
+    });
+    // The macros of std that read files and environments are expanded in it, whatever else is not.
+    let value = Box::new(syn::parse_quote!(::core::concat!(#(#lines, "\n"),*)));
+    Text::Constant { value, span: macro_.span(), what: "doc comment" }
 }
 
-fn doc_line(attribute: &Attribute) -> Option<String> {
-    let Meta::NameValue(meta) = &attribute.meta else {
-        return None;
-    };
-    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &meta.value else {
+/// What a doc attribute has: the text of a comment, or a macro.
+fn doc_line(attribute: &Attribute) -> Option<&Expr> {
+    match &attribute.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => Some(&meta.value),
+        _ => None,
+    }
+}
+
+fn written_line(line: &Expr) -> Option<String> {
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = line else {
         return None;
     };
     let text = text.value();
-    meta.path.is_ident("doc").then(|| match block(&text) {
+    Some(match block(&text) {
         Some(text) => text,
         None => text.strip_prefix(' ').unwrap_or(&text).to_owned(),
     })

@@ -29,15 +29,22 @@ pub(crate) struct Tool {
     /// The function's name.
     pub(crate) ident: Ident,
     pub(crate) name: String,
-    pub(crate) title: Option<String>,
+    pub(crate) title: Option<Text>,
     /// One of which applies.
     pub(crate) descriptions: Vec<Description>,
     pub(crate) hints: Hints,
     pub(crate) times: ToolTimes,
+    /// Its `_meta`.
+    pub(crate) meta: Option<Expr>,
+    pub(crate) icons: Option<Expr>,
     /// The schema that is listed in place of one that is made of the parameters.
     pub(crate) input_schema: Option<Expr>,
     /// What is asked about the arguments of a task before it starts.
     pub(crate) check: Option<Expr>,
+    /// Whether a client has to take tasks, if its protocol has them.
+    pub(crate) required: bool,
+    /// Whether equal calls share a task.
+    pub(crate) join: bool,
     pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
 }
@@ -46,7 +53,18 @@ pub(crate) struct Tool {
 pub(crate) struct Description {
     /// When it is this.
     pub(crate) cfgs: Vec<Attribute>,
-    pub(crate) text: String,
+    pub(crate) text: Text,
+}
+
+/// Something to be read by people and models.
+pub(crate) enum Text {
+    Written(String),
+    /// What only rustc can evaluate: a constant, or a macro. The text says what must not be empty.
+    Constant {
+        value: Box<Expr>,
+        span: Span,
+        what: &'static str,
+    },
 }
 
 /// MCP's tool annotations.
@@ -78,12 +96,14 @@ pub(crate) struct Parameter {
     pub(crate) ty: Type,
     /// The JSON key.
     pub(crate) key: String,
-    pub(crate) description: String,
+    pub(crate) description: Text,
     pub(crate) place: Place,
     pub(crate) default: Option<DefaultValue>,
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
     pub(crate) pattern: Option<LitStr>,
+    /// The header that the argument is mirrored into.
+    pub(crate) header: Option<LitStr>,
     pub(crate) example: Option<Expr>,
 }
 

@@ -121,6 +121,16 @@ pub(crate) fn shape(ty: &Type) -> Option<Shape> {
     }
 }
 
+/// Whether a header can hold a type: a string, a whole number or a boolean. What is not known may be one of them.
+pub(crate) fn may_be_in_a_header(ty: &Type) -> bool {
+    match shape(ty) {
+        Some(Shape::Number) => !is_called(ty, "f32") && !is_called(ty, "f64"),
+        Some(Shape::Other) => is_called(ty, "bool") || is_called(ty, "char"),
+        Some(Shape::Many) => false,
+        Some(Shape::Text) | None => true,
+    }
+}
+
 /// The smallest and the largest number of a type that is small enough to get them wrong.
 pub(crate) fn limits(ty: &Type) -> Option<(f64, f64)> {
     let (low, high): (i64, i64) = match last_segment(ty)?.ident.to_string().as_str() {

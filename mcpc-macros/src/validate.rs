@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
-use syn::{Attribute, Error, FnArg, Pat, PatType, ReturnType, Signature, Type};
+use syn::{Attribute, Error, FnArg, LitStr, Pat, PatType, ReturnType, Signature, Type};
 
 use crate::attributes::{self, ToolKeys};
 use crate::checks;
@@ -49,15 +49,19 @@ pub(crate) fn tool(
         kind,
         ident: function.signature.ident.clone(),
         name,
-        title: keys.title.map(|title| title.value()),
+        title: keys.title,
         descriptions: match keys.description {
-            Some(text) => vec![Description { cfgs: Vec::new(), text: text.value() }],
+            Some(text) => vec![Description { cfgs: Vec::new(), text }],
             None => function.docs(),
         },
         hints: keys.hints,
         times: keys.times,
+        meta: keys.meta,
+        icons: keys.icons,
         input_schema: keys.input_schema,
         check: keys.check,
+        required: keys.required,
+        join: keys.join,
         parameters,
         returns,
     })
@@ -244,6 +248,16 @@ fn parameter(
     if matches!(keys.place, Place::One) && earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
+    if let Some(header) = &keys.header {
+        let is_same = |it: &LitStr| it.value().eq_ignore_ascii_case(&header.value());
+        let is_taken = |Variant { cfgs, parameter }: &Variant| {
+            let other = parameter.as_ref().ok().and_then(|it| it.header.as_ref());
+            is_always && cfgs.is_empty() && other.is_some_and(is_same)
+        };
+        if earlier.iter().any(is_taken) {
+            errors.on(header, format!("two arguments have the header `{}`", header.value()));
+        }
+    }
     checks::all(&keys, &typed.ty, errors);
     if !special {
         groups::group(keys.place, &typed.ty, errors);
@@ -258,6 +272,7 @@ fn parameter(
         length: keys.length,
         pattern: keys.pattern,
         example: keys.example,
+        header: keys.header,
     })
 }
 

@@ -55,6 +55,15 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// What an attribute says of a tool cannot be meant.
+    #[error("the tool `{tool}`: {problem}")]
+    #[non_exhaustive]
+    Attribute {
+        /// The tool.
+        tool: String,
+        /// What cannot be.
+        problem: String,
+    },
     /// The `input_schema` of a tool is not a schema of arguments.
     #[error("the `input_schema` of the tool `{tool}`: {problem}")]
     #[non_exhaustive]

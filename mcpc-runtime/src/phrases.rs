@@ -3,8 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// Why something ended that took longer than it may.
+pub(crate) fn timed_out(timeout: Duration) -> String {
+    format!("timed out after {timeout:?}")
+}
 
 /// What a JSON value is, with small values spelled out.
 pub(crate) fn kind(value: &Value) -> String {

@@ -11,7 +11,7 @@
 //! | [`Sender`] | the task; of background tools alone |
 //!
 //! The derives are those of `serde` 1 and `schemars` 1. `#[cfg(..)]` and `#[cfg_attr(..)]` work on parameters as on
-//! tools. A parameter's doc comment is the argument's description; inside of your own types, a field's doc comment is
+//! tools. A parameter's doc comment is the argument's description, `#[doc = include_str!(..)]` and the like included; inside of your own types, a field's doc comment is
 //! that of the field.
 //!
 //! # What `#[arg(..)]` asks
@@ -25,6 +25,7 @@
 //! | `range = 1..=100` | a number in this range; the ends may be constants |
 //! | `length = 1..=64` | a string of so many characters (code points), or a list or map of so many items |
 //! | `pattern = "^[a-z]+$"` | a string that this regular expression finds something in. It may hold what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common: no flags, no look-around, no `\p{..}` |
+//! | `header = "Region"` | over HTTP, clients of MCP 2026-07-28 repeat it in the header `Mcp-Param-Region`, where proxies see it (`x-mcp-header` in the schema): a string, a whole number or a boolean, one per header |
 //! | `example = "en"` | what it may look like, for the schema and for errors; of an `Option<T>`, a `T` |
 //! | `flatten`, `all` | it is several arguments, or all of them: [below](#several-arguments-in-one-parameter) |
 //!

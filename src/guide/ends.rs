@@ -21,6 +21,9 @@
 //! for something long can wait for [`Sender::stopped`] beside it, in a `tokio::select!`; one that works asks
 //! [`Sender::is_stopped`] now and then.
 //!
+//! A plain tool is not asked: it is dropped at its next await when its `timeout` is over (its call is answered with
+//! `timed out after ..` then), when its client cancels the call, and when the server ends.
+//!
 //! ```
 //! # use mcpc::client::{Client, text};
 //! use std::time::Duration;

@@ -31,9 +31,9 @@
 //! | [`heartbeat`] | how long a client that hears of progress may hear nothing | 15 seconds | |
 //! | [`retention`] | how long an ended task can be asked about | 10 minutes | `retention` |
 //! | [`grace`] | how long a task that was [asked to stop](super::ends) may go on | 5 seconds | |
-//! | | how long a task may run before it is asked to stop | forever | `timeout` |
+//! | | how long a task may run before it is asked to stop; a plain call, before its body is dropped and it is answered with an error | forever | `timeout` |
 //!
-//! A tool's own are keys of [`background`].
+//! A tool's own are keys of [`background`]; `timeout` is one of [`tool`], too.
 //!
 //! # What is checked when a server is built
 //!
@@ -124,6 +124,7 @@
 //! [`Service`]: crate::Service
 //! [`State`]: crate::State
 //! [`background`]: macro@crate::background
+//! [`tool`]: macro@crate::tool
 //! [`grace`]: crate::Server::grace
 //! [`heartbeat`]: crate::Server::heartbeat
 //! [`max_kept_bytes`]: crate::Server::max_kept_bytes

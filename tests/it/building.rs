@@ -104,6 +104,60 @@ async fn a_sender_under_another_name_in_a_plain_tool() {
     .await;
 }
 
+#[tokio::test]
+async fn what_is_listed_of_a_tool_and_cannot_be() {
+    #[mcpc::tool(meta = serde_json::json!([1]))]
+    async fn list() {}
+    #[mcpc::background(meta = "{\"a\": 1")]
+    async fn broken() {}
+    const ADDRESS: &str = "file:///icon.svg";
+    #[mcpc::tool(icons = vec![mcpc::Icon::new("data:,"), mcpc::Icon::new(ADDRESS)])]
+    async fn icon() {}
+
+    for (tools, problem) in [
+        (tools![list], "`list`: its `meta` is not an object: [1]"),
+        (tools![broken], "`broken`: its `meta` is not an object: {\"a\": 1"),
+        (
+            tools![icon],
+            "`icon`: the icon `file:///icon.svg` does not start with `https://`, `http://` or `data:`",
+        ),
+    ] {
+        refuses(tools, &format!("the tool {problem}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_no_client_would_take() {
+    #[mcpc::tool]
+    async fn float(#[arg(header = "N")] n: Number) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn any(#[arg(header = "N")] n: serde_json::Value) {
+        let _ = n;
+    }
+    #[mcpc::tool]
+    async fn twice(#[cfg_attr(all(), arg(header = "N"))] m: u8, #[arg(header = "n")] n: u8) {
+        let _ = m + n;
+    }
+    #[mcpc::tool]
+    async fn optional(#[arg(header = "N")] n: Option<u8>) {
+        let _ = n;
+    }
+    let rule = "`header` is for strings, whole numbers and booleans, and this is of type";
+    for (tools, tool, problem) in [
+        (tools![float], "float", format!("{rule} `number`")),
+        (tools![any], "any", format!("{rule} `any`")),
+    ] {
+        refuses(tools, &format!("the argument `n` of the tool `{tool}`: {problem}")).await;
+    }
+    refuses(tools![twice], "the tool `twice`: two arguments have the header `n`").await;
+    assert!(Server::new("parts").tools(tools![optional]).check().is_ok());
+    let draft = Server::new("parts").schemas(mcpc::Schemas::Draft2020_12).tools(tools![optional]);
+    let expected = format!("the argument `n` of the tool `optional`: {rule} `integer` or `null`");
+    assert_eq!(refused(draft).await, expected);
+}
+
 /// The attribute sees these through names only.
 type Number = f64;
 type Text = String;

@@ -164,6 +164,27 @@ fn what_schemas_ask_of_an_api() {
     );
 }
 
+/// Deploys.
+#[mcpc::tool]
+async fn deploy(
+    /// Where to
+    #[arg(header = "Region")]
+    region: String,
+) -> String {
+    region
+}
+
+#[test]
+fn a_header_is_a_keyword_that_gemini_does_not_know() {
+    assert_eq!(
+        lines(tools![deploy]),
+        [
+            "tool `deploy`, argument `region`: its schema has `x-mcp-header`: Gemini's API does not know it, and refuses \
+          every request of a host that passes it on; leave `header` out where no proxy reads it"
+        ]
+    );
+}
+
 /// Of a type that contains itself.
 #[mcpc::tool]
 async fn tree(

@@ -166,8 +166,9 @@ async fn checked(
     #[arg(length = 2..)] list: Vec<bool>,
     #[arg(length = ..=1)] map: BTreeMap<String, u8>,
     #[arg(default = 5, range = 5..)] default: i32,
+    #[arg(header = "Region", length = ..=3)] region: String,
 ) -> bool {
-    drop((number, float, text, list, map, default));
+    drop((number, float, text, list, map, default, region));
     true
 }
 

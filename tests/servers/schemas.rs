@@ -269,8 +269,13 @@ async fn checks(
     #[arg(length = 1..=3, default = json!("x"))] any: Value,
     // Tighter than its type on one side only.
     #[arg(range = -1..=100)] byte: Byte,
+    /// Where it runs
+    #[doc = concat!("or ", "ran")]
+    #[arg(header = "Region", length = 1..=9)]
+    region: String,
+    #[arg(header = "X-Dry", default)] dry: bool,
 ) -> String {
-    drop((passes, share, names, labels, kind, pair, both, any, byte));
+    drop((passes, share, names, labels, kind, pair, both, any, byte, region, dry));
     language
 }
 

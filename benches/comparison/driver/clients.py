@@ -147,7 +147,7 @@ class Extended(WithProgress):
 
     def await_answer(self, request: int, course: Course, seconds: float) -> None:
         while (left := self.latest(course) + seconds - time.monotonic()) > 0:
-            if self.wire.reply(request, min(left, 1)):
+            if self.wire.reply(request, min(left, 1)) or self.wire.is_over:
                 break
         super().await_answer(request, course, time.monotonic() - course.sent)
 

@@ -11,6 +11,7 @@ import datetime
 import math
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -159,6 +160,8 @@ def check(target: Path, results: Path) -> int:
 
 
 if __name__ == "__main__":
+    # So that a run that is ended ends its servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     match sys.argv[1:]:
         case ["--quick", target, results]:
             sys.exit(check(Path(target), Path(results)))

@@ -114,7 +114,7 @@ class Wire:
         """When such a line was seen in the journal first, if it was within that time."""
         deadline = time.monotonic() + seconds
         while not self.noted(end):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.is_over:
                 return None
             time.sleep(0.005)
         return time.monotonic()

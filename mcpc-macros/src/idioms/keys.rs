@@ -59,7 +59,7 @@ fn hint(key: &Key) -> Option<String> {
         "openworldhint" => "open_world",
         _ => return None,
     };
-    Some(match key.value.as_ref().map(|value| types::text(value)).as_deref() {
+    Some(match key.value.as_ref().map(types::text).as_deref() {
         None | Some("true") => hint.to_owned(),
         Some(value) => format!("{hint} = {value}"),
     })
@@ -116,7 +116,7 @@ fn limits(keys: &mut Vec<Key>, ours: &str, ends: [&[&str]; 2], example: &str, er
         return;
     };
     let [low, high] =
-        [low, high].map(|key| key.and_then(|key| key.value.as_ref()).map(|end| types::text(end)));
+        [low, high].map(|key| key.and_then(|key| key.value.as_ref()).map(types::text));
     let range = match (low, high) {
         (None, None) => example.to_owned(),
         (low, None) => format!("{}..", low.unwrap_or_default()),
@@ -148,7 +148,7 @@ fn of_argument(key: &Key) -> Option<String> {
 }
 
 fn shown(value: Option<&Expr>, otherwise: &str) -> String {
-    value.map_or_else(|| otherwise.to_owned(), |value| types::text(value))
+    value.map_or_else(|| otherwise.to_owned(), types::text)
 }
 
 /// The first of some values.

@@ -18,9 +18,14 @@ pub(crate) struct Checks {
     pub(crate) range: Option<Range>,
     pub(crate) length: Option<Range>,
     pub(crate) pattern: Option<Pattern>,
+    /// Asks for nothing either: the header that clients mirror the value into.
+    pub(crate) header: Option<&'static str>,
     /// Asks for nothing, but shows what is asked for.
     pub(crate) example: Option<fn() -> Option<Value>>,
 }
+
+/// The keyword of a header's name (MCP 2026-07-28).
+pub(crate) const HEADER: &str = "x-mcp-header";
 
 /// A regular expression, somewhere in the text.
 #[derive(Clone, Debug)]
@@ -80,9 +85,12 @@ impl Checks {
         self.example.and_then(|example| example())
     }
 
-    /// Whether nothing is asked.
+    /// Whether nothing is said.
     pub(crate) fn is_empty(&self) -> bool {
-        self.range.is_none() && self.length.is_none() && self.pattern.is_none()
+        self.header.is_none()
+            && self.range.is_none()
+            && self.length.is_none()
+            && self.pattern.is_none()
     }
 
     /// Writes the checks into the schema of a type.
@@ -121,6 +129,17 @@ impl Checks {
                 true => schema.insert("allOf".into(), json!([{"pattern": text}])),
             };
         }
+        if let Some(header) = self.header {
+            // A client drops a tool with a header of anything else.
+            if !matches!(schema.get("type"), Some(Value::String(name)) if IN_HEADERS.contains(&&**name))
+            {
+                let types = Types::every(schema);
+                return Err(format!(
+                    "`header` is for strings, whole numbers and booleans, and this is of type `{types}`"
+                ));
+            }
+            schema.insert(HEADER.into(), header.into());
+        }
         Ok(())
     }
 
@@ -132,6 +151,9 @@ impl Checks {
         Self { range, length, ..Self::default() }
     }
 }
+
+/// The types that a header can hold.
+const IN_HEADERS: [&str; 3] = ["string", "integer", "boolean"];
 
 /// How long a value is: in characters, items or entries.
 fn length(value: &Value) -> Option<u64> {
@@ -152,6 +174,18 @@ impl Types {
         let mut types = Vec::new();
         collect_types(schema, &mut types);
         Self(types)
+    }
+
+    /// All of them in words, `null` as well.
+    fn every(schema: &JsonObject) -> String {
+        let mut types = Self::of(schema).0;
+        if types_of(schema).contains(&"null") {
+            types.push("null".to_owned());
+        }
+        match types.is_empty() {
+            true => "any".to_owned(),
+            false => types.join("` or `"),
+        }
     }
 
     fn has(&self, name: &str) -> bool {

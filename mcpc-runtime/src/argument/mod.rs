@@ -15,7 +15,7 @@ mod refusal;
 mod repair;
 
 pub(crate) use by_schema::read_by_schema;
-pub(crate) use checks::{Checks, Pattern};
+pub(crate) use checks::{Checks, HEADER, Pattern};
 pub(crate) use fields::field_names;
 pub(crate) use guide::Guide;
 pub use range::{Bound, Range};

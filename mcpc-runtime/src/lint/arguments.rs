@@ -7,6 +7,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::{About, Rule};
+use crate::argument::HEADER;
 use crate::phrases::{Step, path_in_words};
 use crate::schema::{definitions, reference};
 
@@ -15,7 +16,7 @@ const MOST_LEVELS: usize = 10;
 
 /// Keywords that Gemini's API refuses ("Unknown name"), and what to do. It does not know `additionalProperties`
 /// either, which is therefore dropped by every host.
-const KEYWORDS: [(&str, &str); 14] = [
+const KEYWORDS: [(&str, &str); 15] = [
     ("const", PORTABLE),
     ("uniqueItems", PORTABLE),
     ("prefixItems", "take a struct, whose fields have names"),
@@ -24,6 +25,7 @@ const KEYWORDS: [(&str, &str); 14] = [
     ("exclusiveMinimum", "use an inclusive minimum"),
     ("exclusiveMaximum", "use an inclusive maximum: `..=`"),
     ("examples", PORTABLE),
+    (HEADER, "leave `header` out where no proxy reads it"),
     ("if", SAY),
     ("not", SAY),
     ("contains", SAY),

@@ -101,6 +101,13 @@ impl<T> Settings<T> {
         self
     }
 
+    /// The argument is mirrored into this header, where there are any.
+    #[must_use]
+    pub fn header(mut self, header: &'static str) -> Self {
+        self.checks.header = Some(header);
+        self
+    }
+
     /// Some part of the argument must match `pattern`.
     #[must_use]
     pub fn pattern(mut self, pattern: &'static str) -> Self {

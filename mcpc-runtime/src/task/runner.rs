@@ -20,6 +20,7 @@ use crate::message::Json;
 use crate::metadata::Ids;
 use crate::outbox::{Permit, Prefetching};
 use crate::output::{Body, Failed, Outcome, Success};
+use crate::phrases::timed_out;
 use crate::sync::{Mutex, Notify};
 
 /// How long what was asked to stop may go on: for so long, or until all of a connection's time is up. A clone
@@ -301,10 +302,6 @@ impl Drop for Runner {
         // Stored as well, but not waited for: nobody could.
         drop(self.1.end(&self.0, failed(reason), Permit::NONE));
     }
-}
-
-fn timed_out(timeout: Duration) -> String {
-    format!("timed out after {timeout:?}")
 }
 
 /// What to say about a tool that panicked.

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use rmcp::model::JsonObject;
+use rmcp::model::{Icon, JsonObject};
 use serde_json::Value;
 
 use super::dynamic::Written;
+use super::listing::Listing;
 use super::{About, Kind};
-use crate::argument::Reading;
+use crate::argument::{HEADER, Reading};
 use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
@@ -39,8 +40,13 @@ pub struct Definition {
     returns_hidden_result: bool,
     output_schema: fn(Schemas) -> Option<JsonObject>,
     prepare: Arc<Prepare>,
+    listing: Listing,
     /// Whether a client is promised structured content.
     pub(crate) promises_output: bool,
+    /// Whether a client has to take tasks, if its protocol has them.
+    pub(crate) required: bool,
+    /// Whether equal calls share a task.
+    pub(crate) joins: bool,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
 }
@@ -70,19 +76,50 @@ impl Definition {
             parameters: parameters.into(),
             written: None,
             input_schema: None,
+            required: false,
+            joins: false,
             groups: OnceLock::new(),
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
             prepare: prepare.into(),
+            listing: Listing::default(),
             promises_output: false,
             reading: Reading::default(),
         }
+    }
+
+    /// The `_meta` of the tool.
+    #[must_use]
+    pub fn meta(mut self, meta: fn() -> std::result::Result<JsonObject, String>) -> Self {
+        self.listing.meta = Some(meta);
+        self
+    }
+
+    /// The icons of the tool.
+    #[must_use]
+    pub fn icons(mut self, icons: fn() -> Vec<Icon>) -> Self {
+        self.listing.icons = Some(icons);
+        self
     }
 
     /// The same tool, listed with this schema of its arguments.
     #[must_use]
     pub fn input_schema(mut self, input_schema: GivenSchema) -> Self {
         self.input_schema = Some(input_schema);
+        self
+    }
+
+    /// The same tool, for clients that take tasks if their protocol has them.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same tool, of which equal calls share a task.
+    #[must_use]
+    pub fn join(mut self) -> Self {
+        self.joins = true;
         self
     }
 
@@ -102,7 +139,10 @@ impl Definition {
             returns_hidden_result: false,
             output_schema,
             prepare: Arc::new(prepare),
+            listing: Listing::default(),
             promises_output: false,
+            required: false,
+            joins: false,
             reading: Reading::default(),
         }
     }
@@ -167,6 +207,11 @@ impl Definition {
             rmcp::model::Tool::new_with_raw(about.name.to_string(), description, input_schema);
         tool.title = about.title.clone().map(String::from);
         tool.annotations = about.hints.annotations();
+        let refused = |problem| Error::Attribute { tool: about.name.to_string(), problem };
+        self.listing.write(&mut tool).map_err(refused)?;
+        if let Some(header) = header_of_two(&tool.input_schema) {
+            return Err(refused(format!("two arguments have the header `{header}`")));
+        }
         let written = self.written.as_ref().map(|written| written.output_schema(&about.name));
         // The first reply to a background call is not a result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
@@ -257,6 +302,17 @@ impl Definition {
             _ => Ok(()),
         }
     }
+}
+
+/// A header that two arguments are to be mirrored into.
+fn header_of_two(schema: &JsonObject) -> Option<&str> {
+    let properties = schema.get("properties")?.as_object()?;
+    let headers: Vec<&str> =
+        properties.values().filter_map(|property| property.get(HEADER)?.as_str()).collect();
+    let is_second = |(index, header): &(usize, &&str)| {
+        headers[..*index].iter().any(|earlier| earlier.eq_ignore_ascii_case(header))
+    };
+    headers.iter().enumerate().find(is_second).map(|(_, header)| *header)
 }
 
 /// Whether a host added arguments of its own to those that a model wrote.

@@ -4,11 +4,13 @@ mod any;
 mod definition;
 mod dynamic;
 mod list;
+mod listing;
 
 pub use any::AnyTool;
 pub use definition::Definition;
 pub use dynamic::DynamicTool;
 pub use list::{List, Listed, Tools};
+pub use listing::{IntoIcons, IntoMeta, text};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -73,13 +75,13 @@ pub struct About {
     pub location: Cow<'static, str>,
 }
 
-/// How long things about a task of a background tool take, as its attribute gave it.
+/// How long things about a call or a task take, as its attribute gave it.
 #[derive(Clone, Copy, Debug, Default)]
 #[doc(hidden)]
 pub struct ToolTimes {
     /// From the call to an answer, if that is not the result.
     pub patience: Option<Duration>,
-    /// From its start until it is asked to stop.
+    /// From its start until it is asked to stop; of a plain tool, until it is dropped.
     pub timeout: Option<Duration>,
     /// From its end until it is forgotten.
     pub retention: Option<Duration>,

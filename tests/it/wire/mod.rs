@@ -5,6 +5,7 @@ mod arguments;
 mod bad_input;
 mod echoes;
 mod groups;
+mod keys;
 mod large_schemas;
 mod lenient;
 mod numbers;

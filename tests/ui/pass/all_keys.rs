@@ -2,6 +2,8 @@
 
 use mcpc::Tool;
 
+const TITLE: &str = "A title";
+
 /// The doc comment gives way to the key.
 #[mcpc::tool(
     name = "calculator.add-two_numbers",
@@ -11,6 +13,9 @@ use mcpc::Tool;
     destructive = false,
     idempotent = true,
     open_world = false,
+    timeout = "1h 30m",
+    icons = "data:image/svg+xml;base64,PHN2Zy8+",
+    meta = "{\"key\": 1}",
 )]
 async fn add(a: i64, b: i64) -> i64 {
     a + b
@@ -25,7 +30,9 @@ async fn add(a: i64, b: i64) -> i64 {
     timeout = "2h",
     patience = "0s",
     retention = "1h 30m",
-    title = r"A title",
+    title = TITLE,
+    icons = [mcpc::Icon::new("https://example.com/icon.svg").with_mime_type("image/svg+xml")],
+    meta = serde_json::json!({ "key": 1 }),
     name = "hello"
 )]
 async fn greet(
@@ -35,6 +42,7 @@ async fn greet(
         example = "them",
         length = 1..=64,
         pattern = "^[a-z]+$",
+        header = "Name",
     )]
     name: String,
 ) -> String {

@@ -39,6 +39,29 @@ async fn arguments(
     number
 }
 
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Args {
+    a: i64,
+    b: i64,
+}
+
+#[mcpc::tool]
+async fn fields(#[arg(flatten)] args: Args) -> i64 {
+    args.a + args.b
+}
+
+#[mcpc::tool]
+async fn wrapped(
+    #[arg(flatten)] args: mcpc::rmcp::handler::server::wrapper::Parameters<Args>,
+) -> i64 {
+    args.0.a + args.0.b
+}
+
+#[mcpc::tool]
+async fn whole(#[arg(all)] arguments: mcpc::rmcp::model::JsonObject) -> usize {
+    arguments.len()
+}
+
 fn five() -> i64 {
     5
 }
@@ -83,5 +106,5 @@ async fn listed() -> Json<BTreeMap<String, u8>> {
 }
 
 fn main() {
-    let _ = mcpc::tools![request, task, named, arguments, of_my_own, listed];
+    let _ = mcpc::tools![request, task, named, arguments, fields, wrapped, whole, of_my_own, listed];
 }

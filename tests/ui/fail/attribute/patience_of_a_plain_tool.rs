@@ -1,4 +1,4 @@
-#[mcpc::tool(timeout = "10m")]
+#[mcpc::tool(patience = "10m")]
 async fn add(a: i64, b: i64) -> i64 {
     a + b
 }

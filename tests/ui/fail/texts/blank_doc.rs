@@ -1,0 +1,7 @@
+#[doc = concat!(" ", " ")]
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mcpc::tool(description = include_str!("missing.md"))]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+const TEXT: u8 = 5;
+
+#[mcpc::tool(description = TEXT)]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() {
+    let _ = mcpc::tools![add];
+}
