@@ -130,7 +130,8 @@ impl DynamicTool {
         self
     }
 
-    /// How long a task of a background tool may run until it is asked to stop.
+    /// How long a call may take before it is dropped and fails; of a background tool, how long a task may run before it is
+    /// asked to stop.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.about.times.timeout = Some(timeout);
