@@ -1,7 +1,3 @@
-//! A server with a plain tool and one that takes its time.
-
-use std::time::Duration;
-
 use mcpc::{Sender, Server, tools};
 
 /// Adds two numbers.
@@ -21,7 +17,7 @@ async fn process_data(
     updates: Sender,
 ) -> Result<Summary, String> {
     for pass in 1..=passes {
-        tokio::time::sleep(Duration::from_millis(200)).await; // the work
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await; // the work
         updates.progress(pass, passes, format!("pass {pass} over {data_id}"));
     }
     Ok(Summary { data_id, passes })
@@ -33,7 +29,11 @@ struct Summary {
     passes: u32,
 }
 
+fn server() -> Server {
+    Server::new("my-processor").tools(tools![add, process_data])
+}
+
 #[tokio::main]
 async fn main() -> mcpc::Result {
-    Server::new("my-processor").tools(tools![add, process_data]).serve_stdio().await
+    server().serve_stdio().await
 }

@@ -1,15 +1,9 @@
-//! [arguments]: guide::arguments
 //! [clients]: guide::clients
-//! [ends]: guide::ends
 //! [guide]: guide
-//! [limits]: guide::limits
-//! [logs]: guide::logs
-//! [results]: guide::results
-//! [test]: guide#a-test-of-a-tool
+//! [testing]: guide::testing
+//! [trouble]: guide#if-something-is-not-as-expected
 //! [`Sender`]: Sender
 //! [`Server`]: Server
-//! [`Server::lint`]: Server::lint
-//! [`take_stdio`]: take_stdio
 //!
 // These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
@@ -74,6 +68,9 @@ pub use mcpc_macros::tool;
 /// - `retention`: how long the task can be asked about after its end. Without it, [`Server::retention`].
 /// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
 ///   starts.
+/// - `join`: a call that equals one that its client has running [joins it](guide::clients#equal-calls).
+/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021). One of an older
+///   protocol, which has no way to say so, and one of MCPC are served as ever.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///

@@ -43,6 +43,18 @@ fn quickstart_is_the_readmes() {
     assert!(server.lines().count() <= 40, "the quickstart has {} lines", server.lines().count());
 }
 
+/// It needs a server around it, so that the crate outside of the workspace has it, and runs it.
+#[test]
+fn the_readmes_test_is_one_that_is_run() {
+    let (_, test) = include_str!("../README.md").split_once("```rust,ignore\n").expect("a test");
+    let (test, _) = test.split_once("```").expect("its end");
+    let run = include_str!("outside/testing/src/main.rs");
+    for line in test.lines().filter(|line| !line.starts_with("use ")) {
+        assert!(run.lines().any(|other| other.trim() == line.trim()), "nobody runs `{line}`");
+    }
+    assert!(test.lines().count() <= 10, "the test has {} lines", test.lines().count());
+}
+
 /// rustdoc has links of its own in place of these, and checks them.
 #[test]
 fn every_link_of_the_readme_is_one_of_the_crate() {

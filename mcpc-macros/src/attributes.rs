@@ -262,6 +262,8 @@ pub(crate) struct ToolKeys {
     /// Where that key stands.
     pub(crate) input_schema_at: Option<Span>,
     pub(crate) check: Option<Expr>,
+    pub(crate) required: bool,
+    pub(crate) join: bool,
 }
 
 /// The keys of both attributes.
@@ -281,7 +283,7 @@ const OF_TOOLS: [&str; 12] = [
 ];
 
 /// The keys that are about tasks.
-const OF_TASKS: [&str; 3] = ["patience", "retention", "check"];
+const OF_TASKS: [&str; 5] = ["patience", "retention", "check", "required", "join"];
 
 pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> ToolKeys {
     let mut read = ToolKeys::default();
@@ -305,6 +307,8 @@ pub(crate) fn tool(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Tool
             "timeout" => read.times.timeout = key.duration(errors),
             "retention" => read.times.retention = key.duration(errors),
             "check" => read.check = key.expression(errors),
+            "required" => read.required = key.flag(errors).unwrap_or_default(),
+            "join" => read.join = key.flag(errors).unwrap_or_default(),
             _ => unreachable!("`checked` lets known ones through only"),
         }
     }

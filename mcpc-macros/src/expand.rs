@@ -103,6 +103,8 @@ fn definition(tool: &Tool) -> TokenStream {
     let meta = tool.meta.as_ref().map(|it| quote!(.meta(|| __mcpc::IntoMeta::into_meta(#it))));
     let icons = tool.icons.as_ref().map(|it| quote!(.icons(|| __mcpc::IntoIcons::into_icons(#it))));
     let input_schema = tool.input_schema.as_ref().map(input_schema);
+    let required = tool.required.then(|| quote!(.required()));
+    let join = tool.join.then(|| quote!(.join()));
     quote! {
         #(#descriptions)*
         #(#cfgs let #slots = #parameters;)*
@@ -119,6 +121,8 @@ fn definition(tool: &Tool) -> TokenStream {
         #meta
         #icons
         #input_schema
+        #required
+        #join
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) struct Tool {
     pub(crate) input_schema: Option<Expr>,
     /// What is asked about the arguments of a task before it starts.
     pub(crate) check: Option<Expr>,
+    /// Whether a client has to take tasks, if its protocol has them.
+    pub(crate) required: bool,
+    /// Whether equal calls share a task.
+    pub(crate) join: bool,
     pub(crate) parameters: Vec<Variant>,
     pub(crate) returns: Returns,
 }

@@ -60,6 +60,8 @@ pub(crate) fn tool(
         icons: keys.icons,
         input_schema: keys.input_schema,
         check: keys.check,
+        required: keys.required,
+        join: keys.join,
         parameters,
         returns,
     })

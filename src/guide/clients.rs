@@ -110,6 +110,15 @@
 //! # }
 //! ```
 //!
+//! # Equal calls
+//!
+//! Of a tool with `#[mcpc::background(join)]`, a call joins the task of the same client that runs with equal arguments, and
+//! starts none. It gets what it would get of a task of its own: the result, with all updates that are kept; progress from
+//! then on; the same task of MCP; a ticket for the same task. A client of MCPC gets a task with the id that it chose, which
+//! says again what the other one says. A call that is cancelled leaves the task to the others, and so does `stop_task` with
+//! such an id; the last one stops it. Who names the task itself stops it for all. Calls with a number that is larger than
+//! 2⁵³ and not written as an integer of 64 bits do not join. [`Server::around`] sees the call that starts the task.
+//!
 //! # Server events
 //!
 //! What [`Sender::emit`] sends is a server event to a client of MCPC. To another it is a logging notification of level
@@ -132,8 +141,8 @@
 //! | Cline CLI 3.0.65 | nothing | the same, or a ticket after 50 s; of a long text 8,000 characters | after 60 s |
 //! | Continue CLI 1.5 | nothing | the same, or a ticket after 50 s | not within 50 s |
 //!
-//! None of them shows a logging notification, so [`Sender::emit`] is for clients of MCPC. The test `hosts` of the
-//! repository holds what each makes of a reply, in a few lines, against the replies.
+//! None of them shows a logging notification, so [`Sender::emit`] is for clients of MCPC. Each is a client of
+//! [`testing`](super::testing), too, with which a tool's own tests see what it makes of a reply.
 //!
 //! # MCP
 //!
@@ -149,6 +158,7 @@
 //! [`Server::control_prefix`]: crate::Server::control_prefix
 //! [`Server::control_tools`]: crate::Server::control_tools
 //! [`Server::handler`]: crate::Server::handler
+//! [`Server::around`]: crate::Server::around
 //! [`Server::heartbeat`]: crate::Server::heartbeat
 //! [`Server::max_kept_bytes`]: crate::Server::max_kept_bytes
 //! [`Server::patience`]: crate::Server::patience

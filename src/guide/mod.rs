@@ -31,6 +31,21 @@
 //!
 //! A function without a [`Sender`](crate::Sender) is tested as any other function. For one with a `Sender`, and for what each
 //! client gets of it, there is the feature `testing`, and a page on it: [`testing`].
+//!
+//! # If something is not as expected
+//!
+//! - **The client reports lines that are not JSON.** Something was printed to stdout before the server was served, or, where
+//!   the system is not a Unix, at any time. Call [`take_stdio`](crate::take_stdio) in the first line of `main`.
+//! - **A host does not list a tool, or its model calls it badly.** Ask for [`Server::lint`](crate::Server::lint) in a test: it finds what hosts
+//!   and models' APIs object to.
+//! - **An update reaches nobody.** Most hosts show progress and status to people alone; a model reads what was sent with its
+//!   result, or by `check_task`. Server events (`emit`) are for clients of MCPC. See [`clients`].
+//! - **A call never returns, or other calls wait for it.** The function blocks its thread: synchronous code belongs on
+//!   `spawn_blocking`. See [`ends`].
+//! - **A task does not finish when the client leaves.** It is asked to stop then, and dropped after 5 seconds
+//!   (`Server::grace`). See [`ends`].
+//! - **Nothing is logged.** Give `tracing` a subscriber that writes to stderr, and that does not panic once nobody reads it:
+//!   `tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()`. See [`logs`].
 
 pub mod arguments;
 pub mod clients;

@@ -11,6 +11,7 @@ mod checks;
 mod client;
 mod documentation;
 mod hosts;
+mod joins;
 mod lifecycle;
 mod lint;
 mod outside;

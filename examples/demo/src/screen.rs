@@ -171,17 +171,20 @@ impl Screen {
 
 impl Format {
     fn choose(json: bool) -> Self {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_plain = !io::stdout().is_terminal() || is_dumb || is_set("NO_COLOR");
-        match (json, is_plain) {
-            (true, _) => Self::Json,
-            (false, true) => Self::Lines,
-            (false, false) => {
+        let is_terminal = io::stdout().is_terminal();
+        match json {
+            true => Self::Json,
+            false if is_terminal && has_bars(|name| std::env::var(name).unwrap_or_default()) => {
                 Self::Bars(MultiProgress::with_draw_target(ProgressDrawTarget::stdout()))
             }
+            false => Self::Lines,
         }
     }
+}
+
+/// Whether bars are wanted of a terminal, as its environment says.
+fn has_bars(variable: impl Fn(&str) -> String) -> bool {
+    variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
 }
 
 impl State {
@@ -251,4 +254,28 @@ fn wrapped(text: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_and_a_dumb_terminal_have_lines() {
+        let asked = |is: &'static str, value: &'static str| {
+            has_bars(move |name| if name == is { value.to_owned() } else { String::new() })
+        };
+        assert!(asked("TERM", "xterm-256color") && asked("TERM", "") && asked("NO_COLOR", ""));
+        assert!(!asked("NO_COLOR", "1") && !asked("TERM", "dumb"));
+    }
+
+    #[test]
+    fn a_long_text_goes_on_below_and_a_long_word_is_left_whole() {
+        let word = "w".repeat(WIDTH);
+        assert_eq!(wrapped("a text"), ["a text"]);
+        assert_eq!(wrapped(&format!("one {word} two")), ["one", &word, "two"]);
+        let lines = wrapped(&"word ".repeat(40));
+        assert!(lines.iter().all(|line| line.len() <= WIDTH - MARGIN), "{lines:?}");
+        assert!(lines[0].len() + "word ".len() > WIDTH - MARGIN, "{lines:?}");
+    }
 }

@@ -29,7 +29,15 @@ fn shown(arguments: &[&str]) -> String {
     shown
 }
 
-static LINES: LazyLock<String> = LazyLock::new(|| shown(&[]));
+/// Lines and JSON, of two runs at the same time.
+static RUNS: LazyLock<(String, String)> = LazyLock::new(|| {
+    std::thread::scope(|scope| {
+        let json = scope.spawn(|| shown(&["--json"]));
+        (shown(&[]), json.join().expect("it was shown"))
+    })
+});
+
+static LINES: LazyLock<&str> = LazyLock::new(|| &RUNS.0);
 
 /// The lines of a client in a part, each with what follows below it, without the time and the client.
 fn lines_of(shown: &str, part: usize, client: &str) -> Vec<String> {
@@ -155,8 +163,8 @@ fn every_line_but_the_last_two_fits_in_80_columns() {
 
 #[test]
 fn for_scripts_there_is_an_object_for_everything_that_happens() {
-    let shown = shown(&["--json"]);
-    let events: Vec<Value> = shown
+    let events: Vec<Value> = RUNS
+        .1
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
         .collect();

@@ -23,7 +23,7 @@ impl Arguments {
     /// Those of a call, without what a host adds to each.
     #[must_use]
     pub fn new(arguments: &JsonObject) -> Self {
-        let arguments = &*of_the_model(arguments);
+        let arguments = &*Self::of_the_model(arguments);
         Self { text: in_short(arguments).into(), hash: hash(arguments) }
     }
 
@@ -33,21 +33,21 @@ impl Arguments {
         self.hash == others.hash
     }
 
+    /// The arguments of a call without what a host adds to each.
+    pub(crate) fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
+        if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
+            return Cow::Borrowed(arguments);
+        }
+        let mut others = arguments.clone();
+        others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
+        Cow::Owned(others)
+    }
+
     /// For people and models to read.
     #[must_use]
     pub fn in_short(&self) -> &str {
         &self.text
     }
-}
-
-/// The arguments of a call without what a host adds to each.
-fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
-    if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
-        return Cow::Borrowed(arguments);
-    }
-    let mut others = arguments.clone();
-    others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
-    Cow::Owned(others)
 }
 
 fn in_short(arguments: &JsonObject) -> String {

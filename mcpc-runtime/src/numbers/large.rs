@@ -20,7 +20,8 @@ pub(crate) fn is_large(value: &Value) -> bool {
     number.is_f64() && number.as_f64().is_some_and(|float| float.abs() >= LARGE)
 }
 
-fn has_large(value: &Value) -> bool {
+/// Whether any number in a value may have lost digits.
+pub(crate) fn has_large(value: &Value) -> bool {
     match value {
         Value::Number(_) => is_large(value),
         Value::Array(items) => items.iter().any(has_large),

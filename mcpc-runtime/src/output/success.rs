@@ -56,6 +56,15 @@ impl Success {
         Self { json: Json::null(), content: Some(reply), problem: None }
     }
 
+    /// What a tool has returned before.
+    pub(crate) fn again(json: Json, written: Option<Written>) -> Self {
+        let content = match written {
+            Some(Written::Reply(reply)) => Some((*reply).clone()),
+            Some(Written::Error(_)) | None => None,
+        };
+        Self { json, content, problem: None }
+    }
+
     /// The value, and the reply where the tool wrote it itself; or the error, if that is what the reply says it
     /// is.
     pub(crate) fn into_parts(self) -> Result<(Json, Option<Written>), Failed> {

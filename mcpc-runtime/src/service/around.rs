@@ -102,10 +102,8 @@ pub(super) fn begun(
         Err(panic) => return Err(trace::panicked(context, &tool.about.name, &*panic).into()),
     };
     match outcome {
-        Err(Failed { text, written: None, .. }) => Err(text.into()),
-        Err(Failed { written: Some(Written::Error(error)), .. }) => {
-            Err(Arc::unwrap_or_clone(error).into())
-        }
+        // A refusal has no way to carry a whole reply, but a task has.
+        Err(failed) if !matches!(failed.written, Some(Written::Reply(_))) => Err(failed.into()),
         outcome => Ok(Box::pin(ready(outcome))),
     }
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
 };
+use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
+use super::answer::needs_tasks;
 use super::around::begun;
-use super::intake::{Accepted, Accepting};
-use super::{Shared, ToolService, bounded, trace};
+use super::intake::{Accepting, Place};
+use super::joined::Joining;
+use super::{Shared as Server, ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
@@ -18,14 +21,14 @@ use crate::delivery::{
     Progress, answer, choose, how_far, tasks_extension, within,
 };
 use crate::guard::{Guarded, guarded};
-use crate::log::{LastSeen, LogError, MaybeLater, Parcel, TaskReader};
+use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::Gate;
-use crate::output::{Body, readable};
+use crate::output::{Body, Failed, Written, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::phrases::{in_short, timed_out};
-use crate::task::{NewTask, Sender, TaskLimits, Tasks};
+use crate::task::{Created, NewTask, Sender, Share, Shared, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
 
@@ -75,10 +78,47 @@ impl ToolService {
             token: context.meta.get_progress_token(),
             gate,
         });
-        let wait = match mode {
-            Mode::Callbacks(gate) => {
-                return Ok(self.start_mcpc(tool, arguments, accepted, gate, context)?.into());
+        let waits = matches!(mode, Mode::Progress(..) | Mode::Waiting);
+        // Of an older protocol, a client has no way to say that it takes tasks.
+        if tool.required && waits && context.knows_tasks() {
+            needs_tasks(context)?;
+        }
+        let ids = accepted.ids;
+        match accepted.place {
+            Place::Own(created, shared) => {
+                let own = Own { ids, created, shared };
+                self.call_own(tool, arguments, own, mode, context).await
             }
+            Place::Joined(share, created) => {
+                let joining = Joining { ids, share, created };
+                Box::pin(self.call_joined(tool, arguments, joining, mode, context)).await
+            }
+        }
+    }
+
+    /// Answers a call with a task of its own.
+    pub(super) async fn call_own(
+        &self,
+        tool: &Arc<Definition>,
+        arguments: JsonObject,
+        own: Own,
+        mode: Mode<'_>,
+        context: &Context,
+    ) -> Result<CallToolResponse, Refusal> {
+        match self.wait_in(tool, mode) {
+            Ok(wait) => self.run_to_end(tool, arguments, own, context, wait).await,
+            Err(gate) => Ok(self.start_mcpc(tool, arguments, own, gate, context)?.into()),
+        }
+    }
+
+    /// How long a call stays open in a mode; the gate of one that does not.
+    pub(super) fn wait_in<'a>(
+        &self,
+        tool: &Definition,
+        mode: Mode<'a>,
+    ) -> Result<Wait<'a>, &'a Gate> {
+        Ok(match mode {
+            Mode::Callbacks(gate) => return Err(gate),
             Mode::Task => {
                 Wait { progress: None, patience: self.task_patience(tool), is_task: true }
             }
@@ -90,8 +130,7 @@ impl ToolService {
             Mode::Waiting => {
                 Wait { progress: None, patience: self.patience(tool, PATIENCE), is_task: false }
             }
-        };
-        self.run_to_end(tool, arguments, accepted, context, wait).await
+        })
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -99,30 +138,37 @@ impl ToolService {
         &self,
         tool: &Arc<Definition>,
         arguments: JsonObject,
-        accepted: Accepted,
+        own: Own,
         gate: &Gate,
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
-        let name = &tool.about.name;
-        let ids = accepted.ids.clone();
-        let delivery =
-            Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), Arc::clone(name)));
-        let task = self.create(tool, accepted, delivery);
-        self.launch(tool, arguments, task, context)?;
-        self.stop_if_cancelled(&ids.task_id, gate);
+        let ids = own.ids.clone();
+        let (task, shared, leave) = self.create(tool, own, Self::callbacks(tool, &ids, gate));
+        self.launch(tool, arguments, task, shared, context)?;
+        self.stop_if_cancelled(leave, gate);
+        Ok(Self::created(tool, &ids, context))
+    }
+
+    /// How a client of MCPC hears of a task.
+    pub(super) fn callbacks(tool: &Definition, ids: &Ids, gate: &Gate) -> Delivery {
+        let name = Arc::clone(&tool.about.name);
+        Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name))
+    }
+
+    /// The first reply to a client of MCPC.
+    pub(super) fn created(tool: &Definition, ids: &Ids, context: &Context) -> CallToolResult {
         trace::note(context, "created");
-        let Ids { session_id, task_id } = &ids;
-        let text = created(Address { session_id, task_id, tool_name: name });
-        Ok(CallToolResult::success(vec![ContentBlock::text(text)]))
+        let Ids { session_id, task_id } = ids;
+        let text = created(Address { session_id, task_id, tool_name: &tool.about.name });
+        CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
     /// Has a task stopped whose client never hears of it.
-    fn stop_if_cancelled(&self, task_id: &Arc<str>, gate: &Gate) {
-        let (tasks, task_id) = (self.tasks().clone(), Arc::clone(task_id));
+    pub(super) fn stop_if_cancelled(&self, leave: Leave, gate: &Gate) {
         let ending = self.ending.clone();
         gate.on_cancel(move || {
-            let stop = tasks.stop(vec![Arc::clone(&task_id)]);
-            trace::left(&ending, &task_id, stop);
+            let task_id = Arc::clone(leave.task_id());
+            trace::left(&ending, &task_id, leave.clone().leave());
         });
     }
 
@@ -142,7 +188,7 @@ impl ToolService {
     }
 
     /// A task that was just created.
-    async fn reader(&self, task_id: &Arc<str>) -> Result<Box<dyn TaskReader>, Refusal> {
+    pub(super) async fn reader(&self, task_id: &Arc<str>) -> Result<Box<dyn TaskReader>, Refusal> {
         let reader = self.tasks().reader(task_id).await?;
         Ok(reader.ok_or_else(|| unknown_id(task_id))?)
     }
@@ -166,27 +212,40 @@ impl ToolService {
         &self,
         tool: &Arc<Definition>,
         arguments: JsonObject,
-        accepted: Accepted,
+        own: Own,
         context: &Context,
         wait: Wait<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let task_id = Arc::clone(&accepted.ids.task_id);
-        let Wait { progress, patience, is_task } = wait;
+        let task_id = Arc::clone(&own.ids.task_id);
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
-        let log_messages = if is_task { None } else { self.log_messages(tool, context) };
-        let task = self.create(tool, accepted, Delivery::Log(log_messages));
-        let mut end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
+        let log_messages = if wait.is_task { None } else { self.log_messages(tool, context) };
+        let (task, shared, leave) = self.create(tool, own, Delivery::Log(log_messages));
+        let end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
         let reader = self.reader(&task_id).await?;
-        self.launch(tool, arguments, task, context)?;
+        self.launch(tool, arguments, task, shared, context)?;
+        self.wait(tool, leave, &*reader, end_here, context, wait).await
+    }
+
+    /// Answers a call with the end of a task that runs, or with what is said of it when the patience is over.
+    pub(super) async fn wait(
+        &self,
+        tool: &Definition,
+        leave: Leave,
+        reader: &dyn TaskReader,
+        mut end_here: Option<oneshot::Receiver<End>>,
+        context: &Context,
+        wait: Wait<'_>,
+    ) -> Result<CallToolResponse, Refusal> {
+        let Wait { progress, patience, is_task } = wait;
+        let task_id = Arc::clone(leave.task_id());
         let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
         let reply = tokio::select! {
             biased;
-            reply = answer(progress, &*reader, patience, rest, end_here.as_mut()) => reply,
+            reply = answer(progress, reader, patience, rest, end_here.as_mut()) => reply,
             () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
-                let stop = self.tasks().stop(vec![Arc::clone(&task_id)]);
-                trace::left(&self.ending, &task_id, stop);
+                trace::left(&self.ending, &task_id, leave.leave());
                 return Err(trace::cancelled(context).into());
             }
         };
@@ -194,15 +253,15 @@ impl ToolService {
             Some(reply) => Ok(reply?.into()),
             // Nobody could come back.
             None if self.ending.has_begun() => {
-                let reply = answer(None, &*reader, None, rest, end_here.as_mut()).await;
+                let reply = answer(None, reader, None, rest, end_here.as_mut()).await;
                 Ok(reply.expect("nothing else ends it")?.into())
             }
             None => {
                 if let Some(gate) = context.extensions.get::<Gate>() {
-                    self.stop_if_cancelled(&task_id, gate);
+                    self.stop_if_cancelled(leave, gate);
                 }
                 let waited = patience.unwrap_or_default();
-                let reply = self.goes_on(tool, &task_id, &*reader, waited, is_task).await?;
+                let reply = self.goes_on(tool, &task_id, reader, waited, is_task).await?;
                 trace::note(context, if is_task { "created" } else { "ticket" });
                 Ok(reply)
             }
@@ -240,11 +299,22 @@ impl ToolService {
         }
     }
 
-    fn create(&self, tool: &Definition, accepted: Accepted, delivery: Delivery) -> NewTask {
+    /// The task of a call, what lets others join it, and how the call gives it up.
+    pub(super) fn create(
+        &self,
+        tool: &Definition,
+        own: Own,
+        delivery: Delivery,
+    ) -> (NewTask, Option<Shared>, Leave) {
         let times =
             TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
-        let Accepted { ids, created, .. } = accepted;
-        NewTask::new(Arc::clone(&tool.about.name), ids, delivery, created, times)
+        let Own { ids, created, shared } = own;
+        let leave = match &shared {
+            Some(shared) => Leave::Share(shared.share()),
+            None => Leave::Task(self.tasks().clone(), Arc::clone(&ids.task_id)),
+        };
+        let name = Arc::clone(&tool.about.name);
+        (NewTask::new(name, ids, delivery, created, times), shared, leave)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -253,6 +323,7 @@ impl ToolService {
         tool: &Arc<Definition>,
         arguments: JsonObject,
         task: NewTask,
+        shared: Option<Shared>,
         context: &Context,
     ) -> Result<(), Refusal> {
         let sender = task.sender();
@@ -262,7 +333,7 @@ impl ToolService {
         let begun = match self.around(tool) {
             None => {
                 let body = prepare(self.shared(), tool, arguments, Some(&sender), call);
-                body.map(|body| (body, span())).map_err(Refusal::Said)
+                body.map(|body| (body, span())).map_err(Refusal::from)
             }
             Some(layers) => {
                 let body = self.surrounded(layers, tool, arguments, Some(sender.clone()), call);
@@ -272,6 +343,10 @@ impl ToolService {
         };
         match begun {
             Ok((body, span)) => {
+                let body = match shared {
+                    Some(shared) => shared.around(body),
+                    None => body,
+                };
                 task.inside(span).spawn(body);
                 Ok(())
             }
@@ -340,17 +415,19 @@ impl ToolService {
 /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
 /// user's, which may panic.
 pub(super) fn prepare(
-    shared: &Shared,
+    shared: &Server,
     tool: &Definition,
     arguments: JsonObject,
     sender: Option<&Sender>,
     call: CallParts<'_>,
-) -> Result<Body, String> {
+) -> Result<Body, Failed> {
     let inputs = Inputs::new(arguments, sender, &shared.states, call);
     let prepared = guarded(|| tool.prepare(inputs));
     prepared
-        .map_err(|panic| trace::panicked(call.context, &tool.about.name, &*panic))?
-        .map_err(|problems| problems.join("\n"))
+        .map_err(|panic| {
+            Failed::panicked(trace::panicked(call.context, &tool.about.name, &*panic))
+        })?
+        .map_err(|problems| problems.join("\n").into())
 }
 
 /// Waits until a timeout is over, if there is one.
@@ -380,13 +457,46 @@ async fn noted_progress(reader: &dyn TaskReader) -> Option<String> {
 }
 
 /// A call that stays open.
-struct Wait<'a> {
+pub(super) struct Wait<'a> {
     /// What its client hears meanwhile.
     progress: Option<Progress<'a>>,
     /// How long it stays open, if not to its task's end.
     patience: Option<Duration>,
     /// What takes longer becomes a task of MCP, and not a ticket.
     is_task: bool,
+}
+
+/// A task of a call's own, which is yet to be started.
+pub(super) struct Own {
+    pub(super) ids: Ids,
+    pub(super) created: Created,
+    /// What lets equal calls join it.
+    pub(super) shared: Option<Shared>,
+}
+
+/// How a call gives its task up.
+#[derive(Clone)]
+pub(super) enum Leave {
+    /// The task is asked to stop.
+    Task(Tasks, Arc<str>),
+    /// It is asked if no other call has a part in it.
+    Share(Share),
+}
+
+impl Leave {
+    fn task_id(&self) -> &Arc<str> {
+        match self {
+            Self::Task(_, task_id) => task_id,
+            Self::Share(share) => share.task_id(),
+        }
+    }
+
+    fn leave(self) -> MaybeLater<'static, Result<Stop, LogError>> {
+        match self {
+            Self::Task(tasks, task_id) => tasks.stop(vec![task_id]),
+            Self::Share(share) => share.leave(),
+        }
+    }
 }
 
 /// Why a call is not answered with a result.
@@ -410,6 +520,15 @@ impl Refusal {
 impl From<String> for Refusal {
     fn from(text: String) -> Self {
         Self::Said(text)
+    }
+}
+
+impl From<Failed> for Refusal {
+    fn from(Failed { text, written, .. }: Failed) -> Self {
+        match written {
+            Some(Written::Error(error)) => Self::Protocol(Arc::unwrap_or_clone(error)),
+            Some(Written::Reply(_)) | None => Self::Said(text),
+        }
     }
 }
 

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject};
 use serde_json::Value;
 
-use super::{Shared, bounded};
+use super::{Shared as Server, bounded};
 use crate::control::{Stopping, stop_meant};
 use crate::log::{CreateError, MaybeLater, Parcel};
 use crate::metadata::{Ids, Metadata};
 use crate::phrases::shown;
-use crate::task::{Created, Request, Tasks};
+use crate::task::{Created, Request, Share, Shared, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
 
 /// The requests of one connection.
 pub(crate) struct TaskIntake {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
 }
 
@@ -28,7 +28,16 @@ pub(super) struct Accepted {
     pub(super) ids: Ids,
     /// Whether the call brought the protocol's metadata.
     pub(super) has_metadata: bool,
-    pub(super) created: Created,
+    pub(super) place: Place,
+}
+
+/// The task that is a call's.
+pub(super) enum Place {
+    /// One of its own, which equal calls may join if their tool says so.
+    Own(Created, Option<Shared>),
+    /// The one that an equal call started, and one of its own that says the same, if that is to have an id that the
+    /// client chose.
+    Joined(Share, Option<Created>),
 }
 
 /// What a call gets, or the reason why it gets no task. Dropped, the task is forgotten.
@@ -76,18 +85,63 @@ impl TaskIntake {
             Err(problem) => return MaybeLater::Now(Err(problem)),
         };
         let (has_metadata, ids) = (metadata.present, metadata.ids());
+        if !tool.joins {
+            let created = self.create(tool, &ids, arguments);
+            return created.map(move |created| {
+                let created = created.map_err(|error| refusal(&error, &ids))?;
+                Ok(Accepted { ids, has_metadata, place: Place::Own(created, None) })
+            });
+        }
+        let joined = self.tasks.join(&tool.about.name, arguments);
+        match joined {
+            Some(share) if !has_metadata => {
+                let place = Place::Joined(share, None);
+                MaybeLater::Now(Ok(Accepted { ids, has_metadata, place }))
+            }
+            joined => self.accept_shared(tool, ids, has_metadata, arguments, joined),
+        }
+    }
+
+    /// A task of a call of a tool that joins equal ones.
+    fn accept_shared(
+        &self,
+        tool: &Definition,
+        ids: Ids,
+        has_metadata: bool,
+        arguments: &JsonObject,
+        joined: Option<Share>,
+    ) -> MaybeLater<'static, Accepting> {
+        let created = self.create(tool, &ids, arguments);
+        let (tasks, tool_name) = (self.tasks.clone(), tool.about.name.clone());
+        let arguments = arguments.clone();
+        created.map(move |created| {
+            let created = created.map_err(|error| refusal(&error, &ids))?;
+            let place = match (created, joined) {
+                (created, Some(share)) => Place::Joined(share, Some(created)),
+                (created, None) => {
+                    let shared = tasks.share(&tool_name, &ids.task_id, &arguments);
+                    Place::Own(created, Some(shared))
+                }
+            };
+            Ok(Accepted { ids, has_metadata, place })
+        })
+    }
+
+    /// A task of its own for a call.
+    pub(super) fn create(
+        &self,
+        tool: &Definition,
+        ids: &Ids,
+        arguments: &JsonObject,
+    ) -> MaybeLater<'static, Result<Created, CreateError>> {
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
         let tool_name = &tool.about.name;
-        let created = self.tasks.create(Request { tool_name, ids: &ids, arguments, retention });
-        created.map(move |created| match created {
-            Ok(created) => Ok(Accepted { ids, has_metadata, created }),
-            Err(error) => Err(refusal(&error, &ids)),
-        })
+        self.tasks.create(Request { tool_name, ids, arguments, retention })
     }
 }
 
 /// What is said to a call that gets no task.
-fn refusal(error: &CreateError, ids: &Ids) -> String {
+pub(super) fn refusal(error: &CreateError, ids: &Ids) -> String {
     match error {
         CreateError::Running => {
             format!("the task id `{}` belongs to a task that is still running", shown(&ids.task_id))

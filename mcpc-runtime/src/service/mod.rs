@@ -8,6 +8,7 @@ mod capabilities;
 mod changes;
 mod handler;
 mod intake;
+mod joined;
 mod limit;
 mod route;
 #[cfg(test)]

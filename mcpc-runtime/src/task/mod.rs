@@ -24,6 +24,7 @@
 //! (`Task::break_off`); the runner is dropped with its runtime; and `Tasks::end_all`, for a body that does not give
 //! way when its connection has ended.
 
+mod joins;
 mod line;
 mod order;
 mod quantity;
@@ -32,6 +33,7 @@ mod sender;
 mod tasks;
 mod trace;
 
+pub(crate) use joins::{Share, Shared};
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
@@ -43,7 +45,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use futures::FutureExt as _;
-use futures::future::Shared;
+use futures::future::Shared as SharedFuture;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -82,7 +84,7 @@ struct Task {
 }
 
 /// What the log answers to something that was appended.
-type Storing = Shared<Boxed<'static, Result<(), LogError>>>;
+type Storing = SharedFuture<Boxed<'static, Result<(), LogError>>>;
 
 /// Such answers, in their order. Behind a pointer, as every task holds room for it and hardly one has any.
 #[derive(Default)]

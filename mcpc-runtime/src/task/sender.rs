@@ -167,6 +167,15 @@ impl Sender {
         self.task.append_latest(Progress { amount, status: status.into() });
     }
 
+    /// Says again what another task said. A question stays that one's.
+    pub(crate) async fn repeat(&self, said: Said) {
+        match said {
+            Said::Progress(progress) => self.task.append_latest(progress),
+            Said::Update(_) | Said::Output(_) => self.sending(Ok(said)).await,
+            Said::Question(_) => {}
+        }
+    }
+
     fn sending(&self, update: Result<Said, String>) -> Sending<'_> {
         match update {
             Ok(said) => Sending::New(&self.task, said),

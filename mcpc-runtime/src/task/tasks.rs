@@ -14,6 +14,7 @@ use rmcp::model::JsonObject;
 use tokio_util::sync::CancellationToken;
 
 use super::Task;
+use super::joins::Joins;
 use super::order::InOrder;
 use crate::log::{
     CreateError, Finished, List, LogError, MaybeLater, Owner, Stop, TaskInfo, TaskKey, TaskLog,
@@ -24,9 +25,9 @@ use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// The tasks of one connection; a clone is another handle to them.
 #[derive(Clone)]
-pub(crate) struct Tasks(Arc<Shared>);
+pub(crate) struct Tasks(pub(super) Arc<Shared>);
 
-struct Shared {
+pub(super) struct Shared {
     log: Arc<dyn TaskLog>,
     owner: Owner,
     permits: TaskPermits,
@@ -34,6 +35,7 @@ struct Shared {
     /// Notified whenever none runs here any more.
     idle: Notify,
     order: InOrder,
+    pub(super) joins: Mutex<Joins>,
 }
 
 /// The tasks that run in this process.
@@ -117,8 +119,8 @@ impl Tasks {
     /// The tasks of a connection whose owner nobody else is.
     pub(crate) fn new(log: Arc<dyn TaskLog>, permits: TaskPermits) -> Self {
         let (owner, here) = (Owner::of_one_connection(), Mutex::default());
-        let (idle, order) = (Notify::new(), InOrder::default());
-        Self(Arc::new(Shared { log, owner, permits, here, idle, order }))
+        let (idle, order, joins) = (Notify::new(), InOrder::default(), Default::default());
+        Self(Arc::new(Shared { log, owner, permits, here, idle, order, joins }))
     }
 
     fn here(&self) -> MutexGuard<'_, Here> {
@@ -169,6 +171,11 @@ impl Tasks {
     /// Whether a task of this id runs here and has not ended.
     fn is_running(&self, task_id: &str) -> bool {
         self.running_stop(task_id).is_some()
+    }
+
+    /// Whether a task of this id runs here, and was not asked to stop.
+    pub(super) fn may_go_on(&self, task_id: &str) -> bool {
+        self.running_stop(task_id).is_some_and(|stop| !stop.is_cancelled())
     }
 
     /// What stops a task of this id that runs here and has not ended.

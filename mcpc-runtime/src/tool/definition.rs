@@ -43,6 +43,10 @@ pub struct Definition {
     listing: Listing,
     /// Whether a client is promised structured content.
     pub(crate) promises_output: bool,
+    /// Whether a client has to take tasks, if its protocol has them.
+    pub(crate) required: bool,
+    /// Whether equal calls share a task.
+    pub(crate) joins: bool,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
 }
@@ -72,6 +76,8 @@ impl Definition {
             parameters: parameters.into(),
             written: None,
             input_schema: None,
+            required: false,
+            joins: false,
             groups: OnceLock::new(),
             returns_hidden_result: returns.is_result,
             output_schema: returns.schema,
@@ -103,6 +109,20 @@ impl Definition {
         self
     }
 
+    /// The same tool, for clients that take tasks if their protocol has them.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same tool, of which equal calls share a task.
+    #[must_use]
+    pub fn join(mut self) -> Self {
+        self.joins = true;
+        self
+    }
+
     /// A tool that was made at run time.
     pub(super) fn written(
         about: About,
@@ -121,6 +141,8 @@ impl Definition {
             prepare: Arc::new(prepare),
             listing: Listing::default(),
             promises_output: false,
+            required: false,
+            joins: false,
             reading: Reading::default(),
         }
     }

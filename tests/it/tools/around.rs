@@ -1,11 +1,12 @@
 //! What is around every call.
 
+use std::future::Ready;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcpc::around::{Next, Success, ToolCall};
+use mcpc::around::{Failed, Next, Success, ToolCall};
 use mcpc::rmcp::ErrorData;
-use mcpc::{Sender, Server, tools};
+use mcpc::{DynamicTool, Sender, Server, tools};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
@@ -217,6 +218,20 @@ async fn a_task_that_waits_for_a_permit_is_created_at_once() {
         heard,
         [("a", "created", 0), ("b", "created", 0), ("a", "complete", 5), ("b", "complete", 10)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_panics_before_its_future_is_seen_to_panic() {
+    let tool = DynamicTool::plain("boom", json!({}), |_, _| -> Ready<Result<(), String>> {
+        panic!("before its future")
+    });
+    let server = Server::new("around").tools(tool).around(async |call: ToolCall, next: Next| {
+        let outcome = next.run(call).await;
+        assert!(outcome.as_ref().is_err_and(Failed::is_panic), "{outcome:?}");
+        outcome
+    });
+    let said = Plain::connect(server).await.ask("boom", json!({})).await;
+    assert_eq!(said, ("tool `boom` panicked: before its future".into(), true));
 }
 
 #[tokio::test(start_paused = true)]

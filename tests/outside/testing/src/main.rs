@@ -1,7 +1,5 @@
 //! The server of the README, and tests of it with what it depends on.
 
-use std::time::Duration;
-
 use mcpc::{Sender, Server, tools};
 
 /// Adds two numbers.
@@ -21,7 +19,7 @@ async fn process_data(
     updates: Sender,
 ) -> Result<Summary, String> {
     for pass in 1..=passes {
-        tokio::time::sleep(Duration::from_millis(200)).await; // the work
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await; // the work
         updates.progress(pass, passes, format!("pass {pass} over {data_id}"));
     }
     Ok(Summary { data_id, passes })

@@ -1,0 +1,8 @@
+#[mcpc::background(join = "yes")]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn main() {
+    let _ = mcpc::tools![add];
+}
