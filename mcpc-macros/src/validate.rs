@@ -213,9 +213,7 @@ fn parameter(
     earlier: &[Variant],
     errors: &mut Errors,
 ) -> Option<Parameter> {
-    for attribute in attributes.iter().filter(|attribute| idioms::is_of_types(attribute)) {
-        errors.on(&attribute.meta, idioms::instead_of(attribute));
-    }
+    idioms::on_parameter(attributes, errors);
     let keys = attributes::argument(attributes, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
@@ -248,15 +246,8 @@ fn parameter(
     if matches!(keys.place, Place::One) && earlier.iter().any(is_same) {
         errors.at(span, format!("two arguments have the JSON key `{key}`"));
     }
-    if let Some(header) = &keys.header {
-        let is_same = |it: &LitStr| it.value().eq_ignore_ascii_case(&header.value());
-        let is_taken = |Variant { cfgs, parameter }: &Variant| {
-            let other = parameter.as_ref().ok().and_then(|it| it.header.as_ref());
-            is_always && cfgs.is_empty() && other.is_some_and(is_same)
-        };
-        if earlier.iter().any(is_taken) {
-            errors.on(header, format!("two arguments have the header `{}`", header.value()));
-        }
+    if let Some(header) = keys.header.as_ref().filter(|_| is_always) {
+        self::header(header, earlier, errors);
     }
     checks::all(&keys, &typed.ty, errors);
     if !special {
@@ -274,6 +265,18 @@ fn parameter(
         example: keys.example,
         header: keys.header,
     })
+}
+
+/// A header holds one argument.
+fn header(header: &LitStr, earlier: &[Variant], errors: &mut Errors) {
+    let is_same = |it: &LitStr| it.value().eq_ignore_ascii_case(&header.value());
+    let is_taken = |Variant { cfgs, parameter }: &Variant| {
+        let other = parameter.as_ref().ok().and_then(|it| it.header.as_ref());
+        cfgs.is_empty() && other.is_some_and(is_same)
+    };
+    if earlier.iter().any(is_taken) {
+        errors.on(header, format!("two arguments have the header `{}`", header.value()));
+    }
 }
 
 /// Whether a parameter is surely no argument of the call.

@@ -6,7 +6,7 @@
 pub(crate) mod keys;
 mod on_parameters;
 
-pub(crate) use on_parameters::{instead_of, is_of_types};
+pub(crate) use on_parameters::{is_of_types, on_parameter};
 
 use syn::{Error, GenericArgument, Pat, PatType, PathArguments, Type};
 

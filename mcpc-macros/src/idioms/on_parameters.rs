@@ -5,6 +5,7 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue, Token};
 
+use crate::errors::Errors;
 use crate::types;
 
 /// Whether an attribute is for the fields of types, and unknown to rustc on a parameter.
@@ -12,8 +13,15 @@ pub(crate) fn is_of_types(attribute: &Attribute) -> bool {
     ["serde", "schemars", "validate", "garde"].iter().any(|name| attribute.path().is_ident(name))
 }
 
+/// Refuses those among the attributes of a parameter.
+pub(crate) fn on_parameter(attributes: &[Attribute], errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| is_of_types(attribute)) {
+        errors.on(&attribute.meta, instead_of(attribute));
+    }
+}
+
 /// What to write instead of such an attribute.
-pub(crate) fn instead_of(attribute: &Attribute) -> String {
+fn instead_of(attribute: &Attribute) -> String {
     let parts = parts(attribute);
     if let Some(description) = parts.iter().find_map(description) {
         return format!("the description of an argument is its doc comment: `/// {description}`");

@@ -299,7 +299,7 @@ fn of_what_the_attribute_asks() {
         "checked",
         &json!({
             "number": 5, "float": 0.1, "text": "abc", "list": [true, true, false],
-            "map": {"a": 1}, "default": 7,
+            "map": {"a": 1}, "default": 7, "region": "eu",
         }),
     );
 }
