@@ -391,7 +391,7 @@ async fn a_group_of_what_has_no_fields() {
     }
     #[mcpc::tool]
     async fn either(#[arg(flatten)] at: Either) {
-        drop(at);
+        let _ = at;
     }
     #[mcpc::tool]
     async fn numbered(#[arg(flatten)] at: Numbered) {
@@ -448,7 +448,7 @@ async fn a_field_that_belongs_to_the_protocol() {
     }
     #[mcpc::tool]
     async fn takes(#[arg(flatten)] ours: Ours) {
-        drop(ours);
+        let _ = ours;
     }
     let expected = "the argument `ours` of the tool `takes`: its field `_metadata` belongs to the MCPC protocol and \
                     never reaches a tool";

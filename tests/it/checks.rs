@@ -56,7 +56,11 @@ async fn of_a_group(#[arg(flatten)] span: Span) -> u32 {
     span.to - span.from
 }
 
-#[mcpc::background(check = |all: &Value| if all["ok"] == true { Ok(()) } else { Err("it is not ok") })]
+fn is_ok(all: &Value) -> Result<(), &'static str> {
+    if all["ok"] == true { Ok(()) } else { Err("it is not ok") }
+}
+
+#[mcpc::background(check = is_ok)]
 async fn of_all(#[arg(all)] all: Value) -> Value {
     all
 }

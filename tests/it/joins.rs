@@ -20,12 +20,12 @@ impl Bodies {
     }
 }
 
-fn is_right(name: &str) -> Result<(), String> {
+fn is_right(name: &str, _: &Option<u64>, _: &Bodies) -> Result<(), String> {
     if name == "wrong" { Err("there is no such name".to_owned()) } else { Ok(()) }
 }
 
 /// Takes ten seconds.
-#[mcpc::background(join, check = |name: &String, _: &Option<u64>, _: &State<Bodies>| is_right(name))]
+#[mcpc::background(join, check = is_right)]
 async fn build(
     name: String,
     number: Option<u64>,

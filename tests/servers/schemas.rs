@@ -133,7 +133,7 @@ async fn groups(
 /// A lone one, of a type that has others in it.
 #[mcpc::tool]
 async fn lone_group(#[arg(flatten)] arguments: Commented) -> bool {
-    drop(arguments);
+    let _ = arguments;
     true
 }
 
@@ -160,7 +160,7 @@ async fn all_of_any(#[arg(all)] arguments: serde_json::Map<String, Value>) -> bo
 
 #[mcpc::tool]
 async fn all_of_a_struct(#[arg(all)] arguments: Closed) -> bool {
-    drop(arguments);
+    let _ = arguments;
     true
 }
 
