@@ -457,10 +457,10 @@ mod processes {
 
     /// The same lines stand in both, whatever is between them.
     #[test]
-    fn the_example_has_the_subscriber_of_the_readme() {
+    fn the_example_has_the_subscriber_of_the_guide() {
         const SUBSCRIBER: &str = "tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()";
-        let readme = include_str!("../../README.md");
-        assert!(readme.contains(SUBSCRIBER));
+        let guide = include_str!("../../src/guide/mod.rs");
+        assert!(guide.contains(SUBSCRIBER));
         let example = include_str!("../../examples/logs.rs");
         assert!(example.split_whitespace().collect::<String>().contains(SUBSCRIBER));
     }
