@@ -3,9 +3,8 @@
 //! A function without a [`Sender`](crate::Sender) is tested as any other; its state is
 //! [`State::new`](crate::State::new) of a value. The rest needs the feature `testing`, among the dev-dependencies:
 //!
-//! ```toml
-//! [dev-dependencies]
-//! mcpc = { version = "0.1", features = ["testing"] }
+//! ```text
+//! cargo add --dev mcpc --path ../mcpc --features testing
 //! ```
 //!
 //! # A function alone

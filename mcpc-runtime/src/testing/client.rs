@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::clock;
 use super::outcome::Outcome;
 use super::persona::{As, Facts};
 use super::rules;
@@ -18,7 +19,7 @@ use super::running::Running;
 use super::wire::{Line, Side, Wire};
 use crate::error::Result as Served;
 use crate::message::{Message, ProtocolInfo};
-use crate::names::Dialect;
+use crate::names::{CHECK_TASK, Dialect, STOP_TASK};
 
 /// How long a server may take to answer what it answers at once, or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub(super) left: CancellationToken,
     /// What serves the client, if that is in this process.
     server: Mutex<Option<JoinHandle<Served>>>,
+    /// How the client left, once it has.
+    has_left: Mutex<Option<Result<Left, String>>>,
 }
 
 /// A call, and what came of it.
@@ -59,7 +62,8 @@ pub(super) struct Called {
 pub struct Left {
     /// How long the server took to end, by tokio's clock.
     pub after: Duration,
-    /// Whether the host killed it, as it took too long.
+    /// Whether the host killed it, as it took too long. Never so with [`connect_io`](super::connect_io), which has nothing
+    /// to kill: the client only stops to read.
     pub was_killed: bool,
 }
 
@@ -157,6 +161,12 @@ pub(super) fn message(line: &Line) -> Option<Message> {
     Message::parse(line.get("result")["content"][0]["text"].as_str()?)
 }
 
+/// How long a server may take to end: where the clock is paused, however long its grace is.
+fn longest_end() -> Duration {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    if clock::is_paused() { HOUR } else { PATIENCE }
+}
+
 /// A value that is only ever copied or replaced under its lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,6 +202,7 @@ impl Session {
             calls: Mutex::default(),
             left: CancellationToken::new(),
             server: Mutex::new(server),
+            has_left: Mutex::default(),
         });
         if let Err(error) = session.begin().await {
             session.fail(&error);
@@ -204,7 +215,7 @@ impl Session {
     }
 
     async fn begin(&self) -> Result<(), String> {
-        /// So long Claude Code waits for an answer to what only newer servers know.
+        /// How long Claude Code waits for an answer to what only newer servers know.
         const SILENCE: Duration = Duration::from_millis(2_600);
         let facts = self.facts();
         if facts.is_stateless() {
@@ -244,8 +255,11 @@ impl Session {
     }
 
     /// Sends a request and returns its id.
-    pub(super) fn send(&self, method: &str, mut params: Value) -> u64 {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn send(&self, method: &str, params: Value) -> u64 {
+        self.send_as(self.next_id.fetch_add(1, Ordering::Relaxed), method, params)
+    }
+
+    fn send_as(&self, id: u64, method: &str, mut params: Value) -> u64 {
         if *lock(&self.is_stateless) {
             let mut meta = self.facts().meta();
             if let Value::Object(given) = params["_meta"].take() {
@@ -259,19 +273,19 @@ impl Session {
 
     /// Sends the call of a tool and returns its id, and that of its task, where the client names it.
     pub(super) fn send_call(&self, tool: &str, mut arguments: Value) -> (u64, Option<String>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut task_id = None;
         if let Some(dialect) = self.facts().dialect {
-            let (keys, id) = (dialect.metadata(), Uuid::new_v4().to_string());
-            arguments[keys.argument] = json!({ keys.session_id: "sess-1", keys.task_id: id });
-            task_id = Some(id);
+            let (keys, named) = (dialect.metadata(), Uuid::new_v4().to_string());
+            arguments[keys.argument] = json!({ keys.session_id: "sess-1", keys.task_id: named });
+            task_id = Some(named);
         }
         let mut call = json!({"name": tool, "arguments": arguments});
         if self.facts().has_token {
             // As the SDKs do, which count both by one number.
-            let token = self.next_id.load(Ordering::Relaxed);
-            call["_meta"] = json!({ "progressToken": token });
+            call["_meta"] = json!({ "progressToken": id });
         }
-        (self.send("tools/call", call), task_id)
+        (self.send_as(id, "tools/call", call), task_id)
     }
 
     /// Takes back a request.
@@ -315,8 +329,14 @@ impl Session {
     /// The name of a control tool, which may have something before it.
     pub(super) fn control_tool(&self, name: &str) -> Option<String> {
         let tools = lock(&self.tools);
-        let mut names = tools.iter().filter_map(|tool| tool["name"].as_str());
-        names.find(|listed| listed.ends_with(name)).map(str::to_owned)
+        let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+        let prefixes = || names.iter().filter_map(|listed| listed.strip_suffix(name));
+        let has_both = |prefix: &&str| {
+            [CHECK_TASK, STOP_TASK].iter().all(|it| names.contains(&&*format!("{prefix}{it}")))
+        };
+        // A tool of the server's own may end like one of them.
+        let prefix = prefixes().filter(has_both).min_by_key(|prefix| prefix.len())?;
+        Some(format!("{prefix}{name}"))
     }
 
     pub(super) fn model_sees(&self, result: &Value) -> Result<String, String> {
@@ -355,25 +375,35 @@ impl Session {
         rules::broken(&lines, self.facts(), &lock(&self.tools), is_over)
     }
 
-    /// Leaves, and waits until the server has ended.
+    /// Leaves, and waits until the server has ended. It does so once: what came of it is said again.
     pub(super) async fn leave(&self) -> Result<Left, String> {
+        if let Some(left) = lock(&self.has_left).clone() {
+            return left;
+        }
+        let left = self.end().await;
+        *lock(&self.has_left) = Some(left.clone());
+        left
+    }
+
+    async fn end(&self) -> Result<Left, String> {
         let began = Instant::now();
         self.wire.read(true);
         self.wire.end_input();
         let kills_after = self.facts().kills_after;
         let server = lock(&self.server).take();
         let abort = server.as_ref().map(JoinHandle::abort_handle);
-        let ended = timeout(kills_after.unwrap_or(PATIENCE), self.ended(server)).await;
-        let was_killed = ended.is_err() && kills_after.is_some();
+        let ended = timeout(kills_after.unwrap_or_else(longest_end), self.ended(server)).await;
+        let was_abandoned = ended.is_err() && kills_after.is_some();
+        let was_killed = was_abandoned && abort.is_some();
         match ended {
             Ok(ended) => ended?,
-            Err(_) if was_killed => {
+            Err(_) if was_abandoned => {
                 abort.inspect(AbortHandle::abort);
                 self.wire.vanish();
             }
             Err(_) => return Err("the server does not end after its client left".to_owned()),
         }
-        let broken = self.broken_rules(!was_killed && !self.left.is_cancelled());
+        let broken = self.broken_rules(!was_abandoned && !self.left.is_cancelled());
         match broken.is_empty() {
             true => Ok(Left { after: began.elapsed(), was_killed }),
             false => Err(format!("the server broke rules:\n- {}", broken.join("\n- "))),

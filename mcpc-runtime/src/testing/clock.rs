@@ -18,7 +18,7 @@ pub(super) fn pause() {
 }
 
 /// tokio does not tell, and panics where a clock is paused twice.
-fn is_paused() -> bool {
+pub(super) fn is_paused() -> bool {
     let (before, really_before) = (Instant::now(), std::time::Instant::now());
     while really_before.elapsed().is_zero() {
         std::hint::spin_loop();

@@ -34,10 +34,11 @@ pub async fn every_client<F>(service: impl Serves, test: F)
 where
     F: AsyncFn(Client),
 {
-    clock::pause();
     let service = service.source();
     let (mut failures, mut first) = (Vec::new(), None);
     for persona in As::ALL {
+        // The test may have resumed it under the client before.
+        clock::pause();
         let session = open(service(), persona).await;
         let mut problems = run(&session, &test).await;
         match &first {

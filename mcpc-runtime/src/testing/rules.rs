@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::client::message;
-use super::persona::{EXTENSION, Facts};
+use super::persona::{EXTENSION, Facts, STATELESS};
 use super::wire::{Line, Side};
 use crate::message::{MessageType, TaskEvent};
 use crate::names::{CALLBACK_ID, MetadataKeys};
@@ -45,7 +45,10 @@ struct Request {
     tool: String,
     /// The task that it names.
     task_id: Option<String>,
-    has_token: bool,
+    /// The progress token that it gave, as JSON.
+    token: Option<String>,
+    /// Whether its client speaks MCP 2026-07-28, where structured content may be any value.
+    is_stateless: bool,
     /// How far it was said to be.
     progress: Option<f64>,
     is_answered: bool,
@@ -56,6 +59,8 @@ struct Request {
 #[derive(Default)]
 struct Task {
     is_created: bool,
+    /// The tool that made it.
+    tool: String,
     /// How it ended.
     end: Option<String>,
 }
@@ -85,7 +90,11 @@ impl Rules<'_> {
                     method: method.to_owned(),
                     tool: params["name"].as_str().unwrap_or_default().to_owned(),
                     task_id: task_id(params),
-                    has_token: !params["_meta"]["progressToken"].is_null(),
+                    token: Some(&params["_meta"]["progressToken"])
+                        .filter(|token| !token.is_null())
+                        .map(Value::to_string),
+                    is_stateless: params["_meta"]["io.modelcontextprotocol/protocolVersion"]
+                        == STATELESS,
                     progress: None,
                     is_answered: false,
                     is_cancelled: false,
@@ -116,10 +125,9 @@ impl Rules<'_> {
 
     fn progress(&mut self, line: &Line) {
         let params = line.get("params");
-        // These clients give the id of a request as its token.
         let token = params["progressToken"].to_string();
         let number = params["progress"].as_f64();
-        let request = self.requests.get_mut(&token).filter(|request| request.has_token);
+        let request = self.requests.values_mut().find(|it| it.token.as_ref() == Some(&token));
         let rule = match (request, number) {
             (None, _) => Some("progress for a token that the client did not give"),
             (Some(request), _) if request.is_answered => {
@@ -170,7 +178,7 @@ impl Rules<'_> {
 
     fn call_result(&mut self, line: &Line, result: &Value, tool: &str, task_id: Option<String>) {
         if result["resultType"] == "task" {
-            return self.task_result(line, result);
+            return self.task_result(line, result, tool);
         }
         let message = message(line).filter(|it| it.message_type == MessageType::Task);
         match (message, self.facts.dialect.is_some()) {
@@ -199,7 +207,7 @@ impl Rules<'_> {
         }
     }
 
-    fn task_result(&mut self, line: &Line, task: &Value) {
+    fn task_result(&mut self, line: &Line, task: &Value, tool: &str) {
         if !self.facts.has_tasks {
             self.breaks(
                 line,
@@ -208,7 +216,9 @@ impl Rules<'_> {
         }
         match task["taskId"].as_str() {
             Some(task_id) => {
-                self.tasks.entry(task_id.to_owned()).or_default().is_created = true;
+                let known = self.tasks.entry(task_id.to_owned()).or_default();
+                known.is_created = true;
+                tool.clone_into(&mut known.tool);
             }
             None => self.breaks(line, "a task has an id"),
         }
@@ -227,14 +237,16 @@ impl Rules<'_> {
             self.breaks(line, "`isError` is true or false");
         }
         let structured = &result["structuredContent"];
-        if !matches!(structured, Value::Null | Value::Object(_)) {
+        let asked = self.requests.get(&line.get("id").to_string());
+        let may_be_any = asked.is_some_and(|request| request.is_stateless);
+        if !may_be_any && !matches!(structured, Value::Null | Value::Object(_)) {
             self.breaks(line, "structured content is an object");
         }
         let listed = self.tools.iter().find(|listed| listed["name"] == tool);
         let schema = listed.map(|listed| &listed["outputSchema"]).filter(|it| it.is_object());
         if let Some(schema) = schema
             && result["isError"] != true
-            && !has_all(structured, &schema["required"])
+            && !keeps(result, schema)
         {
             self.breaks(line, "a result without the structured content that its tool promises");
         }
@@ -249,15 +261,15 @@ impl Rules<'_> {
             self.breaks(line, "the status of another task than the one that was asked about");
         }
         let known = self.tasks.entry(asked.unwrap_or_default()).or_default();
-        let before = known.end.clone();
-        if !matches!(status, "working" | "input_required") {
+        let (before, tool) = (known.end.clone(), known.tool.clone());
+        if matches!(status, "completed" | "failed" | "cancelled") {
             known.end = Some(status.to_owned());
         }
         if before.is_some_and(|before| before != status) {
             self.breaks(line, "a task that has ended has another status");
         }
         if status == "completed" {
-            self.result(line, &task["result"], "");
+            self.result(line, &task["result"], &tool);
         }
     }
 
@@ -268,7 +280,9 @@ impl Rules<'_> {
         let text = line.get("result")["content"][0]["text"].as_str().unwrap_or_default();
         let keys = serde_json::from_str::<serde_json::Map<String, Value>>(text);
         let keys: Vec<String> = keys.map(|it| it.keys().cloned().collect()).unwrap_or_default();
-        let Some(message) = message(line).filter(|_| keys == KEYS) else {
+        let is_whole =
+            keys.len() == KEYS.len() && KEYS.iter().all(|key| keys.iter().any(|it| it == key));
+        let Some(message) = message(line).filter(|_| is_whole) else {
             return self.breaks(line, "a callback is a message of MCPC, with all of its keys");
         };
         if message.message_type == MessageType::ServerEvent {
@@ -282,13 +296,13 @@ impl Rules<'_> {
                 Some("a callback of a task that the client did not start")
             }
             None => Some("an event that a task of MCPC does not have"),
-            Some(TaskEvent::Created) => Some("`created` is a reply, and no callback"),
+            Some(TaskEvent::Created) => Some("`created` is a reply, not a callback"),
             Some(_) if task.end.is_some() => Some("a callback after the end of its task"),
             Some(event) => {
                 if event.is_terminal() {
                     task.end = Some(message.event);
                 }
-                (!task.is_created).then_some("a callback before `created`")
+                None
             }
         };
         if let Some(rule) = rule {
@@ -314,6 +328,14 @@ impl Rules<'_> {
             endless.map(|(id, _)| format!("the task `{id}` has no end")).collect();
         endless.sort();
         self.broken.append(&mut endless);
+    }
+}
+
+/// Whether a result has what an output schema promises, as far as a client can tell by looking at it.
+fn keeps(result: &Value, schema: &Value) -> bool {
+    match result.get("structuredContent") {
+        Some(structured) if schema["type"] == "object" => has_all(structured, &schema["required"]),
+        structured => structured.is_some(),
     }
 }
 

@@ -17,11 +17,11 @@ use super::words::{self, Ticket};
 use crate::message::{MessageType, TaskEvent};
 use crate::names::{CALLBACK_ID, STOP_TASK};
 
-/// How long a client reads nothing that stalls.
+/// How long a client that stalls reads nothing.
 const STALL: Duration = Duration::from_secs(60);
 /// When a client leaves in the middle, if it has heard nothing before.
 const STAY: Duration = Duration::from_millis(500);
-/// Whoever polls more often than this, or less, does something else than Claude Code.
+/// The bounds of Claude Code's poll interval, in milliseconds.
 const POLLS: (u64, u64) = (250, 30_000);
 
 /// A call that was made, and perhaps the task that came of it. Dropped, it goes on, and nobody hears of it.

@@ -1,6 +1,6 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use mcpc::content::{CallToolResult, ContentBlock, ErrorData};
@@ -279,6 +279,48 @@ async fn hosts_that_give_up_are_named() {
     assert_eq!(head, "2 of 15 clients:");
     assert!(parts[0].starts_with("Codex: `patient`: the client gave up after 300s\n"), "{parts:?}");
     assert!(parts[1].starts_with("Cline: `patient`: the client gave up after 60s\n"), "{parts:?}");
+}
+
+/// A tool that waits for a process or a socket needs the real clock.
+#[tokio::test]
+async fn a_test_may_resume_the_clock_under_every_client() {
+    testing::every_client(server, async |client| {
+        let began = Instant::now();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(began.elapsed() < Duration::from_secs(60), "the clock is not paused");
+        assert_eq!(client.call("nothing", json!({})).await.result(), Ok(""));
+        tokio::time::resume();
+    })
+    .await;
+}
+
+/// Works until it is stopped, and long after.
+#[mcpc::background]
+async fn slow_to_stop(seconds: u64, updates: Sender) -> Result<(), String> {
+    updates.send("ready").await;
+    updates.stopped().await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Err("stopped".to_owned())
+}
+
+#[tokio::test]
+async fn a_test_may_have_its_client_leave() {
+    let server = || Server::new("s").tools(tools![slow_to_stop]);
+    testing::every_client(server, async |client| {
+        let mut running = client.start("slow_to_stop", json!({"seconds": 2}));
+        running.next().await;
+        client.leave().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_waits_as_long_as_its_server_may_take_to_end() {
+    let server = || Server::new("s").tools(tools![slow_to_stop]).grace(Duration::from_secs(300));
+    let client = testing::connect(server, As::Plain).await;
+    drop(client.start("slow_to_stop", json!({"seconds": 200})));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(client.leave().await.after.as_secs(), 200);
 }
 
 /// How often a tool was called.

@@ -36,18 +36,18 @@ pub(super) async fn connect(
 
 /// What every server says of itself.
 fn opening(message: &Value) -> Option<String> {
-    let tool = json!({
-        "name": "promises",
-        "inputSchema": {"type": "object"},
-        "outputSchema": {"type": "object", "required": ["answer"]},
-    });
+    let tool = |name: &str, output: Value| json!({"name": name, "inputSchema": {"type": "object"}, "outputSchema": output});
+    let tools = json!([
+        tool("promises", json!({"type": "object", "required": ["answer"]})),
+        tool("promises_a_number", json!({"type": "integer", "required": ["answer"]})),
+    ]);
     let info = |version: &str| {
         let info = json!({"mcpc_enabled": true, "mcpc_version": version, "mcpc_provider": "fake"});
         json!({"content": [{"type": "text", "text": info.to_string()}]})
     };
     let result = match (message["method"].as_str()?, message["params"]["name"].as_str()) {
         ("initialize" | "server/discover", _) => json!({"serverInfo": {}}),
-        ("tools/list", _) => json!({"tools": [tool]}),
+        ("tools/list", _) => json!({"tools": tools}),
         (_, Some("is_mcpc_enabled")) => info("0.2.1"),
         (_, Some("_mcpc_init")) => info("0.2.6"),
         _ => return None,

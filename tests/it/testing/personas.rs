@@ -144,8 +144,7 @@ async fn a_task_of_an_hour_takes_milliseconds_whatever_the_client() {
         let texts = outcome.texts();
         for text in hears(persona) {
             let heard = texts.iter().any(|heard| heard.contains(text));
-            // What comes between two looks at a task, a client that polls does not see.
-            assert!(heard || persona == As::Tasks, "{persona} did not hear `{text}`: {texts:?}");
+            assert!(heard, "{persona} did not hear `{text}`: {texts:?}");
         }
         client.leave().await;
     }
@@ -263,6 +262,30 @@ async fn each_host_gives_up_when_it_does_and_says_so_or_not() {
     }
     let (result, ..) = unanswered(As::OpenCode).await;
     assert_eq!(result, Ok("waits".to_owned()));
+}
+
+/// Stops the production, not a task.
+#[mcpc::tool]
+async fn emergency_stop_task() -> &'static str {
+    "everything stands still"
+}
+
+#[tokio::test]
+async fn a_task_is_stopped_by_the_control_tool_alone() {
+    for prefix in ["", "mine_"] {
+        let server = || {
+            Server::new("s")
+                .tools(tools![emergency_stop_task, until_stopped])
+                .control_prefix(prefix)
+        };
+        let client = testing::connect(server, As::Mcpc).await;
+        let mut running = client.start("until_stopped", json!({"seconds": 1}));
+        running.next().await.expect("it is ready");
+        running.stop().await;
+        let ended = tokio::time::timeout(HOUR, running.result()).await;
+        let outcome = ended.unwrap_or_else(|_| panic!("{}", client.transcript()));
+        assert_eq!(outcome.result(), Err("stopped in its own words"));
+    }
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ fn task(call: &Value) -> String {
 }
 
 /// What breaks each rule, for which client, and what is said of it.
-const BROKEN: [(&str, As, Says); 28] = [
+const BROKEN: [(&str, As, Says); 29] = [
     ("a line is not JSON", As::Plain, |call| vec!["nonsense".into(), reply(call, text("ok"))]),
     ("a line is not a message of JSON-RPC 2.0", As::Plain, |call| {
         vec![json!({"id": 99, "result": {}}).to_string(), reply(call, text("ok"))]
@@ -110,6 +110,12 @@ const BROKEN: [(&str, As, Says); 28] = [
         let token = &call["params"]["_meta"]["progressToken"];
         vec![progress(token, json!("half")), reply(call, text("ok"))]
     }),
+    ("a total that is not a number", As::Progress, |call| {
+        let token = &call["params"]["_meta"]["progressToken"];
+        let half =
+            progress(token, json!(1)).replace("\"progress\":1", "\"progress\":1,\"total\":\"2\"");
+        vec![half, reply(call, text("ok"))]
+    }),
     ("progress after the reply to its call", As::Codex, |call| {
         let token = &call["params"]["_meta"]["progressToken"];
         vec![reply(call, text("ok")), progress(token, json!(1))]
@@ -117,13 +123,10 @@ const BROKEN: [(&str, As, Says); 28] = [
     ("a callback is a message of MCPC, with all of its keys", As::Mcpc, |call| {
         vec![created(call), callback_of("half"), callback(call, "complete")]
     }),
-    ("a callback before `created`", As::Mcpc, |call| {
-        vec![callback(call, "update"), created(call), callback(call, "complete")]
-    }),
     ("a callback after the end of its task", As::Mcpc, |call| {
         vec![created(call), callback(call, "complete"), callback(call, "update")]
     }),
-    ("`created` is a reply, and no callback", As::Mcpc, |call| {
+    ("`created` is a reply, not a callback", As::Mcpc, |call| {
         vec![created(call), callback(call, "created"), callback(call, "complete")]
     }),
     ("a callback of a task that the client did not start", As::Mcpc, |call| {
@@ -136,6 +139,9 @@ const BROKEN: [(&str, As, Says); 28] = [
     ("another task was created than the call names", As::Mcpc, |call| {
         let other = created(call).replace(ids(call).1, "other");
         vec![other, callback(call, "complete")]
+    }),
+    ("the reply of a task of MCPC is `created`", As::Mcpc, |call| {
+        vec![reply(call, text(&message(call, "complete")))]
     }),
     ("has no end", As::Mcpc, |call| vec![created(call)]),
     ("a client that does not listen for tasks hears of one", As::Tasks, |call| {
@@ -180,6 +186,107 @@ async fn each_broken_rule_is_found_and_named() {
     }
 }
 
+/// What breaks each rule of a task of MCP, as it is created and as it is asked about.
+#[tokio::test(start_paused = true)]
+async fn each_broken_rule_of_a_task_of_mcp_is_found_and_named() {
+    let created = || json!({"resultType": "task", "taskId": "t", "status": "working"});
+    let completed = || json!({"taskId": "t", "status": "completed", "result": text("ok")});
+    for (rule, created, statuses) in [
+        (
+            "a task has an id",
+            json!({"resultType": "task", "status": "working"}),
+            vec![json!({"status": "completed", "result": text("ok")})],
+        ),
+        ("a task has a status", created(), vec![json!({"taskId": "t"}), completed()]),
+        (
+            "the status of another task than the one that was asked about",
+            created(),
+            vec![json!({"taskId": "other", "status": "working"}), completed()],
+        ),
+    ] {
+        let statuses = std::sync::Mutex::new(statuses.into_iter());
+        let (client, _) = connect(As::Tasks, move |message| {
+            let status = || statuses.lock().expect("no panic").next().expect("it has ended");
+            let is_call = message["method"] == "tools/call";
+            vec![reply(message, if is_call { created.clone() } else { status() })]
+        })
+        .await;
+        assert_eq!(client.call("work", json!({})).await.result(), Ok("ok"), "{rule}");
+        let found = client.broken_rules();
+        assert!(matches!(&*found, [one] if one.starts_with(rule)), "{rule}: {found:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_created_twice_is_found() {
+    let (client, _) = connect(As::Mcpc, |message| match message["method"].as_str() {
+        Some("tools/call") => vec![created(message)],
+        _ => vec![],
+    })
+    .await;
+    let ids = json!({"_metadata": {"mcpc_session_id": "s", "mcpc_task_id": "t"}});
+    for _ in 0..2 {
+        client.request("tools/call", json!({"name": "work", "arguments": ids})).await;
+    }
+    let found = client.broken_rules();
+    let rule = "a task is created twice";
+    assert!(matches!(&*found, [one] if one.starts_with(rule)), "{found:#?}");
+}
+
+/// The token of a request of a test's own is any.
+#[tokio::test(start_paused = true)]
+async fn progress_is_of_the_request_that_gave_its_token() {
+    let (client, _) = connect(As::Plain, |call| {
+        if call["method"] != "tools/call" {
+            return vec![];
+        }
+        let token = &call["params"]["_meta"]["progressToken"];
+        vec![progress(token, json!(1)), reply(call, text("ok")), progress(token, json!(2))]
+    })
+    .await;
+    for token in [json!("mine"), json!(0)] {
+        let call = json!({"name": "work", "_meta": {"progressToken": token}});
+        client.request("tools/call", call).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let found = client.broken_rules();
+    let rule = "progress after the reply to its call";
+    assert!(found.len() == 2 && found.iter().all(|it| it.starts_with(rule)), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_a_call_is_its_id_however_many_call_at_once() {
+    let (client, told) = connect(As::Progress, |_| vec![]).await;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..500).for_each(|_| drop(client.start("work", json!({})))));
+        }
+    });
+    let is_all = || told.lock().expect("no panic").len() >= 2_003;
+    while !is_all() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let told = told.lock().expect("no panic");
+    let calls = told.iter().map(|line| crate::support::messages::parse(line));
+    let calls: Vec<Value> = calls.filter(|call| call["method"] == "tools/call").collect();
+    assert_eq!(calls.len(), 2_000);
+    for call in calls {
+        assert_eq!(call["params"]["_meta"]["progressToken"], call["id"]);
+    }
+}
+
+/// As MCPC's reference says it: a callback may come before `created`, and keys have no order.
+#[tokio::test(start_paused = true)]
+async fn callbacks_of_another_server_have_no_order_that_mcpc_does_not_ask_for() {
+    let says: Says = |call| {
+        let end: serde_json::Map<String, Value> =
+            serde_json::from_str(&message(call, "complete")).expect("an object");
+        let end: serde_json::Map<String, Value> = end.into_iter().rev().collect();
+        vec![callback(call, "update"), created(call), callback_of(&Value::Object(end).to_string())]
+    };
+    assert_eq!(broken(As::Mcpc, "work", says).await, Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_found_where_the_rules_are_kept() {
     let answer: Says =
@@ -217,6 +324,33 @@ async fn a_promise_of_structured_content_is_to_be_kept() {
         let rule = "a result without the structured content that its tool promises";
         assert_eq!(found.iter().any(|it| it.contains(rule)), is_broken, "{found:#?}");
     }
+}
+
+/// Since MCP 2026-07-28 it may be any JSON value.
+#[tokio::test(start_paused = true)]
+async fn structured_content_of_any_kind_is_for_newer_clients_alone() {
+    let number: Says = |call| vec![reply(call, json!({"content": [], "structuredContent": 42}))];
+    let none: Says = |call| vec![reply(call, text("42"))];
+    let promise = "a result without the structured content that its tool promises";
+    for (persona, tool, says, rule) in [
+        (As::Tasks, "work", number, None),
+        (As::Tasks, "promises_a_number", number, None),
+        (As::Tasks, "promises_a_number", none, Some(promise)),
+        (As::Tasks, "promises", number, Some(promise)),
+        (As::Plain, "promises_a_number", number, Some("structured content is an object")),
+    ] {
+        let found = broken(persona, tool, says).await;
+        let found: Vec<&str> = found.iter().map(|it| it.split(": ").next().expect("one")).collect();
+        let rule = rule.map(|rule| format!("- {rule}"));
+        assert_eq!(found, rule.iter().collect::<Vec<_>>(), "{persona} {tool}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_keeps_the_promise_of_its_tool() {
+    let found = broken(As::Tasks, "promises", |call| vec![task(call)]).await;
+    let rule = "a result without the structured content that its tool promises";
+    assert!(matches!(&*found, [one] if one.contains(rule)), "{found:#?}");
 }
 
 /// As the protocol has it: the server makes an id for a call without one.
