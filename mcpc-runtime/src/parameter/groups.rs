@@ -123,8 +123,12 @@ impl Groups {
     /// Whether an argument is no parameter's by name, nor a host's.
     fn is_left(&self, name: &str, has_host: bool) -> bool {
         let is_of_host = has_host && HOST_ARGUMENTS.contains(&name);
-        let is_known = self.singles.contains(&name) || self.groups.iter().any(|it| it.knows(name));
-        !is_of_host && !is_known
+        !is_of_host && !self.knows(name)
+    }
+
+    /// Whether an argument has the name of a parameter, or of a part of one.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.singles.contains(&name) || self.groups.iter().any(|it| it.knows(name))
     }
 
     /// Whether there is one group, and no other argument.

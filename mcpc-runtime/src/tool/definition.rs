@@ -1,5 +1,6 @@
 //! A tool as a server has it: what it lists, and what it makes of a call.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -177,6 +178,20 @@ impl Definition {
             Some(body) if problems.is_empty() => Ok(body),
             _ => Err(problems),
         }
+    }
+
+    /// The arguments of a call without what a host adds to each, and the tool does not take.
+    pub(crate) fn of_the_model<'a>(&self, arguments: &'a JsonObject) -> Cow<'a, JsonObject> {
+        if self.reading.exact || !has_host_arguments(arguments) {
+            return Cow::Borrowed(arguments);
+        }
+        let takes = |name: &str| match &self.written {
+            Some(written) => written.takes(name),
+            None => self.groups.get().is_some_and(|groups| groups.knows(name)),
+        };
+        let mut others = arguments.clone();
+        others.retain(|name, _| takes(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
+        Cow::Owned(others)
     }
 
     fn unknown_argument(&self, name: &str) -> String {

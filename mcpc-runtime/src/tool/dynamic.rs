@@ -184,6 +184,11 @@ impl Written {
         object(tool, "input", &self.input)
     }
 
+    /// Whether the schema of the arguments lists one of this name.
+    pub(super) fn takes(&self, argument: &str) -> bool {
+        self.input.get("properties").is_some_and(|it| it.get(argument).is_some())
+    }
+
     /// The schema of what is returned, if it was written.
     pub(super) fn output_schema(&self, tool: &str) -> Result<Option<JsonObject>> {
         self.output.as_ref().map(|output| object(tool, "output", output)).transpose()
