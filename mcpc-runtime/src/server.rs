@@ -544,12 +544,11 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn(&config.server_info.name, inner.is_some() || is_dynamic);
-    let registry = LiveRegistry::new(registry);
+    let registry = LiveRegistry::new(registry, is_dynamic);
     let (max_requests, reading) = (parts.max_requests, parts.reading);
     let shared = Shared {
         registry,
         has_tasks,
-        is_dynamic,
         states,
         log,
         places,
