@@ -186,21 +186,23 @@ impl Server {
 
     /// Whether tools may be added and removed while the server runs, by [`Service::add`] and [`Service::remove`]; by default
     /// they may not. If so, clients are told that the list may change (`listChanged`) and that there may be tasks, whether
-    /// or not a tool at the start is a background tool.
+    /// or not a tool at the start is a background tool. The
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#tools-that-come-and-go) says which subscriptions hear
+    /// of it beside a [handler](Self::handler).
     #[must_use]
     pub fn dynamic_tools(mut self, dynamic_tools: bool) -> Self {
         self.0.parts().has_dynamic_tools = dynamic_tools;
         self
     }
 
-    /// Runs this around every call of a tool: it sees the call before the tool reads its arguments, lets it go on with
-    /// `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself. Of
-    /// several, the first is the outermost.
+    /// Runs this around each call that runs a tool: it sees the call before the tool reads its arguments, lets it go on
+    /// with `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself.
+    /// Of several, the first is the outermost.
     ///
     /// It is around the body of the tool: of a background tool, from before its arguments are read to the end of the task.
-    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task.
-    /// Calls of `check_task` and `stop_task`, of tools of a [handler](Self::handler), and of tools that there are not, are
-    /// answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
+    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task, unless it
+    /// fails with a whole `CallToolResult`, which is the result of a task. Calls of `check_task` and `stop_task`, of tools
+    /// of a [handler](Self::handler), of unknown tools, and those that join the task of an equal call, are answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
     /// has examples.
     #[must_use]
     pub fn around<R>(mut self, around: impl Fn(ToolCall, Next) -> R + Send + Sync + 'static) -> Self

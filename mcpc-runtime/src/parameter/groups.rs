@@ -120,7 +120,7 @@ impl Groups {
         group.knows(name) || (group.takes_the_rest && self.is_left(name, has_host))
     }
 
-    /// Whether an argument is no parameter's by name, nor a host's.
+    /// Whether an argument belongs to no parameter by its name, and was not added by a host.
     fn is_left(&self, name: &str, has_host: bool) -> bool {
         let is_of_host = has_host && HOST_ARGUMENTS.contains(&name);
         !is_of_host && !self.knows(name)

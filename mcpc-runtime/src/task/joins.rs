@@ -200,7 +200,7 @@ impl Shared {
         self.tasks.share(&self.tool_name, &self.task_id, self.started.subscribe())
     }
 
-    /// The same body, as long as which the task may be joined. It is about to start.
+    /// Wraps the body of the task, which is about to start: the task may be joined until the body ends.
     pub(crate) fn around(self, body: Body) -> Body {
         self.started.send_replace(true);
         Box::pin(async move {

@@ -304,7 +304,7 @@ impl Definition {
         Ok(writer.object(entries, self.reading.ignores_unknown))
     }
 
-    /// Whether a parameter that is no argument can be had.
+    /// Checks that the server has what a parameter takes that is not an argument.
     fn has(&self, states: &States, source: &Source) -> Result<()> {
         let tool = || self.about.name.to_string();
         match *source {
