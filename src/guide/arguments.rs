@@ -143,7 +143,7 @@
 //!     reply,
 //!     "\
 //! argument `zone` is missing
-//! argument `rack`: 70 is not in ..=40
+//! argument `rack`: 70 is not in 0..=40
 //! argument `force`: expected true or false, got the number 1
 //! unknown argument `zon`; did you mean `zone`?"
 //! );
