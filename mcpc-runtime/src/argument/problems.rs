@@ -125,7 +125,7 @@ pub(super) fn to_the_end(
 ) -> Vec<Refusal> {
     let is_alone = judge == Judge::Schema;
     let search = Search::new(definitions, is_alone, STEPS_TO_THE_END);
-    Search { is_taken: !is_alone, judge, ..search }.to_the_end(schema, value)
+    Search { is_taken: !is_alone, judge, ..search }.everything(schema, value)
 }
 
 /// The entries that a schema which was given, or what it refers to, does not take.
@@ -197,7 +197,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the schema has against a value, which is refused where that was not found out.
-    fn to_the_end(mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
+    fn everything(mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
         let mut found = self.schema(schema, value);
         if self.steps > self.most_steps {
             found.push(Refusal::limit("it is too large to be checked"));
@@ -517,7 +517,7 @@ mod tests {
         let (nothing, value) = (JsonObject::new(), vec![0; 100].into());
         let found = |most_steps| {
             let search = Search::new(&nothing, true, most_steps);
-            search.to_the_end(&schema, Reader::new(&value))
+            search.everything(&schema, Reader::new(&value))
         };
         assert_eq!(found(101), []);
         let too_large = Refusal::limit("it is too large to be checked");

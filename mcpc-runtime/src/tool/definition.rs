@@ -23,7 +23,7 @@ const MOST_PROBLEMS: usize = 20;
 /// Evaluates the schema that was given with a tool.
 type GivenSchema = fn() -> Result<Value, String>;
 
-type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
+pub(super) type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
 /// A tool without its types.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rmcp::model::{Icon, JsonObject};
 use serde_json::Value;
 
+use super::definition::Prepare;
 use super::listing::Said;
 use super::{About, AnyTool, Definition, Hints, Kind, ToolTimes, fallible_body};
 use crate::argument::read_by_schema;
@@ -182,10 +183,7 @@ impl From<DynamicTool> for AnyTool {
 }
 
 /// What takes the arguments out of the inputs and makes the body of a call.
-fn prepare(
-    Written { input, .. }: Written,
-    body: Box<Start>,
-) -> Box<dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync> {
+fn prepare(Written { input, .. }: Written, body: Box<Start>) -> Box<Prepare> {
     Box::new(move |inputs| {
         let given = input.as_ref().as_ref().ok()?;
         let arguments = arguments(inputs, &given.checked)?;
