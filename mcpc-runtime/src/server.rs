@@ -155,7 +155,7 @@ impl Server {
         self
     }
 
-    /// The address of a page about the server.
+    /// The address of a page about the server, which starts with `https://` or `http://`.
     #[must_use]
     pub fn website(mut self, url: impl Into<String>) -> Self {
         self.0.parts().config.server_info.website_url = Some(url.into());
@@ -411,7 +411,8 @@ impl Server {
     }
 
     /// Whether arguments that a tool does not know are dropped; by default, they are refused. If they are dropped,
-    /// the input schemas do not say `additionalProperties: false`. Inside of an argument, serde decides: it drops
+    /// the input schemas of functions do not say `additionalProperties: false`; one that was written for a tool
+    /// (`input_schema`, [`DynamicTool`](crate::tool::DynamicTool)) is listed as it is. Inside of an argument, serde decides: it drops
     /// what it does not know, unless the type says `#[serde(deny_unknown_fields)]`.
     #[must_use]
     pub fn ignore_unknown_arguments(mut self, ignore_unknown_arguments: bool) -> Self {
@@ -425,8 +426,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The first of these: when a limit would let nothing through, when the server was given two states of one type, when
-    /// two tools have one name, and, of a tool, when its name or a schema that was written for it is malformed, when it takes a state the server was not given, when what `#[arg(..)]` asks of an
+    /// The first of these: when a limit would let nothing through, when the address of an icon or of the website is not one, when the server was given two states of one type, when
+    /// two tools have one name, and, of a tool, when its name or a schema that was written for it is malformed or refers to what is not in it, when its `meta` is not an object, an icon has no address, two arguments have one header or a time of a run-time tool
+    /// cannot be meant ([`Error::Attribute`](crate::error::Error::Attribute)), when it takes a state the server was not given, when what `#[arg(..)]` asks of an
     /// argument cannot be asked of its type, when a plain tool takes a `Sender`, or when its `Result` has another name.
     pub fn build(self) -> Result<Service> {
         build(self.0).map(Service::new)

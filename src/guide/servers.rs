@@ -97,8 +97,18 @@
 //!
 //! The schema is listed as it is written. A call is checked by it before the closure runs, and refused with everything that
 //! is wrong with it, as the call of any tool; what models write for what they mean is taken, too (see
-//! [arguments](super::arguments)). What the schemas of this crate do not use (`if`, `not`, references to other documents)
-//! is not checked. A closure is called for each call, so what it keeps is behind an `Arc`.
+//! [arguments](super::arguments)). Of drafts 4 to 2020-12 these are checked:
+//!
+//! - `type`, `enum`, `const`, `allOf`, `anyOf` and `oneOf` (as if it were `anyOf`), and `format` where a text is far from it;
+//! - `properties`, `required`, `patternProperties`, `additionalProperties`, `minProperties`, `maxProperties`;
+//! - `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `uniqueItems`;
+//! - `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf`, and that a whole number is the one that
+//!   was written;
+//! - `minLength`, `maxLength`, and each `pattern` that [`regex_lite`](https://docs.rs/regex-lite) can read;
+//! - `$ref` to any part of the schema (`#/..`). One that leads nowhere, or back to itself, is an error when the server is
+//!   built or the tool is added.
+//!
+//! All else (`if`, `not`, `contains`, `propertyNames`, `dependencies`, ..) is not. A closure is called for each call, so what it keeps is behind an `Arc`.
 //!
 //! # Tools that come and go
 //!
