@@ -218,7 +218,9 @@ impl Written {
 
     /// Whether the schema of the arguments lists one of this name.
     pub(super) fn takes(&self, argument: &str) -> bool {
-        self.input.get("properties").is_some_and(|it| it.get(argument).is_some())
+        let schema = self.input.as_ref().as_ref().ok();
+        let properties = schema.and_then(|schema| schema.checked.get("properties"));
+        properties.is_some_and(|properties| properties.get(argument).is_some())
     }
 
     /// The schema of what is returned, if it was written.
