@@ -1,3 +1,4 @@
+//! A server with a plain tool and one that takes its time.
 use mcpc::{Sender, Server, tools};
 
 /// Adds two numbers.

@@ -1,11 +1,9 @@
 //! [clients]: guide::clients
+//! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
 //! [testing]: guide::testing
-//! [trouble]: guide#if-something-is-not-as-expected
-//! [`Sender`]: Sender
-//! [`Server`]: Server
 //!
-// These are the links of the README, whose own lead to docs.rs: of two definitions the first one counts.
+// These are the links of the README, whose own lead to files: of two definitions the first one counts.
 #![doc = include_str!("../README.md")]
 // docs.rs, which builds with nightly, then marks what needs a feature.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -113,6 +111,7 @@ pub mod guide;
 pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
+pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};

@@ -10,7 +10,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::token::Paren;
 use syn::{
-    Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, parenthesized, parse_quote,
+    Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, Type, parenthesized,
+    parse_quote,
 };
 
 use crate::duration;
@@ -369,7 +370,7 @@ pub(crate) struct ArgumentKeys {
     pub(crate) span: Option<Span>,
 }
 
-pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> ArgumentKeys {
+pub(crate) fn argument(attributes: &[Attribute], ty: &Type, errors: &mut Errors) -> ArgumentKeys {
     const KNOWN: [&str; 9] =
         ["default", "rename", "range", "length", "pattern", "example", "header", "flatten", "all"];
     let mut read = ArgumentKeys::default();
@@ -383,7 +384,7 @@ pub(crate) fn argument(attributes: &[Attribute], errors: &mut Errors) -> Argumen
             }
         }
     }
-    idioms::keys::of_arguments(&mut keys, errors);
+    idioms::keys::of_arguments(&mut keys, ty, errors);
     let mut keys = checked(keys, &KNOWN, errors);
     read.place = place(&mut keys, errors);
     for key in keys {

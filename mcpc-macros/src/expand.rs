@@ -22,6 +22,7 @@ use crate::model::{
     ToolTimes, Variant,
 };
 use crate::types::{self, under_option};
+use crate::validate::is_sender;
 
 pub(crate) fn tool(tool: &Tool, function: &Function, krate: &Path) -> TokenStream {
     implementation(&tool.ident, &tool.name, function, &definition(tool), krate)
@@ -429,10 +430,9 @@ fn body(tool: &Tool, slots: &[Ident]) -> TokenStream {
 
 /// The call of the function that looks at the arguments before a task starts.
 fn check(check: &Expr, tool: &Tool, slots: &[Ident], cfgs: &[TokenStream]) -> TokenStream {
-    let of_task = |ty| ["Sender", "Receiver"].iter().any(|name| types::is_called(ty, name));
     let arguments = tool.parameters.iter().zip(slots).zip(cfgs);
     let arguments = arguments.filter_map(|((variant, slot), cfgs)| match &variant.parameter {
-        Ok(parameter) if of_task(&parameter.ty) => None,
+        Ok(parameter) if is_sender(&parameter.ty) => None,
         _ => Some(quote!(#cfgs #slot)),
     });
     // rustc is to point at the function where its result does not fit.

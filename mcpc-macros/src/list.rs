@@ -59,23 +59,44 @@ fn of_module(list: TokenStream) -> Option<Error> {
         match &token {
             TokenTree::Punct(it) if it.as_char() == ',' => module.clear(),
             TokenTree::Punct(it) if it.as_char() == '*' && !module.is_empty() => {
-                let module = module.trim_end_matches(':');
-                let message = format!(
-                    "a macro cannot see what is in `{module}`; list its tools by name: \
-                     `tools![{module}::add, {module}::sub]`"
-                );
-                return Some(Error::new_spanned(token, message));
+                return Some(Error::new_spanned(token, all_of(&module)));
             }
             TokenTree::Group(names) if module.ends_with("::") => {
-                let names = names.stream().to_string();
-                let names = names.split(',').map(|name| format!("{module}{}", name.trim()));
-                let message = format!("write `{}`", names.collect::<Vec<_>>().join(", "));
+                let names = in_braces(&module, names.stream());
+                let glob = names.iter().find_map(|name| name.strip_suffix('*'));
+                let message = glob.map_or_else(|| format!("write `{}`", names.join(", ")), all_of);
                 return Some(Error::new_spanned(token, message));
             }
             other => module.push_str(&other.to_string()),
         }
     }
     None
+}
+
+/// What to write instead of `module::*`.
+fn all_of(module: &str) -> String {
+    let module = module.trim_end_matches(':');
+    format!(
+        "a macro cannot see what is in `{module}`; list its tools by name: \
+         `tools![{module}::add, {module}::sub]`"
+    )
+}
+
+/// The paths that `module::{..}` stands for.
+fn in_braces(module: &str, names: TokenStream) -> Vec<String> {
+    let (mut paths, mut path) = (Vec::new(), module.to_owned());
+    for token in names {
+        match token {
+            TokenTree::Punct(it) if it.as_char() == ',' => {
+                paths.push(std::mem::replace(&mut path, module.to_owned()));
+            }
+            TokenTree::Group(names) => paths.extend(in_braces(&path, names.stream())),
+            other => path.push_str(&other.to_string()),
+        }
+    }
+    paths.push(path);
+    paths.retain(|path| !path.ends_with(':'));
+    paths
 }
 
 /// Finds tools that are listed twice under one path, and attributes that mean nothing here.

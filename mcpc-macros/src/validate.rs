@@ -41,8 +41,10 @@ pub(crate) fn tool(
     let keys = attributes::tool(kind, attributes, &mut errors);
     signature(kind, function, &mut errors);
     let name = name(&keys, &function.signature, &mut errors);
-    let parameters = parameters(kind, &function.signature, &mut errors);
-    groups::rules(&parameters, keys.input_schema_at, &mut errors);
+    let (parameters, are_all) = parameters(kind, &function.signature, &mut errors);
+    // One that was refused may have been what the schema is for.
+    let input_schema = keys.input_schema_at.filter(|_| are_all);
+    groups::rules(&parameters, input_schema, &mut errors);
     let returns = returns(&function.signature, &mut errors);
     errors.result()?;
     Ok(Tool {
@@ -147,23 +149,27 @@ fn reserved(name: &str) -> String {
     format!("`{name}` {what}; choose another name")
 }
 
-fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Variant> {
+/// The parameters, and whether none was refused as a whole.
+fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Variant>, bool) {
     let mut parameters: Vec<Variant> = Vec::new();
-    let mut sender_seen = false;
+    let (mut sender_seen, mut are_all) = (false, true);
     for input in &signature.inputs {
         let typed = match input {
             FnArg::Typed(typed) => typed,
             FnArg::Receiver(receiver) => {
                 let message = "a tool is a free function; take `mcpc::State<..>` instead of `self`";
                 errors.on(receiver.self_token, message);
+                are_all = false;
                 continue;
             }
         };
         if let Some(problem) = idiom(kind, typed) {
             errors.push(problem);
+            are_all = false;
             continue;
         }
         let variants = variants(typed, &parameters, errors);
+        are_all &= !variants.is_empty();
         // Where a `Sender` is there only at times, another may well take its place.
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
         let mut seen = sender_seen && is_always;
@@ -178,7 +184,7 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> Vec<Var
         }
         parameters.extend(variants);
     }
-    parameters
+    (parameters, are_all)
 }
 
 /// What is wrong with a parameter that another macro would understand.
@@ -214,7 +220,7 @@ fn parameter(
     errors: &mut Errors,
 ) -> Option<Parameter> {
     idioms::on_parameter(attributes, errors);
-    let keys = attributes::argument(attributes, errors);
+    let keys = attributes::argument(attributes, &typed.ty, errors);
     let ident = match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
             &pattern.ident
@@ -282,10 +288,16 @@ fn header(header: &LitStr, earlier: &[Variant], errors: &mut Errors) {
 /// Whether a parameter is surely no argument of the call.
 fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
-        true => segment.ident == "Sender" || types::is_ours(ty, "Call"),
+        true => is_sender(ty) || types::is_ours(ty, "Call"),
         // Without anything in brackets it may be a type of the user.
         false => segment.ident == "State",
     })
+}
+
+/// Whether a parameter is the `Sender` of a task.
+pub(crate) fn is_sender(ty: &Type) -> bool {
+    types::last_segment(ty)
+        .is_some_and(|segment| segment.arguments.is_none() && segment.ident == "Sender")
 }
 
 fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {

@@ -10,7 +10,7 @@ pub use crate::output::{Failed, Success};
 
 use crate::output::{Body, Outcome};
 use crate::parameter::Call;
-use crate::tool::{Definition, Kind};
+use crate::tool::{Definition, Hints, Kind};
 
 /// A call on its way to its tool, for [`Server::around`](crate::server::Server::around).
 ///
@@ -50,6 +50,40 @@ impl ToolCall {
     #[must_use]
     pub fn is_background(&self) -> bool {
         self.tool.about.kind == Kind::Background
+    }
+
+    /// The name of the tool for people, if it has one.
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.tool.about.title.as_deref()
+    }
+
+    /// Whether the tool says that it changes nothing.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.hint(|hints| hints.read_only) == Some(true)
+    }
+
+    /// Whether the tool says that it may destroy something, or that it does not.
+    #[must_use]
+    pub fn is_destructive(&self) -> Option<bool> {
+        self.hint(|hints| hints.destructive)
+    }
+
+    /// Whether the tool says that a second call with the same arguments changes nothing more, or that it does.
+    #[must_use]
+    pub fn is_idempotent(&self) -> Option<bool> {
+        self.hint(|hints| hints.idempotent)
+    }
+
+    /// Whether the tool says that it deals with things outside its own world, or that it does not.
+    #[must_use]
+    pub fn is_open_world(&self) -> Option<bool> {
+        self.hint(|hints| hints.open_world)
+    }
+
+    fn hint(&self, hint: fn(&Hints) -> Option<bool>) -> Option<bool> {
+        hint(&self.tool.about.hints)
     }
 
     /// The arguments as the client wrote them, without MCPC's metadata. They are read by the tool, and may be anything.

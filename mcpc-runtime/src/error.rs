@@ -64,15 +64,6 @@ pub enum Error {
         /// What cannot be.
         problem: String,
     },
-    /// The `input_schema` of a tool is not a schema of arguments.
-    #[error("the `input_schema` of the tool `{tool}`: {problem}")]
-    #[non_exhaustive]
-    InputSchema {
-        /// The tool.
-        tool: String,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// A tool returns a `Result` under another name, so that an error would look like a value.
     #[error(
         "the tool `{tool}` returns a `Result` under another name; write `Result` in its signature"
@@ -98,7 +89,7 @@ pub enum Error {
         /// What is wrong with its name.
         problem: String,
     },
-    /// A tool that was made at run time has a schema that is not one of objects.
+    /// A schema that was written for a tool is not one of objects, or refers to what it does not have.
     #[error("the {which} schema of the tool `{tool}`: {problem}")]
     #[non_exhaustive]
     Schema {
@@ -112,7 +103,8 @@ pub enum Error {
     /// A tool was to be added to, or removed from, a server whose tools do not change.
     #[error("the tools of this server do not change; build it with `Server::dynamic_tools(true)`")]
     FixedTools,
-    /// A limit is set to a value with which the server could not work.
+    /// A limit is set to a value with which the server could not work, or an address of its icons or website to
+    /// what is not one.
     #[error("`Server::{setting}` is {value}; expected {expected}")]
     #[non_exhaustive]
     Limit {

@@ -42,6 +42,19 @@ impl Metadata {
         Ok(metadata)
     }
 
+    /// Removes the metadata of every dialect from the arguments of a tool that may have arguments of these names: only
+    /// what has the form of metadata is that.
+    pub(crate) fn drop(arguments: &mut JsonObject) {
+        for keys in MetadataKeys::ALL {
+            let ids = arguments.get(keys.argument).and_then(Value::as_object);
+            if ids
+                .is_some_and(|it| it.contains_key(keys.session_id) || it.contains_key(keys.task_id))
+            {
+                arguments.shift_remove(keys.argument);
+            }
+        }
+    }
+
     fn read(&mut self, keys: MetadataKeys, value: Value) -> Result<(), String> {
         let Value::Object(mut object) = value else {
             return Err(format!(

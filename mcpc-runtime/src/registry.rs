@@ -1,5 +1,6 @@
 //! The tools of a server, by name.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -125,30 +126,46 @@ fn duplicate(first: &About, second: &About) -> Error {
     }
 }
 
-/// The tools of a server as they are now. Who looks for one holds a lock for as long as that takes, which nobody has
-/// for longer than it takes to replace a pointer.
+/// The tools of a server.
 #[derive(Debug)]
-pub(crate) struct LiveRegistry {
-    now: RwLock<Arc<Registry>>,
-    /// Held by who makes the next one.
-    changing: Mutex<()>,
-    changes: watch::Sender<()>,
+pub(crate) enum LiveRegistry {
+    /// They are the same as long as it runs, and found without a lock.
+    Fixed(Arc<Registry>),
+    /// They come and go.
+    Changing(ChangingRegistry),
 }
 
 impl LiveRegistry {
-    pub(crate) fn new(registry: Registry) -> Self {
-        let now = RwLock::new(Arc::new(registry));
-        Self { now, changing: Mutex::default(), changes: watch::Sender::new(()) }
+    pub(crate) fn new(registry: Registry, is_dynamic: bool) -> Self {
+        let registry = Arc::new(registry);
+        match is_dynamic {
+            true => Self::Changing(ChangingRegistry::new(registry)),
+            false => Self::Fixed(registry),
+        }
+    }
+
+    /// What changes the tools, if they come and go.
+    pub(crate) fn changing(&self) -> Option<&ChangingRegistry> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Changing(changing) => Some(changing),
+        }
     }
 
     /// The tools as they are now.
-    pub(crate) fn now(&self) -> Arc<Registry> {
-        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn now(&self) -> Cow<'_, Arc<Registry>> {
+        match self {
+            Self::Fixed(registry) => Cow::Borrowed(registry),
+            Self::Changing(changing) => Cow::Owned(changing.now()),
+        }
     }
 
     /// The tool called `name`, if there is one now.
-    pub(crate) fn find(&self, name: &str) -> Option<Arc<Definition>> {
-        self.now.read().unwrap_or_else(PoisonError::into_inner).find(name).cloned()
+    pub(crate) fn find(&self, name: &str) -> Option<Cow<'_, Arc<Definition>>> {
+        match self {
+            Self::Fixed(registry) => registry.find(name).map(Cow::Borrowed),
+            Self::Changing(changing) => changing.find(name).map(Cow::Owned),
+        }
     }
 
     /// The tool called `name`.
@@ -156,11 +173,36 @@ impl LiveRegistry {
     /// # Errors
     ///
     /// A sentence for the client if there is none, with the nearest name there is.
-    pub(crate) fn get(&self, name: &str) -> Result<Arc<Definition>, String> {
+    pub(crate) fn get(&self, name: &str) -> Result<Cow<'_, Arc<Definition>>, String> {
         self.find(name).ok_or_else(|| self.now().unknown(name))
     }
+}
 
-    /// Replaces the tools, and tells whoever hears of changes.
+/// Tools that come and go. A lookup holds a lock for as long as that takes, which nobody has for longer than it takes
+/// to replace a pointer.
+#[derive(Debug)]
+pub(crate) struct ChangingRegistry {
+    now: RwLock<Arc<Registry>>,
+    /// Held by who makes the next one.
+    changing: Mutex<()>,
+    changes: watch::Sender<()>,
+}
+
+impl ChangingRegistry {
+    fn new(registry: Arc<Registry>) -> Self {
+        let now = RwLock::new(registry);
+        Self { now, changing: Mutex::default(), changes: watch::Sender::new(()) }
+    }
+
+    fn now(&self) -> Arc<Registry> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Definition>> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).find(name).cloned()
+    }
+
+    /// Replaces the tools, and tells everybody who hears of changes.
     pub(crate) fn change(
         &self,
         change: impl FnOnce(&Registry) -> Result<Option<Registry>>,

@@ -155,7 +155,7 @@ impl Server {
         self
     }
 
-    /// The address of a page about the server.
+    /// The address of a page about the server, which starts with `https://` or `http://`.
     #[must_use]
     pub fn website(mut self, url: impl Into<String>) -> Self {
         self.0.parts().config.server_info.website_url = Some(url.into());
@@ -186,21 +186,23 @@ impl Server {
 
     /// Whether tools may be added and removed while the server runs, by [`Service::add`] and [`Service::remove`]; by default
     /// they may not. If so, clients are told that the list may change (`listChanged`) and that there may be tasks, whether
-    /// or not a tool at the start is a background tool.
+    /// or not a tool at the start is a background tool. The
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#tools-that-come-and-go) says which subscriptions hear
+    /// of it beside a [handler](Self::handler).
     #[must_use]
     pub fn dynamic_tools(mut self, dynamic_tools: bool) -> Self {
         self.0.parts().has_dynamic_tools = dynamic_tools;
         self
     }
 
-    /// Runs this around every call of a tool: it sees the call before the tool reads its arguments, lets it go on with
-    /// `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself. Of
-    /// several, the first is the outermost.
+    /// Runs this around each call that runs a tool: it sees the call before the tool reads its arguments, lets it go on
+    /// with `next.run(call).await`, and sees what comes of it; or it refuses the call with an error, or answers it itself.
+    /// Of several, the first is the outermost.
     ///
     /// It is around the body of the tool: of a background tool, from before its arguments are read to the end of the task.
-    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task.
-    /// Calls of `check_task` and `stop_task`, of tools of a [handler](Self::handler), and of tools that there are not, are
-    /// answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
+    /// A call that fails before anything is waited for, by its arguments or by what is around it, gets no task, unless it
+    /// fails with a whole `CallToolResult`, which is the result of a task. Calls of `check_task` and `stop_task`, of tools
+    /// of a [handler](Self::handler), of unknown tools, and those that join the task of an equal call, are answered without it. The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#around-every-call)
     /// has examples.
     #[must_use]
     pub fn around<R>(mut self, around: impl Fn(ToolCall, Next) -> R + Send + Sync + 'static) -> Self
@@ -409,7 +411,8 @@ impl Server {
     }
 
     /// Whether arguments that a tool does not know are dropped; by default, they are refused. If they are dropped,
-    /// the input schemas do not say `additionalProperties: false`. Inside of an argument, serde decides: it drops
+    /// the input schemas of functions do not say `additionalProperties: false`; one that was written for a tool
+    /// (`input_schema`, [`DynamicTool`](crate::tool::DynamicTool)) is listed as it is. Inside of an argument, serde decides: it drops
     /// what it does not know, unless the type says `#[serde(deny_unknown_fields)]`.
     #[must_use]
     pub fn ignore_unknown_arguments(mut self, ignore_unknown_arguments: bool) -> Self {
@@ -423,8 +426,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The first of these: when a limit would let nothing through, when the server was given two states of one type, when
-    /// two tools have one name, and, of a tool, when its name or a schema that was written for it is malformed, when it takes a state the server was not given, when what `#[arg(..)]` asks of an
+    /// The first of these: when a limit would let nothing through, when the address of an icon or of the website is not one, when the server was given two states of one type, when
+    /// two tools have one name, and, of a tool, when its name or a schema that was written for it is malformed or refers to what is not in it, when its `meta` is not an object, an icon has no address, two arguments have one header or a time of a run-time tool
+    /// cannot be meant ([`Error::Attribute`](crate::error::Error::Attribute)), when it takes a state the server was not given, when what `#[arg(..)]` asks of an
     /// argument cannot be asked of its type, when a plain tool takes a `Sender`, or when its `Result` has another name.
     pub fn build(self) -> Result<Service> {
         build(self.0).map(Service::new)
@@ -544,12 +548,11 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     }
     let registry = Registry::new(tools, &states, schemas)?;
     registry.warn(&config.server_info.name, inner.is_some() || is_dynamic);
-    let registry = LiveRegistry::new(registry);
+    let registry = LiveRegistry::new(registry, is_dynamic);
     let (max_requests, reading) = (parts.max_requests, parts.reading);
     let shared = Shared {
         registry,
         has_tasks,
-        is_dynamic,
         states,
         log,
         places,

@@ -92,9 +92,11 @@
 //!
 //! `#[arg(all)]` is for a lone parameter that is all arguments as its type reads them: a `serde_json::Value`, a map, a
 //! struct or an enum. With `input_schema` the tool is listed with a schema of your own, and the type needs none: it may be
-//! any `serde::Deserialize`. The schema is an expression, JSON in a `&str` or a `String`, a `serde_json::Value`, or a
-//! `schemars::Schema`, which is evaluated when the server is built and has `"type": "object"`. What it says of lengths,
-//! ranges and patterns is checked, and so is `"additionalProperties": false`; all else is up to the type.
+//! any `serde::Deserialize`. The schema is an expression, JSON in a `&str` or a `String`, a `serde_json::Value`, a
+//! map, an `Arc` of one, or a `schemars::Schema`, which is evaluated when the server is built and has `"type": "object"`.
+//! All limits that it has (lengths, ranges, `multipleOf`, `uniqueItems`, patterns) are checked, also where the type would
+//! take more, and so is `"additionalProperties": false` of all arguments; all else is up to the type. A
+//! [run-time tool](super::servers#tools-made-at-run-time) is checked by its schema alone.
 //!
 //! ```
 //! # use mcpc::{Server, Tools, client::{Client, text}};
@@ -141,7 +143,7 @@
 //!     reply,
 //!     "\
 //! argument `zone` is missing
-//! argument `rack`: 70 is not in ..=40
+//! argument `rack`: 70 is not in 0..=40
 //! argument `force`: expected true or false, got the number 1
 //! unknown argument `zon`; did you mean `zone`?"
 //! );

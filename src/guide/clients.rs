@@ -116,8 +116,9 @@
 //! starts none. It gets what it would get of a task of its own: the result, with all updates that are kept; progress from
 //! then on; the same task of MCP; a ticket for the same task. A client of MCPC gets a task with the id that it chose, which
 //! says again what the other one says. A call that is cancelled leaves the task to the others, and so does `stop_task` with
-//! such an id; the last one stops it. Who names the task itself stops it for all. Calls with a number that is larger than
-//! 2⁵³ and not written as an integer of 64 bits do not join. [`Server::around`] sees the call that starts the task.
+//! such an id; the last one stops it. Stopping the task itself stops it for all. Calls with a number that is larger than
+//! 2⁵³ and not written as an integer of 64 bits do not join. [`Server::around`] sees the call that starts the task,
+//! and not those that join it.
 //!
 //! # Server events
 //!

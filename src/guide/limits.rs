@@ -22,6 +22,8 @@
 //!   would go first go first. Those of a connection are forgotten when it ends.
 //! - Replies: no further call is read while more than 1 MiB of replies is unread.
 //!
+//! Nothing runs a failed task again: `retries` would need a task log that outlives the process, which mcpc does not have yet.
+//!
 //! # Times
 //!
 //! | method | is | without it | a tool's own |

@@ -97,8 +97,18 @@
 //!
 //! The schema is listed as it is written. A call is checked by it before the closure runs, and refused with everything that
 //! is wrong with it, as the call of any tool; what models write for what they mean is taken, too (see
-//! [arguments](super::arguments)). What the schemas of this crate do not use (`if`, `not`, references to other documents)
-//! is not checked. A closure is called for each call, so what it keeps is behind an `Arc`.
+//! [arguments](super::arguments)). Of drafts 4 to 2020-12 these are checked:
+//!
+//! - `type`, `enum`, `const`, `allOf`, `anyOf` and `oneOf` (as if it were `anyOf`), and `format` where a text is far from it;
+//! - `properties`, `required`, `patternProperties`, `additionalProperties`, `minProperties`, `maxProperties`;
+//! - `items`, `prefixItems`, `additionalItems`, `minItems`, `maxItems`, `uniqueItems`;
+//! - `minimum`, `maximum`, `exclusiveMinimum`, `exclusiveMaximum`, `multipleOf`, and that a whole number is the one that
+//!   was written;
+//! - `minLength`, `maxLength`, and each `pattern` that [`regex_lite`](https://docs.rs/regex-lite) can read;
+//! - `$ref` to any part of the schema (`#/..`). One that leads nowhere, or back to itself, is an error when the server is
+//!   built or the tool is added.
+//!
+//! All else (`if`, `not`, `contains`, `propertyNames`, `dependencies`, ..) is not. A closure is called for each call, so what it keeps is behind an `Arc`.
 //!
 //! # Tools that come and go
 //!
@@ -127,9 +137,14 @@
 //! Connected clients hear of it (`notifications/tools/list_changed`), those of MCP 2026-07-28 by their subscription. Calls
 //! and tasks of a tool that was removed go on to their end.
 //!
+//! With an rmcp handler, a subscription of MCP 2026-07-28 is answered by one of the two, as rmcp acknowledges it once: one
+//! that asks for changes of tools alone by the server, which does not hear of changes of the handler's own tools; one that
+//! also asks for what the handler can tell (its prompts, its resources) by the handler, which does not hear of changes of
+//! the server's tools. A client hears of both by two subscriptions.
+//!
 //! # Tools of a handler
 //!
-//! A [`Server::handler`](crate::Server::handler) of rmcp's may have tools of its own, as those of a server that is moved over
+//! An rmcp handler ([`Server::handler`](crate::Server::handler)) may have tools of its own, as those of a server that is moved over
 //! bit by bit: if its `get_info` declares tools, `tools/list` has them after the server's own, page by page, and a call of a
 //! name that is not the server's is for the handler. Of two tools of one name the server's is listed and called, which is
 //! logged once.
@@ -179,10 +194,11 @@
 //! - It is around the body of a tool. That of a background tool ends with its task, whatever its client was told
 //!   meanwhile.
 //! - It sees the arguments before they are read, so also those of a call that is refused for them, and may change them.
-//! - What fails before anything is waited for is answered at once, and gets no task. A task that first waits for a permit
-//!   has been created, and fails.
+//! - What fails before anything is waited for is answered at once, and gets no task, unless it fails with a whole
+//!   `CallToolResult`, which only a task can carry. A task that first waits for a permit has been created, and fails.
 //! - A task that was asked to stop ends as any other if it gives way. One that does not is dropped with what is around it,
 //!   as a call is that its client takes back.
-//! - Of a panic of the tool it hears as an error; see [`Failed::is_panic`](crate::around::Failed::is_panic).
-//! - `check_task` and `stop_task`, the handshakes of MCPC, tools of a handler, and calls of what is no tool are
-//!   answered without it.
+//! - A panic of the tool reaches it as an error; see [`Failed::is_panic`](crate::around::Failed::is_panic).
+//! - `check_task` and `stop_task`, the handshakes of MCPC, tools of a handler, and calls of unknown tools are answered
+//!   without it. So is a call that [joins](crate::guide::clients#equal-calls) the task of an equal one: no tool runs for it,
+//!   and what is around the first call is around that task.

@@ -480,8 +480,8 @@ async fn a_given_schema_that_is_none_of_arguments() {
     async fn a_string(#[arg(all)] all: serde_json::Value) {
         drop(all);
     }
-    #[mcpc::tool(input_schema = r#"{"anyOf": []}"#)]
-    async fn untyped(#[arg(all)] all: serde_json::Value) {
+    #[mcpc::tool(input_schema = r##"{"properties": {"a": {"$ref": "#/nowhere"}}}"##)]
+    async fn nowhere(#[arg(all)] all: serde_json::Value) {
         drop(all);
     }
     #[mcpc::tool]
@@ -494,15 +494,14 @@ async fn a_given_schema_that_is_none_of_arguments() {
         drop((all, other));
     }
     let of =
-        |tool: &str, problem: &str| format!("the `input_schema` of the tool `{tool}`: {problem}");
+        |tool: &str, problem: &str| format!("the input schema of the tool `{tool}`: {problem}");
     let expected = of("no_json", "it is not JSON: EOF while parsing a value at line 1 column 9");
     refuses(tools![no_json], &expected).await;
     refuses(tools![a_list], &of("a_list", "it is an array, and not a schema")).await;
-    let expected =
-        "it has `\"type\": \"string\"`; the schema of arguments has `\"type\": \"object\"`";
+    let expected = "it has `\"type\": \"string\"`; expected `\"type\": \"object\"`";
     refuses(tools![a_string], &of("a_string", expected)).await;
-    let expected = "it has no `type`; the schema of arguments has `\"type\": \"object\"`";
-    refuses(tools![untyped], &of("untyped", expected)).await;
+    let expected = "its reference `#/nowhere` leads nowhere; expected a part of this schema";
+    refuses(tools![nowhere], &of("nowhere", expected)).await;
     let expected = "the argument `all` of the tool `of_a_list`: `alloc::vec::Vec<u8>` is read from something else \
                     than an object, which all arguments are";
     refuses(tools![of_a_list], expected).await;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mcpc::around::{Next, ToolCall};
+use mcpc::log::TaskLog;
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::{Mcpc, Plain, WithProgress, WithTasks, in_task, parse, text, texts};
+use crate::task_log::file::{FileLog, Folder};
 
 /// How many bodies were started, and how many were asked to stop.
 #[derive(Clone, Default)]
@@ -246,6 +249,188 @@ async fn failures_and_refusals_are_those_of_all() {
         }
     }
     assert_eq!(bodies.counts(), [1, 0]);
+}
+
+/// Takes an argument that a host adds to each call, too.
+#[mcpc::background(join)]
+async fn run(action: String) -> String {
+    sleep(Duration::from_secs(10)).await;
+    action
+}
+
+/// A call as a host makes it that adds four arguments to each.
+fn from_host(call: &str, action: &str) -> Value {
+    json!({"action": action, "sessionId": "s", "chatInput": "hi", "toolCallId": call})
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_argument_that_a_host_adds_too_tells_calls_apart_where_the_tool_takes_it() {
+    let server = || Server::new("host").tools(tools![run]);
+    let mut client = Plain::connect(server()).await;
+    for (call, action) in [("a", "build"), ("b", "deploy"), ("c", "build")] {
+        client.call(call, "run", from_host(call, action)).await;
+    }
+    let replies = replies(&mut client, 3).await;
+    let mut texts: Vec<_> = replies.iter().map(|(id, it)| (id.as_str(), text_of(it))).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, [("a", "build"), ("b", "deploy"), ("c", "build")]);
+    // The list of tasks tells them apart, too, and knows which of them are the same.
+    let mut client = Plain::connect(server().patience(Duration::ZERO)).await;
+    let (_, first) = client.ticket("run", from_host("a", "build")).await;
+    let (text, other) = client.ticket("run", from_host("b", "deploy")).await;
+    assert_ne!(first, other);
+    assert!(!text.contains("with the same arguments"), "{text}");
+    let (_, same) = client.ticket("run", from_host("c", "build")).await;
+    assert_eq!(first, same);
+    let (list, _) = client.ask("check_task", json!({})).await;
+    assert!(list.contains(r#"`run` {"action":"build"}"#), "{list}");
+}
+
+/// Runs until it is asked to stop.
+#[mcpc::background(join, required)]
+async fn endless(updates: Sender, bodies: State<Bodies>) -> Result<(), String> {
+    bodies.0[0].fetch_add(1, Ordering::SeqCst);
+    updates.stopped().await;
+    bodies.0[1].fetch_add(1, Ordering::SeqCst);
+    Err("stopped".to_owned())
+}
+
+/// The last call that waits is cancelled, and the body is asked to stop.
+async fn expect_stopped(bodies: &Bodies) {
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bodies.counts(), [1, 1], "nobody waits for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_because_it_takes_no_tasks_has_no_part_in_one() {
+    let bodies = Bodies::default();
+    let server = Server::new("joins").tools(tools![endless]).state(bodies.clone());
+    let mut client = WithTasks::open(server.task_patience(Duration::from_secs(60)));
+    let call = json!({"name": "endless", "arguments": {}});
+    client.send_request("a", "tools/call", call.clone()).await;
+    sleep(Duration::from_millis(10)).await;
+    client.forget_tasks();
+    client.send_request("b", "tools/call", call).await;
+    assert_eq!(client.value().await["error"]["code"], -32021);
+    client.cancel_request("a").await;
+    expect_stopped(&bodies).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_for_want_of_room_has_no_part_in_a_task() {
+    let room: [(fn(Server) -> Server, Value, &str); 2] = [
+        (|it| it.max_tasks(1), in_task("t", json!({"name": "x"})), "its maximum of 1"),
+        (|it| it.max_requests(1), json!({"name": "x"}), "unanswered"),
+    ];
+    for (limited, second, expected) in room {
+        let bodies = Bodies::default();
+        let mut client = Plain::connect(limited(server(&bodies))).await;
+        client.call("a", "build", json!({"name": "x"})).await;
+        sleep(Duration::from_millis(10)).await;
+        client.call("b", "build", second).await;
+        let refused = client.value().await.to_string();
+        assert!(refused.contains(expected) && refused.contains(r#""id":"b""#), "{refused}");
+        client.cancel("a").await;
+        expect_stopped(&bodies).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_keeps_its_part_whatever_becomes_of_other_calls() {
+    let bodies = Bodies::default();
+    let mut client = Plain::connect(server(&bodies).patience(Duration::from_secs(1))).await;
+    let (_, task_id) = client.ticket("build", json!({"name": "x"})).await;
+    client.call("b", "build", json!({"name": "x"})).await;
+    sleep(Duration::from_millis(10)).await;
+    client.cancel("b").await;
+    sleep(Duration::from_secs(10)).await;
+    let (text, _) = client.check(&task_id, 0).await;
+    assert!(text.contains("x 1 0"), "{text}");
+    assert_eq!(bodies.counts(), [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_the_first_call_is_refused_another_one_starts_the_task_of_the_rest() {
+    let (bodies, calls) = (Bodies::default(), Arc::new(AtomicUsize::new(0)));
+    let server = server(&bodies).around(move |call: ToolCall, next: Next| {
+        let number = calls.fetch_add(1, Ordering::SeqCst);
+        async move { if number == 0 { Err("not now".into()) } else { next.run(call).await } }
+    });
+    let mut client = Plain::connect(server).await;
+    for id in ["a", "b", "c", "d"] {
+        client.call(id, "build", json!({"name": "x"})).await;
+    }
+    let replies = replies(&mut client, 4).await;
+    assert_eq!(text_of(&replies[0].1), "not now");
+    for (id, result) in &replies[1..] {
+        assert!(text_of(result).starts_with("x 1 0"), "{id}: {result}");
+    }
+    assert_eq!(bodies.counts(), [1, 0]);
+}
+
+/// A client whose tasks are kept by a log that takes its time.
+async fn outside(bodies: &Bodies, delay: Duration) -> (WithProgress, FileLog, Folder) {
+    let folder = Folder::new();
+    let log = FileLog::open(folder.file()).await;
+    let server = server(bodies).heartbeat(Duration::from_secs(2));
+    let server = server.log(Arc::new(log.clone()) as Arc<dyn TaskLog>);
+    let client = WithProgress::connect(server).await;
+    log.delay(delay);
+    (client, log, folder)
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_join_while_a_log_outside_of_memory_creates_the_task() {
+    let bodies = Bodies::default();
+    let (mut client, _log, _folder) = outside(&bodies, Duration::from_secs(1)).await;
+    for id in ["a", "b", "c"] {
+        client.call_with(id, id, "build", json!({"name": "x"})).await;
+    }
+    let mut texts = Vec::new();
+    while texts.len() < 3 {
+        let message = client.value().await;
+        if message["id"].is_string() {
+            texts.push(text_of(&message["result"]).to_owned());
+        }
+    }
+    assert!(texts.iter().all(|text| text.starts_with("x 1 0")), "{texts:?}");
+    assert_eq!(bodies.counts(), [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_the_first_one_is_heard_of_and_can_be_cancelled() {
+    let bodies = Bodies::default();
+    let (mut client, log, _folder) = outside(&bodies, Duration::from_secs(5)).await;
+    client.call_with("one", "a", "build", json!({"name": "x"})).await;
+    client.call_with("two", "b", "build", json!({"name": "x"})).await;
+    let began = Instant::now();
+    let heard = client.value().await;
+    assert_eq!(heard["params"]["progressToken"], "two");
+    assert_eq!(heard["params"]["message"], "still running");
+    assert_eq!(began.elapsed().as_secs(), 2);
+    client.cancel("b").await;
+    log.recover();
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(bodies.counts(), [1, 0], "the first one waits");
+    client.cancel("a").await;
+    sleep(Duration::from_secs(7)).await;
+    assert_eq!(bodies.counts(), [1, 1], "nobody waits for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_a_task_that_was_asked_to_stop_before_it_was_created() {
+    let bodies = Bodies::default();
+    let (mut client, _log, _folder) = outside(&bodies, Duration::from_secs(1)).await;
+    client.call("t", "build", in_task("t", json!({"name": "x"}))).await;
+    client.call("stop", "stop_task", json!({"task_id": "t"})).await;
+    client.call("b", "build", json!({"name": "x"})).await;
+    let text = loop {
+        let message = client.value().await;
+        if message["id"] == "b" {
+            break text_of(&message["result"]).to_owned();
+        }
+    };
+    assert!(text.starts_with("x 2 0") || text.starts_with("x 1 0"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

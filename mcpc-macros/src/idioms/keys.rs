@@ -1,12 +1,12 @@
 //! Keys that the attributes of other crates have, and what means the same here.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::Expr;
+use syn::{Expr, Type};
 
 use crate::attributes::{Key, parse};
 use crate::errors::Errors;
 use crate::model::{Kind, string};
-use crate::types;
+use crate::types::{self, Shape};
 
 /// Whether a key of others has a list in parentheses.
 pub(crate) fn has_list(name: &Ident) -> bool {
@@ -34,6 +34,10 @@ fn of_tool(kind: Kind, key: &Key) -> Option<String> {
             "the output schema is that of the return type, which derives `schemars::JsonSchema`"
                 .to_owned()
         }
+        "execution" | "task_support" if is_required(key) => match kind {
+            Kind::Plain => "write `#[mcpc::background(required)]`".to_owned(),
+            Kind::Background => "write `required`".to_owned(),
+        },
         "execution" | "task_support" => match kind {
             Kind::Plain => "a tool that may run as a task is a `#[mcpc::background]`".to_owned(),
             Kind::Background => {
@@ -45,9 +49,26 @@ fn of_tool(kind: Kind, key: &Key) -> Option<String> {
             Kind::Plain => "write `#[mcpc::background]`".to_owned(),
             Kind::Background => "this is a background tool already; leave this out".to_owned(),
         },
+        "retries" => {
+            "`retries` needs a task log that outlives the process, which mcpc does not have yet; \
+                      leave this out"
+                .to_owned()
+        }
         "local" => "the future of a tool must be `Send`; leave this out".to_owned(),
         _ => return None,
     })
+}
+
+/// Whether a client has to take tasks, as rmcp says it.
+fn is_required(key: &Key) -> bool {
+    let is_required = |value: &Option<Expr>| {
+        value.as_ref().and_then(string).is_some_and(|value| value == "required")
+    };
+    let mut ignored = Errors::new();
+    let list = parse(key.list.clone().unwrap_or_default(), &mut ignored);
+    let _ = ignored.result();
+    is_required(&key.value)
+        || list.iter().any(|key| key.name == "task_support" && is_required(&key.value))
 }
 
 /// One of MCP's hints under its name there, as it is written here.
@@ -85,8 +106,11 @@ fn annotations(list: TokenStream) -> String {
 
 /// Takes the keys of schemars, validators and the like out of some keys of `#[arg(..)]`, and says what to write
 /// instead.
-pub(crate) fn of_arguments(keys: &mut Vec<Key>, errors: &mut Errors) {
+pub(crate) fn of_arguments(keys: &mut Vec<Key>, ty: &Type, errors: &mut Errors) {
+    let has_length =
+        matches!(types::shape(types::under_option(ty)), Some(Shape::Text | Shape::Many));
     for (ours, low, high, example) in LIMITS {
+        let (ours, example) = if has_length { LENGTH } else { (ours, example) };
         limits(keys, ours, [low, high], example, errors);
     }
     keys.retain(|key| match of_argument(key) {
@@ -101,9 +125,12 @@ pub(crate) fn of_arguments(keys: &mut Vec<Key>, errors: &mut Errors) {
 /// A key of ours that has two ends, the names that others have for either, and what it may be.
 type Limits = (&'static str, &'static [&'static str], &'static [&'static str], &'static str);
 
+/// The key of what is long, and what it may be.
+const LENGTH: (&str, &str) = ("length", "1..=64");
+
 const LIMITS: [Limits; 2] = [
     ("range", &["min", "minimum"], &["max", "maximum"], "1..=100"),
-    ("length", &["minlength", "minitems"], &["maxlength", "maxitems"], "1..=64"),
+    (LENGTH.0, &["minlength", "minitems"], &["maxlength", "maxitems"], LENGTH.1),
 ];
 
 /// Takes out what says the two ends of a range one by one; that is one mistake.

@@ -28,6 +28,10 @@ fn instead_of(attribute: &Attribute) -> String {
     }
     let keys: Option<Vec<String>> = parts.iter().map(key).collect();
     match keys.filter(|keys| !keys.is_empty()) {
+        None if parts.iter().any(|part| part.path().is_ident("alias")) => format!(
+            "`#[{}]` is for a field of a struct; write a struct with this field, and take it with `#[arg(flatten)]`",
+            types::text(&attribute.meta)
+        ),
         Some(keys) => format!("write `#[arg({})]`", keys.join(", ")),
         None => format!(
             "`#[{}]` is for a field of a type; give the parameter a type of yours that does this",

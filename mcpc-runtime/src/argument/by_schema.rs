@@ -5,11 +5,9 @@ use serde_json::Value;
 
 use super::Reading;
 use super::mend::{Mended, mend};
-use super::problems::Search;
+use super::problems::{self, Judge};
 use super::reader::Reader;
-
-/// How many schemas are looked at for one call.
-const STEPS: usize = 20_000;
+use crate::numbers::Large;
 
 /// The arguments of a call, where they are what the schema says, or were meant to be.
 ///
@@ -18,17 +16,22 @@ const STEPS: usize = 20_000;
 /// A sentence for the client about each thing that is wrong with them.
 pub(crate) fn read_by_schema(
     schema: &JsonObject,
-    arguments: JsonObject,
+    mut arguments: JsonObject,
+    large: Option<&Large>,
     reading: Reading,
 ) -> Result<JsonObject, Vec<String>> {
     let nothing = JsonObject::new();
     let definitions = schema.get("$defs").and_then(Value::as_object).unwrap_or(&nothing);
+    if reading.ignores_unknown {
+        let unknown = problems::unknown_entries(schema, definitions, &arguments);
+        arguments.retain(|name, _| !unknown.contains(name));
+    }
     let arguments = Value::Object(arguments);
     let problems = |value: Reader<'_>| {
-        let found = Search::new(definitions, true, STEPS).schema(schema, value);
-        found.iter().map(|problem| problem.sentence("")).collect::<Vec<_>>()
+        let found = problems::to_the_end(schema, definitions, value, Judge::Schema);
+        found.iter().map(|problem| problem.sentence_about(&[])).collect::<Vec<_>>()
     };
-    let exact = Reader::new(&arguments);
+    let exact = Reader::new(&arguments).with_large(large);
     let found = problems(exact);
     if found.is_empty() {
         return Ok(into_object(arguments));

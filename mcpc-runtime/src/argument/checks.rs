@@ -41,11 +41,11 @@ impl Pattern {
         Self { text, regex }
     }
 
-    pub(super) fn is_valid(&self) -> bool {
+    pub(crate) fn is_valid(&self) -> bool {
         self.regex.is_ok()
     }
 
-    pub(super) fn is_match(&self, text: &str) -> bool {
+    pub(crate) fn is_match(&self, text: &str) -> bool {
         self.regex.as_ref().is_ok_and(|regex| regex.is_match(text))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::mend::{Mended, mend};
-use super::problems::Search;
+use super::problems::{Judge, Search};
 use super::reader::Reader;
 use super::refusal::Refusal;
 use super::repair::{Read, add_others, located};
@@ -13,6 +13,16 @@ use crate::schema::{AsIs, NumberLimits, Writer};
 use rmcp::model::JsonObject;
 use schemars::transform::Transform;
 use serde_json::Value;
+
+impl Judge {
+    fn of(source: SchemaSource<'_>) -> Self {
+        match source {
+            SchemaSource::Type(_) => Self::Type,
+            SchemaSource::Given { is_json: false, .. } => Self::Both,
+            SchemaSource::Given { is_json: true, .. } => Self::BothOfJson,
+        }
+    }
+}
 
 /// The schema of a type, for looking for problems by it.
 #[derive(Debug)]
@@ -27,7 +37,7 @@ impl Schema {
         let mut writer = Writer::for_problems();
         let mut schema = match source {
             SchemaSource::Type(json_schema) => json_schema(&mut writer.generator),
-            SchemaSource::Given(schema) => schema.clone().into(),
+            SchemaSource::Given { schema, .. } => schema.clone().into(),
         };
         transform.transform(&mut schema);
         let mut definitions = writer.definitions(transform);
@@ -58,9 +68,12 @@ pub(crate) struct Guide {
 impl Guide {
     /// The limits that a value is out of.
     pub(super) fn limits(&self, argument: &Argument<'_>, value: Reader<'_>) -> Vec<Refusal> {
-        let has_limits = *self.has_limits.get_or_init(|| Schema::has_limits(argument.schema));
+        let judge = Judge::of(argument.schema);
+        // Of a schema that was given, all limits count.
+        let has_limits = judge != Judge::Type
+            || *self.has_limits.get_or_init(|| Schema::has_limits(argument.schema));
         let schema = has_limits.then(|| self.schema(argument)).flatten();
-        schema.map_or_else(Vec::new, |it| problems::limits(&it.root, &it.definitions, value))
+        schema.map_or_else(Vec::new, |it| problems::limits(&it.root, &it.definitions, value, judge))
     }
 
     /// Everything that is wrong with a value that its type refused.
@@ -75,7 +88,8 @@ impl Guide {
             return vec![refusal];
         };
         let refusal = located(root, definitions, value, refusal, read);
-        let mut found = problems::all(root, definitions, value, refusal);
+        let mut found =
+            problems::all(root, definitions, value, refusal, Judge::of(argument.schema));
         add_others(root, definitions, value, &mut found, read);
         found
     }

@@ -1,5 +1,7 @@
 //! What a schema says, keyword by keyword, and what a value has to do with it.
 
+use std::collections::HashMap;
+
 use rmcp::model::JsonObject;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -34,8 +36,16 @@ fn is_limited(schema: &JsonObject) -> bool {
     let has = |key: &&str| schema.contains_key(*key) && !is_char;
     // Of as many items as the type has.
     let is_fixed = schema.get("minItems") == schema.get("maxItems");
-    let others =
-        ["pattern", "minLength", "maxLength", "exclusiveMaximum", "minProperties", "maxProperties"];
+    let others = [
+        "pattern",
+        "minLength",
+        "maxLength",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minProperties",
+        "maxProperties",
+    ];
     !is("minimum", low) || !is("maximum", high) || !is_fixed || others.iter().any(has)
 }
 
@@ -77,6 +87,17 @@ pub(super) fn external_tag(schema: &JsonObject) -> Option<&str> {
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     let name = properties.keys().next().filter(|_| closed && properties.len() == 1)?;
     array(schema, "required").iter().any(|required| required == name).then_some(name)
+}
+
+/// The first two items that are equal.
+pub(super) fn equal_items(items: &[Value]) -> Option<(usize, usize)> {
+    let mut seen = HashMap::new();
+    items.iter().enumerate().find_map(|(index, item)| {
+        let mut item = item.clone();
+        // Objects are equal whatever the order of their entries.
+        item.sort_all_objects();
+        Some((seen.insert(item.to_string(), index)?, index))
+    })
 }
 
 /// Whether a value is of a type that a schema allows, and one of those that it lists.

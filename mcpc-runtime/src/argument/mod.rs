@@ -47,7 +47,11 @@ pub(crate) type JsonSchema = fn(&mut SchemaGenerator) -> Schema;
 pub(crate) enum SchemaSource<'a> {
     Type(JsonSchema),
     /// It was given with the tool.
-    Given(&'a JsonObject),
+    Given {
+        schema: &'a JsonObject,
+        /// Whether the type is JSON, which keeps no digits of large numbers.
+        is_json: bool,
+    },
 }
 
 /// An argument without its type: what is asked of it.

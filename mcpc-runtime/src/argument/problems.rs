@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::checks::{Checks, Pattern};
 use super::formats::{Format, example, sample, with_example};
-use super::keywords::{array, fits, misfit};
-use super::mend::Mend;
+use super::keywords::{array, equal_items, fits, misfit, types_of};
+use super::mend::{Mend, count};
+use super::range::further_limits;
 use super::reader::Reader;
 use super::refusal::{Problem, Refusal};
 use crate::phrases::{Step, did_you_mean};
@@ -34,10 +35,12 @@ pub(super) fn all(
     definitions: &JsonObject,
     value: Reader<'_>,
     refusal: Refusal,
+    judge: Judge,
 ) -> Vec<Refusal> {
     let type_misses = refusal.problem == Problem::Missing;
     let mut search = Search::new(definitions, type_misses, STEPS);
     search.asked = Some(refusal.path.clone());
+    search.judge = judge;
     let mut found = search.schema(schema, value);
     // What no schema can say, a type says for itself.
     let is_news = match refusal.problem {
@@ -87,21 +90,60 @@ enum Advice {
     Example(String),
 }
 
+/// Who says what a value may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judge {
+    /// Its type, of which the schema was made.
+    Type,
+    /// Its type, and a schema that was given.
+    Both,
+    /// The same, where the type is JSON, which keeps no digits of large numbers.
+    BothOfJson,
+    /// A schema that was given.
+    Schema,
+}
+
 /// The limits in a schema that a value is out of, although its type took it.
 pub(super) fn limits(
     schema: &JsonObject,
     definitions: &JsonObject,
     value: Reader<'_>,
+    judge: Judge,
 ) -> Vec<Refusal> {
-    let mut search = Search::new(definitions, false, STEPS_TO_THE_END);
-    search.is_taken = true;
-    let mut found = search.schema(schema, value);
-    if search.steps > STEPS_TO_THE_END {
-        found.push(Refusal::limit("it is too large to be checked"));
-    }
+    let mut found = to_the_end(schema, definitions, value, judge);
     // In all else a type has its reasons: another name of a field, a form of its own.
     found.retain(|refusal| matches!(refusal.problem, Problem::Limit(_)));
     found
+}
+
+/// Everything that a schema has against a value, which is refused if that would take too long to find.
+pub(super) fn to_the_end(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    value: Reader<'_>,
+    judge: Judge,
+) -> Vec<Refusal> {
+    let is_alone = judge == Judge::Schema;
+    let search = Search::new(definitions, is_alone, STEPS_TO_THE_END);
+    Search { is_taken: !is_alone, judge, ..search }.everything(schema, value)
+}
+
+/// The entries that a schema which was given, or what it refers to, does not take.
+pub(super) fn unknown_entries(
+    schema: &JsonObject,
+    definitions: &JsonObject,
+    entries: &JsonObject,
+) -> Vec<String> {
+    let mut search = Search::new(definitions, false, STEPS);
+    search.judge = Judge::Schema;
+    let mut unknown = Vec::new();
+    let mut next = Some(schema);
+    while let Some(schema) = next {
+        let names = entries.keys();
+        unknown.extend(names.filter(|name| search.is_unknown(schema, name)).cloned());
+        next = search.definition(schema);
+    }
+    unknown
 }
 
 pub(super) struct Search<'a> {
@@ -110,6 +152,7 @@ pub(super) struct Search<'a> {
     type_misses: bool,
     /// Whether the type took the value, so that nothing but limits is a problem of it.
     is_taken: bool,
+    judge: Judge,
     /// Whether this is to find out which of several alternatives was meant.
     pub(super) choosing: bool,
     /// What is taken for something else, if anything may be.
@@ -137,6 +180,7 @@ impl<'a> Search<'a> {
             definitions,
             type_misses,
             is_taken: false,
+            judge: Judge::Type,
             choosing: false,
             mends: None,
             asked: None,
@@ -150,6 +194,15 @@ impl<'a> Search<'a> {
             problems: 0,
             patterns: HashMap::new(),
         }
+    }
+
+    /// What the schema has against a value, which is refused where that was not found out.
+    fn everything(mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
+        let mut found = self.schema(schema, value);
+        if self.steps > self.most_steps {
+            found.push(Refusal::limit("it is too large to be checked"));
+        }
+        found
     }
 
     pub(super) fn at(&mut self, problem: Problem) -> Vec<Refusal> {
@@ -190,7 +243,13 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn any(&mut self, schema: &'a Value, value: Reader<'_>) -> Vec<Refusal> {
-        schema.as_object().map_or_else(Vec::new, |schema| self.schema(schema, value))
+        match schema {
+            Value::Object(schema) => self.schema(schema, value),
+            Value::Bool(false) if self.is_given() => {
+                self.wrong("there may be nothing here".to_owned())
+            }
+            _ => Vec::new(),
+        }
     }
 
     pub(super) fn schema(&mut self, schema: &'a JsonObject, value: Reader<'_>) -> Vec<Refusal> {
@@ -237,8 +296,46 @@ impl<'a> Search<'a> {
             (None, None) => sentence,
         });
         let checks = Checks::read(schema, value.json);
-        let problems = checks.problems(value).chain(pattern);
-        problems.flat_map(|problem| self.at(Problem::Limit(problem))).collect()
+        let further = further_limits(schema, value);
+        let problems = checks.problems(value).chain(pattern).chain(further);
+        let problems = problems.chain(self.of_given(schema, value));
+        problems
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flat_map(|problem| self.at(Problem::Limit(problem)))
+            .collect()
+    }
+
+    /// Whether the schema was given, and not made of the type.
+    fn is_given(&self) -> bool {
+        self.judge != Judge::Type
+    }
+
+    /// What a schema that was given asks for, where one that was made of a type leaves it to that.
+    fn of_given(&mut self, schema: &JsonObject, value: Reader<'_>) -> Option<String> {
+        if !self.is_given() {
+            return None;
+        }
+        match value.json {
+            Value::Array(items) if schema.get("uniqueItems") == Some(&Value::Bool(true)) => {
+                self.steps += count(value.json);
+                let (first, second) = equal_items(items)?;
+                Some(format!(
+                    "its items {first} and {second} are equal, and each may be there once"
+                ))
+            }
+            Value::Number(_) => {
+                let is_kept = matches!(self.judge, Judge::Type | Judge::Both);
+                let types = types_of(schema);
+                let is_whole = types.contains(&"integer") && !types.contains(&"number");
+                (is_whole && !is_kept).then(|| value.lost_digits()).flatten()
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        }
     }
 
     /// The same refusal with what the schema had to say.
@@ -307,6 +404,7 @@ impl<'a> Search<'a> {
         entries: &JsonObject,
     ) -> Vec<Refusal> {
         let mut found = Vec::new();
+        let all = schema;
         let properties = schema.get("properties").and_then(Value::as_object);
         let is_known =
             |name: &String| properties.is_some_and(|properties| properties.contains_key(name));
@@ -332,9 +430,12 @@ impl<'a> Search<'a> {
             let step = Step::Key(name.as_str().into());
             found.extend(self.inside(step, |search| match schema {
                 Some(Value::Bool(false)) => {
-                    let known = properties.into_iter().flat_map(|known| known.keys());
-                    let known = did_you_mean(name, known.map(String::as_str));
-                    search.at(Problem::Unknown(known))
+                    let names = properties.into_iter().flat_map(|known| known.keys());
+                    // Those that match a pattern are not to be listed.
+                    let has_none =
+                        names.clone().next().is_none() && all.contains_key("patternProperties");
+                    let known = did_you_mean(name, names.map(String::as_str));
+                    search.at(Problem::Unknown(if has_none { String::new() } else { known }))
                 }
                 Some(schema) if may_be_left_out(name) && search.leave_out(schema, value) => {
                     Vec::new()
@@ -342,20 +443,54 @@ impl<'a> Search<'a> {
                 Some(schema) => search.any(schema, object.entry(name, value)),
                 None => Vec::new(),
             }));
+            found.extend(self.further_patterns(all, property.is_some(), object, (name, value)));
         }
         found
     }
 
+    /// What the patterns have against an entry that also has another schema, where they were given.
+    fn further_patterns(
+        &mut self,
+        schema: &'a JsonObject,
+        is_property: bool,
+        object: Reader<'_>,
+        (name, value): (&str, &Value),
+    ) -> Vec<Refusal> {
+        let patterns = schema.get("patternProperties").and_then(Value::as_object);
+        let Some(patterns) = patterns.filter(|_| self.is_given()) else { return Vec::new() };
+        let is_match = |(pattern, _): &(&'a String, &'a Value)| self.matches(pattern, name);
+        let matching: Vec<_> = patterns.iter().filter(is_match).collect();
+        let step = Step::Key(name.into());
+        self.inside(step, |search| {
+            let further = matching.into_iter().skip(usize::from(!is_property));
+            further.flat_map(|(_, schema)| search.any(schema, object.entry(name, value))).collect()
+        })
+    }
+
+    fn matches(&mut self, pattern: &'a str, name: &str) -> bool {
+        self.pattern(pattern).is_some_and(|pattern| pattern.is_match(name))
+    }
+
+    /// Whether a schema says that there is no entry of a name.
+    fn is_unknown(&mut self, schema: &'a JsonObject, name: &str) -> bool {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let property = properties.and_then(|properties| properties.get(name));
+        property.or_else(|| self.other_property(schema, name)) == Some(&Value::Bool(false))
+    }
+
     /// The schema of an entry that is not a property of its own. What matches none of the patterns that keys
-    /// may have is left to the type, which knows what it wanted to read.
+    /// may have is left to the type, if there is one that knows what it wanted to read.
     fn other_property(&mut self, schema: &'a JsonObject, name: &str) -> Option<&'a Value> {
         let Some(patterns) = schema.get("patternProperties").and_then(Value::as_object) else {
             return schema.get("additionalProperties");
         };
-        let matching = patterns.iter().find(|(pattern, _)| {
-            self.pattern(pattern).is_some_and(|pattern| pattern.is_match(name))
-        });
-        matching.map(|(_, schema)| schema)
+        let matching = patterns.iter().find(|(pattern, _)| self.matches(pattern, name));
+        // Of patterns that cannot be read, each may be the one.
+        let others = || {
+            let is_read = patterns.keys().all(|pattern| self.pattern(pattern).is_some());
+            schema.get("additionalProperties").filter(|_| self.is_given() && is_read)
+        };
+        matching.map(|(_, schema)| schema).or_else(others)
     }
 
     /// What a schema refers to.
@@ -368,4 +503,25 @@ impl<'a> Search<'a> {
 fn is_far_from_format(schema: &JsonObject, value: &Value) -> bool {
     let text = value.as_str().zip(Format::of(schema));
     text.is_some_and(|(text, format)| format.is_far_from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_to_be_checked_is_refused() {
+        let Value::Object(schema) = serde_json::json!({"items": {"type": "integer"}}) else {
+            panic!("it is an object");
+        };
+        let (nothing, value) = (JsonObject::new(), vec![0; 100].into());
+        let found = |most_steps| {
+            let search = Search::new(&nothing, true, most_steps);
+            search.everything(&schema, Reader::new(&value))
+        };
+        assert_eq!(found(101), []);
+        let too_large = Refusal::limit("it is too large to be checked");
+        assert_eq!(too_large.sentence_about(&[]), "the arguments: it is too large to be checked");
+        assert_eq!(found(100), [too_large]);
+    }
 }

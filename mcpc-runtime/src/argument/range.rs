@@ -74,12 +74,60 @@ impl Bound {
         Whole::of(number).map(Self::Integer).or_else(|| number.as_f64().map(Self::Float))
     }
 
+    fn is(self, other: Self, side: impl FnOnce(Ordering) -> bool) -> bool {
+        self.compare(other).is_some_and(side)
+    }
+
+    fn float(self) -> f64 {
+        match self {
+            Self::Integer(whole) => whole.to_float(),
+            Self::Float(float) => float,
+        }
+    }
+
+    /// Whether it is one, as far as floats tell where one of them is one.
+    fn is_multiple_of(self, factor: Self) -> bool {
+        if let (Self::Integer(whole), Self::Integer(factor)) = (self, factor) {
+            return whole.is_multiple_of(factor);
+        }
+        let times = self.float() / factor.float();
+        // A tenth is no float, and so are few of its multiples.
+        !times.is_finite() || (times - times.round()).abs() <= times.abs().max(1.0) * 1e-9
+    }
+
     fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
             (Self::Integer(a), Self::Float(b)) => a.compare(b),
             (Self::Float(a), Self::Integer(b)) => b.compare(a).map(Ordering::reverse),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// The number that this is, as it is shown and as it is compared.
+    fn bound(self) -> Option<(Shown<'a>, Bound)> {
+        let Value::Number(number) = self.json else { return None };
+        match self.large_number() {
+            Some(whole) => Some((Shown::Exact(whole), Bound::Integer(whole))),
+            None => Some((Shown::Held(number), Bound::of(number)?)),
+        }
+    }
+}
+
+/// A number in words.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    Exact(Whole),
+    Held(&'a Number),
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(number) => number.fmt(f),
+            Self::Held(number) => number.fmt(f),
         }
     }
 }
@@ -147,23 +195,13 @@ impl Range {
 
     /// Why `value` is refused, if it is. What is not a number is left to the type to refuse.
     pub(super) fn refuse(self, value: Reader<'_>) -> Option<String> {
-        let Value::Number(number) = value.json else {
-            return None;
-        };
-        let exact = value.large_number();
-        let value = exact.map(Bound::Integer).or_else(|| Bound::of(number))?;
-        let above =
-            self.low.is_none_or(|low| value.compare(low).is_some_and(|order| order.is_ge()));
-        let below = self.high.is_none_or(|high| {
-            value.compare(high).is_some_and(|order| match self.exclusive {
-                true => order.is_lt(),
-                false => order.is_le(),
-            })
+        let (number, value) = value.bound()?;
+        let above = self.low.is_none_or(|low| value.is(low, Ordering::is_ge));
+        let below = self.high.is_none_or(|high| match self.exclusive {
+            true => value.is(high, Ordering::is_lt),
+            false => value.is(high, Ordering::is_le),
         });
-        (!above || !below).then(|| match exact {
-            Some(number) => format!("{number} is not in {self}"),
-            None => format!("{number} is not in {self}"),
-        })
+        (!above || !below).then(|| format!("{number} is not in {self}"))
     }
 
     /// Writes the range under these keywords. Where the type has a tighter limit, that one stays.
@@ -183,6 +221,21 @@ impl Range {
             schema.insert(key.into(), number.into());
         }
     }
+}
+
+/// Why a number is refused by those limits of a schema that no [`Range`] has.
+pub(super) fn further_limits(schema: &JsonObject, value: Reader<'_>) -> Vec<String> {
+    let Some((number, value)) = value.bound() else { return Vec::new() };
+    let limit = |key: &str| schema.get(key).and_then(Value::as_number).and_then(Bound::of);
+    let low = limit("exclusiveMinimum").filter(|low| !value.is(*low, Ordering::is_gt));
+    // Otherwise it is the end of a range.
+    let high = limit("exclusiveMaximum").filter(|_| limit("maximum").is_some());
+    let high = high.filter(|high| !value.is(*high, Ordering::is_lt));
+    let factor = limit("multipleOf").filter(|factor| !value.is_multiple_of(*factor));
+    let low = low.map(|low| format!("{number} is not greater than {low}"));
+    let high = high.map(|high| format!("{number} is not less than {high}"));
+    let factor = factor.map(|factor| format!("{number} is not a multiple of {factor}"));
+    [low, high, factor].into_iter().flatten().collect()
 }
 
 /// Whether a schema's own limit is on that side of `bound`.

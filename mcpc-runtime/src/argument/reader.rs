@@ -55,6 +55,25 @@ impl<'a> Reader<'a> {
         self.large?.number()
     }
 
+    /// What is said of a number that is not held as it was written, or may not be, where it is to be whole.
+    pub(super) fn lost_digits(self) -> Option<String> {
+        let Value::Number(number) = self.json else { return None };
+        if !is_large(self.json) {
+            return None;
+        }
+        let text = self.large.and_then(Large::short_text);
+        let number = text.map_or_else(|| number.to_string(), str::to_owned);
+        match self.large {
+            Some(large) => large
+                .first_inexact(self.json)
+                .map(|_| format!("{number} would lose digits: {MOST_BITS}")),
+            None => {
+                let whole = Whole::of_float(self.json.as_f64()?);
+                (!whole.is_some_and(is_short)).then(|| may_have_lost_digits(&number))
+            }
+        }
+    }
+
     /// The whole number that this is, if it is not just an integer of 64 bits: JSON Schema calls `20.0` one,
     /// too. `None` if the type itself is to accept or refuse the value.
     fn whole(self, least: Whole, most: Whole) -> Result<Option<Whole>> {
@@ -70,13 +89,10 @@ impl<'a> Reader<'a> {
         };
         let is_in = |whole: Whole| (least..=most).contains(&whole);
         let is_exact = self.large.is_some() || !is_large(self.json);
-        let is_short = |whole: Whole| (i64::MIN.into()..=u64::MAX.into()).contains(&whole);
         match (whole, float) {
             // Digits that a float has no room for may have been lost on the way here.
             (Some(whole), _) if is_in(whole) && !is_exact && !is_short(whole) => {
-                Err(Refusal::wrong(format!(
-                    "{number} may have lost digits: a whole number can have a maximum of 64 bits here"
-                )))
+                Err(Refusal::wrong(may_have_lost_digits(&number.to_string())))
             }
             (Some(whole), _) if is_in(whole) || !is_large(self.json) => Ok(Some(whole)),
             (Some(whole), _) => Err(Refusal::limit(format!("{whole} is not in {least}..={most}"))),
@@ -92,6 +108,18 @@ impl<'a> Reader<'a> {
             (None, _) => Ok(None),
         }
     }
+}
+
+const MOST_BITS: &str = "a whole number can have a maximum of 64 bits here";
+
+#[cold]
+fn may_have_lost_digits(number: &str) -> String {
+    format!("{number} may have lost digits: {MOST_BITS}")
+}
+
+/// Whether a number has no more than 64 bits.
+fn is_short(whole: Whole) -> bool {
+    (i64::MIN.into()..=u64::MAX.into()).contains(&whole)
 }
 
 /// What a type that wants a whole number is given.

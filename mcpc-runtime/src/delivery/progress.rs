@@ -5,6 +5,7 @@
 //! know, so every notification goes through the call's gate, which lets nothing through after the reply.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use rmcp::model::{
@@ -90,6 +91,19 @@ impl<'a> Progress<'a> {
                         self.due = Some(self.said.heartbeat());
                     }
                 }
+            }
+        }
+    }
+
+    /// Says at each heartbeat that the task still runs, before it can be read. Cancel safe.
+    pub(crate) async fn still_running(&mut self) -> Infallible {
+        loop {
+            sleep_until(self.next()).await;
+            if self.due.is_none() {
+                self.due = Some(self.said.heartbeat());
+            }
+            if !self.say() {
+                self.gate.outbox().reply_room_available().await;
             }
         }
     }

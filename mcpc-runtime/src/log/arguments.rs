@@ -1,12 +1,9 @@
 //! What a tool was called with, as far as its task keeps that.
 
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 
 use rmcp::model::JsonObject;
-
-use crate::names::HOST_ARGUMENTS;
 
 /// The arguments of a call: their beginning to be shown, and what tells whether those of another are the same.
 #[derive(Clone, Debug)]
@@ -20,10 +17,9 @@ pub struct Arguments {
 const SHOWN: usize = 120;
 
 impl Arguments {
-    /// Those of a call, without what a host adds to each.
+    /// Those of a call.
     #[must_use]
     pub fn new(arguments: &JsonObject) -> Self {
-        let arguments = &*Self::of_the_model(arguments);
         Self { text: in_short(arguments).into(), hash: hash(arguments) }
     }
 
@@ -31,16 +27,6 @@ impl Arguments {
     #[must_use]
     pub fn are(&self, others: &Self) -> bool {
         self.hash == others.hash
-    }
-
-    /// The arguments of a call without what a host adds to each.
-    pub(crate) fn of_the_model(arguments: &JsonObject) -> Cow<'_, JsonObject> {
-        if !HOST_ARGUMENTS.iter().all(|name| arguments.contains_key(*name)) {
-            return Cow::Borrowed(arguments);
-        }
-        let mut others = arguments.clone();
-        others.retain(|name, _| !HOST_ARGUMENTS.contains(&name.as_str()));
-        Cow::Owned(others)
     }
 
     /// For people and models to read.

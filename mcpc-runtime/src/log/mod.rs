@@ -81,7 +81,7 @@ pub struct TaskInfo<'a> {
     pub tool_name: &'a Arc<str>,
     /// The session that it belongs to.
     pub session_id: &'a str,
-    /// All that the tool was called with.
+    /// All that the tool was called with, without what a host adds to each call.
     pub arguments: &'a JsonObject,
     /// How long the task stays readable after its end.
     pub retention: Duration,

@@ -65,6 +65,11 @@ impl LargeNumbers {
         Some(Self(Arc::new(large)))
     }
 
+    /// Those that arguments still have which may have been changed since. `None` if they have none of them.
+    pub(crate) fn left_in(&self, arguments: &JsonObject) -> Option<Self> {
+        Some(Self(Arc::new(self.0.left_in_entries(arguments)?)))
+    }
+
     /// Those of all arguments.
     pub(crate) fn of_arguments(&self) -> &Large {
         &self.0
@@ -83,6 +88,32 @@ impl Large {
             return None;
         }
         Self::of(value, serde_json::from_str(text).ok()?)
+    }
+
+    /// Those that a value still holds.
+    fn left_in(&self, value: &Value) -> Option<Self> {
+        match (self, value) {
+            (Self::Number(text), Value::Number(_)) => {
+                let is_held = serde_json::from_str::<Value>(text).is_ok_and(|read| read == *value);
+                is_held.then(|| self.clone())
+            }
+            (Self::Items(large), Value::Array(items)) => {
+                let left = |(index, item)| Some((index, large.get(&index)?.left_in(item)?));
+                let left: HashMap<_, _> = items.iter().enumerate().filter_map(left).collect();
+                (!left.is_empty()).then_some(Self::Items(left))
+            }
+            (Self::Entries(_), Value::Object(entries)) => self.left_in_entries(entries),
+            _ => None,
+        }
+    }
+
+    fn left_in_entries(&self, entries: &JsonObject) -> Option<Self> {
+        let Self::Entries(large) = self else { return None };
+        let left = entries
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), large.get(name)?.left_in(value)?)));
+        let left: HashMap<_, _> = left.collect();
+        (!left.is_empty()).then_some(Self::Entries(left))
     }
 
     /// Those of a list with one item, which has these.
@@ -156,7 +187,7 @@ impl Large {
     }
 
     /// The first number that the value holds another one for.
-    fn first_inexact(&self, value: &Value) -> Option<Inexact> {
+    pub(crate) fn first_inexact(&self, value: &Value) -> Option<Inexact> {
         match (self, value) {
             (Self::Number(written), Value::Number(held)) => {
                 let is_exact = match (Whole::read(written), Whole::read(&held.to_string())) {

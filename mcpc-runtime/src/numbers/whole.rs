@@ -95,13 +95,28 @@ impl Whole {
         }
     }
 
-    /// How it compares to a float, without rounding.
-    #[expect(clippy::cast_precision_loss, reason = "what comes out equal is looked at again")]
-    pub(crate) fn compare(self, float: f64) -> Option<Ordering> {
-        let rounded = match self {
+    /// The float that is nearest to it.
+    #[expect(clippy::cast_precision_loss, reason = "who asks for a float knows")]
+    pub(crate) fn to_float(self) -> f64 {
+        match self {
             Self::Negative(number) => number as f64,
             Self::Natural(number) => number as f64,
+        }
+    }
+
+    /// Whether it is a multiple of another one; of zero, all are.
+    pub(crate) fn is_multiple_of(self, factor: Self) -> bool {
+        let magnitude = |whole: Self| match whole {
+            Self::Negative(number) => number.unsigned_abs(),
+            Self::Natural(number) => number,
         };
+        magnitude(self).checked_rem(magnitude(factor)).is_none_or(|rest| rest == 0)
+    }
+
+    /// How it compares to a float, without rounding.
+    pub(crate) fn compare(self, float: f64) -> Option<Ordering> {
+        // What comes out equal is looked at again.
+        let rounded = self.to_float();
         let order = rounded.partial_cmp(&float)?;
         match Self::of_float(float) {
             Some(other) if order.is_eq() => Some(self.cmp(&other)),

@@ -44,6 +44,8 @@ impl Display for Failed {
     }
 }
 
+impl Error for Failed {}
+
 impl From<String> for Failed {
     fn from(text: String) -> Self {
         Self { text, written: None, is_panic: false }

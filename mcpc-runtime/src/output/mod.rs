@@ -37,6 +37,10 @@ pub trait Output: 'static {
     #[doc(hidden)]
     fn schema(schemas: Schemas) -> Option<JsonObject>;
 
+    /// Whether any value has structured content.
+    #[doc(hidden)]
+    fn may_be_structured() -> bool;
+
     /// The value as a client gets it.
     #[doc(hidden)]
     fn into_success(self) -> Outcome;
@@ -86,6 +90,10 @@ impl<T: Serialize + JsonSchema + 'static> Output for T {
         schema(schemas, TypeId::of::<T>(), T::json_schema)
     }
 
+    fn may_be_structured() -> bool {
+        may_be_structured(TypeId::of::<T>(), T::json_schema)
+    }
+
     fn into_success(self) -> Outcome {
         success(Json::new(&self), &self, &|| NoNumber::first(&self))
     }
@@ -106,6 +114,13 @@ fn schema(
         writer.structured(schema).ok_or(())
     };
     schemas.write(Direction::Output, write).ok()
+}
+
+fn may_be_structured(id: TypeId, json_schema: fn(&mut SchemaGenerator) -> Schema) -> bool {
+    match content::is_content(id) {
+        true => id == TypeId::of::<CallToolResult>(),
+        false => Writer::may_be_structured(json_schema),
+    }
 }
 
 /// How a tool's value becomes an [`Outcome`].

@@ -89,15 +89,17 @@ impl Success {
         let is_there = match self.json.as_str().as_bytes() {
             [b'{', ..] => structured.is_some(),
             [b'[', ..] => structured.is_some_and(|it| it["result"].is_array()),
+            [b'"', ..] => structured.is_some(),
             text => text != b"null",
         };
         if is_there || !has_schema() {
             return Ok(reply);
         }
-        if self.json.as_str() != "null" {
-            return Err(no_structured_content(&self.json));
-        }
-        reply.structured_content = Some(wrapped(Value::Null));
+        // A text alone, or nothing.
+        reply.structured_content = match serde_json::from_str(self.json.as_str()) {
+            Ok(value @ (Value::String(_) | Value::Null)) => Some(wrapped(value)),
+            _ => return Err(no_structured_content(&self.json)),
+        };
         Ok(reply)
     }
 }

@@ -1,5 +1,8 @@
 //! Parameters that are several of a call's arguments, or all of them.
 
+use std::any::TypeId;
+use std::sync::Arc;
+
 use rmcp::model::JsonObject;
 use schemars::Schema;
 use serde::de::DeserializeOwned;
@@ -45,9 +48,11 @@ impl<T: DeserializeOwned + 'static> Arguments for T {
             read_back: |_| Ok(()),
             guide: Guide::default(),
             take: |slot, inputs| {
-                let schema = inputs.groups.and_then(|groups| groups.schema_given());
-                let schema = schema.expect("a tool is listed before it is called");
-                take_group(slot, inputs, SchemaSource::Given(schema))
+                let given = inputs.groups.and_then(|groups| groups.given());
+                let schema = &given.expect("a tool is listed before it is called").checked;
+                let is_json = [TypeId::of::<Value>(), TypeId::of::<JsonObject>()];
+                let is_json = is_json.contains(&TypeId::of::<T>());
+                take_group(slot, inputs, SchemaSource::Given { schema, is_json })
             },
         }
     }
@@ -58,67 +63,56 @@ impl<T: DeserializeOwned + 'static> Arguments for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an `input_schema`",
     label = "is neither JSON nor a schema",
-    note = "it may be a `&str` or a `String` of JSON, a `serde_json::Value`, a `serde_json::Map`, or a `schemars::Schema`"
+    note = "it may be a `&str` or a `String` of JSON, a `serde_json::Value`, a `serde_json::Map`, an `Arc` of one, or a `schemars::Schema`"
 )]
 pub trait InputSchema {
-    /// The schema as it is listed.
+    /// The schema as JSON.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
-    fn read(self) -> Result<JsonObject, String>;
+    /// Why it is not JSON.
+    fn read(self) -> Result<Value, String>;
 }
 
 impl InputSchema for &str {
-    fn read(self) -> Result<JsonObject, String> {
-        let value: Value =
-            serde_json::from_str(self).map_err(|error| format!("it is not JSON: {error}"))?;
-        value.read()
+    fn read(self) -> Result<Value, String> {
+        serde_json::from_str(self).map_err(|error| format!("it is not JSON: {error}"))
     }
 }
 
 impl InputSchema for String {
-    fn read(self) -> Result<JsonObject, String> {
+    fn read(self) -> Result<Value, String> {
         self.as_str().read()
     }
 }
 
 impl InputSchema for Value {
-    fn read(self) -> Result<JsonObject, String> {
-        match self {
-            Self::Object(schema) => schema.read(),
-            other => Err(not_an_object(&other)),
-        }
+    fn read(self) -> Result<Value, String> {
+        Ok(self)
     }
 }
 
 impl InputSchema for &Value {
-    fn read(self) -> Result<JsonObject, String> {
-        self.clone().read()
+    fn read(self) -> Result<Value, String> {
+        Ok(self.clone())
     }
 }
 
 impl InputSchema for Schema {
-    fn read(self) -> Result<JsonObject, String> {
-        self.to_value().read()
+    fn read(self) -> Result<Value, String> {
+        Ok(self.to_value())
     }
 }
 
 impl InputSchema for JsonObject {
-    fn read(self) -> Result<JsonObject, String> {
-        match self.get("type") {
-            Some(kind) if kind == "object" => Ok(self),
-            _ => Err(not_an_object(&self.into())),
-        }
+    fn read(self) -> Result<Value, String> {
+        Ok(self.into())
     }
 }
 
-/// MCP asks for the type of an input schema.
-fn not_an_object(schema: &Value) -> String {
-    let kind = match schema.get("type") {
-        Some(kind) => format!("`\"type\": {kind}`"),
-        None if schema.is_object() => "no `type`".to_owned(),
-        None => return format!("it is {}, and not a schema", crate::phrases::kind(schema)),
-    };
-    format!("it has {kind}; the schema of arguments has `\"type\": \"object\"`")
+/// What rmcp's `schema_for_type` makes.
+impl InputSchema for Arc<JsonObject> {
+    fn read(self) -> Result<Value, String> {
+        Arc::unwrap_or_clone(self).read()
+    }
 }

@@ -3,8 +3,9 @@
 use rmcp::model::JsonObject;
 
 use super::{Description, Place, Source};
+use crate::argument::Pattern;
 use crate::names::{HOST_ARGUMENTS, MetadataKeys};
-use crate::schema::Writer;
+use crate::schema::{Given, Writer};
 
 /// The parameters of a tool that are several arguments.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub(crate) struct Groups {
     /// The names of arguments that are parameters of their own.
     singles: Vec<&'static str>,
     /// The schema that was given with the tool.
-    given: Option<JsonObject>,
+    given: Option<Given>,
 }
 
 /// The arguments that one parameter is made of.
@@ -26,6 +27,8 @@ pub(crate) struct Group {
     aliases: Vec<&'static str>,
     /// Whether it is also whatever else comes.
     takes_the_rest: bool,
+    /// The patterns that the names of that match, where nothing else may come.
+    patterns: Vec<Pattern>,
 }
 
 /// What a parameter's arguments cannot be.
@@ -58,7 +61,7 @@ impl Groups {
     }
 
     /// That of a tool with a schema of its own, which one parameter reads.
-    pub(crate) fn given(parameters: &[Description], schema: JsonObject) -> Result<Self, Wrong> {
+    pub(crate) fn of_schema(parameters: &[Description], given: Given) -> Result<Self, Wrong> {
         let mut groups = Self::default();
         let mut arguments = parameters.iter().filter(|it| it.is_argument);
         let parameter = arguments.clone().find(|it| it.place == Place::All);
@@ -66,8 +69,11 @@ impl Groups {
         if arguments.nth(1).is_some() {
             return Err((parameter.name, "it is all arguments, and there are others".to_owned()));
         }
-        groups.add(parameter, &schema).map_err(|problem| (parameter.name, problem))?;
-        groups.given = Some(schema);
+        groups.add(parameter, &given.listed).map_err(|problem| (parameter.name, problem))?;
+        for group in &mut groups.groups {
+            group.patterns = patterns_of_all(&given.listed);
+        }
+        groups.given = Some(given);
         Ok(groups)
     }
 
@@ -87,7 +93,8 @@ impl Groups {
             return Err(format!("it takes whatever arguments are left, and so does `{other}`"));
         }
         let parameter = parameter.name;
-        self.groups.push(Group { parameter, fields, aliases, takes_the_rest });
+        let patterns = Vec::new();
+        self.groups.push(Group { parameter, fields, aliases, takes_the_rest, patterns });
         Ok(())
     }
 
@@ -117,14 +124,19 @@ impl Groups {
 
     /// Whether an argument is one of a group's.
     pub(super) fn is_in(&self, group: &Group, name: &str, has_host: bool) -> bool {
-        group.knows(name) || (group.takes_the_rest && self.is_left(name, has_host))
+        let may_take = group.takes_the_rest && group.has_pattern_of(name);
+        group.knows(name) || (may_take && self.is_left(name, has_host))
     }
 
-    /// Whether an argument is no parameter's by name, nor a host's.
+    /// Whether an argument belongs to no parameter by its name, and was not added by a host.
     fn is_left(&self, name: &str, has_host: bool) -> bool {
         let is_of_host = has_host && HOST_ARGUMENTS.contains(&name);
-        let is_known = self.singles.contains(&name) || self.groups.iter().any(|it| it.knows(name));
-        !is_of_host && !is_known
+        !is_of_host && !self.knows(name)
+    }
+
+    /// Whether an argument has the name of a parameter, or of a part of one.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.singles.contains(&name) || self.groups.iter().any(|it| it.knows(name))
     }
 
     /// Whether there is one group, and no other argument.
@@ -133,7 +145,7 @@ impl Groups {
     }
 
     /// The schema that was given with the tool.
-    pub(crate) fn schema_given(&self) -> Option<&JsonObject> {
+    pub(crate) fn given(&self) -> Option<&Given> {
         self.given.as_ref()
     }
 
@@ -153,4 +165,20 @@ impl Group {
     fn knows(&self, name: &str) -> bool {
         self.fields.iter().any(|field| **field == *name) || self.aliases.contains(&name)
     }
+
+    /// Whether a name matches one of the patterns, if there are any.
+    fn has_pattern_of(&self, name: &str) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.is_match(name))
+    }
+}
+
+/// The patterns of all other arguments that a schema takes; none if it takes any, or if there is one that cannot be
+/// read.
+fn patterns_of_all(schema: &JsonObject) -> Vec<Pattern> {
+    let patterns = schema.get("patternProperties").and_then(|it| it.as_object());
+    let is_closed = schema.get("additionalProperties") == Some(&false.into());
+    let patterns = patterns.filter(|_| is_closed).into_iter().flat_map(|it| it.keys());
+    let patterns: Vec<Pattern> = patterns.map(|pattern| Pattern::new(pattern.clone())).collect();
+    let are_read = patterns.iter().all(Pattern::is_valid);
+    if are_read { patterns } else { Vec::new() }
 }

@@ -55,7 +55,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The large numbers of all arguments.
-    pub(super) fn large_of_all(&self) -> Option<&'a Large> {
+    pub(crate) fn large_of_all(&self) -> Option<&'a Large> {
         self.call.context.extensions.get::<LargeNumbers>().map(LargeNumbers::of_arguments)
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn reference(schema: &JsonObject) -> Option<Cow<'_, str>> {
     Some(percent_decoded(name)?.replace("~1", "/").replace("~0", "~").into())
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

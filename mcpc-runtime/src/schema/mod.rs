@@ -2,6 +2,7 @@
 
 mod arguments;
 mod formats;
+mod given;
 mod inlining;
 mod portable;
 mod wrapped;
@@ -14,9 +15,10 @@ use serde_json::{Value, json};
 
 pub(crate) use self::arguments::{Entries, is_open};
 pub(crate) use self::formats::Format;
+pub(crate) use self::given::Given;
 pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
-use self::wrapped::{has_wide_integers, is_wrapped};
+use self::wrapped::{has_wide_integers, is_text, is_wrapped};
 
 /// How the schemas of a server's tools are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -155,6 +157,14 @@ impl Writer {
         structured.extend(object.into_iter().filter(|(key, _)| key != "title"));
         self.add_definitions(&mut structured);
         Some(structured)
+    }
+
+    /// Whether any value of a type has structured content: not of one that is a text, or nothing.
+    pub(crate) fn may_be_structured(json_schema: fn(&mut SchemaGenerator) -> Schema) -> bool {
+        let mut writer = Self::new(Form::Plain, Direction::Output);
+        let schema = json_schema(&mut writer.generator);
+        let schema = writer.resolved(schema);
+        schema.as_object().is_none_or(|schema| !is_text(schema))
     }
 
     /// The schema that a schema refers to, if all it does is refer.

@@ -12,13 +12,23 @@ pub(super) fn is_wrapped(schema: &JsonObject) -> bool {
     let is_wrapped_or_null = |kind: &Value| {
         ["number", "integer", "boolean", "array", "null"].iter().any(|wrapped| kind == wrapped)
     };
+    schema.get("type").is_none_or(|kind| kind != "null") && has_types(schema, is_wrapped_or_null)
+}
+
+/// Whether every value of a schema is a text, or nothing.
+pub(super) fn is_text(schema: &JsonObject) -> bool {
+    has_types(schema, |kind| kind == "string" || kind == "null")
+}
+
+/// Whether a schema, or each of its alternatives, says of what types its values are, all of which are of a kind.
+fn has_types(schema: &JsonObject, is_of_kind: impl Fn(&Value) -> bool) -> bool {
     let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf"));
     match (schema.get("type"), alternatives) {
-        (Some(Value::Array(kinds)), _) => kinds.iter().all(is_wrapped_or_null),
-        (Some(kind), _) => kind != "null" && is_wrapped_or_null(kind),
+        (Some(Value::Array(kinds)), _) => kinds.iter().all(is_of_kind),
+        (Some(kind), _) => is_of_kind(kind),
         (None, Some(Value::Array(alternatives))) => alternatives.iter().all(|schema| {
             let kind = schema.as_object().and_then(|schema| schema.get("type"));
-            kind.is_some_and(is_wrapped_or_null)
+            kind.is_some_and(&is_of_kind)
         }),
         (None, _) => false,
     }

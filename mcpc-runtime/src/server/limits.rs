@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use rmcp::model::Implementation;
+
 use super::{Parts, is_background_among};
 use crate::error::{Error, Result};
+use crate::tool::{ICON_ADDRESS, is_icon_address};
 
 /// A session starts with this. No client says it in fewer bytes, and the newest protocol, which has none of it,
 /// says as much in every request.
@@ -18,6 +21,7 @@ pub(super) fn check(parts: &Parts) -> Result {
     let expected =
         format!("at least {session}, the length of the shortest request that starts a session");
     at_least("max_message_bytes", parts.bounds.message_bytes, session, expected)?;
+    addresses(&parts.config.server_info)?;
     at_least("heartbeat", parts.heartbeat, SHORTEST_TIME, A_TIME)?;
     if parts.has_dynamic_tools || is_background_among(&parts.tools) {
         check_prefix(&parts.control_prefix)?;
@@ -26,6 +30,24 @@ pub(super) fn check(parts: &Parts) -> Result {
         at_least("retention", parts.retention, SHORTEST_TIME, A_TIME)?;
     }
     Ok(())
+}
+
+/// Refuses addresses that clients do not follow, as a tool's icons are refused.
+fn addresses(server: &Implementation) -> Result {
+    let icons = server.icons.iter().flatten().map(|icon| icon.src.as_str());
+    let wrong = |setting, address: &str, expected: &str| {
+        let expected = format!("an address that starts with {expected}");
+        Err(Error::Limit { setting, value: format!("{address:?}"), expected })
+    };
+    if let Some(icon) = icons.into_iter().find(|icon| !is_icon_address(icon)) {
+        return wrong("icons", icon, ICON_ADDRESS);
+    }
+    match server.website_url.as_deref() {
+        Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+            wrong("website", url, "`https://` or `http://`")
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What is said about the rest of a result is about as long.

@@ -137,9 +137,8 @@ trait Serve: Send + Sync {
 impl Serve for Built {
     fn add(&self, tools: Tools) -> Result {
         let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
-        let Shared { registry, is_dynamic: true, states, control, .. } = &*self.shared else {
-            return Err(Error::FixedTools);
-        };
+        let Shared { registry, states, control, .. } = &*self.shared;
+        let registry = registry.changing().ok_or(Error::FixedTools)?;
         let starts_tasks = is_background_among(&more);
         registry.change(|now| {
             if starts_tasks && !now.has(Kind::Control) {
@@ -154,10 +153,8 @@ impl Serve for Built {
     }
 
     fn remove(&self, name: &str) -> Result<bool> {
-        match self.shared.is_dynamic {
-            true => self.shared.registry.change(|now| Ok(now.without(name))),
-            false => Err(Error::FixedTools),
-        }
+        let registry = self.shared.registry.changing().ok_or(Error::FixedTools)?;
+        registry.change(|now| Ok(now.without(name)))
     }
 
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result> {

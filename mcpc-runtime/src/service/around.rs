@@ -16,6 +16,7 @@ use crate::around::{Layers, Next, ToolCall};
 use crate::context::Context;
 use crate::guard::{Guarded, guarded};
 use crate::logging::Span;
+use crate::numbers::LargeNumbers;
 use crate::output::{Body, Failed, Outcome, Success, Written};
 use crate::parameter::CallParts;
 use crate::task::Sender;
@@ -38,10 +39,21 @@ impl Brought {
         CallParts { session_id, task_id: task_id.as_deref(), tasks: &intake.tasks, context }
     }
 
+    /// Forgets how those large numbers were written that are not among the arguments any more.
+    fn forget_large_numbers(&mut self, arguments: &JsonObject) {
+        if let Some(large) = self.context.extensions.remove::<LargeNumbers>()
+            && let Some(left) = large.left_in(arguments)
+        {
+            self.context.extensions.insert(left);
+        }
+    }
+
     /// Reads the arguments and runs the tool.
-    async fn run(self, call: ToolCall) -> Outcome {
+    async fn run(mut self, call: ToolCall) -> Outcome {
+        let arguments = call.into_arguments();
+        self.forget_large_numbers(&arguments);
         let (shared, sender) = (&self.intake.shared, self.sender.as_ref());
-        let prepared = prepare(shared, &self.tool, call.into_arguments(), sender, self.parts());
+        let prepared = prepare(shared, &self.tool, arguments, sender, self.parts());
         let body = prepared.inspect_err(|_| trace::note(&self.context, "refused"))?;
         if sender.is_some() {
             // This far the call is followed where it is answered; the tool runs in its task.

@@ -28,7 +28,7 @@ use crate::outbox::Gate;
 use crate::output::{Body, Failed, Written, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::phrases::{in_short, timed_out};
-use crate::task::{Created, NewTask, Sender, Share, Shared, TaskLimits, Tasks};
+use crate::task::{Created, NewTask, Part, Sender, Share, Shared, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
 
@@ -83,15 +83,15 @@ impl ToolService {
         if tool.required && waits && context.knows_tasks() {
             needs_tasks(context)?;
         }
-        let ids = accepted.ids;
+        let (ids, wait) = (accepted.ids, self.wait_in(tool, mode));
         match accepted.place {
             Place::Own(created, shared) => {
                 let own = Own { ids, created, shared };
-                self.call_own(tool, arguments, own, mode, context).await
+                self.call_own(tool, arguments, own, wait, context).await
             }
             Place::Joined(share, created) => {
                 let joining = Joining { ids, share, created };
-                Box::pin(self.call_joined(tool, arguments, joining, mode, context)).await
+                Box::pin(self.call_joined(tool, arguments, joining, wait, context)).await
             }
         }
     }
@@ -102,21 +102,17 @@ impl ToolService {
         tool: &Arc<Definition>,
         arguments: JsonObject,
         own: Own,
-        mode: Mode<'_>,
+        wait: Result<Wait<'_>, &Gate>,
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
-        match self.wait_in(tool, mode) {
+        match wait {
             Ok(wait) => self.run_to_end(tool, arguments, own, context, wait).await,
             Err(gate) => Ok(self.start_mcpc(tool, arguments, own, gate, context)?.into()),
         }
     }
 
     /// How long a call stays open in a mode; the gate of one that does not.
-    pub(super) fn wait_in<'a>(
-        &self,
-        tool: &Definition,
-        mode: Mode<'a>,
-    ) -> Result<Wait<'a>, &'a Gate> {
+    fn wait_in<'a>(&self, tool: &Definition, mode: Mode<'a>) -> Result<Wait<'a>, &'a Gate> {
         Ok(match mode {
             Mode::Callbacks(gate) => return Err(gate),
             Mode::Task => {
@@ -163,16 +159,16 @@ impl ToolService {
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
-    /// Has a task stopped whose client never hears of it.
+    /// Has a task stopped whose client never hears of it; from here on it goes on otherwise.
     pub(super) fn stop_if_cancelled(&self, leave: Leave, gate: &Gate) {
-        let ending = self.ending.clone();
+        let (ending, kept) = (self.ending.clone(), leave.keep());
         gate.on_cancel(move || {
-            let task_id = Arc::clone(leave.task_id());
-            trace::left(&ending, &task_id, leave.clone().leave());
+            let task_id = Arc::clone(kept.task_id());
+            trace::left(&ending, &task_id, kept.leave());
         });
     }
 
-    fn tasks(&self) -> &Tasks {
+    pub(super) fn tasks(&self) -> &Tasks {
         &self.intake.tasks
     }
 
@@ -250,18 +246,30 @@ impl ToolService {
             }
         };
         match reply {
-            Some(reply) => Ok(reply?.into()),
+            Some(reply) => {
+                // Its log may have failed, and the reply says that it goes on.
+                let _kept = leave.keep();
+                Ok(reply?.into())
+            }
             // Nobody could come back.
             None if self.ending.has_begun() => {
                 let reply = answer(None, reader, None, rest, end_here.as_mut()).await;
                 Ok(reply.expect("nothing else ends it")?.into())
             }
             None => {
-                if let Some(gate) = context.extensions.get::<Gate>() {
-                    self.stop_if_cancelled(leave, gate);
-                }
                 let waited = patience.unwrap_or_default();
-                let reply = self.goes_on(tool, &task_id, reader, waited, is_task).await?;
+                let reply = match self.goes_on(tool, &task_id, reader, waited, is_task).await {
+                    Ok(reply) => reply,
+                    Err(error) => {
+                        // Nobody hears of the task.
+                        leave.give_up();
+                        return Err(error);
+                    }
+                };
+                match context.extensions.get::<Gate>() {
+                    Some(gate) => self.stop_if_cancelled(leave, gate),
+                    None => drop(leave.keep()),
+                }
                 trace::note(context, if is_task { "created" } else { "ticket" });
                 Ok(reply)
             }
@@ -287,14 +295,7 @@ impl ToolService {
             (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
             (_, control) => {
                 let note = control.map(|control| control.note(&running));
-                match tasks_extension::created(task_id, reader, note).await {
-                    Ok(created) => Ok(created.into()),
-                    Err(error) => {
-                        // Nobody hears of the task.
-                        self.tasks().stop_here(task_id);
-                        Err(error.into())
-                    }
-                }
+                Ok(tasks_extension::created(task_id, reader, note).await?.into())
             }
         }
     }
@@ -459,9 +460,9 @@ async fn noted_progress(reader: &dyn TaskReader) -> Option<String> {
 /// A call that stays open.
 pub(super) struct Wait<'a> {
     /// What its client hears meanwhile.
-    progress: Option<Progress<'a>>,
+    pub(super) progress: Option<Progress<'a>>,
     /// How long it stays open, if not to its task's end.
-    patience: Option<Duration>,
+    pub(super) patience: Option<Duration>,
     /// What takes longer becomes a task of MCP, and not a ticket.
     is_task: bool,
 }
@@ -475,12 +476,13 @@ pub(super) struct Own {
 }
 
 /// How a call gives its task up.
-#[derive(Clone)]
 pub(super) enum Leave {
     /// The task is asked to stop.
     Task(Tasks, Arc<str>),
     /// It is asked if no other call has a part in it.
     Share(Share),
+    /// The same, but that the part is not given up when this is dropped.
+    Kept(Part),
 }
 
 impl Leave {
@@ -488,6 +490,24 @@ impl Leave {
         match self {
             Self::Task(_, task_id) => task_id,
             Self::Share(share) => share.task_id(),
+            Self::Kept(part) => part.task_id(),
+        }
+    }
+
+    /// The same for a task whose client may come back, so that it goes on when this is dropped.
+    fn keep(self) -> Self {
+        match self {
+            Self::Share(share) => Self::Kept(share.keep()),
+            others => others,
+        }
+    }
+
+    /// Gives up a task of which no client will hear, whether or not its log is there.
+    fn give_up(self) {
+        match self {
+            Self::Task(tasks, task_id) => drop(tasks.stop_here(&task_id)),
+            Self::Share(share) => drop(share),
+            Self::Kept(part) => drop(part.leave()),
         }
     }
 
@@ -495,6 +515,7 @@ impl Leave {
         match self {
             Self::Task(tasks, task_id) => tasks.stop(vec![task_id]),
             Self::Share(share) => share.leave(),
+            Self::Kept(part) => part.leave(),
         }
     }
 }

@@ -8,32 +8,31 @@ use rmcp::service::{Peer, SubscriptionContext};
 use tokio::sync::watch;
 
 use super::{Connection, ToolService};
-use crate::registry::LiveRegistry;
+use crate::registry::{ChangingRegistry, LiveRegistry};
 
 /// What a connection has heard of changes.
 pub(super) struct Changes {
-    /// Those since the connection began.
-    heard: watch::Receiver<()>,
+    /// Those since the connection began, if there can be any.
+    heard: Option<watch::Receiver<()>>,
     /// Whether its client is told of them.
     are_told: AtomicBool,
 }
 
 impl Changes {
     pub(super) fn of(registry: &LiveRegistry) -> Self {
-        Self { heard: registry.changes(), are_told: AtomicBool::new(false) }
+        let heard = registry.changing().map(ChangingRegistry::changes);
+        Self { heard, are_told: AtomicBool::new(false) }
     }
 }
 
 impl Connection {
     /// Tells a client of each change from here on, whose session has begun. One without a session subscribes instead.
     pub(super) fn tell_changes(&self, peer: Peer<RoleServer>) {
-        if !self.tools.shared().is_dynamic
-            || peer.peer_info().is_none()
-            || self.changes.are_told.swap(true, Ordering::Relaxed)
-        {
+        let Some(mut changes) = self.changes.heard.clone() else { return };
+        if peer.peer_info().is_none() || self.changes.are_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (mut changes, ending) = (self.changes.heard.clone(), self.tools.ending.clone());
+        let ending = self.tools.ending.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -51,13 +50,15 @@ impl Connection {
 impl ToolService {
     /// What of a subscription is about tools that come and go.
     pub(super) fn accepted(&self, wanted: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let is_wanted = self.shared().is_dynamic && wanted.tools_list_changed == Some(true);
-        is_wanted.then(|| SubscriptionFilter::builder().tools_list_changed().build())
+        let is_wanted = wanted.tools_list_changed == Some(true);
+        let is_told = is_wanted && self.shared().registry.changing().is_some();
+        is_told.then(|| SubscriptionFilter::builder().tools_list_changed().build())
     }
 
     /// Tells of each change until the client cancels the subscription, or the connection ends.
     pub(super) async fn tell_subscriber(&self, subscription: SubscriptionContext) {
-        let mut changes = self.shared().registry.changes();
+        let Some(registry) = self.shared().registry.changing() else { return };
+        let mut changes = registry.changes();
         loop {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },

@@ -25,12 +25,15 @@ impl Service<RoleServer> for Connection {
     ) -> Result<ServerResult, ErrorData> {
         let _running = self.limit.enter()?;
         // These see to their end by themselves: they tell what became of the task or the tool.
-        let has_an_end = match &request {
-            ClientRequest::CallToolRequest(call) => self.handler_of(&call.params).is_none(),
-            _ => context.extensions.get::<Subscription>().is_some(),
+        let (theirs, has_an_end) = match &request {
+            ClientRequest::CallToolRequest(call) => {
+                let theirs = self.handler_of(&call.params);
+                (theirs, theirs.is_none())
+            }
+            _ => (None, context.extensions.get::<Subscription>().is_some()),
         };
         // Boxed, as the futures of rmcp around this one hold it several times over.
-        let answer = Box::pin(self.route(request, context));
+        let answer = Box::pin(self.route(request, theirs, context));
         let answer = match has_an_end {
             true => Ok(Guarded::new(answer).await),
             false => self.tools.until_grace_over(answer).await,

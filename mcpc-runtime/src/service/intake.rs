@@ -13,7 +13,7 @@ use crate::control::{Stopping, stop_meant};
 use crate::log::{CreateError, MaybeLater, Parcel};
 use crate::metadata::{Ids, Metadata};
 use crate::phrases::shown;
-use crate::task::{Created, Request, Share, Shared, Tasks};
+use crate::task::{Among, Created, Request, Share, Shared, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
 
@@ -85,49 +85,27 @@ impl TaskIntake {
             Err(problem) => return MaybeLater::Now(Err(problem)),
         };
         let (has_metadata, ids) = (metadata.present, metadata.ids());
-        if !tool.joins {
-            let created = self.create(tool, &ids, arguments);
-            return created.map(move |created| {
-                let created = created.map_err(|error| refusal(&error, &ids))?;
-                Ok(Accepted { ids, has_metadata, place: Place::Own(created, None) })
-            });
-        }
-        let joined = self.tasks.join(&tool.about.name, arguments);
-        match joined {
-            Some(share) if !has_metadata => {
+        let arguments = &*tool.of_the_model(arguments);
+        let among = tool.joins.then(|| self.tasks.join(&tool.about.name, &ids.task_id, arguments));
+        let among = match among {
+            Some(Among::Joins(share)) if !has_metadata => {
                 let place = Place::Joined(share, None);
-                MaybeLater::Now(Ok(Accepted { ids, has_metadata, place }))
+                return MaybeLater::Now(Ok(Accepted { ids, has_metadata, place }));
             }
-            joined => self.accept_shared(tool, ids, has_metadata, arguments, joined),
-        }
-    }
-
-    /// A task of a call of a tool that joins equal ones.
-    fn accept_shared(
-        &self,
-        tool: &Definition,
-        ids: Ids,
-        has_metadata: bool,
-        arguments: &JsonObject,
-        joined: Option<Share>,
-    ) -> MaybeLater<'static, Accepting> {
-        let created = self.create(tool, &ids, arguments);
-        let (tasks, tool_name) = (self.tasks.clone(), tool.about.name.clone());
-        let arguments = arguments.clone();
-        created.map(move |created| {
+            among => among,
+        };
+        self.create(tool, &ids, arguments).map(move |created| {
             let created = created.map_err(|error| refusal(&error, &ids))?;
-            let place = match (created, joined) {
-                (created, Some(share)) => Place::Joined(share, Some(created)),
-                (created, None) => {
-                    let shared = tasks.share(&tool_name, &ids.task_id, &arguments);
-                    Place::Own(created, Some(shared))
-                }
+            let place = match among {
+                None => Place::Own(created, None),
+                Some(Among::First(shared)) => Place::Own(created, Some(shared)),
+                Some(Among::Joins(share)) => Place::Joined(share, Some(created)),
             };
             Ok(Accepted { ids, has_metadata, place })
         })
     }
 
-    /// A task of its own for a call.
+    /// A task of its own for a call with these arguments, which are the model's.
     pub(super) fn create(
         &self,
         tool: &Definition,

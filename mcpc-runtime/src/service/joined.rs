@@ -1,18 +1,22 @@
 //! Calls of a tool that joins equal ones, where another one has started the task.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 
 use rmcp::model::{CallToolResponse, JsonObject};
+use tokio::time::Instant;
 
-use super::calls::{Leave, Own, Refusal};
+use super::calls::{Leave, Own, Refusal, Wait};
 use super::intake::refusal;
 use super::{ToolService, trace};
 use crate::context::Context;
-use crate::delivery::Mode;
+use crate::delivery::Progress;
 use crate::log::{Cursor, End, EndKind, Json, LogError, Said, TaskReader, after};
 use crate::metadata::Ids;
+use crate::outbox::Gate;
 use crate::output::{Body, Failed, Outcome, Success};
-use crate::task::{Created, Sender, Share};
+use crate::task::{Among, Created, Sender, Share};
 use crate::tool::Definition;
 
 /// A call that joins the task of an equal one.
@@ -24,26 +28,35 @@ pub(super) struct Joining {
 }
 
 impl ToolService {
-    /// Answers a call with the task of an equal one. If that one was refused, so is this one, by its own arguments.
+    /// Answers a call with the task of an equal one. If that one was refused, the first of those that wait for it
+    /// starts a task, and the others wait for that.
     pub(super) async fn call_joined(
         &self,
         tool: &Arc<Definition>,
         arguments: JsonObject,
         joining: Joining,
-        mode: Mode<'_>,
+        mut wait: Result<Wait<'_>, &Gate>,
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let Joining { ids, mut share, created } = joining;
-        if !share.has_started().await {
-            let created = self.created_for(tool, &ids, &arguments, created).await?;
-            let own = Own { ids, created, shared: None };
-            return self.call_own(tool, arguments, own, mode, context).await;
+        while !self.has_started(&mut share, &mut wait, context).await? {
+            let of_the_model = tool.of_the_model(&arguments);
+            share = match self.tasks().join(&tool.about.name, &ids.task_id, &of_the_model) {
+                Among::Joins(share) => share,
+                Among::First(shared) => {
+                    let created = self.created_for(tool, &ids, &of_the_model, created).await?;
+                    drop(of_the_model);
+                    let own = Own { ids, created, shared: Some(shared) };
+                    return self.call_own(tool, arguments, own, wait, context).await;
+                }
+            };
         }
         let reader = self.reader(share.task_id()).await?;
-        match self.wait_in(tool, mode) {
+        match wait {
             Ok(wait) => self.wait(tool, Leave::Share(share), &*reader, None, context, wait).await,
             Err(gate) => {
-                let created = self.created_for(tool, &ids, &arguments, created).await?;
+                let of_the_model = tool.of_the_model(&arguments);
+                let created = self.created_for(tool, &ids, &of_the_model, created).await?;
                 let own = Own { ids: ids.clone(), created, shared: None };
                 // It has ids of its own, by which its client knows what it hears.
                 let (task, _, leave) = self.create(tool, own, Self::callbacks(tool, &ids, gate));
@@ -54,6 +67,28 @@ impl ToolService {
                 Ok(Self::created(tool, &ids, context).into())
             }
         }
+    }
+
+    /// Waits until the task of an equal call was started, or that call refused; a log that is not in memory takes its
+    /// time. The call hears of it as of the task, and the time is a part of its patience.
+    async fn has_started(
+        &self,
+        share: &mut Share,
+        wait: &mut Result<Wait<'_>, &Gate>,
+        context: &Context,
+    ) -> Result<bool, Refusal> {
+        let began = Instant::now();
+        let progress = wait.as_mut().ok().and_then(|wait| wait.progress.as_mut());
+        let started = tokio::select! {
+            biased;
+            started = share.has_started() => started,
+            () = context.cancelled.cancelled() => return Err(trace::cancelled(context).into()),
+            never = still_running(progress) => match never {},
+        };
+        if let Ok(Wait { patience: Some(patience), .. }) = wait {
+            *patience = patience.saturating_sub(began.elapsed());
+        }
+        Ok(started)
     }
 
     /// A task of its own for a call.
@@ -71,6 +106,14 @@ impl ToolService {
                 created.map_err(|error| refusal(&error, ids))
             }
         }
+    }
+}
+
+/// Tells a client from time to time that its call is not forgotten; never ends.
+async fn still_running(progress: Option<&mut Progress<'_>>) -> Infallible {
+    match progress {
+        Some(progress) => progress.still_running().await,
+        None => pending().await,
     }
 }
 

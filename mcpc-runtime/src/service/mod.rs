@@ -44,8 +44,6 @@ pub(crate) struct Shared {
     pub(crate) registry: LiveRegistry,
     /// Whether a call may start a task.
     pub(crate) has_tasks: bool,
-    /// Whether tools come and go.
-    pub(crate) is_dynamic: bool,
     pub(crate) states: States,
     pub(crate) log: Arc<dyn TaskLog>,
     /// How many tasks may run at once.
@@ -167,10 +165,10 @@ mod tests {
         let (grace, retention, heartbeat) = (second, second, second);
         Arc::new(Shared {
             has_tasks: tools.iter().any(|tool| tool.about.kind == Kind::Background),
-            is_dynamic: false,
             registry: LiveRegistry::new(
                 Registry::new(tools, &States::default(), Schemas::default())
                     .expect("they go together"),
+                false,
             ),
             states: States::default(),
             log: Arc::new(MemoryLog::new(limits)),

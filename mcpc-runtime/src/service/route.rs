@@ -9,14 +9,16 @@ use rmcp::{RoleServer, Service};
 use super::Connection;
 use super::answer::Ours;
 use crate::context::{Context, is_modern};
+use crate::metadata::Metadata;
 use crate::phrases::shown;
 use crate::transport::Subscription;
 
 impl Connection {
-    /// Has a request answered by whose it is.
+    /// Has a request answered by whose it is; `theirs` is the user's handler if it is a call of a tool of that.
     pub(super) async fn route(
         &self,
-        request: ClientRequest,
+        mut request: ClientRequest,
+        theirs: Option<&Arc<dyn DynService<RoleServer>>>,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let has_tasks = self.tools.shared().has_tasks;
@@ -24,9 +26,12 @@ impl Connection {
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
         }
-        if let ClientRequest::CallToolRequest(call) = &request
-            && let Some(inner) = self.handler_of(&call.params)
+        if let ClientRequest::CallToolRequest(call) = &mut request
+            && let Some(inner) = theirs
         {
+            if let Some(arguments) = &mut call.params.arguments {
+                Metadata::drop(arguments);
+            }
             return inner.handle_request(request, context).await;
         }
         let ours = match request {

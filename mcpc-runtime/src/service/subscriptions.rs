@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
 use crate::log::{Cursor, LogError, TaskReader, after};
 use crate::outbox::{JsonNotification, Outbox, Permit};
+use crate::registry::ChangingRegistry;
 use crate::transport::{Ending, Subscription};
 
 impl ToolService {
@@ -37,7 +38,8 @@ impl ToolService {
         }
         needs_tasks(&context)?;
         let Subscription { task_ids, tools, outbox } = subscription;
-        let changes = (tools && self.shared().is_dynamic).then(|| self.shared().registry.changes());
+        let registry = self.shared().registry.changing().filter(|_| tools);
+        let changes = registry.map(ChangingRegistry::changes);
         let mut seen = HashSet::new();
         let mut watched: Vec<(Arc<str>, Box<dyn TaskReader>)> = Vec::new();
         for task_id in task_ids.into_iter().filter(|task_id| seen.insert(task_id.clone())) {

@@ -33,7 +33,7 @@ mod sender;
 mod tasks;
 mod trace;
 
-pub(crate) use joins::{Share, Shared};
+pub(crate) use joins::{Among, Part, Share, Shared};
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};

@@ -173,9 +173,9 @@ impl Tasks {
         self.running_stop(task_id).is_some()
     }
 
-    /// Whether a task of this id runs here, and was not asked to stop.
-    pub(super) fn may_go_on(&self, task_id: &str) -> bool {
-        self.running_stop(task_id).is_some_and(|stop| !stop.is_cancelled())
+    /// Whether a task of this id that runs here was not asked to stop; `None` if there is none.
+    pub(super) fn may_go_on(&self, task_id: &str) -> Option<bool> {
+        self.running_stop(task_id).map(|stop| !stop.is_cancelled())
     }
 
     /// What stops a task of this id that runs here and has not ended.
@@ -278,7 +278,13 @@ impl Tasks {
         task_ids: Vec<Arc<str>>,
     ) -> MaybeLater<'static, Result<Stop, LogError>> {
         let turn = self.0.order.turn();
-        let was_here = task_ids.first().is_some_and(|task_id| self.stop_here(task_id));
+        let was_here = task_ids.first().is_some_and(|task_id| {
+            let is_here = self.stop_here(task_id);
+            if !is_here {
+                self.joins_no_more(task_id);
+            }
+            is_here
+        });
         let (tasks, all) = (self.clone(), task_ids.clone());
         let stop = turn.begin(move || tasks.stop_first(task_ids));
         let tasks = self.clone();

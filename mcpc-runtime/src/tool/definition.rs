@@ -1,5 +1,6 @@
 //! A tool as a server has it: what it lists, and what it makes of a call.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +8,7 @@ use rmcp::model::{Icon, JsonObject};
 use serde_json::Value;
 
 use super::dynamic::Written;
-use super::listing::Listing;
+use super::listing::{Listing, Said};
 use super::{About, Kind};
 use crate::argument::{HEADER, Reading};
 use crate::error::{Error, Result};
@@ -15,15 +16,15 @@ use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
 use crate::parameter::{Description, Groups, Inputs, Place, Source, States};
 use crate::phrases::{did_you_mean, shown};
-use crate::schema::{Direction, Entries, Schemas, Writer};
+use crate::schema::{Direction, Entries, Given, Schemas, Writer};
 
 /// How many problems of one call are listed.
 const MOST_PROBLEMS: usize = 20;
 
 /// Evaluates the schema that was given with a tool.
-type GivenSchema = fn() -> Result<JsonObject, String>;
+type GivenSchema = fn() -> Result<Value, String>;
 
-type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
+pub(super) type Prepare = dyn Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
 /// A tool without its types.
 #[derive(Clone)]
@@ -91,14 +92,14 @@ impl Definition {
     /// The `_meta` of the tool.
     #[must_use]
     pub fn meta(mut self, meta: fn() -> std::result::Result<JsonObject, String>) -> Self {
-        self.listing.meta = Some(meta);
+        self.listing.meta = Some(Said::ByAttribute(meta));
         self
     }
 
     /// The icons of the tool.
     #[must_use]
     pub fn icons(mut self, icons: fn() -> Vec<Icon>) -> Self {
-        self.listing.icons = Some(icons);
+        self.listing.icons = Some(Said::ByAttribute(icons));
         self
     }
 
@@ -124,34 +125,27 @@ impl Definition {
     }
 
     /// A tool that was made at run time.
-    pub(super) fn written(
+    pub(super) fn written<T>(
         about: About,
         written: Written,
-        output_schema: fn(Schemas) -> Option<JsonObject>,
-        prepare: impl Fn(&mut Inputs<'_>) -> Option<Body> + Send + Sync + 'static,
+        returns: Returns<T>,
+        prepare: Box<Prepare>,
     ) -> Self {
-        Self {
-            about,
-            parameters: Arc::new([]),
-            input_schema: None,
-            groups: OnceLock::new(),
-            written: Some(written),
-            returns_hidden_result: false,
-            output_schema,
-            prepare: Arc::new(prepare),
-            listing: Listing::default(),
-            promises_output: false,
-            required: false,
-            joins: false,
-            reading: Reading::default(),
+        let typed = Self::new(about, Box::default(), returns, prepare);
+        // The closure returns a `Result` in any case; what is in there is a value.
+        Self { written: Some(written), returns_hidden_result: false, ..typed }
+    }
+
+    /// Changes what was written of a tool that was made at run time.
+    pub(super) fn rewrite(&mut self, change: impl FnOnce(&mut Written)) {
+        if let Some(written) = &mut self.written {
+            change(written);
         }
     }
 
-    /// What a tool that was made at run time returns.
-    pub(super) fn set_output_schema(&mut self, schema: Value) {
-        if let Some(written) = &mut self.written {
-            written.output = Some(Arc::new(schema));
-        }
+    /// What is listed of the tool beside its schemas.
+    pub(super) fn listing(&mut self) -> &mut Listing {
+        &mut self.listing
     }
 
     /// The body of a call with these inputs, or every problem of the call.
@@ -179,6 +173,20 @@ impl Definition {
         }
     }
 
+    /// The arguments of a call without what a host adds to each, and the tool does not take.
+    pub(crate) fn of_the_model<'a>(&self, arguments: &'a JsonObject) -> Cow<'a, JsonObject> {
+        if self.reading.exact || !has_host_arguments(arguments) {
+            return Cow::Borrowed(arguments);
+        }
+        let takes = |name: &str| match &self.written {
+            Some(written) => written.takes(name),
+            None => self.groups.get().is_some_and(|groups| groups.knows(name)),
+        };
+        let mut others = arguments.clone();
+        others.retain(|name, _| takes(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
+        Cow::Owned(others)
+    }
+
     fn unknown_argument(&self, name: &str) -> String {
         let arguments = self.parameters.iter().filter(|parameter| parameter.is_argument);
         let known = arguments.flat_map(|argument| {
@@ -199,8 +207,8 @@ impl Definition {
         let groups = self.groups()?;
         let mut input_schema =
             schemas.write(Direction::Input, |writer| self.arguments(states, writer, &groups))?;
-        if let Some(given) = groups.schema_given() {
-            input_schema = given.clone();
+        if let Some(given) = groups.given() {
+            input_schema = given.listed.clone();
         }
         let _ = self.groups.set(Arc::new(groups));
         let mut tool =
@@ -212,10 +220,14 @@ impl Definition {
         if let Some(header) = header_of_two(&tool.input_schema) {
             return Err(refused(format!("two arguments have the header `{header}`")));
         }
-        let written = self.written.as_ref().map(|written| written.output_schema(&about.name));
+        if let Some(problem) = self.written.as_ref().and_then(|it| it.problem(about)) {
+            return Err(refused(problem));
+        }
+        let output = self.written.as_ref().map_or(Ok(None), |it| it.output_schema());
+        let output = output.map_err(|problem| self.wrong_schema("output", problem))?;
         // The first reply to a background call is not a result, so it has no output schema to keep.
         tool.output_schema = match about.kind {
-            Kind::Plain | Kind::Control => written.transpose()?.flatten(),
+            Kind::Plain | Kind::Control => output,
             Kind::Background => return Ok(tool),
         }
         .or_else(|| (self.output_schema)(schemas))
@@ -223,15 +235,19 @@ impl Definition {
         Ok(tool)
     }
 
+    fn wrong_schema(&self, which: &'static str, problem: String) -> Error {
+        Error::Schema { tool: self.about.name.to_string(), which, problem }
+    }
+
     /// Which arguments go together.
     fn groups(&self) -> Result<Groups> {
         let tool = || self.about.name.to_string();
         let groups = match self.input_schema {
             None => Groups::of_types(&self.parameters),
-            Some(given) => {
-                let schema =
-                    given().map_err(|problem| Error::InputSchema { tool: tool(), problem })?;
-                Groups::given(&self.parameters, schema)
+            Some(schema) => {
+                let given = schema().and_then(Given::new);
+                let given = given.map_err(|problem| self.wrong_schema("input", problem))?;
+                Groups::of_schema(&self.parameters, given)
             }
         };
         groups.map_err(|(argument, problem)| Error::Argument { tool: tool(), argument, problem })
@@ -245,7 +261,8 @@ impl Definition {
         groups: &Groups,
     ) -> Result<JsonObject> {
         if let Some(written) = &self.written {
-            return written.input_schema(&self.about.name);
+            let given = (*written.input).as_ref().map(|given| given.listed.clone());
+            return given.map_err(|problem| self.wrong_schema("input", problem.clone()));
         }
         let tool = || self.about.name.to_string();
         let mut entries = Entries::new();
@@ -289,7 +306,7 @@ impl Definition {
         Ok(writer.object(entries, self.reading.ignores_unknown))
     }
 
-    /// Whether a parameter that is no argument can be had.
+    /// Checks that the server has what a parameter takes that is not an argument.
     fn has(&self, states: &States, source: &Source) -> Result<()> {
         let tool = || self.about.name.to_string();
         match *source {

@@ -5,24 +5,26 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::JsonObject;
+use rmcp::model::{Icon, JsonObject};
 use serde_json::Value;
 
+use super::definition::Prepare;
+use super::listing::Said;
 use super::{About, AnyTool, Definition, Hints, Kind, ToolTimes, fallible_body};
 use crate::argument::read_by_schema;
-use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Fails, Failure, Output};
-use crate::parameter::{Call, Inputs};
+use crate::parameter::{Call, InputSchema, Inputs};
+use crate::schema::Given;
 use crate::task::Sender;
 
 /// A tool that is made at run time: of a name, the JSON schema of its arguments, and a closure.
 ///
 /// It is for tools that are not known when the program is compiled, such as those of a configuration or of another
 /// server. The closure is called once for each call, and what it returns may be anything that a tool may return; its error
-/// is shown as it displays itself. A client sees the input schema as it was written, and the arguments are checked by it:
-/// a call is refused with everything that is wrong with it, as for any other tool. What the schema says in words that
-/// [this crate's own schemas](crate::schema::Schemas) do not use, such as `if` or `not`, is not checked.
+/// is shown as it displays itself. The schema is JSON in a `&str` or a `String`, a `serde_json::Value`, a map, an `Arc` of
+/// one, or a `schemars::Schema`. A client sees it as it was written, and the arguments are checked by it: a call is refused
+/// with everything that is wrong with it, as for any other tool.
 ///
 /// The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#tools-made-at-run-time) has an example.
 #[derive(Clone, Debug)]
@@ -34,7 +36,7 @@ impl DynamicTool {
     #[track_caller]
     pub fn plain<T, E, R>(
         name: impl Into<String>,
-        input_schema: impl Into<Value>,
+        input_schema: impl InputSchema,
         run: impl Fn(JsonObject, Call) -> R + Send + Sync + 'static,
     ) -> Self
     where
@@ -47,8 +49,7 @@ impl DynamicTool {
             let call = inputs.call.to_call();
             Some(fallible_body(run(arguments, call), returns, fails))
         };
-        let about = about(Kind::Plain, name.into());
-        Self::new(about, input_schema.into(), T::schema, Box::new(body))
+        Self::new::<T>(about(Kind::Plain, name.into()), input_schema.read(), Box::new(body))
     }
 
     /// A tool whose call starts a task, which ends with the closure's future.
@@ -56,7 +57,7 @@ impl DynamicTool {
     #[track_caller]
     pub fn background<T, E, R>(
         name: impl Into<String>,
-        input_schema: impl Into<Value>,
+        input_schema: impl InputSchema,
         run: impl Fn(JsonObject, Call, Sender) -> R + Send + Sync + 'static,
     ) -> Self
     where
@@ -69,23 +70,17 @@ impl DynamicTool {
             let (call, sender) = (inputs.call.to_call(), inputs.sender.cloned()?);
             Some(fallible_body(run(arguments, call, sender), returns, fails))
         };
-        let about = about(Kind::Background, name.into());
-        Self::new(about, input_schema.into(), T::schema, Box::new(body))
+        Self::new::<T>(about(Kind::Background, name.into()), input_schema.read(), Box::new(body))
     }
 
-    fn new(
-        about: About,
-        input: Value,
-        output_schema: fn(crate::schema::Schemas) -> Option<JsonObject>,
-        body: Box<Start>,
-    ) -> Self {
-        let input = Arc::new(input);
-        let schema = Arc::clone(&input);
-        let prepare = move |inputs: &mut Inputs<'_>| {
-            let arguments = arguments(inputs, schema.as_object()?)?;
-            body(arguments, inputs)
+    fn new<T: Output>(about: About, input: Result<Value, String>, body: Box<Start>) -> Self {
+        let written = Written {
+            input: Arc::new(input.and_then(Given::new)),
+            output: None,
+            may_be_structured: T::may_be_structured,
         };
-        Self(Definition::written(about, Written { input, output: None }, output_schema, prepare))
+        let run = prepare(written.clone(), body);
+        Self(Definition::written(about, written, T::returns(), run))
     }
 
     /// What it does, for a model.
@@ -154,10 +149,29 @@ impl DynamicTool {
         self
     }
 
-    /// The JSON schema of what it returns, if that says more than the type does. A plain tool lists it.
+    /// Its icons, of which a client picks one.
     #[must_use]
-    pub fn output_schema(mut self, schema: impl Into<Value>) -> Self {
-        self.0.set_output_schema(schema.into());
+    pub fn icons(mut self, icons: impl IntoIterator<Item = Icon>) -> Self {
+        self.0.listing().icons = Some(Said::AtRunTime(icons.into_iter().collect()));
+        self
+    }
+
+    /// What else a client may know of it: MCP's `_meta`.
+    #[must_use]
+    pub fn meta(mut self, meta: impl Into<JsonObject>) -> Self {
+        self.0.listing().meta = Some(Said::AtRunTime(Ok(meta.into())));
+        self
+    }
+
+    /// The JSON schema of what it returns, if that says more than the type does. A plain tool lists it.
+    ///
+    /// Structured content is an object; what is returned and is not one is the `result` of one: `5` is `{"result": 5}`. A
+    /// type that is never structured, as a `String`, is an error when the server is built. A `CallToolResult` is passed on
+    /// as it is. What is returned is not checked by the schema.
+    #[must_use]
+    pub fn output_schema(mut self, schema: impl InputSchema) -> Self {
+        let output = schema.read().and_then(Given::new).map(|given| given.listed);
+        self.0.rewrite(|written| written.output = Some(output));
         self
     }
 }
@@ -168,62 +182,68 @@ impl From<DynamicTool> for AnyTool {
     }
 }
 
+/// What takes the arguments out of the inputs and makes the body of a call.
+fn prepare(Written { input, .. }: Written, body: Box<Start>) -> Box<Prepare> {
+    Box::new(move |inputs| {
+        let given = input.as_ref().as_ref().ok()?;
+        let arguments = arguments(inputs, &given.checked)?;
+        body(arguments, inputs)
+    })
+}
+
 /// Makes the body of a call, given its arguments.
 type Start = dyn Fn(JsonObject, &mut Inputs<'_>) -> Option<Body> + Send + Sync;
 
-/// Schemas that were written, and not made of types.
+/// What was written of a tool, and not made of types.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
-    pub(super) input: Arc<Value>,
-    pub(super) output: Option<Arc<Value>>,
+    pub(super) input: Arc<Result<Given, String>>,
+    output: Option<Result<JsonObject, String>>,
+    may_be_structured: fn() -> bool,
 }
 
 impl Written {
-    /// The schema of the arguments, as it is listed.
-    pub(super) fn input_schema(&self, tool: &str) -> Result<JsonObject> {
-        object(tool, "input", &self.input)
+    /// What is wrong with what was said of a tool.
+    pub(super) fn problem(&self, about: &About) -> Option<String> {
+        let ToolTimes { patience, timeout, retention } = about.times;
+        let is_plain = about.kind == Kind::Plain;
+        let of_tasks = [("patience", patience), ("retention", retention)];
+        if let Some((name, _)) = of_tasks.iter().find(|(_, time)| is_plain && time.is_some()) {
+            return Some(format!("`{name}` is for background tools"));
+        }
+        let zero = [("timeout", timeout), ("retention", retention)];
+        let (name, _) = zero.iter().find(|(_, time)| *time == Some(Duration::ZERO))?;
+        Some(format!("`{name}` must not be zero"))
+    }
+
+    /// Whether the schema of the arguments lists one of this name.
+    pub(super) fn takes(&self, argument: &str) -> bool {
+        let schema = self.input.as_ref().as_ref().ok();
+        let properties = schema.and_then(|schema| schema.checked.get("properties"));
+        properties.is_some_and(|properties| properties.get(argument).is_some())
     }
 
     /// The schema of what is returned, if it was written.
-    pub(super) fn output_schema(&self, tool: &str) -> Result<Option<JsonObject>> {
-        self.output.as_ref().map(|output| object(tool, "output", output)).transpose()
-    }
-}
-
-/// A schema of objects, which is all that MCP knows.
-fn object(tool: &str, which: &'static str, schema: &Value) -> Result<JsonObject> {
-    let refuse = |found: String| {
-        let expected = r#"expected an object with `"type": "object"`"#;
-        let problem = format!("{found}; {expected}");
-        Err(Error::Schema { tool: tool.to_owned(), which, problem })
-    };
-    let Value::Object(schema) = schema else { return refuse(format!("`{schema}` is not one")) };
-    let mut schema = schema.clone();
-    match schema.get("type") {
-        Some(Value::String(name)) if name == "object" => {}
-        Some(other) => return refuse(format!("its `type` is `{other}`")),
-        None => {
-            schema.insert("type".to_owned(), "object".into());
+    pub(super) fn output_schema(&self) -> Result<Option<JsonObject>, String> {
+        let output = self.output.clone().transpose()?;
+        if output.is_some() && !(self.may_be_structured)() {
+            return Err(
+                "the tool returns what is never structured content; expected an object".to_owned()
+            );
         }
-    }
-    match schema.get("properties") {
-        None | Some(Value::Object(_)) => Ok(schema),
-        Some(other) => refuse(format!("its `properties` are `{other}`")),
+        Ok(output)
     }
 }
 
 /// The arguments of a call, checked by the schema, or `None` if problems were noted.
 fn arguments(inputs: &mut Inputs<'_>, schema: &JsonObject) -> Option<JsonObject> {
     let mut arguments = std::mem::take(&mut inputs.arguments);
-    let reading = inputs.reading;
-    let is_known = |name: &str| schema.get("properties").is_some_and(|it| it.get(name).is_some());
-    let takes_others = schema.get("additionalProperties") != Some(&Value::Bool(false));
-    if reading.ignores_unknown && !takes_others {
-        arguments.retain(|name, _| is_known(name));
-    } else if !reading.exact && super::definition::has_host_arguments(&arguments) {
+    if inputs.has_host {
+        let properties = schema.get("properties");
+        let is_known = |name: &str| properties.is_some_and(|it| it.get(name).is_some());
         arguments.retain(|name, _| is_known(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
     }
-    let read = read_by_schema(schema, arguments, reading);
+    let read = read_by_schema(schema, arguments, inputs.large_of_all(), inputs.reading);
     read.map_err(|problems| inputs.problems.extend(problems)).ok()
 }
 

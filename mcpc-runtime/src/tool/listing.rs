@@ -107,11 +107,28 @@ impl<const N: usize> IntoIcons for [Icon; N] {
     }
 }
 
-/// What is said of a tool, each evaluated when the server is built.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is said of a tool.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Listing {
-    pub(super) meta: Option<fn() -> Result<JsonObject, String>>,
-    pub(super) icons: Option<fn() -> Vec<Icon>>,
+    pub(super) meta: Option<Said<Result<JsonObject, String>>>,
+    pub(super) icons: Option<Said<Vec<Icon>>>,
+}
+
+/// Something that is said.
+#[derive(Clone, Debug)]
+pub(super) enum Said<T> {
+    /// By an attribute, and evaluated when the server is built.
+    ByAttribute(fn() -> T),
+    AtRunTime(T),
+}
+
+impl<T: Clone> Said<T> {
+    fn get(&self) -> T {
+        match self {
+            Self::ByAttribute(evaluate) => evaluate(),
+            Self::AtRunTime(value) => value.clone(),
+        }
+    }
 }
 
 impl Listing {
@@ -120,17 +137,16 @@ impl Listing {
     /// # Errors
     ///
     /// What cannot be meant.
-    pub(super) fn write(self, tool: &mut rmcp::model::Tool) -> Result<(), String> {
-        if let Some(meta) = self.meta {
-            let meta = meta().map_err(|found| format!("its `meta` is not an object: {found}"))?;
+    pub(super) fn write(&self, tool: &mut rmcp::model::Tool) -> Result<(), String> {
+        if let Some(meta) = &self.meta {
+            let meta =
+                meta.get().map_err(|found| format!("its `meta` is not an object: {found}"))?;
             tool.meta = Some(MetaObject(meta));
         }
-        if let Some(icons) = self.icons {
-            let icons = icons();
-            if let Some(Icon { src, .. }) = icons.iter().find(|icon| !is_address(&icon.src)) {
-                return Err(format!(
-                    "the icon `{src}` does not start with `https://`, `http://` or `data:`"
-                ));
+        if let Some(icons) = &self.icons {
+            let icons = icons.get();
+            if let Some(Icon { src, .. }) = icons.iter().find(|icon| !is_icon_address(&icon.src)) {
+                return Err(format!("the icon `{src}` does not start with {ICON_ADDRESS}"));
             }
             tool.icons = (!icons.is_empty()).then_some(icons);
         }
@@ -138,6 +154,10 @@ impl Listing {
     }
 }
 
-fn is_address(text: &str) -> bool {
+/// How the address of an icon starts.
+pub(crate) const ICON_ADDRESS: &str = "`https://`, `http://` or `data:`";
+
+/// Whether clients take an icon from an address.
+pub(crate) fn is_icon_address(text: &str) -> bool {
     ["https://", "http://", "data:"].iter().any(|scheme| text.starts_with(scheme))
 }

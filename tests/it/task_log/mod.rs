@@ -1,6 +1,6 @@
 //! What every task log does, and what a client hears over one that is outside of the process: slow, failing, or silent.
 
-mod file;
+pub(crate) mod file;
 mod outages;
 mod suite;
 mod wire;

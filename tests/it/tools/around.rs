@@ -234,6 +234,29 @@ async fn a_tool_that_panics_before_its_future_is_seen_to_panic() {
     assert_eq!(said, ("tool `boom` panicked: before its future".into(), true));
 }
 
+/// A tool made of a closure, whatever that returns.
+fn made<T, E>(run: impl Fn() -> Result<T, E> + Send + Sync + 'static) -> DynamicTool
+where
+    T: mcpc::Output + Send,
+    E: mcpc::Failure + Send + 'static,
+{
+    DynamicTool::plain("made", json!({}), move |_, _| std::future::ready(run()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_tool_says_of_itself_is_seen_and_a_failure_is_an_error() {
+    let tool = made(|| Err::<(), _>("unlucky")).title("Made").read_only(true).open_world(false);
+    let server = Server::new("around").tools(tool).around(async |call: ToolCall, next: Next| {
+        let hints = [call.is_destructive(), call.is_idempotent(), call.is_open_world()];
+        let said = format!("{:?} {} {hints:?}", call.title(), call.is_read_only());
+        let failed = next.run(call).await.expect_err("it fails");
+        let error: Box<dyn std::error::Error + Send + Sync> = failed.into();
+        Err(format!("{error}: {said}").into())
+    });
+    let said = Plain::connect(server).await.ask("made", json!({})).await;
+    assert_eq!(said, (r#"unlucky: Some("Made") true [None, None, Some(false)]"#.into(), true));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_around_may_panic_itself() {
     let server = || {

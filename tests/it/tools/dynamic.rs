@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcpc::content::CallToolResult;
-use mcpc::{Call, DynamicTool, Sender, Server, Tools};
+use mcpc::{Call, DynamicTool, Icon, Sender, Server, Tools};
 use serde_json::{Value, json};
 
 use crate::support::{Mcpc, Plain, WithTasks};
@@ -146,22 +146,26 @@ fn a_schema_that_is_not_one_of_objects_is_named_when_the_server_is_built() {
     let refused = |tool: DynamicTool| {
         Server::new("odd").tools(tool).check().expect_err("it is not built").to_string()
     };
-    let expected = r#"expected an object with `"type": "object"`"#;
     assert_eq!(
-        refused(tool(json!("string"))),
-        format!(r#"the input schema of the tool `odd`: `"string"` is not one; {expected}"#)
+        refused(tool(json!([1]))),
+        "the input schema of the tool `odd`: it is an array, and not a schema"
     );
     assert_eq!(
         refused(tool(json!({"type": "array"}))),
-        format!(r#"the input schema of the tool `odd`: its `type` is `"array"`; {expected}"#)
+        r#"the input schema of the tool `odd`: it has `"type": "array"`; expected `"type": "object"`"#
     );
     assert_eq!(
         refused(tool(json!({"properties": []}))),
-        format!("the input schema of the tool `odd`: its `properties` are `[]`; {expected}")
+        "the input schema of the tool `odd`: its `properties` are `[]`; expected an object"
     );
     assert_eq!(
-        refused(tool(json!({})).output_schema(json!({"type": "string"}))),
-        format!(r#"the output schema of the tool `odd`: its `type` is `"string"`; {expected}"#)
+        refused(DynamicTool::plain("odd", "{", async |_, _| Ok::<_, String>(1))),
+        "the input schema of the tool `odd`: it is not JSON: EOF while parsing an object at line 1 column 1"
+    );
+    let number = DynamicTool::plain("odd", json!({}), async |_, _| Ok::<_, String>(1));
+    assert_eq!(
+        refused(number.output_schema(json!({"type": "string"}))),
+        r#"the output schema of the tool `odd`: it has `"type": "string"`; expected `"type": "object"`"#
     );
     let two: Tools = [tool(json!({})), tool(json!({}))].into_iter().collect();
     let twice = Server::new("odd").tools(two).check().expect_err("it is not built").to_string();
@@ -201,4 +205,103 @@ async fn a_closure_that_panics_is_told_of_as_any_tool() {
     let mut client = Plain::connect(Server::new("boom").tools(tool)).await;
     let said = client.ask("boom", json!({})).await;
     assert_eq!(said, ("tool `boom` panicked: before its future".into(), true));
+}
+
+#[test]
+fn an_output_schema_of_what_is_never_structured_is_an_error() {
+    let refused = |tool: DynamicTool| {
+        let tool = tool.output_schema(json!({"type": "object"}));
+        Server::new("odd").tools(tool).check().err().map(|error| error.to_string())
+    };
+    let expected = "the output schema of the tool `odd`: the tool returns what is never structured content; \
+                    expected an object";
+    let text = DynamicTool::plain("odd", json!({}), async |_, _| Ok::<_, String>("text"));
+    assert_eq!(refused(text).as_deref(), Some(expected));
+    let nothing = DynamicTool::plain("odd", json!({}), async |_, _| Ok::<_, String>(()));
+    assert_eq!(refused(nothing).as_deref(), Some(expected));
+    let image =
+        |_, _| std::future::ready(Ok::<_, String>(Vec::<mcpc::content::ContentBlock>::new()));
+    assert_eq!(refused(DynamicTool::plain("odd", json!({}), image)).as_deref(), Some(expected));
+    let json = DynamicTool::plain("odd", json!({}), async |_, _| Ok::<_, String>(json!({})));
+    assert_eq!(refused(json), None);
+    let reply = async |_, _| Ok::<_, String>(CallToolResult::success(Vec::new()));
+    assert_eq!(refused(DynamicTool::plain("odd", json!({}), reply)), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_promised_to_be_structured_is_so_whatever_it_is() {
+    let give = async |mut arguments: Arguments, _: Call| {
+        Ok::<_, String>(arguments.remove("it").unwrap_or_default())
+    };
+    let tool = DynamicTool::plain("give", json!({}), give).output_schema(json!({}));
+    let mut client = Plain::connect(Server::new("promises").tools(tool)).await;
+    for (it, structured) in [
+        (json!({"a": 1}), json!({"a": 1})),
+        (json!(5), json!({"result": 5})),
+        (json!([5]), json!({"result": [5]})),
+        (json!("text"), json!({"result": "text"})),
+        (json!(null), json!({"result": null})),
+    ] {
+        let result = client.result("give", json!({"it": it})).await;
+        assert_eq!(result["structuredContent"], structured, "{result}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_of_a_tool_is_an_error_as_in_an_attribute() {
+    let plain = || DynamicTool::plain("odd", json!({}), async |_, _| Ok::<_, String>("never"));
+    let background =
+        || DynamicTool::background("odd", json!({}), async |_, _, _| Ok::<_, String>("never"));
+    let refused = |tool: DynamicTool| {
+        let refused = Server::new("odd").tools(tool).check().err();
+        refused.map(|error| error.to_string().replace("the tool `odd`: ", ""))
+    };
+    let is = |text: &str| Some(text.to_owned());
+    let second = Duration::from_secs(1);
+    assert_eq!(refused(plain().timeout(Duration::ZERO)), is("`timeout` must not be zero"));
+    assert_eq!(refused(background().retention(Duration::ZERO)), is("`retention` must not be zero"));
+    assert_eq!(refused(plain().patience(second)), is("`patience` is for background tools"));
+    assert_eq!(refused(plain().retention(second)), is("`retention` is for background tools"));
+    assert_eq!(refused(background().patience(Duration::ZERO).retention(second)), None);
+    let icon = "the icon `icon.svg` does not start with `https://`, `http://` or `data:`";
+    assert_eq!(refused(plain().icons([Icon::new("icon.svg")])), is(icon));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_takes_what_rmcp_makes_and_lists_its_icons_and_its_meta() {
+    #[derive(schemars::JsonSchema)]
+    #[allow(dead_code, reason = "it is only described")]
+    struct Place {
+        city: String,
+    }
+    let schema = mcpc::rmcp::handler::server::tool::schema_for_type::<Place>();
+    let meta = Arguments::from_iter([("a.example/b".to_owned(), json!(1))]);
+    let of_arc = DynamicTool::plain("arc", schema.clone(), async |_, _| Ok::<_, String>(""));
+    let of_map = DynamicTool::plain("map", (*schema).clone(), async |_, _| Ok::<_, String>(""));
+    let of_arc = of_arc.icons([Icon::new("https://a.example/b.svg")]).meta(meta);
+    let mut client = Plain::connect(Server::new("rmcp").tools(of_arc).tools(of_map)).await;
+    let listed = client.list().await;
+    assert_eq!(listed[0]["inputSchema"], Value::from((*schema).clone()));
+    assert_eq!(listed[1]["inputSchema"], listed[0]["inputSchema"]);
+    assert_eq!(listed[0]["icons"], json!([{"src": "https://a.example/b.svg"}]));
+    assert_eq!(listed[0]["_meta"], json!({"a.example/b": 1}));
+}
+
+#[test]
+fn the_addresses_of_a_server_are_those_that_a_tool_may_have() {
+    let refused = |server: Server| server.check().err().map(|error| error.to_string());
+    let server = || Server::new("addresses").icons([Icon::new("https://a.example/b.svg")]);
+    assert_eq!(refused(server().website("https://a.example")), None);
+    assert_eq!(
+        refused(server().website("a.example")).as_deref(),
+        Some(
+            "`Server::website` is \"a.example\"; expected an address that starts with `https://` or `http://`"
+        )
+    );
+    assert_eq!(
+        refused(server().icons([Icon::new("b.svg")])).as_deref(),
+        Some(
+            "`Server::icons` is \"b.svg\"; expected an address that starts with `https://`, `http://` or `data:`"
+        )
+    );
 }

@@ -4,5 +4,6 @@
 mod around;
 mod changes;
 mod dynamic;
+mod schemas;
 mod theirs;
 mod values;

@@ -58,6 +58,10 @@ impl ServerHandler for Theirs {
     ) -> Result<CallToolResponse, ErrorData> {
         match &*call.name {
             "panic" => panic!("theirs"),
+            "echo" => {
+                let text = serde_json::Value::from(call.arguments.unwrap_or_default()).to_string();
+                Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
+            }
             "one" | "two" => {
                 let text = format!("{} of theirs", call.name);
                 Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
@@ -106,6 +110,19 @@ async fn a_call_of_a_name_that_is_not_the_servers_is_for_the_handler() {
     // The handshake of MCPC is nobody's tool.
     let reply = client.reply("is_mcpc_enabled", json!({})).await;
     assert!(reply["result"]["content"][0]["text"].as_str().is_some_and(|it| it.contains("theirs")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_of_a_handler_gets_its_arguments_without_what_belongs_to_mcpc() {
+    let mut client = Plain::connect(server(true, false)).await;
+    let ids = json!({"mcpc_session_id": "s", "mcpc_task_id": "t"});
+    let said = client.ask("echo", json!({"b": 1, "_metadata": ids, "a": 2})).await;
+    assert_eq!(said, (r#"{"b":1,"a":2}"#.into(), false));
+    let ids = json!({"session_id": "s", "task_id": "t"});
+    assert_eq!(client.ask("echo", json!({"mcpc_params": ids})).await.0, "{}");
+    // What is not MCPC's by its form is the tool's own.
+    let own = json!({"_metadata": "mine"});
+    assert_eq!(client.ask("echo", own.clone()).await.0, own.to_string());
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,20 +40,21 @@ async fn main() -> mcpc::Result {
     server().serve_stdio().await
 }
 
+#[tokio::test]
+async fn every_client_gets_the_summary() {
+    use mcpc::testing::{every_client, json};
+    every_client(server, async |client| {
+        let outcome = client.call("process_data", json!({"data_id": "d1", "passes": 2})).await;
+        assert_eq!(outcome.result(), Ok(r#"{"data_id":"d1","passes":2}"#));
+    })
+    .await;
+}
+
 #[cfg(test)]
 mod tests {
     use mcpc::testing::{Client, every_client, json, sender};
 
     use super::*;
-
-    #[tokio::test]
-    async fn every_client_gets_the_summary() {
-        every_client(server, async |client| {
-            let outcome = client.call("process_data", json!({"data_id": "d1", "passes": 2})).await;
-            assert_eq!(outcome.result(), Ok(r#"{"data_id":"d1","passes":2}"#));
-        })
-        .await;
-    }
 
     #[tokio::test]
     async fn each_pass_is_reported() {
