@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// Something that a client heard of a call before its end.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,9 +122,9 @@ pub(super) fn text_of(result: &Value) -> String {
     match &result["structuredContent"] {
         structured if texts.is_empty() && !structured.is_null() => {
             // A promised `null` has no other place.
-            match &structured["result"] {
-                Value::Null => String::new(),
-                _ => structured.to_string(),
+            match *structured == json!({"result": null}) {
+                true => String::new(),
+                false => structured.to_string(),
             }
         }
         _ => texts.join("\n"),
@@ -148,14 +148,21 @@ pub(super) fn text_of_value(value: &RawValue) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn outcome(text: &str) -> Outcome {
         let text = text.to_owned();
         let (updates, took, seen) = (Vec::new(), Duration::ZERO, Ok(text.clone()));
         Outcome { ending: Ending::Result, text, updates, took, seen }
+    }
+
+    #[test]
+    fn structured_content_alone_is_the_text() {
+        let text_of =
+            |structured| text_of(&json!({"content": [], "structuredContent": structured}));
+        assert_eq!(text_of(json!({"answer": 42})), "{\"answer\":42}");
+        assert_eq!(text_of(json!({"result": null, "more": 1})), "{\"result\":null,\"more\":1}");
+        assert_eq!(text_of(json!({"result": null})), "");
     }
 
     #[test]
