@@ -318,7 +318,8 @@ async fn a_call_that_is_refused_because_it_takes_no_tasks_has_no_part_in_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_refused_for_want_of_room_has_no_part_in_a_task() {
-    let room: [(fn(Server) -> Server, Value, &str); 2] = [
+    type Limited = fn(Server) -> Server;
+    let room: [(Limited, Value, &str); 2] = [
         (|it| it.max_tasks(1), in_task("t", json!({"name": "x"})), "its maximum of 1"),
         (|it| it.max_requests(1), json!({"name": "x"}), "unanswered"),
     ];
