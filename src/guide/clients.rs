@@ -119,6 +119,7 @@
 //! such an id; the last one stops it. Stopping the task itself stops it for all. Calls with a number that is larger than
 //! 2⁵³ and not written as an integer of 64 bits do not join. [`Server::around`] sees the call that starts the task,
 //! and not those that join it.
+//! Equal is what was written: a default that is written out, or `"1"` for `1`, is another call; the order of keys is not.
 //!
 //! # Server events
 //!

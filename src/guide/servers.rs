@@ -193,6 +193,8 @@
 //!
 //! - It is around the body of a tool. That of a background tool ends with its task, whatever its client was told
 //!   meanwhile.
+//! - A plain tool whose `timeout` is over, and a call that its client takes back, are dropped with what is around them: what
+//!   stands after `next.run(call).await` does not run. Count them in the `Drop` of a guard.
 //! - It sees the arguments before they are read, so also those of a call that is refused for them, and may change them.
 //! - What fails before anything is waited for is answered at once, and gets no task, unless it fails with a whole
 //!   `CallToolResult`, which only a task can carry. A task that first waits for a permit has been created, and fails.
