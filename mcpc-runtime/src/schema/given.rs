@@ -41,6 +41,12 @@ impl Given {
         let checked = checked(&listed)?;
         Ok(Self { listed, checked })
     }
+
+    /// Whether an argument is listed by its name.
+    pub(crate) fn lists(&self, argument: &str) -> bool {
+        let properties = self.checked.get("properties");
+        properties.is_some_and(|properties| properties.get(argument).is_some())
+    }
 }
 
 /// A schema of objects, which is all that MCP knows.

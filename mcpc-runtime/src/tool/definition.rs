@@ -316,7 +316,9 @@ impl Definition {
             Source::State(state) if !states.has(state) => {
                 Err(Error::MissingState { tool: tool(), state: state.name })
             }
-            _ => Ok(()),
+            Source::Sender | Source::State(_) | Source::Call => Ok(()),
+            // These are arguments.
+            Source::Argument { .. } | Source::Given | Source::PartOfRequest(_) => Ok(()),
         }
     }
 }

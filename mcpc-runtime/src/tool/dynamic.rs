@@ -186,7 +186,7 @@ impl From<DynamicTool> for AnyTool {
 fn prepare(Written { input, .. }: Written, body: Box<Start>) -> Box<Prepare> {
     Box::new(move |inputs| {
         let given = input.as_ref().as_ref().ok()?;
-        let arguments = arguments(inputs, &given.checked)?;
+        let arguments = arguments(inputs, given)?;
         body(arguments, inputs)
     })
 }
@@ -218,9 +218,7 @@ impl Written {
 
     /// Whether the schema of the arguments lists one of this name.
     pub(super) fn takes(&self, argument: &str) -> bool {
-        let schema = self.input.as_ref().as_ref().ok();
-        let properties = schema.and_then(|schema| schema.checked.get("properties"));
-        properties.is_some_and(|properties| properties.get(argument).is_some())
+        (*self.input).as_ref().is_ok_and(|given| given.lists(argument))
     }
 
     /// The schema of what is returned, if it was written.
@@ -236,14 +234,12 @@ impl Written {
 }
 
 /// The arguments of a call, checked by the schema, or `None` if problems were noted.
-fn arguments(inputs: &mut Inputs<'_>, schema: &JsonObject) -> Option<JsonObject> {
+fn arguments(inputs: &mut Inputs<'_>, given: &Given) -> Option<JsonObject> {
     let mut arguments = std::mem::take(&mut inputs.arguments);
     if inputs.has_host {
-        let properties = schema.get("properties");
-        let is_known = |name: &str| properties.is_some_and(|it| it.get(name).is_some());
-        arguments.retain(|name, _| is_known(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
+        arguments.retain(|name, _| given.lists(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
     }
-    let read = read_by_schema(schema, arguments, inputs.large_of_all(), inputs.reading);
+    let read = read_by_schema(&given.checked, arguments, inputs.large_of_all(), inputs.reading);
     read.map_err(|problems| inputs.problems.extend(problems)).ok()
 }
 
