@@ -11,7 +11,7 @@ pub(crate) use on_parameters::{is_of_types, on_parameter};
 
 use syn::{Error, Pat, PatType, Type};
 
-use crate::model::Kind;
+use crate::model::{Kind, Place};
 use crate::types::{self, generic_types, is_called, last_segment, one_inside};
 
 /// What is wrong with a parameter that rmcp's macro would take out of the request, or take apart.
@@ -58,12 +58,13 @@ fn is_any_object(ty: &Type) -> bool {
 }
 
 /// What to write instead of a pattern that takes a value apart.
-pub(crate) fn taken_apart(pattern: &Pat, ty: &Type) -> Option<String> {
+pub(crate) fn taken_apart(pattern: &Pat, ty: &Type, place: Place) -> Option<String> {
     let of_type = types::text(ty);
+    let key = if let Place::All(_) = place { "all" } else { "flatten" };
     match pattern {
         Pat::Struct(_) => Some(format!(
             "an argument needs a plain name; where the fields are the arguments, write \
-             `#[arg(flatten)] arguments: {of_type}`"
+             `#[arg({key})] arguments: {of_type}`"
         )),
         Pat::TupleStruct(pattern) if is_called(ty, "State") => Some(format!(
             "a state needs a plain name; write `{}: {of_type}`, which dereferences to the value",
