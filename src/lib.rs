@@ -116,7 +116,7 @@ pub use mcpc_runtime::parameter::{Call, State};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, IntoTools, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
