@@ -123,8 +123,7 @@ fn check(entries: &[Entry]) -> Result<(), Error> {
 /// The list, and the assertions that no two of its tools have one name.
 fn tools(entries: &[Entry], krate: &Path) -> TokenStream {
     let us = quote!(#krate::__private);
-    let (methods, entries): (Vec<&Entry>, Vec<&Entry>) =
-        entries.iter().partition(|it| is_method(it));
+    let (methods, entries): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_method);
     let methods = methods.into_iter().map(method);
     let listed = entries.iter().enumerate().map(|(index, entry)| listed(entry, index, &us));
     let assertions = entries.iter().enumerate().map(|(index, entry)| assertion(entry, index, &us));

@@ -72,8 +72,8 @@ async fn a_state_under_another_name_is_no_argument() {
         drop(n);
     }
     #[mcpc::tool]
-    async fn count(n: Count) {
-        drop(n);
+    async fn count(n: Count) -> u8 {
+        n.into_inner()
     }
     for (tools, tool, state) in [
         (tools![named], "named", "Mutex<alloc::string::String>"),
