@@ -117,7 +117,7 @@ pub use mcpc_runtime::question::{Answer, NoAnswer, Question};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Receiver, Sender, Total};
-pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, IntoTools, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -242,7 +242,7 @@ pub mod __private {
     };
     pub use mcpc_runtime::parameter::{
         Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
-        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
+        MayBeOfRequest, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

@@ -302,6 +302,11 @@ impl Definition {
                 Source::PartOfRequest(part) => {
                     return Err(refused(format!("write `call: mcpc::Call`; this is `{part}`")));
                 }
+                Source::Locked(state) => {
+                    return Err(refused(format!(
+                        "a state is `mcpc::State<{state}>`, which `Server::state` is given bare or in an `Arc`"
+                    )));
+                }
                 Source::Given => {}
                 source => self.has(states, &source)?,
             }
@@ -323,8 +328,11 @@ impl Definition {
                 Err(Error::MissingState { tool: tool(), state: state.name })
             }
             Source::Sender | Source::Receiver | Source::State(_) | Source::Call => Ok(()),
-            // These are arguments.
-            Source::Argument { .. } | Source::Given | Source::PartOfRequest(_) => Ok(()),
+            // These are arguments, or were refused.
+            Source::Argument { .. }
+            | Source::Given
+            | Source::PartOfRequest(_)
+            | Source::Locked(_) => Ok(()),
         }
     }
 }

@@ -90,8 +90,9 @@ fn a_server_is_not_built_of_names_that_clients_do_not_take() {
         renamed("check_task"),
         "the tool `check_task` cannot have this name: `check_task` controls tasks; choose another name"
     );
-    let twice =
-        refused(tools![add] + tools![delete].into_iter().map(|it| it.renamed("add")).collect());
+    let twice = refused(
+        tools![add] + tools![delete].into_iter().map(|it| it.renamed("add")).collect::<Tools>(),
+    );
     assert!(twice.starts_with("two tools are called `add`: tests/it/tools/values.rs:"), "{twice}");
     let as_control =
         refused(tools![work, add].into_iter().map(|it| it.renamed("check_task")).collect());
