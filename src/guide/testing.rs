@@ -85,6 +85,7 @@
 //! |---|---|
 //! | what came of a call | [`Outcome::result`], as a type [`Outcome::value`] |
 //! | what the client heard before | [`Outcome::updates`], [`Outcome::texts`], [`Client::events`] |
+//! | which pictures, sounds and resources are in the result | [`Outcome::blocks`] |
 //! | what its model gets to see | [`Outcome::seen`], [`Client::model_sees`] |
 //! | how a running call is doing, and whether it stops | [`Client::start`] |
 //! | whether the server ends in order, and broke no rule | [`Client::leave`] |
@@ -129,13 +130,15 @@
 //! }
 //! ```
 //!
-//! Results are compared by what a model reads of them, so a tool whose result has a time or an id in it differs from itself;
+//! Clients that fail alike are told of once, with the last lines of the first of them. Results are compared by what a model
+//! reads of them, and by what is not a text, so a tool whose result has a time or an id in it differs from itself;
 //! give it a state that a test can set. What a client hears before the end is not compared: each hears of it in its own way.
 //!
 //! # Time
 //!
 //! [`connect`] and [`every_client`] pause tokio's clock, so an hour passes at once: [the module](crate::testing#the-clock) says
-//! what that means for a tool that waits for a process or a socket.
+//! what that means for a tool that waits for a process or a socket. [`sender`] leaves the clock as it is: a test of a
+//! function that sleeps has `#[tokio::test(start_paused = true)]`.
 //!
 //! # Another process
 //!
@@ -152,6 +155,7 @@
 //! [`Client::model_sees`]: crate::testing::Client::model_sees
 //! [`Client::start`]: crate::testing::Client::start
 //! [`Client::transcript`]: crate::testing::Client::transcript
+//! [`Outcome::blocks`]: crate::testing::Outcome::blocks
 //! [`Outcome::result`]: crate::testing::Outcome::result
 //! [`Outcome::seen`]: crate::testing::Outcome::seen
 //! [`Outcome::texts`]: crate::testing::Outcome::texts

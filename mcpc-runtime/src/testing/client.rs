@@ -105,13 +105,13 @@ impl Client {
         reply.unwrap_or_else(|error| self.0.fail(&error))
     }
 
-    /// What the model of this kind of client gets to see of a result: `{"content": [..], ..}`.
+    /// What the model of this kind of client gets to see of the result of a call: `{"content": [..], ..}`.
     ///
     /// # Errors
     ///
     /// Why its host makes an error of it.
     pub fn model_sees(&self, result: &Value) -> Result<String, String> {
-        self.0.model_sees(result)
+        self.0.model_sees(result, false)
     }
 
     /// The server events that came so far ([`Sender::emit`](crate::task::Sender::emit)), as this kind of client hears of
@@ -339,9 +339,11 @@ impl Session {
         Some(format!("{prefix}{name}"))
     }
 
-    pub(super) fn model_sees(&self, result: &Value) -> Result<String, String> {
-        let seen = self.facts().view.of(result)?;
-        Ok(self.facts().cut.of(seen))
+    /// What the model sees of the result of a call, or of a task of MCP.
+    pub(super) fn model_sees(&self, result: &Value, is_of_task: bool) -> Result<String, String> {
+        let Facts { view, cut, cut_of_task, .. } = self.facts();
+        let cut = if is_of_task { cut_of_task } else { cut };
+        Ok(cut.of(view.of(result)?))
     }
 
     /// Notes a call, and returns its place among the calls.
