@@ -45,8 +45,9 @@
 //! # What a client gets
 //!
 //! [`connect`] connects a client to a server in this process. It is one of a kind ([`As`] lists them): what a protocol says,
-//! or a host that people use. Its calls look the same whatever the kind: it reads callbacks, polls a task, or goes on with
-//! `check_task` as a model would.
+//! or a host that people use, which gives up, takes calls back, polls, and cuts what is too long for its model, as that host
+//! was measured to. Its calls look the same whatever the kind: it reads callbacks, polls a task, or goes on with `check_task`
+//! as a model would.
 //!
 //! ```
 //! use mcpc::testing::{self, As, json};
@@ -88,7 +89,7 @@
 //! | which pictures, sounds and resources are in the result | [`Outcome::blocks`] |
 //! | what its model gets to see | [`Outcome::seen`], [`Client::model_sees`] |
 //! | how a running call is doing, and whether it stops | [`Client::start`] |
-//! | whether the server ends in order, and broke no rule | [`Client::leave`] |
+//! | whether the server ends in order, and broke no rule; of a process also its status, and what it left | [`Client::leave`] |
 //! | what went over the wire | [`Client::transcript`] |
 //!
 //! # Every client
@@ -142,8 +143,36 @@
 //!
 //! # Another process
 //!
-//! [`connect_io`] connects the same clients to whatever is at the other end of two byte streams, such as the stdin and stdout
-//! of a server that was built, in real time.
+//! [`connect_process`] starts a server and connects the same clients to its stdin and stdout, in real time. A client that leaves
+//! ends the process as its host does: Claude Code with SIGINT, SIGTERM a tenth of a second later, and SIGKILL after half a
+//! second; Codex with SIGTERM and the end of the input at once, Gemini with SIGTERM, others with the end of the input alone
+//! ([`As`] has them all). Then it tells how the process ended, and which processes it left behind:
+//!
+//! ```no_run
+//! use mcpc::testing::{self, As, json};
+//! use tokio::process::Command;
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # claude_code_ends_it_without_a_trace().await;
+//! # }
+//! async fn claude_code_ends_it_without_a_trace() {
+//!     # /*
+//!     let server = Command::new(env!("CARGO_BIN_EXE_deployer"));
+//!     # */
+//!     # let server = Command::new("deployer");
+//!     let client = testing::connect_process(server, As::ClaudeCode).await;
+//!     let mut deploy = client.start("deploy", json!({ "service": "api" }));
+//!     deploy.next().await;
+//!     let left = client.leave().await;
+//!     assert!(left.is_clean(), "{left:?}");
+//! }
+//! ```
+//!
+//! [`connect_io`] connects to whatever is at the other end of two byte streams, such as a socket.
 //!
 //! # What hosts object to
 //!
@@ -161,6 +190,7 @@
 //! [`Outcome::texts`]: crate::testing::Outcome::texts
 //! [`Outcome::updates`]: crate::testing::Outcome::updates
 //! [`Outcome::value`]: crate::testing::Outcome::value
+//! [`connect_process`]: crate::testing::connect_process
 //! [`connect_io`]: crate::testing::connect_io
 //! [`connect`]: crate::testing::connect
 //! [`every_client`]: crate::testing::every_client

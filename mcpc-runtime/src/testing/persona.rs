@@ -37,7 +37,8 @@ use crate::names::Dialect;
 /// but for Gemini and Cline, whose servers hear nothing of it. opencode also takes back every call that was answered. Claude
 /// Code polls a task until five polls in a row have failed, or one because the server does not know the method.
 ///
-/// A server in this process hears of all signals as the end of its input, and is killed by dropping what serves it.
+/// A server in this process hears of all signals as the end of its input, and is killed by dropping what serves it; a
+/// [process](super::connect_process) gets the signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum As {
@@ -147,6 +148,8 @@ pub(super) struct Facts {
     pub(super) cut: Cut,
     /// The same of the result of a task.
     pub(super) cut_of_task: Cut,
+    /// How it asks a process to end, and when.
+    pub(super) asks: &'static [(Duration, Asks)],
     /// When it kills a server that has not ended, after it left.
     pub(super) kills_after: Option<Duration>,
 }
@@ -159,6 +162,14 @@ pub(super) enum Limit {
     InAll(Duration),
     /// So long without progress.
     Silent(Duration),
+}
+
+/// What asks a process to end: the end of its input, or a signal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Asks {
+    Eof,
+    Int,
+    Term,
 }
 
 impl Limit {
@@ -237,6 +248,7 @@ const PLAIN: Facts = Facts {
     view: View::Texts("\n"),
     cut: Cut::Nothing,
     cut_of_task: Cut::Nothing,
+    asks: &[(Duration::ZERO, Asks::Eof)],
     kills_after: None,
 };
 
@@ -274,6 +286,7 @@ const CLAUDE_CODE: Facts = Facts {
     // A file, and its name.
     cut: Cut::After { most: 100_000, shown: 0 },
     cut_of_task: Cut::After { most: 100_000, shown: 100_000 },
+    asks: &[(Duration::ZERO, Asks::Int), (Duration::from_millis(100), Asks::Term)],
     kills_after: millis(500),
     ..TASKS
 };
@@ -284,6 +297,7 @@ const CODEX: Facts = Facts {
     limit: in_all(300),
     view: View::StructuredAlone,
     cut: Cut::Middle { beginning: 5_950, end: 5_950 },
+    asks: &[(Duration::ZERO, Asks::Term), (Duration::ZERO, Asks::Eof)],
     kills_after: millis(270),
     ..PROGRESS
 };
@@ -295,6 +309,7 @@ const COPILOT: Facts = Facts {
     limit: SILENT,
     view: View::Glued,
     cut: Cut::After { most: 20_000, shown: 500 },
+    asks: &[(Duration::ZERO, Asks::Eof), (Duration::ZERO, Asks::Term)],
     kills_after: millis(10),
     ..PROGRESS
 };
@@ -317,6 +332,7 @@ const GEMINI: Facts = Facts {
     cancels: Cancels { at_stop: false, ..PLAIN.cancels },
     view: View::Records,
     cut: Cut::Middle { beginning: 8_000, end: 32_000 },
+    asks: &[(Duration::ZERO, Asks::Term)],
     ..PROGRESS
 };
 
