@@ -132,6 +132,8 @@ fn what_a_server_leaves_behind_is_named_and_killed() {
         let command = in_a_shell("sleep 60 > /dev/null & exec \"$SERVER\"");
         let left = testing::connect_process(command, As::Plain).await.leave().await;
         assert_eq!(left.status.and_then(|status| status.code()), Some(0));
+        // It is not waited for.
+        assert!(left.after < Duration::from_millis(500), "{left:?}");
         let [sleep] = &*left.left_behind else { panic!("{left:?}") };
         let id = sleep.strip_prefix("sleep (").and_then(|it| it.strip_suffix(')'));
         wait_until_gone(id.unwrap_or_else(|| panic!("{sleep}")));

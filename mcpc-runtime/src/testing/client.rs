@@ -436,10 +436,9 @@ impl Session {
 
     /// Ends a process; how it ended, and whether it could say all that it had to.
     async fn end_process(&self, process: Process) -> Result<(Left, bool), String> {
-        let began = Instant::now();
-        let Ended { status, was_killed, left_behind } =
-            process.end(&self.wire, self.facts()).await?;
-        let left = Left { after: began.elapsed(), was_killed, status: Some(status), left_behind };
+        let ended = process.end(&self.wire, self.facts()).await?;
+        let Ended { status, after, was_killed, left_behind } = ended;
+        let left = Left { after, was_killed, status: Some(status), left_behind };
         // One that a signal ended has no code.
         Ok((left, !was_killed && status.code().is_some()))
     }

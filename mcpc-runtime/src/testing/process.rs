@@ -27,6 +27,7 @@ pub(super) struct Process {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
+    pub(super) after: Duration,
     pub(super) was_killed: bool,
     pub(super) left_behind: Vec<String>,
 }
@@ -76,12 +77,13 @@ impl Process {
             }
         };
         let status = status.map_err(|error| format!("the server cannot be waited for: {error}"))?;
+        let after = began.elapsed();
         let left_behind = left_behind(self.id).await;
         kill_group(self.id);
         if timeout(MOMENT, wire.transcript.closed()).await.is_err() {
             wire.vanish();
         }
-        Ok(Ended { status, was_killed, left_behind })
+        Ok(Ended { status, after, was_killed, left_behind })
     }
 }
 

@@ -138,7 +138,7 @@ impl Running {
 
     /// Asks the call, or its task, to stop, as this kind of client does: it takes back the call if that is unanswered, and
     /// there will be no reply; else `tasks/cancel`, or the tool `stop_task`. A client that is told at once that there is a
-    /// task waits for that first. [`As::Gemini`] and [`As::Cline`] only stop to wait for an unanswered call: the server hears
+    /// task waits for that first. [`As::Gemini`] and [`As::Cline`] only stop waiting for an unanswered call: the server hears
     /// nothing of it, and the task goes on.
     ///
     /// # Panics
