@@ -102,7 +102,8 @@ impl Outcome {
         self.updates.iter().map(|update| update.text.as_str()).collect()
     }
 
-    /// What the client's model gets to see of the reply with the result, as its host shows it.
+    /// What the client's model gets to see of the reply with the result, as its host shows it: `[cut]` stands for what it
+    /// leaves out, `[in a file]` for a text of which it only tells where it is.
     ///
     /// # Errors
     ///

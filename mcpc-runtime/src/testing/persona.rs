@@ -283,8 +283,7 @@ const CLAUDE_CODE: Facts = Facts {
     has_token: true,
     view: View::StructuredAlone,
     polls: 5,
-    // A file, and its name.
-    cut: Cut::After { most: 100_000, shown: 0 },
+    cut: Cut::File { most: 100_000 },
     cut_of_task: Cut::After { most: 100_000, shown: 100_000 },
     asks: &[(Duration::ZERO, Asks::Int), (Duration::from_millis(100), Asks::Term)],
     kills_after: millis(500),
