@@ -221,6 +221,10 @@ mod examples_of_the_runtime {
     pub struct TestingConnect;
 
     #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect_process.md")]
+    pub struct TestingConnectProcess;
+
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
     pub struct TestingEveryClient;
 
