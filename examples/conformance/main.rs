@@ -12,7 +12,7 @@ use std::time::Duration;
 use mcpc::rmcp::model::{
     AudioContent, ContentBlock, EmbeddedResource, ErrorData, ImageContent, ResourceContents,
 };
-use mcpc::{Call, DynamicTool, Sender, Server, Service, State, Tools, tools};
+use mcpc::{Call, DynamicTool, LogLevel, Sender, Server, Service, State, Tools, tools};
 use serde_json::{Map, Value, json};
 
 use crate::handler::{Handler, PromptChanges};
@@ -59,18 +59,11 @@ async fn test_error_handling() -> Result<(), &'static str> {
     Err("This tool intentionally returns an error for testing")
 }
 
-#[expect(deprecated)]
-async fn log(call: &Call, text: &str) {
-    use mcpc::rmcp::model::{LoggingLevel, LoggingMessageNotificationParam};
-    let param = LoggingMessageNotificationParam::new(LoggingLevel::Info, text.into());
-    let _ = call.context().peer.notify_logging_message(param).await;
-}
-
 /// Logs what it does.
 #[mcpc::tool]
 async fn test_tool_with_logging(call: Call) -> &'static str {
     for text in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
-        log(&call, text).await;
+        call.log(LogLevel::Info, text).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     "Tool with logging executed successfully"
@@ -79,7 +72,7 @@ async fn test_tool_with_logging(call: Call) -> &'static str {
 /// Logs one thing.
 #[mcpc::tool]
 async fn test_logging_tool(call: Call) -> &'static str {
-    log(&call, "Diagnostic trace logging activated").await;
+    call.log(LogLevel::Info, "Diagnostic trace logging activated").await;
     "Logging evaluated"
 }
 
