@@ -112,7 +112,7 @@ pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
-pub use mcpc_runtime::parameter::{Call, State};
+pub use mcpc_runtime::parameter::{Call, LogLevel, State};
 pub use mcpc_runtime::question::{Answer, NoAnswer, Question};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};

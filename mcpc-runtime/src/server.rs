@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{Icon, Implementation, ServerCapabilities, ServerConfig};
+use rmcp::model::{Icon, Implementation, JsonObject, ServerCapabilities, ServerConfig};
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -533,6 +533,9 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let has_tasks = starts_tasks || is_dynamic;
     if has_tasks {
         add_tasks(&mut config.capabilities);
+    }
+    if has_tasks || !parts.around.is_empty() || tools.iter().any(Definition::takes_call) {
+        config.capabilities.logging = Some(JsonObject::new());
     }
     if is_dynamic {
         config.capabilities.tools = Some(list_changes());

@@ -7,7 +7,7 @@
 //! | `T: serde::Deserialize + schemars::JsonSchema`, owned | the argument of the parameter's name |
 //! | `Option<T>` | the same; left out or `null` is `None` |
 //! | [`State<T>`](crate::State) | the value that [`Server::state`] was given, bare or in an `Arc`, which every call of the server shares; `T` may be a `dyn Trait` |
-//! | [`Call`] | the call: its client, its ids, and the context of the request, as rmcp has it |
+//! | [`Call`] | the call: its client, its ids, a way to log to the client, and the context of the request, as rmcp has it |
 //! | [`Sender`] | the task; of background tools alone |
 //!
 //! The derives are those of `serde` 1 and `schemars` 1. `#[cfg(..)]` and `#[cfg_attr(..)]` work on parameters as on

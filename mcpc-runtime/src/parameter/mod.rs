@@ -11,6 +11,7 @@ mod state;
 mod values;
 
 pub use crate::argument::{Bound, Range};
+pub use crate::delivery::LogLevel;
 pub use all::{Arguments, InputSchema};
 pub use call::Call;
 pub(crate) use call::CallParts;
@@ -49,6 +50,10 @@ pub trait Parameter: Sized + 'static {
     #[doc(hidden)]
     const IS_ARGUMENT: bool = false;
 
+    /// Whether the value is a [`Call`].
+    #[doc(hidden)]
+    const IS_CALL: bool = false;
+
     /// Where the value comes from.
     #[doc(hidden)]
     fn source(generator: &mut SchemaGenerator) -> Source;
@@ -84,6 +89,7 @@ pub trait Parameter: Sized + 'static {
             description,
             settings,
             is_argument: Self::IS_ARGUMENT,
+            is_call: Self::IS_CALL,
             source: Self::source,
             field_names: Self::field_names,
             instructions: Self::instructions,
@@ -214,6 +220,8 @@ impl<T: ?Sized + 'static> Parameter for State<T> {
 
 #[diagnostic::do_not_recommend]
 impl Parameter for Call {
+    const IS_CALL: bool = true;
+
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::Call
     }

@@ -137,6 +137,11 @@ impl Definition {
         Self { written: Some(written), returns_hidden_result: false, ..typed }
     }
 
+    /// Whether the tool's code gets a `Call`, by which it may log.
+    pub(crate) fn takes_call(&self) -> bool {
+        self.written.is_some() || self.parameters.iter().any(|parameter| parameter.is_call)
+    }
+
     /// Changes what was written of a tool that was made at run time.
     pub(super) fn rewrite(&mut self, change: impl FnOnce(&mut Written)) {
         if let Some(written) = &mut self.written {
