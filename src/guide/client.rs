@@ -61,8 +61,8 @@
 //! the handshakes of MCPC from the newest on. Ids of MCPC go only to a server that has answered one of these, and that the
 //! client has the Tasks extension is said only in the requests about tasks.
 //!
-//! [`Client::spawn`] starts a child process, once more if it dies of `server/discover`, as servers on old SDKs do
-//! ([`ClientBuilder::initialize`] leaves that out). [`Client::connect`] takes any client transport of rmcp; what a server
+//! [`Client::spawn`] starts a child process, and once more if it does not answer `server/discover` within three seconds, as
+//! servers on old SDKs die of that ([`ClientBuilder::initialize`] leaves it out). [`Client::connect`] takes any client transport of rmcp; what a server
 //! declares of the tasks of MCP 2025-11-25 is not to be read there, and [`ClientBuilder::connect_io`] reads it. A program
 //! that has an rmcp client already [wraps](crate::client::wrap) the transport of that.
 //!

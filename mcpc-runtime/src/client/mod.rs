@@ -60,6 +60,9 @@ pub use way::Way;
 /// How long a child process may take to end once its input has ended, before it is killed.
 const EXIT_LIMIT: Duration = Duration::from_secs(15);
 
+/// When a child process that does not answer `server/discover` is started once more.
+const SECOND_TRY: Duration = Duration::from_secs(3);
+
 /// How many bytes are kept of what a task said and nobody has read.
 const KEPT: usize = 16 << 20;
 
@@ -311,8 +314,9 @@ impl ClientBuilder {
     /// process's own, unless `command` says otherwise. The child is killed if the client is dropped;
     /// [`Client::close`] lets it end in order.
     ///
-    /// A server that dies of being asked whether it has MCP 2026-07-28, as old ones do, is started once more, and asked to
-    /// `initialize`.
+    /// A server that dies of being asked whether it has MCP 2026-07-28, as old ones do, may leave its process behind. So one
+    /// that does not answer within three seconds is started once more, beside the first, and asked to `initialize`;
+    /// whichever answers first is taken, and the other is killed.
     ///
     /// # Errors
     ///
@@ -320,13 +324,28 @@ impl ClientBuilder {
     pub async fn spawn(self, mut command: Command) -> Result<Client, ClientError> {
         use std::process::Stdio;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let connected = self.clone().over_child(&mut command).await;
-        match connected {
-            Err(ClientError::Initialize(error)) if !self.initializes && has_died(&error) => {
-                event!(debug, %error, "the server is started once more, without server/discover");
-                self.initialize().over_child(&mut command).await
-            }
-            connected => connected,
+        let mut first = self.clone().over_child(&mut command);
+        if self.initializes {
+            return first.await;
+        }
+        let connected = tokio::time::timeout(SECOND_TRY, &mut first).await;
+        let first_goes_on = connected.is_err();
+        if let Ok(connected) = connected
+            && !has_died(&connected)
+        {
+            return connected;
+        }
+        event!(debug, "the server is started once more, without server/discover");
+        let mut second = self.initialize().over_child(&mut command);
+        tokio::select! {
+            connected = &mut first, if first_goes_on => match connected {
+                Ok(client) => Ok(client),
+                Err(_) => second.await,
+            },
+            connected = &mut second => match connected {
+                Err(_) if first_goes_on => first.await,
+                connected => connected,
+            },
         }
     }
 
@@ -422,9 +441,10 @@ impl ClientBuilder {
 }
 
 /// Whether a server went away when it was asked for MCP 2026-07-28.
-fn has_died(error: &ClientInitializeError) -> bool {
+fn has_died(connected: &Result<Client, ClientError>) -> bool {
     use ClientInitializeError::{ConnectionClosed, TransportError};
-    matches!(error, ConnectionClosed(_) | TransportError { .. })
+    matches!(connected, Err(ClientError::Initialize(error))
+        if matches!(**error, ConnectionClosed(_) | TransportError { .. }))
 }
 
 fn callback<F, A>(answer: F) -> Callback
