@@ -1,6 +1,7 @@
 //! Our client against servers that are not ours, as processes over stdio. `tests/interop/run` and
-//! `tests/interop/servers/run` install these and run this; each test leaves itself out where its server is not there.
+//! `tests/interop/servers/run` install these and run this.
 
+mod others;
 mod reference;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,13 @@ fn python(environment: &str, name: &str) -> Command {
     let mut command = Command::new(environments().join(environment).join("bin/python"));
     // Without -B, bytecode would litter the source tree.
     command.arg("-B").arg(script(name)).stderr(std::process::Stdio::null());
+    command
+}
+
+/// A server in a Node environment, where a copy of it is: Node looks for packages beside the file that imports them.
+fn node(environment: &str, name: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(environments().join(environment).join(name)).stderr(std::process::Stdio::null());
     command
 }
 
