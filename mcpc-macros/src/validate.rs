@@ -152,7 +152,7 @@ fn reserved(name: &str) -> String {
 /// The parameters, and whether none was refused as a whole.
 fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Variant>, bool) {
     let mut parameters: Vec<Variant> = Vec::new();
-    let (mut sender_seen, mut are_all) = (false, true);
+    let (mut seen, mut are_all) = (Seen::default(), true);
     for input in &signature.inputs {
         let typed = match input {
             FnArg::Typed(typed) => typed,
@@ -172,9 +172,10 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Va
         are_all &= !variants.is_empty();
         // Where a `Sender` is there only at times, another may well take its place.
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
-        let mut seen = sender_seen && is_always;
-        let problem = sender(kind, &typed.ty, &mut seen);
-        sender_seen |= seen;
+        let mut now = if is_always { seen } else { Seen::default() };
+        let problem = sender(kind, &typed.ty, &mut now.sender)
+            .or_else(|| receiver(kind, &typed.ty, &mut now.receiver));
+        seen = Seen { sender: seen.sender | now.sender, receiver: seen.receiver | now.receiver };
         if let Some(problem) = problem {
             errors.push(problem);
         } else if is_special(&typed.ty) {
@@ -290,7 +291,7 @@ fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
         true => is_sender(ty) || types::is_ours(ty, "Call"),
         // Without anything in brackets it may be a type of the user.
-        false => segment.ident == "State",
+        false => segment.ident == "State" || segment.ident == "Receiver",
     })
 }
 
@@ -312,6 +313,13 @@ fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
     }
 }
 
+/// What a tool takes once.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    sender: bool,
+    receiver: bool,
+}
+
 /// What is wrong with a parameter that is, or holds, something called `Sender`.
 fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
     let found = types::find(ty, |ty| types::is_called(ty, "Sender").then_some(ty))?;
@@ -330,6 +338,25 @@ fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
         "take the `Sender` by value; it is cheap to clone"
     } else if std::mem::replace(seen, true) {
         "a tool has one `Sender`; clone it where you need more"
+    } else {
+        return None;
+    };
+    Some(Error::new_spanned(ty, message))
+}
+
+/// What is wrong with a parameter that is, or holds, something called `Receiver`.
+fn receiver(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
+    let found = types::find(ty, |ty| {
+        let is_receiver =
+            types::last_segment(ty).is_some_and(|segment| segment.ident == "Receiver");
+        is_receiver.then_some(ty)
+    })?;
+    let message = if kind == Kind::Plain {
+        "a plain tool has no `Receiver`, as nothing can be said to it; use `#[mcpc::background]`"
+    } else if !std::ptr::eq(found, ty) {
+        "take the `Receiver` by value, as `mut instructions: mcpc::Receiver<..>`"
+    } else if std::mem::replace(seen, true) {
+        "a tool has one `Receiver`; make its type an enum of all that can be said"
     } else {
         return None;
     };

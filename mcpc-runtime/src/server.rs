@@ -542,7 +542,10 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let longest_check = longest_check(times.patience);
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
-    tools.extend(control.filter(|_| starts_tasks).into_iter().flat_map(Control::tools));
+    if let Some(control) = control.filter(|_| starts_tasks) {
+        let control = control.tools(&tools, schemas);
+        tools.extend(control);
+    }
     for tool in &mut tools {
         tool.reading = parts.reading;
     }

@@ -31,12 +31,13 @@ use serde_json::Value;
 
 use self::mistaken::part_of_request;
 use crate::argument::{Guide, Reader, SchemaSource, field_names, of_nothing};
-use crate::task::Sender;
+use crate::question::Instructions;
+use crate::task::{Receiver, Sender};
 
 /// What a tool's function may take.
 ///
 /// Implemented for every owned type that is `serde::Deserialize` and `schemars::JsonSchema` (an
-/// argument of the call), for [`Sender`] in background tools, and for [`State`] and [`Call`].
+/// argument of the call), for [`Sender`] and [`Receiver`] in background tools, and for [`State`] and [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool argument",
     label = "is not `serde::Deserialize`, or not `schemars::JsonSchema`",
@@ -64,6 +65,12 @@ pub trait Parameter: Sized + 'static {
         Ok(())
     }
 
+    /// What the tasks of a tool that takes it can be told, if it is what tells them.
+    #[doc(hidden)]
+    fn instructions() -> Option<Instructions> {
+        None
+    }
+
     /// Takes the value out of `inputs`, or notes there why it cannot.
     #[doc(hidden)]
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self>;
@@ -78,6 +85,7 @@ pub trait Parameter: Sized + 'static {
             is_argument: Self::IS_ARGUMENT,
             source: Self::source,
             field_names: Self::field_names,
+            instructions: Self::instructions,
             read_back: Self::read_back,
             guide: Guide::default(),
             take: Self::take,
@@ -113,6 +121,8 @@ pub enum Source {
     Given,
     /// The runtime hands in the task's `Sender`.
     Sender,
+    /// The runtime hands in a task's `Receiver`.
+    Receiver,
     /// The server's state of a type.
     State(StateType),
     /// What the call shows of its client.
@@ -171,6 +181,21 @@ impl Parameter for Sender {
 }
 
 #[diagnostic::do_not_recommend]
+impl<M: DeserializeOwned + JsonSchema + 'static> Parameter for Receiver<M> {
+    fn source(_: &mut SchemaGenerator) -> Source {
+        Source::Receiver
+    }
+
+    fn instructions() -> Option<Instructions> {
+        Some(Instructions::of::<M>())
+    }
+
+    fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        inputs.sender.map(Receiver::new)
+    }
+}
+
+#[diagnostic::do_not_recommend]
 impl<T: ?Sized + 'static> Parameter for State<T> {
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::State(StateType::of::<T>())
@@ -188,6 +213,6 @@ impl Parameter for Call {
     }
 
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
-        Some(inputs.call.to_call())
+        Some(inputs.call.to_call(inputs.sender))
     }
 }

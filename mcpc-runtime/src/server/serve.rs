@@ -142,7 +142,8 @@ impl Serve for Built {
         let starts_tasks = is_background_among(&more);
         registry.change(|now| {
             if starts_tasks && !now.has(Kind::Control) {
-                more.extend(control.iter().flat_map(|control| control.tools()));
+                let control = control.map(|control| control.tools(&more, self.schemas));
+                more.extend(control.into_iter().flatten());
             }
             for tool in &mut more {
                 tool.reading = self.reading;

@@ -13,7 +13,7 @@ use super::listing::Said;
 use super::{About, AnyTool, Definition, Hints, Kind, ToolTimes, fallible_body};
 use crate::argument::read_by_schema;
 use crate::names::HOST_ARGUMENTS;
-use crate::output::{Body, Fails, Failure, Output};
+use crate::output::{Body, Fails, Failure, Output, Returns};
 use crate::parameter::{Call, InputSchema, Inputs};
 use crate::schema::Given;
 use crate::task::Sender;
@@ -46,7 +46,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let call = inputs.call.to_call();
+            let call = inputs.call.to_call(None);
             Some(fallible_body(run(arguments, call), returns, fails))
         };
         Self::new::<T>(about(Kind::Plain, name.into()), input_schema.read(), Box::new(body))
@@ -67,7 +67,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let (call, sender) = (inputs.call.to_call(), inputs.sender.cloned()?);
+            let (call, sender) = (inputs.call.to_call(inputs.sender), inputs.sender.cloned()?);
             Some(fallible_body(run(arguments, call, sender), returns, fails))
         };
         Self::new::<T>(about(Kind::Background, name.into()), input_schema.read(), Box::new(body))
@@ -180,6 +180,18 @@ impl From<DynamicTool> for AnyTool {
     fn from(DynamicTool(definition): DynamicTool) -> Self {
         Self(definition)
     }
+}
+
+/// A tool of ours whose arguments are those of a server: a client sees one schema of them, and they are checked by
+/// another, which takes more.
+pub(crate) fn control(
+    about: About,
+    given: Given,
+    body: impl Fn(JsonObject, &mut Inputs<'_>) -> Option<Body> + Send + Sync + 'static,
+) -> Definition {
+    let written = Written { input: Arc::new(Ok(given)), output: None, may_be_structured: || false };
+    let run = prepare(written.clone(), Box::new(body));
+    Definition::written(about, written, Returns::reply(), run)
 }
 
 /// What takes the arguments out of the inputs and makes the body of a call.

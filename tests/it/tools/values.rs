@@ -102,7 +102,7 @@ fn a_server_is_not_built_of_names_that_clients_do_not_take() {
 async fn every_client_calls_a_tool_by_the_name_that_it_has_in_the_list() {
     let server = || Server::new("values").tools(tools![add, work].prefix("git_"));
     let mut plain = Plain::connect(server()).await;
-    assert_eq!(plain.names().await, ["git_add", "git_work", "check_task", "stop_task"]);
+    assert_eq!(plain.names().await, ["git_add", "git_work", "check_task", "stop_task", "message_task"]);
     assert_eq!(plain.ask("git_add", json!({"a": 1, "b": 2})).await.0, "3");
     let (text, is_error) = plain.ask("add", json!({"a": 1, "b": 2})).await;
     assert!(is_error && text.starts_with("unknown tool `add`"), "{text}");
