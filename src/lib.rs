@@ -113,10 +113,11 @@ pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};
+pub use mcpc_runtime::question::{Answer, NoAnswer, Question};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
-pub use mcpc_runtime::task::{Quantity, Sender, Total};
-pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
+pub use mcpc_runtime::task::{Quantity, Receiver, Sender, Total};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, IntoTools, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -181,6 +182,9 @@ macro_rules! __definition {
 /// The examples of the runtime's documentation, which are written with this crate and so cannot be compiled in that one.
 #[cfg(doctest)]
 mod examples_of_the_runtime {
+    #[doc = include_str!("../mcpc-runtime/docs/ask.md")]
+    pub struct Ask;
+
     #[doc = include_str!("../mcpc-runtime/docs/call.md")]
     pub struct Call;
 
@@ -193,6 +197,9 @@ mod examples_of_the_runtime {
 
     #[doc = include_str!("../mcpc-runtime/docs/lint.md")]
     pub struct Lint;
+
+    #[doc = include_str!("../mcpc-runtime/docs/receiver.md")]
+    pub struct Receiver;
 
     #[doc = include_str!("../mcpc-runtime/docs/sender.md")]
     pub struct Sender;
@@ -212,6 +219,10 @@ mod examples_of_the_runtime {
     #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
     pub struct TestingConnect;
+
+    #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect_process.md")]
+    pub struct TestingConnectProcess;
 
     #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
@@ -235,7 +246,7 @@ pub mod __private {
     };
     pub use mcpc_runtime::parameter::{
         Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
-        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
+        MayBeOfRequest, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

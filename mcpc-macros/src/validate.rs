@@ -27,6 +27,9 @@ const RESERVED: [&str; 6] = [
 /// Arguments that carry the protocol's ids.
 const METADATA: [&str; 2] = ["_metadata", "mcpc_params"];
 
+/// How long the name of an argument may be: the APIs of models refuse a longer one, and what is malformed.
+const MOST_OF_A_KEY: usize = 64;
+
 /// Checks a function against every rule.
 ///
 /// # Errors
@@ -131,17 +134,20 @@ fn name(keys: &ToolKeys, signature: &Signature, errors: &mut Errors) -> String {
         Some(literal) => (literal.value(), literal.span()),
         None => (signature.ident.unraw().to_string(), signature.ident.span()),
     };
-    if let Some(wrong) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c)) {
-        let message = format!(
-            "a tool's name is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"
-        );
-        errors.at(span, message);
+    if let Some(problem) = malformed("a tool's name", &name) {
+        errors.at(span, problem);
     } else if name.len() > 128 {
         errors.at(span, "a tool's name has at most 128 characters");
     } else if RESERVED.contains(&name.as_str()) {
         errors.at(span, reserved(&name));
     }
     name
+}
+
+/// What is wrong with the characters of a name.
+fn malformed(what: &str, name: &str) -> Option<String> {
+    let wrong = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c))?;
+    Some(format!("{what} is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"))
 }
 
 fn reserved(name: &str) -> String {
@@ -152,7 +158,7 @@ fn reserved(name: &str) -> String {
 /// The parameters, and whether none was refused as a whole.
 fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Variant>, bool) {
     let mut parameters: Vec<Variant> = Vec::new();
-    let (mut sender_seen, mut are_all) = (false, true);
+    let (mut seen, mut are_all) = (Seen::default(), true);
     for input in &signature.inputs {
         let typed = match input {
             FnArg::Typed(typed) => typed,
@@ -172,9 +178,10 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Va
         are_all &= !variants.is_empty();
         // Where a `Sender` is there only at times, another may well take its place.
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
-        let mut seen = sender_seen && is_always;
-        let problem = sender(kind, &typed.ty, &mut seen);
-        sender_seen |= seen;
+        let mut now = if is_always { seen } else { Seen::default() };
+        let problem = sender(kind, &typed.ty, &mut now.sender)
+            .or_else(|| receiver(kind, &typed.ty, &mut now.receiver));
+        seen = Seen { sender: seen.sender | now.sender, receiver: seen.receiver | now.receiver };
         if let Some(problem) = problem {
             errors.push(problem);
         } else if is_special(&typed.ty) {
@@ -227,7 +234,7 @@ fn parameter(
         }
         pattern => {
             let plain = || "an argument needs a plain name; it becomes the JSON key".to_owned();
-            let message = idioms::taken_apart(pattern, &typed.ty).unwrap_or_else(plain);
+            let message = idioms::taken_apart(pattern, &typed.ty, keys.place).unwrap_or_else(plain);
             errors.on(pattern, message);
             return None;
         }
@@ -240,8 +247,8 @@ fn parameter(
     if let (true, Some(span)) = (special, keys.span) {
         errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
-    if let Place::One = keys.place {
-        key_rules(&key, span, keys.rename.is_some() || special, errors);
+    if !special && matches!(keys.place, Place::One) {
+        key_rules(&key, span, keys.rename.is_some(), errors);
     }
     // Where one of two is there only at times, they may well be alternatives.
     let is_always = cfgs(attributes).is_empty();
@@ -290,7 +297,7 @@ fn is_special(ty: &Type) -> bool {
     types::last_segment(ty).is_some_and(|segment| match segment.arguments.is_none() {
         true => is_sender(ty) || types::is_ours(ty, "Call"),
         // Without anything in brackets it may be a type of the user.
-        false => segment.ident == "State",
+        false => segment.ident == "State" || segment.ident == "Receiver",
     })
 }
 
@@ -309,7 +316,21 @@ fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
             "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
         );
         errors.at(span, message);
+    } else if let Some(problem) = malformed("the JSON key of an argument", key) {
+        errors.at(span, problem);
+    } else if key.len() > MOST_OF_A_KEY {
+        errors.at(
+            span,
+            format!("the JSON key of an argument has at most {MOST_OF_A_KEY} characters"),
+        );
     }
+}
+
+/// What a tool takes once.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    sender: bool,
+    receiver: bool,
 }
 
 /// What is wrong with a parameter that is, or holds, something called `Sender`.
@@ -330,6 +351,25 @@ fn sender(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
         "take the `Sender` by value; it is cheap to clone"
     } else if std::mem::replace(seen, true) {
         "a tool has one `Sender`; clone it where you need more"
+    } else {
+        return None;
+    };
+    Some(Error::new_spanned(ty, message))
+}
+
+/// What is wrong with a parameter that is, or holds, something called `Receiver`.
+fn receiver(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
+    let found = types::find(ty, |ty| {
+        let is_receiver =
+            types::last_segment(ty).is_some_and(|segment| segment.ident == "Receiver");
+        is_receiver.then_some(ty)
+    })?;
+    let message = if kind == Kind::Plain {
+        "a plain tool has no `Receiver`, as nothing can be said to it; use `#[mcpc::background]`"
+    } else if !std::ptr::eq(found, ty) {
+        "take the `Receiver` by value, as `mut instructions: mcpc::Receiver<..>`"
+    } else if std::mem::replace(seen, true) {
+        "a tool has one `Receiver`; make its type an enum of all that can be said"
     } else {
         return None;
     };

@@ -98,6 +98,11 @@ impl Context {
         })
     }
 
+    /// Who sends requests to the client; `None` where no loop could reach it.
+    pub(crate) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.as_ref()
+    }
+
     /// The same as rmcp has it; `None` where no loop could reach the client.
     pub(crate) fn to_rmcp(&self) -> Option<RequestContext<RoleServer>> {
         let mut context = RequestContext::new(self.id.clone(), self.peer.clone()?);

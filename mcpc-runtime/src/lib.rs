@@ -17,6 +17,7 @@ pub mod message;
 pub mod names;
 pub mod output;
 pub mod parameter;
+pub mod question;
 pub mod schema;
 pub mod server;
 pub mod task;

@@ -12,7 +12,7 @@ use shuttle::{future, thread};
 
 use rmcp::model::JsonObject;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Questions};
 use crate::log::{
     Amount, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog, Owner,
     Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
@@ -193,7 +193,7 @@ fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
 #[test]
 fn a_task() {
     check(|| {
-        let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2));
+        let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), HOUR);
         let created = now(tasks.create(Request {
@@ -204,7 +204,13 @@ fn a_task() {
         }));
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new("tool".into(), ids, Delivery::Log(None), created, times);
+        let task = NewTask::new(
+            "tool".into(),
+            ids,
+            (Delivery::Log(None), Questions::UNREACHABLE),
+            created,
+            times,
+        );
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let reader = reader.expect("it was created");

@@ -92,6 +92,8 @@ impl MetadataKeys {
 pub(crate) const CHECK_TASK: &str = "check_task";
 /// The control tool that stops a task.
 pub(crate) const STOP_TASK: &str = "stop_task";
+/// The control tool that says something to a task.
+pub(crate) const MESSAGE_TASK: &str = "message_task";
 
 /// A text that is made when a server is built and kept until the process ends, once for all servers.
 pub(crate) fn kept(text: &str) -> &'static str {
@@ -117,8 +119,7 @@ pub(crate) fn problem_of(name: &str) -> Option<String> {
         return Some(format!("a tool's name has 1 to {LONGEST} characters"));
     }
     let what = match name {
-        // The last of them is to come.
-        CHECK_TASK | STOP_TASK | "message_task" => "controls tasks",
+        CHECK_TASK | STOP_TASK | MESSAGE_TASK => "controls tasks",
         _ if Dialect::of_handshake(name).is_some() => "is how clients find MCPC",
         _ => return None,
     };

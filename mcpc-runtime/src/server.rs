@@ -28,7 +28,7 @@ use crate::registry::{LiveRegistry, Registry};
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shadowed, Shared, add_tasks, list_changes};
 use crate::task::TaskPermits;
-use crate::tool::{AnyTool, Definition, Kind, Tools};
+use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
 use self::serve::Built;
@@ -176,11 +176,11 @@ impl Server {
         self
     }
 
-    /// Adds the tools of a `tools![..]` list, or one that was [made at run time](crate::tool::DynamicTool). May be called
-    /// several times.
+    /// Adds the tools of a `tools![..]` list, or those that were [made at run time](crate::tool::DynamicTool). May be
+    /// called several times.
     #[must_use]
-    pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
-        self.0.parts().tools.extend(tools.into().into_iter().map(|AnyTool(tool)| tool));
+    pub fn tools(mut self, tools: impl IntoTools) -> Self {
+        self.0.parts().tools.extend(tools.into_tools().into_iter().map(|AnyTool(tool)| tool));
         self
     }
 
@@ -545,7 +545,10 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let longest_check = longest_check(times.patience);
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
-    tools.extend(control.filter(|_| starts_tasks).into_iter().flat_map(Control::tools));
+    if let Some(control) = control.filter(|_| starts_tasks) {
+        let control = control.tools(&tools, schemas);
+        tools.extend(control);
+    }
     for tool in &mut tools {
         tool.reading = parts.reading;
     }

@@ -21,7 +21,7 @@ mod modelled {
     /// tokio's, but that others have a turn before anything is done with it.
     #[derive(Debug, Default)]
     pub(crate) struct Notify {
-        inner: tokio::sync::Notify,
+        inner: std::sync::Arc<tokio::sync::Notify>,
         turn: AtomicBool,
     }
 
@@ -37,6 +37,14 @@ mod modelled {
 
         pub(crate) fn notified(&self) -> Notified<'_> {
             self.after_others().notified()
+        }
+
+        pub(crate) fn notified_owned(
+            self: std::sync::Arc<Self>,
+        ) -> impl Future<Output = ()> + Send + 'static {
+            let notified = std::sync::Arc::clone(&self.inner).notified_owned();
+            self.turn.load(Ordering::SeqCst);
+            notified
         }
 
         pub(crate) fn notify_waiters(&self) {

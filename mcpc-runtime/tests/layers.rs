@@ -8,7 +8,7 @@ use std::path::Path;
 use sources::files;
 
 /// As the table in `ARCHITECTURE.md` has them.
-const LAYERS: [&str; 31] = [
+const LAYERS: [&str; 32] = [
     "sync",
     "logging",
     "guard",
@@ -23,6 +23,7 @@ const LAYERS: [&str; 31] = [
     "argument",
     "output",
     "log",
+    "question",
     "outbox",
     "delivery",
     "task",

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asking;
 mod blocking;
 mod building;
 mod checks;

@@ -242,7 +242,7 @@ async fn the_server_declares_the_extension_and_lists_the_control_tools_for_every
         tools.map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     };
     let listed = names(&client.request("tools/list", json!({})).await);
-    assert_eq!(listed[6..], ["add", "check_task", "stop_task"]);
+    assert_eq!(listed[6..], ["add", "check_task", "stop_task", "message_task"]);
     client.forget_tasks();
     assert_eq!(names(&client.request("tools/list", json!({})).await), listed);
 }

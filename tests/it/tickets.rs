@@ -325,7 +325,10 @@ async fn names(server: Server) -> Vec<String> {
 
 #[tokio::test]
 async fn the_control_tools_are_there_where_they_are_of_use() {
-    assert_eq!(names(server()).await, ["count", "nap", "add", "check_task", "stop_task"]);
+    assert_eq!(
+        names(server()).await,
+        ["count", "nap", "add", "check_task", "stop_task", "message_task"]
+    );
     assert_eq!(names(server().control_tools(false)).await, ["count", "nap", "add"]);
     assert_eq!(names(Server::new("plain").tools(tools![add])).await, ["add"]);
 }
@@ -539,7 +542,7 @@ async fn a_ticket_says_that_the_same_runs_already() {
 #[tokio::test(start_paused = true)]
 async fn the_names_of_the_control_tools_may_have_a_prefix() {
     let server = || server().control_prefix("git_").patience(Duration::ZERO);
-    assert_eq!(names(server()).await[3..], ["git_check_task", "git_stop_task"]);
+    assert_eq!(names(server()).await[3..], ["git_check_task", "git_stop_task", "git_message_task"]);
     let mut client = Plain::connect(server()).await;
     let (text, id) = client.ticket("count", json!({"seconds": 60})).await;
     assert!(text.contains("Call `git_check_task` with {") && text.contains("or `git_stop_task`"));

@@ -7,9 +7,12 @@ use futures::future::select_all;
 use rmcp::model::{CallToolResult, ContentBlock};
 
 use super::known::{find, how, listed, time, unknown};
+use super::message::open_questions;
 use super::{Check, Control};
 use crate::delivery::{Rest, Sent, how_far, in_parts, part, result, until_the_end, within};
-use crate::log::{Boxed, End, EndKind, LastSeen, LogError, Page, Read, Status, TaskReader, after};
+use crate::log::{
+    Boxed, End, EndKind, LastSeen, LogError, Page, Read, Said, Status, TaskReader, after,
+};
 use crate::output::{Body, Success, error_reply, in_one_text, text_of};
 use crate::phrases::{in_short, shown};
 use crate::task::Tasks;
@@ -25,29 +28,31 @@ impl Control {
             let Some((task_id, reader)) = find(&tasks, &task_id).await? else {
                 return Err(unknown(&tasks, &task_id).await?.into());
             };
-            match looked_at(&*reader, check.offset, check.wait, self.rest(&task_id)).await {
+            match self.looked_at(&*reader, check.offset, check.wait, self.rest(&task_id)).await {
                 // It was forgotten meanwhile.
                 Err(LogError::Gone) => Err(unknown(&tasks, &task_id).await?.into()),
                 reply => Ok(Success::of(reply?)),
             }
         })
     }
-}
 
-/// What is new about a task, or a part of its result.
-async fn looked_at(
-    reader: &dyn TaskReader,
-    offset: Option<usize>,
-    wait: Duration,
-    rest: Rest<'_>,
-) -> Result<CallToolResult, LogError> {
-    if let Some(offset) = offset
-        && let Some(end) = reader.status().in_time().await?.end
-    {
-        return Ok(part(&said(&end), offset, rest));
+    /// What is new about a task, or a part of its result.
+    async fn looked_at(
+        self,
+        reader: &dyn TaskReader,
+        offset: Option<usize>,
+        wait: Duration,
+        rest: Rest<'_>,
+    ) -> Result<CallToolResult, LogError> {
+        if let Some(offset) = offset
+            && let Some(end) = reader.status().in_time().await?.end
+        {
+            return Ok(part(&said(&end), offset, rest));
+        }
+        let news = News::read(reader, wait).await?;
+        let asks = open_questions(self, rest.task_id, &news.status.questions);
+        Ok(news.reply(reader.tool_name(), rest, asks))
     }
-    let news = News::read(reader, wait).await?;
-    Ok(news.reply(reader.tool_name(), rest))
 }
 
 /// Waits until one of the tasks that run now has ended; not at all if none runs.
@@ -85,6 +90,9 @@ impl News {
     /// shown. Cancel safe.
     async fn read(reader: &dyn TaskReader, wait: Duration) -> Result<Self, LogError> {
         let last = reader.last_seen().in_time().await?;
+        // Who has to answer first does not wait for what follows.
+        let asks = !reader.status().in_time().await?.questions.is_empty();
+        let wait = if asks { Duration::ZERO } else { wait };
         within(wait, worth_a_look(reader, last)).await.transpose()?;
         // In this order: the end that is told of is the one on the page, after all that came before it.
         let mut status = reader.status().in_time().await?;
@@ -100,7 +108,7 @@ impl News {
         Ok(Self { page: page.unwrap_or_default(), is_new, waited: wait, status })
     }
 
-    fn reply(self, tool_name: &str, rest: Rest<'_>) -> CallToolResult {
+    fn reply(self, tool_name: &str, rest: Rest<'_>, asks: Option<String>) -> CallToolResult {
         let how = how(&self.status);
         let mut text = format!("Task `{}` (`{tool_name}`) {how}", shown(rest.task_id));
         let Status { end, progress, .. } = self.status;
@@ -114,9 +122,11 @@ impl News {
         let sent = Sent::new(&self.page, of_end, rest.most);
         let sent = sent.in_words(NEWS, "The end of its output since the last check");
         let Some((kind, reply)) = reply else {
+            let is_asked = asks.is_some();
+            let text = asks.map_or(text.clone(), |asks| format!("{text} {asks}"));
             let text = match sent {
                 Some(sent) => format!("{text}\n\n{sent}"),
-                None if self.is_new => text,
+                None if self.is_new || is_asked => text,
                 None => format!("{text} {}", nothing_new(self.waited)),
             };
             return CallToolResult::success(vec![ContentBlock::text(text)]);
@@ -187,7 +197,9 @@ fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     const MANY_BYTES: usize = 2 << 10;
     let bytes = || page.updates().map(|update| update.as_str().len()).sum::<usize>();
     let percent = page.progress().and_then(|progress| progress.amount.percent());
+    let asks = page.said.iter().any(|said| matches!(said, Said::Question(_)));
     page.end.is_some()
+        || asks
         || page.missed > 0
         || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
         || page.updates().count() >= MANY_UPDATES

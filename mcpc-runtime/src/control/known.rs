@@ -110,6 +110,9 @@ fn in_one_line(status: &Status) -> String {
     if status.is_stopping {
         text.push_str(" and was asked to stop");
     }
+    if !status.questions.is_empty() {
+        text.push_str(", and waits for an answer");
+    }
     if let Some(progress) = &status.progress {
         text.push_str(", ");
         text.push_str(&in_short(how_far(progress)));

@@ -1,10 +1,15 @@
-//! The tools with which a model looks after the tasks it started: `check_task` and `stop_task`.
+//! The tools with which a model looks after the tasks it started: `check_task`, `stop_task`
+//! and `message_task`.
 //!
 //! They are plain tools like any other, except that they are made here and know the task log.
 
 mod check;
 mod known;
+mod message;
 
+pub(crate) use message::{Message, Messaging};
+
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,20 +17,22 @@ use rmcp::model::{CallToolResult, ContentBlock};
 
 use self::known::{meant, unknown};
 use crate::delivery::Rest;
-use crate::log::{LogError, MaybeLater, Parcel, Stop};
+use crate::log::{LogError, MaybeLater, Parcel, Question, Stop};
 use crate::logging::event;
-use crate::names::{CHECK_TASK, STOP_TASK, kept};
+use crate::names::{CHECK_TASK, MESSAGE_TASK, STOP_TASK, kept};
 use crate::output::{Body, Returns, Success};
 use crate::parameter::{Parameter, Settings};
 use crate::phrases::{json, shown};
+use crate::schema::Schemas;
 use crate::task::Tasks;
-use crate::tool::{About, Definition, Hints, Kind, ToolTimes};
+use crate::tool::{About, Definition, Hints, Kind, ToolTimes, control};
 
 /// The control tools of a server, and the sentences that name them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Control {
     check_task: &'static str,
     stop_task: &'static str,
+    pub(crate) message_task: &'static str,
     /// How long a check waits at most.
     longest: Duration,
     /// How many bytes of a result a reply may have.
@@ -35,13 +42,19 @@ pub(crate) struct Control {
 impl Control {
     /// `prefix` goes before the names of the tools.
     pub(crate) fn new(prefix: &str, longest: Duration, most: usize) -> Self {
-        let [check_task, stop_task] =
-            [CHECK_TASK, STOP_TASK].map(|name| kept(&format!("{prefix}{name}")));
-        Self { check_task, stop_task, longest, most }
+        let [check_task, stop_task, message_task] =
+            [CHECK_TASK, STOP_TASK, MESSAGE_TASK].map(|name| kept(&format!("{prefix}{name}")));
+        Self { check_task, stop_task, message_task, longest, most }
     }
 
-    pub(crate) fn tools(self) -> Vec<Definition> {
-        vec![self.check_tool(), self.stop_tool()]
+    /// The tools, for a server of these.
+    pub(crate) fn tools(self, tools: &[Definition], schemas: Schemas) -> Vec<Definition> {
+        vec![self.check_tool(), self.stop_tool(), self.message_tool(tools, schemas)]
+    }
+
+    /// Whether a tool is the one that says something to tasks.
+    pub(crate) fn messages(self, tool_name: &str) -> bool {
+        self.message_task == tool_name
     }
 
     /// Whether a tool is the one that stops tasks.
@@ -55,16 +68,26 @@ impl Control {
     }
 
     /// What a client is told that will not wait any longer for a task.
-    pub(crate) fn ticket(self, running: &Running<'_>, waited: Duration) -> CallToolResult {
+    pub(crate) fn ticket(self, running: &Running<'_>, waited: Option<Duration>) -> CallToolResult {
         let Running { tool_name, task_id, how_far, .. } = running;
         let task_id = shown(task_id);
         let how_far = how_far.as_ref().map(|how_far| format!(", {how_far},"));
         let how_far = how_far.unwrap_or_default();
-        let begins = match waited.is_zero() {
-            true => format!("`{tool_name}` was started{how_far} and goes on as task `{task_id}`."),
-            false => format!(
+        let begins = match waited {
+            None => format!(
+                "`{tool_name}` was started{how_far} and waits as task `{task_id}` for an answer."
+            ),
+            Some(Duration::ZERO) => {
+                format!("`{tool_name}` was started{how_far} and goes on as task `{task_id}`.")
+            }
+            Some(waited) => format!(
                 "`{tool_name}` is still running after {waited:?}{how_far} and goes on as task `{task_id}`."
             ),
+        };
+        let asks = message::open_questions(self, running.task_id, running.asks);
+        let begins = match asks {
+            None => begins,
+            Some(asks) => format!("{begins}\n{asks}\n"),
         };
         let Self { check_task, stop_task, .. } = self;
         let text = format!(
@@ -153,6 +176,21 @@ impl Control {
         )
     }
 
+    fn message_tool(self, tools: &[Definition], schemas: Schemas) -> Definition {
+        let (given, description) = message::listed(tools, schemas);
+        let about = about(self.message_task, description, HINTS);
+        control(about, given, move |arguments, inputs| {
+            let message = Message::read(&arguments)?;
+            let messaging = inputs.call.context.extensions.get::<Messaging>();
+            let delivered = messaging.and_then(Parcel::take);
+            let delivered = delivered.unwrap_or_else(|| self.message(&inputs.tasks(), message));
+            Some(Box::pin(async move {
+                let text = delivered.await??;
+                Ok(Success::of(CallToolResult::success(vec![ContentBlock::text(text)])))
+            }))
+        })
+    }
+
     /// Asks a task to stop, unless that was done where the call was read, and says what came of it.
     pub(crate) fn stop(
         self,
@@ -212,6 +250,8 @@ pub(crate) struct Running<'a> {
     pub(crate) how_far: Option<String>,
     /// A task that was started before with the same arguments, and still runs.
     pub(crate) twin: Option<Arc<str>>,
+    /// What it asks and the ticket has to tell.
+    pub(crate) asks: &'a [Question],
 }
 
 impl Running<'_> {
@@ -245,7 +285,7 @@ says how it ended.";
 const HINTS: Hints =
     Hints { read_only: None, destructive: None, idempotent: None, open_world: Some(false) };
 
-fn about(name: &'static str, description: &'static str, hints: Hints) -> About {
+fn about(name: &'static str, description: impl Into<Cow<'static, str>>, hints: Hints) -> About {
     let times = ToolTimes { patience: None, timeout: None, retention: None };
     let (name, description, location) = (name.into(), description.into(), "mcpc".into());
     About { kind: Kind::Control, name, title: None, description, hints, times, location }

@@ -3,6 +3,7 @@
 mod callbacks;
 mod log_messages;
 mod progress;
+mod questions;
 mod reply;
 pub(crate) mod tasks_extension;
 
@@ -10,6 +11,7 @@ pub(crate) use callbacks::Callbacks;
 pub use log_messages::LogLevel;
 pub(crate) use log_messages::{LeastLevel, LogMessages};
 pub(crate) use progress::Progress;
+pub(crate) use questions::{Elicitation, Questions, Shows};
 pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
 
 use std::time::Duration;
@@ -19,7 +21,7 @@ use rmcp::model::ProgressToken;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::log::{self, End, LogError, PATIENCE_WITH_THE_LOG, Said, TaskReader};
+use crate::log::{self, End, LogError, PATIENCE_WITH_THE_LOG, Page, Said, TaskReader};
 use crate::message::Json;
 use crate::outbox::{Claim, Gate, JsonNotification, Permit, TextCallback};
 use crate::output::error_reply;
@@ -82,33 +84,62 @@ pub(crate) const PATIENCE_WITH_PROGRESS: Duration = Duration::from_secs(240);
 /// How long a call stays open whose client hears nothing: many give up after 60 seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
+/// How the log of a task is read until its call can be answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) reader: &'a dyn TaskReader,
+    pub(crate) rest: Option<Rest<'a>>,
+    /// Who may answer the task's questions. A question that only the reply to the call brings to somebody ends the
+    /// reading.
+    pub(crate) questions: Option<&'a Questions>,
+}
+
+/// What is read of a task.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// It is over.
+    Over(Reply),
+    /// It asks something that the reply has to ask.
+    Asks,
+}
+
+impl Reading<'_> {
+    /// Whether a task asks, by what it said, something that the reply has to ask.
+    async fn asks(self, page: &Page) -> Result<bool, LogError> {
+        let Some(questions) = self.questions else { return Ok(false) };
+        if !page.said.iter().any(|said| matches!(said, Said::Question(_))) {
+            return Ok(false);
+        }
+        let open = self.reader.status().in_time().await?.questions;
+        Ok(open.iter().any(|question| questions.are_asked_by_reply(question)))
+    }
+}
+
 /// Reads a task's log until its call can be answered; `None` if the patience ran out before. With `progress`, the client
 /// hears meanwhile how far the task is. Where the log fails or never tells of the end, `end_here` does, which is how the
 /// task ended in this process. Cancel safe.
 pub(crate) async fn answer(
     progress: Option<Progress<'_>>,
-    reader: &dyn TaskReader,
+    reading: Reading<'_>,
     patience: Option<Duration>,
-    rest: Option<Rest<'_>>,
     end_here: Option<&mut oneshot::Receiver<End>>,
-) -> Option<Reply> {
+) -> Option<Read> {
     let Some(end_here) = end_here else {
-        let read = read(progress, reader, patience, rest).await;
-        return read.unwrap_or_else(|error| Some(Ok(error_reply(error.to_string()))));
+        let read = read(progress, reading, patience).await;
+        return read.unwrap_or_else(|error| Some(Read::Over(Ok(error_reply(error.to_string())))));
     };
     // On the heap: no call of a log in memory gets here.
-    Box::pin(or_the_end_here(progress, reader, patience, rest, end_here)).await
+    Box::pin(or_the_end_here(progress, reading, patience, end_here)).await
 }
 
 async fn read(
     progress: Option<Progress<'_>>,
-    reader: &dyn TaskReader,
+    reading: Reading<'_>,
     patience: Option<Duration>,
-    rest: Option<Rest<'_>>,
-) -> Result<Option<Reply>, LogError> {
+) -> Result<Option<Read>, LogError> {
     match (progress, patience) {
         (Some(mut progress), patience) => {
-            let read = progress.reply(reader, rest);
+            let read = progress.reply(reading);
             let reply = match patience {
                 None => read.await.map(Some),
                 Some(patience) => within(patience, read).await.transpose(),
@@ -116,21 +147,20 @@ async fn read(
             progress.settle().await;
             reply
         }
-        (None, None) => reply::reply(reader, rest).await.map(Some),
-        (None, Some(patience)) => within(patience, reply::reply(reader, rest)).await.transpose(),
+        (None, None) => reply::reply(reading).await.map(Some),
+        (None, Some(patience)) => within(patience, reply::reply(reading)).await.transpose(),
     }
 }
 
 /// What is read of a log, or, where that fails, how the task ends here. A log that fails is asked again meanwhile.
 async fn or_the_end_here(
     mut progress: Option<Progress<'_>>,
-    reader: &dyn TaskReader,
+    reading: Reading<'_>,
     patience: Option<Duration>,
-    rest: Option<Rest<'_>>,
     end_here: &mut oneshot::Receiver<End>,
-) -> Option<Reply> {
+) -> Option<Read> {
     let began = Instant::now();
-    let read = reply_or_end(progress.as_mut(), reader, rest, end_here);
+    let read = reply_or_end(progress.as_mut(), reading, end_here);
     let read = match patience {
         None => Some(read.await),
         Some(patience) => within(patience, read).await,
@@ -142,11 +172,13 @@ async fn or_the_end_here(
             // It is being stored, and then read with all that came before it.
             let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
             let left = left.unwrap_or(Duration::MAX).min(PATIENCE_WITH_THE_LOG);
-            match within(left, read_on(progress.as_mut(), reader, rest)).await {
+            match within(left, read_on(progress.as_mut(), reading)).await {
                 Some(Ok(reply)) => Some(reply),
                 // Without an end the task was given up before it ran.
                 _ => {
-                    Some(end.map_or_else(|| Ok(reply::ended_without_a_result()), |it| result(&it)))
+                    let reply =
+                        end.map_or_else(|| Ok(reply::ended_without_a_result()), |it| result(&it));
+                    Some(Read::Over(reply))
                 }
             }
         }
@@ -160,14 +192,13 @@ async fn or_the_end_here(
 /// What is read of a log, or how the task ends here, whichever comes first. Cancel safe.
 async fn reply_or_end(
     mut progress: Option<&mut Progress<'_>>,
-    reader: &dyn TaskReader,
-    rest: Option<Rest<'_>>,
+    reading: Reading<'_>,
     end_here: &mut oneshot::Receiver<End>,
-) -> Result<Reply, Option<End>> {
+) -> Result<Read, Option<End>> {
     loop {
         tokio::select! {
             biased;
-            reply = read_on(progress.as_deref_mut(), reader, rest) => if let Ok(reply) = reply {
+            reply = read_on(progress.as_deref_mut(), reading) => if let Ok(reply) = reply {
                 return Ok(reply);
             },
             end = &mut *end_here => return Err(end.ok()),
@@ -181,12 +212,11 @@ async fn reply_or_end(
 /// Reads a task's log to its end, from where a call with progress was. Cancel safe.
 async fn read_on(
     progress: Option<&mut Progress<'_>>,
-    reader: &dyn TaskReader,
-    rest: Option<Rest<'_>>,
-) -> Result<Reply, LogError> {
+    reading: Reading<'_>,
+) -> Result<Read, LogError> {
     match progress {
-        Some(progress) => progress.reply(reader, rest).await,
-        None => reply::reply(reader, rest).await,
+        Some(progress) => progress.reply(reading).await,
+        None => reply::reply(reading).await,
     }
 }
 
@@ -200,12 +230,11 @@ pub(crate) enum Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// `None` of what no client hears of yet.
-    pub(crate) fn of(said: &'a Said) -> Option<Self> {
+    pub(crate) fn of(said: &'a Said) -> Self {
         match said {
-            Said::Update(value) | Said::Output(value) => Some(Self::Update(value)),
-            Said::Progress(progress) => Some(Self::Progress(progress)),
-            Said::Question(_) => None,
+            Said::Update(value) | Said::Output(value) => Self::Update(value),
+            Said::Progress(progress) => Self::Progress(progress),
+            Said::Question(question) => Self::Update(&question.value),
         }
     }
 }

@@ -14,12 +14,13 @@ use rmcp::model::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::NOTIFICATION_INTERVAL;
-use super::reply::{Reply, Rest, final_reply, in_plain_words};
-use crate::log::{Amount, Cursor, LogError, Page, Said, TaskReader, after};
+use super::reply::{final_reply, in_plain_words};
+use super::{NOTIFICATION_INTERVAL, Read, Reading};
+use crate::log::{Amount, Cursor, LogError, Page, Said, after};
 use crate::message::Json;
 use crate::outbox::{BeforeReply, Gate};
 use crate::phrases::in_short;
+use crate::question::text_of;
 
 /// How long the last report has a client's ear before the reply follows. The TypeScript SDKs forget a token
 /// as soon as they read the reply, and read the two at once if they come at once: the last report is lost,
@@ -61,11 +62,8 @@ impl<'a> Progress<'a> {
 
     /// Reads a task's log until its end, from where this was before, and returns the reply, which is to follow when
     /// the last report has [settled](Self::settle). Cancel safe.
-    pub(super) async fn reply(
-        &mut self,
-        reader: &dyn TaskReader,
-        rest: Option<Rest<'_>>,
-    ) -> Result<Reply, LogError> {
+    pub(super) async fn reply(&mut self, reading: Reading<'_>) -> Result<Read, LogError> {
+        let Reading { reader, rest, .. } = reading;
         loop {
             // A task that never rests must not keep this from resting.
             tokio::task::coop::consume_budget().await;
@@ -78,11 +76,15 @@ impl<'a> Progress<'a> {
                     if let Some(page) = &page {
                         self.seen = page.next;
                         self.hear_all(page);
+                        if page.end.is_none() && reading.asks(page).await? {
+                            self.say_the_last().await;
+                            return Ok(Read::Asks);
+                        }
                     }
                     // Nothing comes after an end, also where the log failed when that was to be told.
                     if page.is_none_or(|page| page.end.is_some()) {
                         self.say_the_last().await;
-                        return final_reply(reader, rest).await;
+                        return final_reply(reader, rest).await.map(Read::Over);
                     }
                 }
                 () = self.gate.outbox().reply_room_available(), if is_blocked => {}
@@ -209,7 +211,7 @@ impl Report {
         let (amount, message) = match said {
             Said::Progress(progress) => (progress.amount, Cow::Borrowed(&*progress.status)),
             Said::Update(json) | Said::Output(json) => (self.amount, in_plain_words(json)),
-            Said::Question(question) => (self.amount, in_plain_words(&question.value)),
+            Said::Question(question) => (self.amount, Cow::Owned(text_of(question))),
         };
         Self { amount, message: Some(in_short(message)).filter(|message| !message.is_empty()) }
     }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData};
 use serde_json::Value;
 
+use super::Reading;
 use crate::log::{Cursor, End, EndKind, LogError, Page, Progress, Read, TaskReader, after};
 use crate::message::Json;
 use crate::output::{self, in_one_text, readable, text_of};
@@ -34,13 +35,22 @@ pub(crate) struct Rest<'a> {
     pub(crate) most: usize,
 }
 
-/// Waits for a task's end and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
-pub(super) async fn reply(
-    reader: &dyn TaskReader,
-    rest: Option<Rest<'_>>,
-) -> Result<Reply, LogError> {
-    until_the_end(reader).await?;
-    final_reply(reader, rest).await
+/// Waits for a task's end, or for something that it asks, and returns the reply. Without a way to the rest of it, it is whole. Cancel safe.
+pub(super) async fn reply(reading: Reading<'_>) -> Result<super::Read, LogError> {
+    let Reading { reader, rest, .. } = reading;
+    let mut seen = Cursor::START;
+    while let Some(page) = after(reader, seen).await? {
+        if page.end.is_some() {
+            break;
+        }
+        if reading.asks(&page).await? {
+            return Ok(super::Read::Asks);
+        }
+        seen = page.next;
+        // A task that never rests must not keep this from resting.
+        tokio::task::coop::consume_budget().await;
+    }
+    final_reply(reader, rest).await.map(super::Read::Over)
 }
 
 /// Waits until a task has ended, or was forgotten without an end. Cancel safe.

@@ -9,9 +9,11 @@ use rmcp::model::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Shows;
 use super::reply::{final_reply, how_far, in_plain_words};
 use crate::log::{EndKind, LogError, Said, Status, TaskReader};
 use crate::phrases::in_short;
+use crate::question::text_of;
 
 /// Where Claude Code looks for what its model is to read while the task runs; it takes 2,000 characters.
 const NOTE_FOR_THE_MODEL: &str = "com.anthropic/agent-task";
@@ -36,10 +38,14 @@ pub(crate) async fn created(
 pub(crate) async fn detailed(
     task_id: &str,
     reader: &dyn TaskReader,
+    shows: Shows,
 ) -> Result<DetailedTask, LogError> {
     let status = reader.status().in_time().await?;
     let payload = match status.end.as_ref().map(|end| end.kind) {
-        None => TaskPayload::Working,
+        None => match shows.requests(&status.questions) {
+            requests if requests.is_empty() => TaskPayload::Working,
+            input_requests => TaskPayload::InputRequired { input_requests },
+        },
         Some(EndKind::Stopped | EndKind::Dropped) => TaskPayload::Cancelled,
         // `failed` is for errors of the protocol; a tool's own is a result like any other. A client that asks for it wants
         // all of it.
@@ -59,7 +65,7 @@ fn task(task_id: &str, status: &Status) -> Task {
     let message = match (error, latest) {
         (Some(end), _) => Some(in_plain_words(&end.result)),
         (None, Some(Said::Update(json) | Said::Output(json))) => Some(in_plain_words(json)),
-        (None, Some(Said::Question(question))) => Some(in_plain_words(&question.value)),
+        (None, Some(Said::Question(question))) => Some(text_of(question).into()),
         (None, Some(Said::Progress(progress))) => Some(how_far(progress)),
         (None, None) => None,
     };

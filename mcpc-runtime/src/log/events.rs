@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::dialogue::Dialogue;
 use super::texts::Texts;
-use super::{Answered, Cursor, End, Output, Page, Progress, Said};
+use super::{Answered, Cursor, End, Output, Page, Progress, Question, Said, Told};
 use crate::message::Json;
 use crate::output::Written;
 
@@ -93,14 +93,12 @@ impl Events {
         self.changed_at = now;
         match said {
             Said::Update(value) => {
-                self.dropped += self.updates.push(value.as_str(), limit) as u64;
-                self.latest = Latest::Update;
+                self.push_update(value.as_str(), limit);
             }
             Said::Question(question) => {
-                self.dropped += self.updates.push(question.value.as_str(), limit) as u64;
+                self.push_update(question.value.as_str(), limit);
                 let number = self.updated();
                 self.dialogue.get_or_insert_default().ask(number, question);
-                self.latest = Latest::Update;
             }
             Said::Output(text) => {
                 let output = self.output.get_or_insert_default();
@@ -116,6 +114,17 @@ impl Events {
                 }
                 self.latest = Latest::Progress;
             }
+        }
+    }
+
+    fn push_update(&mut self, text: &str, limit: usize) {
+        let dropped = self.updates.push(text, limit) as u64;
+        self.dropped += dropped;
+        self.latest = Latest::Update;
+        if let Some(dialogue) = &mut self.dialogue
+            && dropped > 0
+        {
+            dialogue.forget_before(self.dropped + 1);
         }
     }
 
@@ -188,9 +197,27 @@ impl Events {
         }
     }
 
-    /// Adds an instruction.
-    pub(super) fn tell(&mut self, value: Json) {
-        self.dialogue.get_or_insert_default().instructions.push(value);
+    /// Adds an instruction, if there is room for it.
+    pub(super) fn tell(&mut self, value: Json) -> Told {
+        self.dialogue.get_or_insert_default().tell(value)
+    }
+
+    /// Notes that nobody waits for an answer to a question any more.
+    pub(super) fn close_question(&mut self, question: &str) {
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.close(question);
+        }
+    }
+
+    /// The instructions after the first so many, which were read.
+    pub(super) fn instructions(&mut self, after: usize) -> Vec<Json> {
+        self.dialogue.as_mut().map_or_else(Vec::new, |dialogue| dialogue.instructions(after))
+    }
+
+    /// The questions that wait for an answer.
+    pub(super) fn open_questions(&self) -> Vec<Question> {
+        let open = self.dialogue().filter(|_| !self.closed).map(Dialogue::open);
+        open.into_iter().flatten().cloned().collect()
     }
 
     pub(super) fn dialogue(&self) -> Option<&Dialogue> {

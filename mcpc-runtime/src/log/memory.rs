@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::dialogue::Dialogue;
 use super::events::Events;
 use super::retained::Retained;
 use super::{
@@ -101,7 +100,7 @@ struct Record {
     last_seen: Mutex<LastSeen>,
     events: Mutex<Events>,
     /// Notified on every new event; readers register before they look.
-    changed: Notify,
+    changed: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -123,7 +122,7 @@ impl Record {
             created,
             last_seen: Mutex::default(),
             events: Mutex::new(Events::new(created)),
-            changed: Notify::new(),
+            changed: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
         }
     }
@@ -141,6 +140,7 @@ impl Record {
             age: self.created.elapsed(),
             latest: if with_latest { events.latest() } else { None },
             progress: events.progress().cloned(),
+            questions: events.open_questions(),
             end: events.end().cloned(),
             is_stopping: self.stop.is_cancelled() && !events.is_closed(),
             retention: self.retention,
@@ -263,7 +263,7 @@ impl TaskLog for MemoryLog {
 
     fn tell(&self, key: &TaskKey, value: Json) -> MaybeLater<'static, Result<Told, LogError>> {
         let told = self.change(key, |events| events.tell(value));
-        MaybeLater::Now(Ok(told.map_or(Told::Unknown, |()| Told::Now)))
+        MaybeLater::Now(Ok(told.unwrap_or(Told::Unknown)))
     }
 
     fn forget(&self, owner: &Owner) {
@@ -347,21 +347,24 @@ impl TaskWriter for MemoryWriter {
         &self.record.stop
     }
 
-    fn answer_to(&self, question: &str) -> MaybeLater<'_, Result<Option<Json>, LogError>> {
+    fn answer_to(&self, question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>> {
         let events = lock(&self.record.events);
         let answer = events.dialogue().and_then(|dialogue| dialogue.answer_to(question));
         MaybeLater::Now(Ok(answer))
     }
 
-    fn instructions(&self, after: usize) -> MaybeLater<'_, Result<Vec<Json>, LogError>> {
-        let events = lock(&self.record.events);
-        let instructions =
-            events.dialogue().map(|dialogue: &Dialogue| dialogue.instructions(after));
-        MaybeLater::Now(Ok(instructions.unwrap_or_default()))
+    fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>> {
+        lock(&self.record.events).close_question(question);
+        self.record.changed.notify_waiters();
+        MaybeLater::Now(Ok(()))
     }
 
-    fn watch(&self) -> Boxed<'_, ()> {
-        self.record.changed()
+    fn instructions(&self, after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>> {
+        MaybeLater::Now(Ok(lock(&self.record.events).instructions(after)))
+    }
+
+    fn watch(&self) -> Boxed<'static, ()> {
+        Box::pin(Arc::clone(&self.record.changed).notified_owned())
     }
 }
 

@@ -103,7 +103,7 @@ pub enum Stop {
 pub enum Answered {
     /// It is the answer.
     Now,
-    /// There was one, which stays.
+    /// There was one, which stays, or none is waited for any more.
     Before,
     /// No such question was asked, or its task is not running.
     Unknown,
@@ -114,6 +114,8 @@ pub enum Answered {
 pub enum Told {
     /// The task can read it.
     Now,
+    /// The task has as many that it has not read as are kept.
+    Full,
     /// The task is not running.
     Unknown,
 }
@@ -255,6 +257,8 @@ pub struct Status {
     pub latest: Option<Said>,
     /// How far it last said it was.
     pub progress: Option<Progress>,
+    /// What it asks and nobody has answered, the first first; of one that has ended, nothing.
+    pub questions: Vec<Question>,
     /// What ended it.
     pub end: Option<Arc<End>>,
     /// Whether it was asked to stop, of one that runs.
@@ -397,13 +401,16 @@ pub trait TaskWriter: Send + Sync {
     fn stopped(&self) -> &CancellationToken;
 
     /// The answer to a question of the task, if there is one yet.
-    fn answer_to(&self, question: &str) -> MaybeLater<'_, Result<Option<Json>, LogError>>;
+    fn answer_to(&self, question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>>;
 
-    /// The instructions after the first so many.
-    fn instructions(&self, after: usize) -> MaybeLater<'_, Result<Vec<Json>, LogError>>;
+    /// Hears that the task waits for no answer to a question any more: it has one, or gave up.
+    fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>>;
+
+    /// The instructions after the first so many, which the task has read and will not ask for again.
+    fn instructions(&self, after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>>;
 
     /// A hint to look for answers and instructions again, as [`TaskReader::watch`].
-    fn watch(&self) -> Boxed<'_, ()>;
+    fn watch(&self) -> Boxed<'static, ()>;
 }
 
 /// A task that has ended, and whose end is yet to be delivered: its id is not free before this is dropped. The end is

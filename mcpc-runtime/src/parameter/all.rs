@@ -46,6 +46,7 @@ impl<T: DeserializeOwned + 'static> Arguments for T {
             is_call: false,
             source: |_| Source::Given,
             field_names: field_names::<T>,
+            instructions: || None,
             read_back: |_| Ok(()),
             guide: Guide::default(),
             take: |slot, inputs| {

@@ -2,17 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::BoxFuture;
 use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
-use crate::delivery::{LeastLevel, LogLevel, LogMessages};
+use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
 use crate::message::Json;
 use crate::outbox::Gate;
-use crate::task::Tasks;
+use crate::question::{Answer, Asked, Asking, Conversation, NoAnswer, Question, Response};
+use crate::task::{Sender, Tasks};
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
 ///
@@ -29,6 +33,17 @@ struct Parts {
     task_id: Option<Box<str>>,
     context: RequestContext<RoleServer>,
     log_messages: Option<LogMessages>,
+    asks: Asks,
+}
+
+/// How a call asks.
+enum Asks {
+    /// The task that it started does.
+    Task(Sender),
+    /// The reply to its request does.
+    ByReply(Conversation),
+    /// A request to its client does, if that shows what is asked.
+    ByRequest,
 }
 
 impl fmt::Debug for Call {
@@ -89,6 +104,82 @@ impl Call {
         }
     }
 
+    /// Asks something, and waits for the answer: as [`Sender::ask`], which says what can be asked.
+    ///
+    /// In a plain tool, the call stays open meanwhile, so only a client that shows forms can be asked. In a background tool,
+    /// this is the `Sender`'s.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::ask`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it withdraws the question.
+    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+        let Question { text, timeout } = question.into();
+        let Asking { mut asked, read } = T::asked(text)?;
+        let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+        loop {
+            let response = self.asking(&asked, deadline).await?;
+            match read(&asked, response)? {
+                Ok(answer) => return Ok(answer),
+                Err(problem) => asked.problem = Some(problem),
+            }
+        }
+    }
+
+    /// Has the user open an address: as [`Sender::ask_url`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::ask_url`].
+    pub async fn ask_url(
+        &self,
+        question: impl Into<Question>,
+        url: impl Into<String>,
+    ) -> Result<(), NoAnswer> {
+        let Question { text, timeout } = question.into();
+        let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+        self.asking(&Asked::at(text, url.into()), deadline).await?.agreed()
+    }
+
+    async fn asking(
+        &self,
+        asked: &Asked,
+        deadline: Option<(Duration, Instant)>,
+    ) -> Result<Response, NoAnswer> {
+        let asking: BoxFuture<'_, _> = match &self.0.asks {
+            Asks::Task(sender) => return sender.asking(asked, deadline).await,
+            Asks::ByReply(conversation) => {
+                let capabilities = self.0.context.client_capabilities();
+                if !Shows::of(capabilities.as_ref()).shows(&asked.form) {
+                    return Err(NoAnswer::Unreachable);
+                }
+                Box::pin(conversation.ask(asked.clone()))
+            }
+            Asks::ByRequest => Box::pin(self.request(asked)),
+        };
+        match deadline {
+            None => asking.await,
+            Some((timeout, deadline)) => {
+                let answer = timeout_at(deadline, asking).await;
+                answer.unwrap_or(Err(NoAnswer::TimedOut(timeout)))
+            }
+        }
+    }
+
+    /// Asks with a request to the client.
+    async fn request(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+        /// No other request of the call has one.
+        const ID: &str = "q1";
+        let RequestContext { peer, .. } = &self.0.context;
+        let shows = Shows::of(self.0.context.client_capabilities().as_ref());
+        let elicitation = Elicitation::of(peer, shows, &asked.form);
+        let answer = elicitation.ok_or(NoAnswer::Unreachable)?.ask(ID, asked).await;
+        answer.unwrap_or(Err(NoAnswer::Unreachable))
+    }
+
     /// The context of the request, as rmcp has it: its id, its `_meta`, the client's capabilities, the peer to send
     /// requests and notifications to, and what a transport added (`extensions`).
     ///
@@ -126,12 +217,19 @@ impl fmt::Debug for CallParts<'_> {
 }
 
 impl CallParts<'_> {
-    pub(crate) fn to_call(self) -> Call {
+    /// The call, and the `Sender` of the task that it started.
+    pub(crate) fn to_call(self, sender: Option<&Sender>) -> Call {
         let context = self.context.to_rmcp();
         let mut context = context.expect("a tool that takes a `Call` is called by a loop");
         // A way to the connection's queue is nothing to hand out, or to keep.
         context.extensions.remove::<Gate>();
+        let asks = match (sender, context.extensions.remove::<Conversation>()) {
+            (Some(sender), _) => Asks::Task(sender.clone()),
+            (None, Some(conversation)) => Asks::ByReply(conversation),
+            (None, None) => Asks::ByRequest,
+        };
         Call(Arc::new(Parts {
+            asks,
             session_id: self.session_id.into(),
             task_id: self.task_id.map(Into::into),
             context,

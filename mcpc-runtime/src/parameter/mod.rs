@@ -18,30 +18,32 @@ pub(crate) use call::CallParts;
 pub use check::Checked;
 pub(crate) use groups::Groups;
 pub use inputs::Inputs;
-pub use mistaken::{MayBeOfRequest, MayBeState};
+pub use mistaken::MayBeOfRequest;
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};
 pub use values::{DefaultKind, Example, FromText, HiddenDefault, ShownDefault};
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::mistaken::part_of_request;
+use self::mistaken::{part_of_request, state_behind};
 use crate::argument::{Guide, Reader, SchemaSource, field_names, of_nothing};
-use crate::task::Sender;
+use crate::question::Instructions;
+use crate::task::{Receiver, Sender};
 
 /// What a tool's function may take.
 ///
 /// Implemented for every owned type that is `serde::Deserialize` and `schemars::JsonSchema` (an
-/// argument of the call), for [`Sender`] in background tools, and for [`State`] and [`Call`].
+/// argument of the call), for [`Sender`] and [`Receiver`] in background tools, and for [`State`] and [`Call`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool argument",
     label = "is not `serde::Deserialize`, or not `schemars::JsonSchema`",
-    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it"
+    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it",
+    note = "if it is the server's own, write `mcpc::State<{Self}>`"
 )]
 pub trait Parameter: Sized + 'static {
     /// Whether the value is an argument of the call.
@@ -69,6 +71,12 @@ pub trait Parameter: Sized + 'static {
         Ok(())
     }
 
+    /// What the tasks of a tool that takes it can be told, if it is what tells them.
+    #[doc(hidden)]
+    fn instructions() -> Option<Instructions> {
+        None
+    }
+
     /// Takes the value out of `inputs`, or notes there why it cannot.
     #[doc(hidden)]
     fn take(slot: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self>;
@@ -84,6 +92,7 @@ pub trait Parameter: Sized + 'static {
             is_call: Self::IS_CALL,
             source: Self::source,
             field_names: Self::field_names,
+            instructions: Self::instructions,
             read_back: Self::read_back,
             guide: Guide::default(),
             take: Self::take,
@@ -115,10 +124,14 @@ pub enum Source {
     },
     /// Nowhere: it is a part of the request, which a `Call` has as this.
     PartOfRequest(&'static str),
+    /// Nowhere: it is shared or locked, as a state of this type is.
+    Locked(&'static str),
     /// All arguments, by a schema that was given with the tool.
     Given,
     /// The runtime hands in the task's `Sender`.
     Sender,
+    /// The runtime hands in a task's `Receiver`.
+    Receiver,
     /// The server's state of a type.
     State(StateType),
     /// What the call shows of its client.
@@ -132,6 +145,9 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     fn source(generator: &mut SchemaGenerator) -> Source {
         if let Some(part) = part_of_request(TypeId::of::<T>()) {
             return Source::PartOfRequest(part);
+        }
+        if let Some(state) = state_behind(type_name::<T>()) {
+            return Source::Locked(state);
         }
         Source::Argument {
             schema: T::json_schema(generator),
@@ -177,6 +193,21 @@ impl Parameter for Sender {
 }
 
 #[diagnostic::do_not_recommend]
+impl<M: DeserializeOwned + JsonSchema + 'static> Parameter for Receiver<M> {
+    fn source(_: &mut SchemaGenerator) -> Source {
+        Source::Receiver
+    }
+
+    fn instructions() -> Option<Instructions> {
+        Some(Instructions::of::<M>())
+    }
+
+    fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
+        inputs.sender.map(Receiver::new)
+    }
+}
+
+#[diagnostic::do_not_recommend]
 impl<T: ?Sized + 'static> Parameter for State<T> {
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::State(StateType::of::<T>())
@@ -196,6 +227,6 @@ impl Parameter for Call {
     }
 
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
-        Some(inputs.call.to_call())
+        Some(inputs.call.to_call(inputs.sender))
     }
 }

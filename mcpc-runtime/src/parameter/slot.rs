@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::groups::Group;
 use super::{Inputs, Place, Source};
 use crate::argument::{Argument, Checks, Guide, Pattern, Range, Reader, SchemaSource};
+use crate::question::Instructions;
 use crate::schema::Writer;
 
 /// One parameter of a tool: what the attribute read in the signature.
@@ -20,6 +21,7 @@ pub struct Slot<T> {
     pub(super) is_call: bool,
     pub(super) source: fn(&mut SchemaGenerator) -> Source,
     pub(super) field_names: fn() -> &'static [&'static str],
+    pub(super) instructions: fn() -> Option<Instructions>,
     pub(super) read_back: fn(&Value) -> Result<(), String>,
     pub(super) guide: Guide,
     pub(super) take: fn(&Self, &mut Inputs<'_>) -> Option<T>,
@@ -129,6 +131,7 @@ impl<T> Slot<T> {
             place: self.settings.place,
             source: self.source,
             field_names: self.field_names,
+            instructions: (self.instructions)(),
             type_name: std::any::type_name::<T>(),
             read_back: self.read_back,
             has_default: self.settings.default.is_some(),
@@ -180,6 +183,8 @@ pub struct Description {
     pub(crate) source: fn(&mut SchemaGenerator) -> Source,
     pub(super) field_names: fn() -> &'static [&'static str],
     pub(crate) type_name: &'static str,
+    /// What a task can be told, if this is what tells it.
+    pub(crate) instructions: Option<Instructions>,
     read_back: fn(&Value) -> Result<(), String>,
     has_default: bool,
     /// The default for the schema, where its type can be written as JSON.

@@ -159,6 +159,19 @@ impl Writer {
         Some(structured)
     }
 
+    /// The schema of one value that a client sends, and whatever that refers to.
+    pub(crate) fn of_one(self, schema: Schema, may_be_left_out: bool) -> JsonObject {
+        let mut schema = self.resolved(schema);
+        if may_be_left_out {
+            self.may_be_left_out(schema.ensure_object());
+        }
+        let mut schema = self.finished(schema);
+        let mut object = std::mem::take(schema.ensure_object());
+        object.shift_remove("title");
+        self.add_definitions(&mut object);
+        object
+    }
+
     /// Whether any value of a type has structured content: not of one that is a text, or nothing.
     pub(crate) fn may_be_structured(json_schema: fn(&mut SchemaGenerator) -> Schema) -> bool {
         let mut writer = Self::new(Form::Plain, Direction::Output);

@@ -11,7 +11,7 @@ use super::calls::Refusal;
 use super::trace::Trace;
 use crate::context::Context;
 use crate::control::{Stopping, unknown_id};
-use crate::delivery::tasks_extension;
+use crate::delivery::{Shows, tasks_extension};
 use crate::log::{LogError, Parcel, Stop, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
@@ -66,7 +66,9 @@ impl ToolService {
     async fn outcome(&self, request: Ours, context: Context) -> Result<ServerResult, ErrorData> {
         match request {
             Ours::Call(call) => self.call_tool(call, context).await.map(ServerResult::from),
-            Ours::GetTask(get) => self.get_task(get).await.map(ServerResult::GetTaskResult),
+            Ours::GetTask(get) => {
+                self.get_task(get, &context).await.map(ServerResult::GetTaskResult)
+            }
             Ours::UpdateTask(update) => self.update_task(update).await.map(ServerResult::task_ack),
             Ours::CancelTask(cancel) => {
                 self.cancel_task(cancel, &context).await.map(ServerResult::task_ack)
@@ -96,9 +98,11 @@ impl ToolService {
     pub(super) async fn get_task(
         &self,
         request: GetTaskParams,
+        context: &Context,
     ) -> Result<GetTaskResult, ErrorData> {
         let reader = self.task(&request.task_id).await?;
-        let task = tasks_extension::detailed(&request.task_id, &*reader).await;
+        let shows = Shows::of(context.client_capabilities().as_ref());
+        let task = tasks_extension::detailed(&request.task_id, &*reader, shows).await;
         Ok(GetTaskResult::new(task.map_err(|error| match error {
             // It was forgotten meanwhile.
             LogError::Gone => ErrorData::invalid_params(unknown_id(&request.task_id), None),
@@ -106,9 +110,9 @@ impl ToolService {
         })?))
     }
 
-    /// No task has a question open, and answers to a question that is not open are ignored.
+    /// Answers to a question that is not open are ignored.
     pub(super) async fn update_task(&self, request: UpdateTaskParams) -> Result<(), ErrorData> {
-        self.task(&request.task_id).await.map(drop)
+        self.update_questions(&request.task_id, request.input_responses).await
     }
 
     pub(super) async fn cancel_task(

@@ -94,9 +94,9 @@ impl ToolService {
             session_id: call.session_id.into(),
             task_id: call.task_id.map(Into::into),
             log_level: call.log_level.clone(),
-            sender,
+            sender: sender.clone(),
         };
-        let call = ToolCall::new(Arc::clone(tool), arguments, call.to_call());
+        let call = ToolCall::new(Arc::clone(tool), arguments, call.to_call(sender.as_ref()));
         let (layers, inner) = (Arc::clone(layers), |call| -> Body { Box::pin(brought.run(call)) });
         // What is around is called when the body is polled first, where a panic of it is caught.
         Box::pin(async move { Next::new(layers, inner).run(call).await })

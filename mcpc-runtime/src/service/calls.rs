@@ -17,8 +17,8 @@ use super::{Shared as Server, ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
-    Callbacks, ClientSupport, Delivery, Mode, PATIENCE, PATIENCE_WITH_PROGRESS, Progress, answer,
-    choose, how_far, tasks_extension, within,
+    Callbacks, ClientSupport, Delivery, Mode, PATIENCE, PATIENCE_WITH_PROGRESS, Progress,
+    Questions, Read, Reading, answer, choose, how_far, tasks_extension, within,
 };
 use crate::guard::{Guarded, guarded};
 use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
@@ -36,21 +36,25 @@ impl ToolService {
     /// Answers a call.
     pub(super) async fn call(
         &self,
-        call: CallToolRequestParams,
+        mut call: CallToolRequestParams,
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
-        let mut arguments = call.arguments.unwrap_or_default();
+        let mut arguments = call.arguments.take().unwrap_or_default();
         match tool.about.kind {
+            Kind::Plain if Self::asks_by_reply(context) => {
+                call.arguments = Some(arguments);
+                Box::pin(self.call_that_asks(&tool, call, context)).await
+            }
             Kind::Plain | Kind::Control => {
-                let metadata = Metadata::take(&mut arguments)?;
-                let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-                let call = self.parts(&tool, session_id, task_id, context);
-                let body = match self.around(&tool) {
-                    None => prepare(self.shared(), &tool, arguments, None, call)?,
-                    Some(layers) => self.surrounded(layers, &tool, arguments, None, call),
-                };
+                let body = self.plain_body(&tool, arguments, context)?;
                 self.run(&tool, body, context).await.map(Into::into)
+            }
+            Kind::Background if call.request_state.is_some() => {
+                let state = call.request_state.unwrap_or_default();
+                let responses = call.input_responses.unwrap_or_default();
+                let wait = self.wait_in(&tool, self.mode(false, context), context);
+                Box::pin(self.call_again(&tool, &state, responses, wait, context)).await
             }
             Kind::Background => {
                 let parcel = context.extensions.get::<Parcel<Accepting>>().and_then(Parcel::take);
@@ -59,6 +63,22 @@ impl ToolService {
                 Box::pin(self.call_background(&tool, arguments, accepting, context)).await
             }
         }
+    }
+
+    /// The body of a call that is answered with its result.
+    pub(super) fn plain_body(
+        &self,
+        tool: &Arc<Definition>,
+        mut arguments: JsonObject,
+        context: &Context,
+    ) -> Result<Body, Refusal> {
+        let metadata = Metadata::take(&mut arguments)?;
+        let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
+        let call = self.parts(tool, session_id, task_id, context);
+        Ok(match self.around(tool) {
+            None => prepare(self.shared(), tool, arguments, None, call)?,
+            Some(layers) => self.surrounded(layers, tool, arguments, None, call),
+        })
     }
 
     /// Starts a task and answers its call in the best way that the client understands.
@@ -70,20 +90,17 @@ impl ToolService {
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let accepted = accepting.await?;
-        let gate = context.extensions.get::<Gate>();
-        let mode = choose(ClientSupport {
-            metadata: accepted.has_metadata,
-            handshake: gate.is_some_and(Gate::is_after_handshake),
-            tasks: context.takes_tasks(),
-            token: context.meta.get_progress_token(),
-            gate,
-        });
+        let mode = self.mode(accepted.has_metadata, context);
         let waits = matches!(mode, Mode::Progress(..) | Mode::Waiting);
         // Of an older protocol, a client has no way to say that it takes tasks.
         if tool.required && waits && context.knows_tasks() {
             needs_tasks(context)?;
         }
-        let (ids, wait) = (accepted.ids, self.wait_in(tool, mode));
+        let ids = accepted.ids;
+        let wait = match mode {
+            Mode::Callbacks(gate) => Err(gate),
+            mode => Ok(self.wait_in(tool, mode, context)),
+        };
         match accepted.place {
             Place::Own(created, shared) => {
                 let own = Own { ids, created, shared };
@@ -94,6 +111,18 @@ impl ToolService {
                 Box::pin(self.call_joined(tool, arguments, joining, wait, context)).await
             }
         }
+    }
+
+    /// The best way to serve a call.
+    fn mode<'a>(&self, has_metadata: bool, context: &'a Context) -> Mode<'a> {
+        let gate = context.extensions.get::<Gate>();
+        choose(ClientSupport {
+            metadata: has_metadata,
+            handshake: gate.is_some_and(Gate::is_after_handshake),
+            tasks: context.takes_tasks(),
+            token: context.meta.get_progress_token(),
+            gate,
+        })
     }
 
     /// Answers a call with a task of its own.
@@ -111,22 +140,19 @@ impl ToolService {
         }
     }
 
-    /// How long a call stays open in a mode; the gate of one that does not.
-    fn wait_in<'a>(&self, tool: &Definition, mode: Mode<'a>) -> Result<Wait<'a>, &'a Gate> {
-        Ok(match mode {
-            Mode::Callbacks(gate) => return Err(gate),
-            Mode::Task => {
-                Wait { progress: None, patience: self.task_patience(tool), is_task: true }
-            }
+    /// How long a call stays open in a mode, and what its client hears meanwhile.
+    fn wait_in<'a>(&self, tool: &Definition, mode: Mode<'a>, context: &Context) -> Wait<'a> {
+        let is_task = matches!(mode, Mode::Task);
+        let (progress, patience) = match mode {
+            Mode::Task => (None, self.task_patience(tool)),
             Mode::Progress(gate, token) => {
                 let progress = Progress::new(gate, token, self.shared().times.heartbeat);
-                let patience = self.patience(tool, PATIENCE_WITH_PROGRESS);
-                Wait { progress: Some(progress), patience, is_task: false }
+                (Some(progress), self.patience(tool, PATIENCE_WITH_PROGRESS))
             }
-            Mode::Waiting => {
-                Wait { progress: None, patience: self.patience(tool, PATIENCE), is_task: false }
-            }
-        })
+            Mode::Waiting | Mode::Callbacks(_) => (None, self.patience(tool, PATIENCE)),
+        };
+        let questions = self.questions(context, true);
+        Wait { progress, patience, is_task, questions }
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -139,7 +165,8 @@ impl ToolService {
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
         let ids = own.ids.clone();
-        let (task, shared, leave) = self.create(tool, own, Self::callbacks(tool, &ids, gate));
+        let reaches = (Self::callbacks(tool, &ids, gate), self.questions(context, false));
+        let (task, shared, leave) = self.create(tool, own, reaches);
         self.launch(tool, arguments, task, shared, context)?;
         self.stop_if_cancelled(leave, gate);
         Ok(Self::created(tool, &ids, context))
@@ -219,7 +246,8 @@ impl ToolService {
             true => None,
             false => context.log_messages(&tool.about.name, &self.log_level),
         };
-        let (task, shared, leave) = self.create(tool, own, Delivery::Log(log_messages));
+        let reaches = (Delivery::Log(log_messages), wait.questions.clone());
+        let (task, shared, leave) = self.create(tool, own, reaches);
         let end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
         let reader = self.reader(&task_id).await?;
         self.launch(tool, arguments, task, shared, context)?;
@@ -236,32 +264,42 @@ impl ToolService {
         context: &Context,
         wait: Wait<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let Wait { progress, patience, is_task } = wait;
+        let Wait { progress, patience, is_task, questions } = wait;
         let task_id = Arc::clone(leave.task_id());
         let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
-        let reply = tokio::select! {
+        let reading = Reading { reader, rest, questions: Some(&questions) };
+        let read = tokio::select! {
             biased;
-            reply = answer(progress, reader, patience, rest, end_here.as_mut()) => reply,
+            read = answer(progress, reading, patience, end_here.as_mut()) => read,
             () = context.cancelled.cancelled() => {
                 // Nobody reads this reply any more.
                 trace::left(&self.ending, &task_id, leave.leave());
                 return Err(trace::cancelled(context).into());
             }
         };
-        match reply {
-            Some(reply) => {
+        match read {
+            Some(Read::Over(reply)) => {
                 // Its log may have failed, and the reply says that it goes on.
                 let _kept = leave.keep();
                 Ok(reply?.into())
             }
             // Nobody could come back.
-            None if self.ending.has_begun() => {
-                let reply = answer(None, reader, None, rest, end_here.as_mut()).await;
-                Ok(reply.expect("nothing else ends it")?.into())
+            _ if self.ending.has_begun() => {
+                let reading = Reading { questions: None, ..reading };
+                match answer(None, reading, None, end_here.as_mut()).await {
+                    Some(Read::Over(reply)) => Ok(reply?.into()),
+                    Some(Read::Asks) | None => Err(ended_before(&tool.about.name).into()),
+                }
             }
-            None => {
-                let waited = patience.unwrap_or_default();
-                let reply = match self.goes_on(tool, &task_id, reader, waited, is_task).await {
+            read => {
+                let goes_on = GoesOn {
+                    task_id: &task_id,
+                    reader,
+                    waited: patience.filter(|_| read.is_none()),
+                    is_task,
+                    questions: &questions,
+                };
+                let reply = match self.goes_on(tool, goes_on).await {
                     Ok(reply) => reply,
                     Err(error) => {
                         // Nobody hears of the task.
@@ -283,17 +321,22 @@ impl ToolService {
     async fn goes_on(
         &self,
         tool: &Definition,
-        task_id: &str,
-        reader: &dyn TaskReader,
-        waited: Duration,
-        is_task: bool,
+        goes_on: GoesOn<'_>,
     ) -> Result<CallToolResponse, Refusal> {
+        let GoesOn { task_id, reader, waited, is_task, questions } = goes_on;
+        let open = match waited {
+            None => reader.status().in_time().await?.questions,
+            Some(_) => Vec::new(),
+        };
+        if !is_task && let Some(asked) = Self::input_required(questions, task_id, &open) {
+            return Ok(asked);
+        }
         // A log that does not say this in time may tell later, when somebody asks with the ticket.
         let how_far = within(PATIENCE_WITH_A_NOTE, noted_progress(reader));
         let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
         let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
         let (how_far, twin) = (how_far.flatten(), twin.flatten());
-        let running = Running { tool_name: &tool.about.name, task_id, how_far, twin };
+        let running = Running { tool_name: &tool.about.name, task_id, how_far, twin, asks: &open };
         match (is_task, self.shared().control) {
             (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
             (_, control) => {
@@ -308,7 +351,7 @@ impl ToolService {
         &self,
         tool: &Definition,
         own: Own,
-        delivery: Delivery,
+        reaches: (Delivery, Questions),
     ) -> (NewTask, Option<Shared>, Leave) {
         let times =
             TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
@@ -318,7 +361,7 @@ impl ToolService {
             None => Leave::Task(self.tasks().clone(), Arc::clone(&ids.task_id)),
         };
         let name = Arc::clone(&tool.about.name);
-        (NewTask::new(name, ids, delivery, created, times), shared, leave)
+        (NewTask::new(name, ids, reaches, created, times), shared, leave)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.
@@ -363,7 +406,7 @@ impl ToolService {
 
     /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
     /// the connection, when its grace is over.
-    async fn run(
+    pub(super) async fn run(
         &self,
         tool: &Definition,
         body: Body,
@@ -460,6 +503,17 @@ async fn noted_progress(reader: &dyn TaskReader) -> Option<String> {
     Some(in_short(how_far(&progress)))
 }
 
+/// A task that goes on when its call is answered.
+#[derive(Clone, Copy)]
+struct GoesOn<'a> {
+    task_id: &'a str,
+    reader: &'a dyn TaskReader,
+    /// How long the call waited; `None` if the task asks something.
+    waited: Option<Duration>,
+    is_task: bool,
+    questions: &'a Questions,
+}
+
 /// A call that stays open.
 pub(super) struct Wait<'a> {
     /// What its client hears meanwhile.
@@ -468,6 +522,8 @@ pub(super) struct Wait<'a> {
     pub(super) patience: Option<Duration>,
     /// What takes longer becomes a task of MCP, and not a ticket.
     is_task: bool,
+    /// Who may answer what the task asks.
+    pub(super) questions: Questions,
 }
 
 /// A task of a call's own, which is yet to be started.
@@ -524,6 +580,7 @@ impl Leave {
 }
 
 /// Why a call is not answered with a result.
+#[derive(Clone)]
 pub(super) enum Refusal {
     /// A sentence for the client, and the model that it serves.
     Said(String),

@@ -9,7 +9,7 @@ use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonOb
 use serde_json::Value;
 
 use super::{Shared as Server, bounded};
-use crate::control::{Stopping, stop_meant};
+use crate::control::{Message, Messaging, Stopping, stop_meant};
 use crate::log::{CreateError, MaybeLater, Parcel};
 use crate::metadata::{Ids, Metadata};
 use crate::phrases::shown;
@@ -48,6 +48,8 @@ impl Intake for TaskIntake {
         let tool = self.shared.registry.find(&call.params.name)?;
         let name = &tool.about.name;
         match tool.about.kind {
+            // It goes on with a task.
+            Kind::Background if call.params.request_state.is_some() => {}
             Kind::Background => {
                 let arguments = call.params.arguments.get_or_insert_default();
                 let accepted = self.accept(&tool, arguments);
@@ -59,6 +61,16 @@ impl Intake for TaskIntake {
                 if let Some(Value::String(task_id)) = arguments.and_then(|it| it.get("task_id")) {
                     let stop: Stopping = Parcel::new(stop_meant(&self.tasks, task_id));
                     call.extensions_mut().insert(stop);
+                }
+            }
+            Kind::Control if self.shared.control.is_some_and(|it| it.messages(name)) => {
+                // With anything else the call is refused.
+                let arguments = call.params.arguments.as_ref().filter(|it| Message::is_all_of(it));
+                if let Some(message) = arguments.and_then(Message::read)
+                    && let Some(control) = self.shared.control
+                {
+                    let delivered: Messaging = Parcel::new(control.message(&self.tasks, message));
+                    call.extensions_mut().insert(delivered);
                 }
             }
             Kind::Plain | Kind::Control => {}

@@ -11,7 +11,7 @@ use super::calls::{Leave, Own, Refusal, Wait};
 use super::intake::refusal;
 use super::{ToolService, trace};
 use crate::context::Context;
-use crate::delivery::Progress;
+use crate::delivery::{Progress, Questions};
 use crate::log::{Cursor, End, EndKind, Json, LogError, Said, TaskReader, after};
 use crate::metadata::Ids;
 use crate::outbox::Gate;
@@ -59,7 +59,9 @@ impl ToolService {
                 let created = self.created_for(tool, &ids, &of_the_model, created).await?;
                 let own = Own { ids: ids.clone(), created, shared: None };
                 // It has ids of its own, by which its client knows what it hears.
-                let (task, _, leave) = self.create(tool, own, Self::callbacks(tool, &ids, gate));
+                // The other task's questions are answered there.
+                let reaches = (Self::callbacks(tool, &ids, gate), Questions::UNREACHABLE);
+                let (task, _, leave) = self.create(tool, own, reaches);
                 let body = relay(share, reader, task.sender());
                 let span = trace::of_task(context, &tool.about.name, &ids.task_id);
                 task.inside(span).spawn(body);

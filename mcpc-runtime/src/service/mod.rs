@@ -3,6 +3,7 @@
 
 mod answer;
 mod around;
+mod asked;
 mod calls;
 mod capabilities;
 mod changes;
@@ -10,6 +11,7 @@ mod handler;
 mod intake;
 mod joined;
 mod limit;
+mod parked;
 mod route;
 #[cfg(test)]
 mod routes;
@@ -30,6 +32,7 @@ use rmcp::service::DynService;
 use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
+use self::parked::Parked;
 use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::{LeastLevel, LogLevel};
@@ -111,13 +114,16 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let tasks = Tasks::new(Arc::clone(&shared.log), shared.places.clone());
+        let tools = Arc::clone(&shared);
+        let instructions = move |tool: &str| tools.registry.find(tool)?.instructions();
+        let tasks =
+            Tasks::new(Arc::clone(&shared.log), shared.places.clone(), Box::new(instructions));
         let (ending, log_level) =
             (Ending::new(tasks.clone(), shared.times.grace), LeastLevel::new(Some(LogLevel::Info)));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
         let intake = Arc::new(TaskIntake { shared, tasks });
-        let tools = ToolService { intake, ending, log_level };
+        let tools = ToolService { intake, ending, log_level, parked: Parked::default() };
         Self { tools, limit, changes }
     }
 
@@ -132,12 +138,14 @@ impl Connection {
     }
 }
 
-/// Answers everything about tools.
+/// Answers everything about tools. A clone is another handle to the same.
+#[derive(Clone)]
 struct ToolService {
     intake: Arc<TaskIntake>,
     ending: Ending,
     /// Which logging notifications a client with a session wants.
     log_level: LeastLevel,
+    parked: Parked,
 }
 
 impl ToolService {

@@ -51,9 +51,9 @@ impl ServerHandler for ByRmcp {
     async fn get_task(
         &self,
         get: GetTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        self.0.tools.get_task(get).await
+        self.0.tools.get_task(get, &context.into()).await
     }
 
     async fn update_task(

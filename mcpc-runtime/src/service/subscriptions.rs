@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::ToolService;
 use super::answer::{needs_tasks, unavailable};
 use crate::context::Context;
-use crate::delivery::{NOTIFICATION_INTERVAL, tasks_extension};
+use crate::delivery::{NOTIFICATION_INTERVAL, Shows, tasks_extension};
 use crate::log::{Cursor, LogError, TaskReader, after};
 use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::registry::ChangingRegistry;
@@ -51,6 +51,7 @@ impl ToolService {
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
         let acknowledgement = acknowledgement(&context.id, &accepted, changes.is_some());
         outbox.push(&acknowledgement, Permit::NONE);
+        let shows = Shows::of(context.client_capabilities().as_ref());
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
             watches.spawn(watch(
@@ -59,6 +60,7 @@ impl ToolService {
                 outbox.clone(),
                 context.id.clone(),
                 self.ending.clone(),
+                shows,
             ));
         }
         tokio::select! {
@@ -81,6 +83,7 @@ async fn watch(
     outbox: Outbox,
     id: RequestId,
     ending: Ending,
+    shows: Shows,
 ) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
@@ -90,7 +93,7 @@ async fn watch(
             let Some(page) = after(&*reader, seen).await? else { return Ok(None) };
             // Told is what is true when it can be told.
             outbox.reply_room_available().await;
-            let task = tasks_extension::detailed(&task_id, &*reader).await?;
+            let task = tasks_extension::detailed(&task_id, &*reader, shows).await?;
             Ok(Some((page.next, task)))
         };
         let (next, task) = match news.await {

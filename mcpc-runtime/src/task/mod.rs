@@ -24,16 +24,19 @@
 //! (`Task::break_off`); the runner is dropped with its runtime; and `Tasks::end_all`, for a body that does not give
 //! way when its connection has ended.
 
+mod asking;
 mod joins;
 mod line;
 mod order;
 mod quantity;
+mod receiver;
 mod runner;
 mod sender;
 mod tasks;
 mod trace;
 
 pub(crate) use joins::{Among, Part, Share, Shared};
+pub use receiver::Receiver;
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
@@ -51,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::line::Line;
 use self::tasks::Delivering;
-use crate::delivery::{Delivery, Event};
+use crate::delivery::{Delivery, Event, Questions};
 use crate::log::{Amount, Boxed, End, EndKind, LogError, MaybeLater, Progress, Said, in_time};
 use crate::logging::event;
 use crate::message::Json;
@@ -64,6 +67,7 @@ struct Task {
     tool_name: Arc<str>,
     ids: Ids,
     delivery: Delivery,
+    questions: Questions,
     limits: TaskLimits,
     /// Logging and sending are one step under this lock, so that both have one order.
     progression: Mutex<Progression>,
@@ -100,6 +104,8 @@ struct Progression {
     storing: Option<Box<Awaited>>,
     /// What the latest progress counted.
     amount: Amount,
+    /// How many questions it has asked.
+    asked: u32,
     /// Why the runner has to end the task, if a clone of the sender found a reason.
     broken: Option<String>,
     /// The task was asked to stop because it took too long.
@@ -182,7 +188,15 @@ impl Task {
 
     /// What the body said takes of the connection's budget.
     fn claim(&self, said: &Said) -> Claim<'_> {
-        Event::of(said).map_or(Claim::NOTHING, |event| self.delivery.claim(event))
+        self.event(said).map_or(Claim::NOTHING, |event| self.delivery.claim(event))
+    }
+
+    /// What the client hears of what the body said, as far as it leaves beside the log.
+    fn event<'a>(&self, said: &'a Said) -> Option<Event<'a>> {
+        match said {
+            Said::Question(_) if !self.questions.are_told() => None,
+            said => Some(Event::of(said)),
+        }
     }
 
     /// A permit for what the body said, if neither it nor an earlier call has to be waited for.
@@ -218,7 +232,7 @@ impl Task {
         permit: Permit<'_>,
     ) -> MaybeLater<'static, Result<(), LogError>> {
         let Some(created) = &progression.created else { return MaybeLater::Now(Ok(())) };
-        if let Some(event) = Event::of(&said) {
+        if let Some(event) = self.event(&said) {
             self.delivery.deliver(event, permit);
         }
         match created.writer().append(said) {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::trace::Trace;
 use super::{Created, Progression, Sender, Task, dropped, failed};
-use crate::delivery::{Delivery, Event};
+use crate::delivery::{Delivery, Event, Questions};
 use crate::log::{Amount, End, EndKind, LogError, MaybeLater, Said};
 use crate::logging::Span;
 use crate::message::Json;
@@ -85,7 +85,7 @@ impl NewTask {
     pub(crate) fn new(
         tool_name: Arc<str>,
         ids: Ids,
-        delivery: Delivery,
+        (delivery, questions): (Delivery, Questions),
         created: Created,
         limits: TaskLimits,
     ) -> Self {
@@ -93,12 +93,14 @@ impl NewTask {
         let created = Some(created);
         let amount = Amount::default();
         let (deferred, storing, broken) = (None, None, None);
+        let asked = 0;
         let progression =
-            Progression { created, deferred, storing, amount, broken, timed_out: false };
+            Progression { created, deferred, storing, amount, asked, broken, timed_out: false };
         let task = Arc::new(Task {
             tool_name,
             ids,
             delivery,
+            questions,
             limits,
             progression: Mutex::new(progression),
             stop,
@@ -349,7 +351,11 @@ mod tests {
         async fn with_timeout(timeout: Option<Duration>) -> Self {
             let (ended_tasks, bytes) = (9, 1 << 10);
             let limits = Limits { bytes_per_task: bytes, ended_tasks, ended_bytes: bytes };
-            let tasks = Tasks::new(Arc::new(MemoryLog::new(limits)), TaskPermits::new(9));
+            let tasks = Tasks::new(
+                Arc::new(MemoryLog::new(limits)),
+                TaskPermits::new(9),
+                Box::new(|_| None),
+            );
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
             let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention };
@@ -360,7 +366,13 @@ mod tests {
             let delivery =
                 Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool".into()));
             let times = TaskLimits { grace: Grace::new(GRACE), timeout };
-            let task = NewTask::new("tool".into(), ids, delivery, created, times);
+            let task = NewTask::new(
+                "tool".into(),
+                ids,
+                (delivery, Questions::UNREACHABLE),
+                created,
+                times,
+            );
             Self { tasks, outbox, gate, task }
         }
 

@@ -4,14 +4,17 @@ use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::Task;
 use super::quantity::{Quantity, Total};
 use crate::log::{Amount, MaybeLater, Progress, Said};
 use crate::message::Json;
+use crate::question::{Answer, Asked, Asking, NoAnswer, Question, Response};
 
 /// Talks to the client about a running task.
 ///
@@ -137,6 +140,65 @@ impl Sender {
         self.block_on_event(session_event(event, &data));
     }
 
+    /// Asks something, and waits for the answer.
+    ///
+    /// `T` is what is asked for: `bool` is a yes or no, an enum without data a choice, a `String` or a number a value, a
+    /// struct of these a form ([`Answer`]). The question reaches whoever can answer it: a client that shows forms shows
+    /// one (elicitation, in a session, in the reply to a call or of a task, as its protocol has it); any other client's
+    /// model is told of it, by an update or in the reply to its call, and answers with `message_task`. The body waits where
+    /// it is, and nothing of it is done twice.
+    ///
+    /// An answer is checked before it gets here: one that does not fit is refused with what was expected, and the question
+    /// stays open. Several may be asked at once (`tokio::join!`).
+    ///
+    /// What should not be read by a model, or kept in a log, such as a password, is asked for with
+    /// [`ask_url`](Self::ask_url).
+    ///
+    #[doc = include_str!("../../docs/ask.md")]
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer ([`NoAnswer`]): the user declined or dismissed it, nobody answered in time, the task was asked
+    /// to stop, or nobody can be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it withdraws the question: an answer that comes later is refused.
+    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+        let Question { text, timeout } = question.into();
+        let Asking { mut asked, read } = T::asked(text)?;
+        let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+        loop {
+            let response = self.asking(&asked, timeout).await?;
+            match read(&asked, response)? {
+                Ok(answer) => return Ok(answer),
+                Err(problem) => asked.problem = Some(problem),
+            }
+        }
+    }
+
+    /// Has the user open an address, and waits until that is agreed to: for what no model should read and no log keep, as
+    /// a password or a payment. What comes of it, the server behind the address knows.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask); [`NoAnswer::Unreachable`] where the client shows no addresses, which are never put into a
+    /// form or before a model instead.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it withdraws the question.
+    pub async fn ask_url(
+        &self,
+        question: impl Into<Question>,
+        url: impl Into<String>,
+    ) -> Result<(), NoAnswer> {
+        let Question { text, timeout } = question.into();
+        let asked = Asked::at(text, url.into());
+        let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+        self.asking(&asked, timeout).await?.agreed()
+    }
+
     /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
     /// before it is dropped at its next await. Cancel safe.
     pub async fn stopped(&self) {
@@ -162,6 +224,14 @@ impl Sender {
     }
 
     // What follows has no type of a user's in it, so it is compiled once, here.
+
+    pub(crate) fn asking<'a>(
+        &'a self,
+        asked: &'a Asked,
+        timeout: Option<(Duration, Instant)>,
+    ) -> BoxFuture<'a, Result<Response, NoAnswer>> {
+        Box::pin(self.task.ask(asked, timeout))
+    }
 
     fn send_state(&self, amount: Amount, status: &str) {
         self.task.append_latest(Progress { amount, status: status.into() });

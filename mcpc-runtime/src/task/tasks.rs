@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rmcp::model::JsonObject;
 use tokio_util::sync::CancellationToken;
 
@@ -17,10 +18,11 @@ use super::Task;
 use super::joins::Joins;
 use super::order::InOrder;
 use crate::log::{
-    CreateError, Finished, List, LogError, MaybeLater, Owner, Stop, TaskInfo, TaskKey, TaskLog,
-    TaskReader, TaskWriter,
+    Answered, CreateError, Finished, Json, List, LogError, MaybeLater, Owner, Stop, TaskInfo,
+    TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
+use crate::question::Instructions;
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// The tasks of one connection; a clone is another handle to them.
@@ -35,8 +37,15 @@ pub(super) struct Shared {
     /// Notified whenever none runs here any more.
     idle: Notify,
     order: InOrder,
+    /// The order of what is said to tasks.
+    messages: InOrder,
+    /// What a tool's tasks can be told.
+    instructions: Box<InstructionsOf>,
     pub(super) joins: Mutex<Joins>,
 }
+
+/// Tells what the tasks of a tool can be told, if anything.
+pub(crate) type InstructionsOf = dyn Fn(&str) -> Option<Instructions> + Send + Sync;
 
 /// The tasks that run in this process.
 #[derive(Default)]
@@ -117,10 +126,22 @@ struct Entered {
 
 impl Tasks {
     /// The tasks of a connection whose owner nobody else is.
-    pub(crate) fn new(log: Arc<dyn TaskLog>, permits: TaskPermits) -> Self {
-        let (owner, here) = (Owner::of_one_connection(), Mutex::default());
-        let (idle, order, joins) = (Notify::new(), InOrder::default(), Default::default());
-        Self(Arc::new(Shared { log, owner, permits, here, idle, order, joins }))
+    pub(crate) fn new(
+        log: Arc<dyn TaskLog>,
+        permits: TaskPermits,
+        instructions: Box<InstructionsOf>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            log,
+            owner: Owner::of_one_connection(),
+            permits,
+            here: Mutex::default(),
+            idle: Notify::new(),
+            order: InOrder::default(),
+            messages: InOrder::default(),
+            instructions,
+            joins: Mutex::default(),
+        }))
     }
 
     fn here(&self) -> MutexGuard<'_, Here> {
@@ -271,6 +292,40 @@ impl Tasks {
         Some(Arc::clone(&twin.task_id))
     }
 
+    /// What the tasks of a tool can be told, if anything.
+    pub(crate) fn instructions_of(&self, tool_name: &str) -> Option<Instructions> {
+        (self.0.instructions)(tool_name)
+    }
+
+    /// Says something to a task, after all that was said before.
+    pub(crate) fn in_order<T: Send + 'static>(
+        &self,
+        say: impl Future<Output = Result<T, LogError>> + Send + 'static,
+    ) -> MaybeLater<'static, Result<T, LogError>> {
+        if !self.are_in_memory() {
+            return self.0.messages.turn().begin(|| MaybeLater::later(say));
+        }
+        match Box::pin(say).now_or_never() {
+            Some(said) => MaybeLater::Now(said),
+            None => MaybeLater::Now(Err(LogError::late())),
+        }
+    }
+
+    /// Answers a question of a task.
+    pub(crate) async fn answer_question(
+        &self,
+        task_id: &Arc<str>,
+        question: &str,
+        value: Json,
+    ) -> Result<Answered, LogError> {
+        self.0.order.settled(|| self.0.log.answer(&self.key(task_id), question, value)).await
+    }
+
+    /// Gives a task an instruction.
+    pub(crate) async fn tell(&self, task_id: &Arc<str>, value: Json) -> Result<Told, LogError> {
+        self.0.order.settled(|| self.0.log.tell(&self.key(task_id), value)).await
+    }
+
     /// Asks a task to stop, the first of these that is known. One that runs here is asked at once, and whatever the log
     /// says of it.
     pub(crate) fn stop(
@@ -419,7 +474,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::delivery::Delivery;
+    use crate::delivery::{Delivery, Questions};
     use crate::log::{End, EndKind, Json, Limits, MemoryLog};
     use crate::task::{Grace, NewTask, TaskLimits};
 
@@ -451,7 +506,13 @@ mod tests {
     fn run(created: Created, task_id: &str) {
         let limits = TaskLimits { grace: Grace::new(SECOND), timeout: None };
         let delivery = Delivery::Log(None);
-        let task = NewTask::new("tool".into(), ids(task_id), delivery, created, limits);
+        let task = NewTask::new(
+            "tool".into(),
+            ids(task_id),
+            (delivery, Questions::UNREACHABLE),
+            created,
+            limits,
+        );
         let sender = task.sender();
         task.spawn(Box::pin(async move {
             sender.stopped().await;
@@ -463,7 +524,7 @@ mod tests {
     async fn nothing_is_left_of_a_thousand_connections() {
         let (log, permits) = (log(), TaskPermits::new(9));
         for _ in 0..1_000 {
-            let tasks = Tasks::new(Arc::new(log.clone()), permits.clone());
+            let tasks = Tasks::new(Arc::new(log.clone()), permits.clone(), Box::new(|_| None));
             drop(create(&tasks, "before").await.finish(end()));
             run(create(&tasks, "while").await, "while");
             drop(create(&tasks, "refused").await);
@@ -483,7 +544,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_what_its_tasks_said_is_delivered() {
-        let tasks = Tasks::new(Arc::new(log()), TaskPermits::new(1));
+        let tasks = Tasks::new(Arc::new(log()), TaskPermits::new(1), Box::new(|_| None));
         let delivering = create(&tasks, "a").await.finish(end());
         let other = create(&tasks, "b").await;
         assert_eq!(tasks.running(), 2, "it has no permit, and is not delivered");
@@ -498,7 +559,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_id_is_taken_once_and_permits_are_limited() {
         let permits = TaskPermits::new(2);
-        let [one, another] = [(), ()].map(|()| Tasks::new(Arc::new(log()), permits.clone()));
+        let [one, another] =
+            [(), ()].map(|()| Tasks::new(Arc::new(log()), permits.clone(), Box::new(|_| None)));
         let first = create(&one, "a").await;
         let _other = create(&another, "a").await;
         let error = async |tasks, task_id| try_create(tasks, &ids(task_id)).await.err();

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::delivery::{Delivery, Witness};
+use crate::delivery::{Delivery, Questions, Witness};
 use crate::log::{
     Answered, Boxed, CreateError, End, Finished, Json, List, LogError, MaybeLater, Owner, Said,
     Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
@@ -64,7 +64,8 @@ pub fn sender() -> (Sender, Sent) {
 }
 
 fn new_task(recording: &Arc<Recording>) -> NewTask {
-    let tasks = Tasks::new(Arc::new(Log(Arc::clone(recording))), TaskPermits::new(1));
+    let tasks =
+        Tasks::new(Arc::new(Log(Arc::clone(recording))), TaskPermits::new(1), Box::new(|_| None));
     let ids = Ids { session_id: "default".into(), task_id: "test".into() };
     let (arguments, retention) = (&JsonObject::new(), std::time::Duration::ZERO);
     let tool_name = &Arc::from("test");
@@ -73,8 +74,9 @@ fn new_task(recording: &Arc<Recording>) -> NewTask {
         unreachable!("the log of a recording answers at once, and there is room for one task");
     };
     let delivery = Delivery::Witness(Box::new(Events(Arc::clone(recording))));
+    let questions = Questions::UNREACHABLE;
     let limits = TaskLimits { grace: Grace::new(std::time::Duration::ZERO), timeout: None };
-    NewTask::new(Arc::clone(tool_name), ids, delivery, created, limits)
+    NewTask::new(Arc::clone(tool_name), ids, (delivery, questions), created, limits)
 }
 
 /// What was sent with the [`Sender`] of [`sender()`], as plain values.
@@ -260,15 +262,19 @@ impl TaskWriter for Writer {
         &self.0.stop
     }
 
-    fn answer_to(&self, _question: &str) -> MaybeLater<'_, Result<Option<Json>, LogError>> {
+    fn answer_to(&self, _question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>> {
         MaybeLater::Now(Ok(None))
     }
 
-    fn instructions(&self, _after: usize) -> MaybeLater<'_, Result<Vec<Json>, LogError>> {
+    fn close_question(&self, _question: &str) -> MaybeLater<'static, Result<(), LogError>> {
+        MaybeLater::Now(Ok(()))
+    }
+
+    fn instructions(&self, _after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>> {
         MaybeLater::Now(Ok(Vec::new()))
     }
 
-    fn watch(&self) -> Boxed<'_, ()> {
+    fn watch(&self) -> Boxed<'static, ()> {
         Box::pin(std::future::pending())
     }
 }

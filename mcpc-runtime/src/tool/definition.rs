@@ -16,6 +16,7 @@ use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
 use crate::parameter::{Description, Groups, Inputs, Place, Source, States};
 use crate::phrases::{did_you_mean, shown};
+use crate::question::Instructions;
 use crate::schema::{Direction, Entries, Given, Schemas, Writer};
 
 /// How many problems of one call are listed.
@@ -240,6 +241,11 @@ impl Definition {
         Ok(tool)
     }
 
+    /// What its tasks can be told, if anything.
+    pub(crate) fn instructions(&self) -> Option<Instructions> {
+        self.parameters.iter().find_map(|parameter| parameter.instructions)
+    }
+
     fn wrong_schema(&self, which: &'static str, problem: String) -> Error {
         Error::Schema { tool: self.about.name.to_string(), which, problem }
     }
@@ -301,6 +307,11 @@ impl Definition {
                 Source::PartOfRequest(part) => {
                     return Err(refused(format!("write `call: mcpc::Call`; this is `{part}`")));
                 }
+                Source::Locked(state) => {
+                    return Err(refused(format!(
+                        "a state is `mcpc::State<{state}>`, which `Server::state` is given bare or in an `Arc`"
+                    )));
+                }
                 Source::Given => {}
                 source => self.has(states, &source)?,
             }
@@ -315,15 +326,18 @@ impl Definition {
     fn has(&self, states: &States, source: &Source) -> Result<()> {
         let tool = || self.about.name.to_string();
         match *source {
-            Source::Sender if self.about.kind != Kind::Background => {
+            Source::Sender | Source::Receiver if self.about.kind != Kind::Background => {
                 Err(Error::SenderInPlainTool { tool: tool() })
             }
             Source::State(state) if !states.has(state) => {
                 Err(Error::MissingState { tool: tool(), state: state.name })
             }
-            Source::Sender | Source::State(_) | Source::Call => Ok(()),
-            // These are arguments.
-            Source::Argument { .. } | Source::Given | Source::PartOfRequest(_) => Ok(()),
+            Source::Sender | Source::Receiver | Source::State(_) | Source::Call => Ok(()),
+            // These are arguments, or were refused.
+            Source::Argument { .. }
+            | Source::Given
+            | Source::PartOfRequest(_)
+            | Source::Locked(_) => Ok(()),
         }
     }
 }

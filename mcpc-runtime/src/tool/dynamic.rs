@@ -13,7 +13,7 @@ use super::listing::Said;
 use super::{About, AnyTool, Definition, Hints, Kind, ToolTimes, fallible_body};
 use crate::argument::read_by_schema;
 use crate::names::HOST_ARGUMENTS;
-use crate::output::{Body, Fails, Failure, Output};
+use crate::output::{Body, Fails, Failure, Output, Returns};
 use crate::parameter::{Call, InputSchema, Inputs};
 use crate::schema::Given;
 use crate::task::Sender;
@@ -25,6 +25,10 @@ use crate::task::Sender;
 /// is shown as it displays itself. The schema is JSON in a `&str` or a `String`, a `serde_json::Value`, a map, an `Arc` of
 /// one, or a `schemars::Schema`. A client sees it as it was written, and the arguments are checked by it: a call is refused
 /// with everything that is wrong with it, as for any other tool.
+///
+/// A closure returns a `Result`. Where rustc finds no type of its error, as in one that never fails or uses `?`, it is
+/// written: `Ok::<_, String>(value)`. One that is kept in a variable first writes the types of its parameters, too:
+/// `|arguments: JsonObject, call: Call| async move { .. }`.
 ///
 /// The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#tools-made-at-run-time) has an example.
 #[derive(Clone, Debug)]
@@ -46,7 +50,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let call = inputs.call.to_call();
+            let call = inputs.call.to_call(None);
             Some(fallible_body(run(arguments, call), returns, fails))
         };
         Self::new::<T>(about(Kind::Plain, name.into()), input_schema.read(), Box::new(body))
@@ -67,7 +71,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let (call, sender) = (inputs.call.to_call(), inputs.sender.cloned()?);
+            let (call, sender) = (inputs.call.to_call(inputs.sender), inputs.sender.cloned()?);
             Some(fallible_body(run(arguments, call, sender), returns, fails))
         };
         Self::new::<T>(about(Kind::Background, name.into()), input_schema.read(), Box::new(body))
@@ -180,6 +184,18 @@ impl From<DynamicTool> for AnyTool {
     fn from(DynamicTool(definition): DynamicTool) -> Self {
         Self(definition)
     }
+}
+
+/// A tool of ours whose arguments are those of a server: a client sees one schema of them, and they are checked by
+/// another, which takes more.
+pub(crate) fn control(
+    about: About,
+    given: Given,
+    body: impl Fn(JsonObject, &mut Inputs<'_>) -> Option<Body> + Send + Sync + 'static,
+) -> Definition {
+    let written = Written { input: Arc::new(Ok(given)), output: None, may_be_structured: || false };
+    let run = prepare(written.clone(), Box::new(body));
+    Definition::written(about, written, Returns::reply(), run)
 }
 
 /// What takes the arguments out of the inputs and makes the body of a call.

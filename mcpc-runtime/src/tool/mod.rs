@@ -9,7 +9,8 @@ mod listing;
 pub use any::AnyTool;
 pub use definition::Definition;
 pub use dynamic::DynamicTool;
-pub use list::{List, Listed, Tools};
+pub(crate) use dynamic::control;
+pub use list::{IntoTools, List, Listed, Tools};
 pub(crate) use listing::{ICON_ADDRESS, is_icon_address};
 pub use listing::{IntoIcons, IntoMeta, text};
 

@@ -413,7 +413,7 @@ mod tests {
 
     use super::super::requests::tests::{call, requests};
     use super::*;
-    use crate::delivery::Delivery;
+    use crate::delivery::{Delivery, Questions};
     use crate::log::{Limits, MemoryLog};
     use crate::metadata::Ids;
     use crate::outbox::{Form, Outbox};
@@ -425,7 +425,7 @@ mod tests {
     fn ending() -> Ending {
         let limits = Limits { bytes_per_task: 1, ended_tasks: 1, ended_bytes: 1 };
         let log = Arc::new(MemoryLog::new(limits));
-        Ending::new(Tasks::new(log, TaskPermits::new(1)), GRACE)
+        Ending::new(Tasks::new(log, TaskPermits::new(1), Box::new(|_| None)), GRACE)
     }
 
     /// A task that nobody runs.
@@ -436,7 +436,13 @@ mod tests {
         let created = ending.0.tasks.create(request).await;
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let limits = TaskLimits { grace: ending.grace().clone(), timeout: None };
-        NewTask::new("tool".into(), ids, Delivery::Log(None), created, limits)
+        NewTask::new(
+            "tool".into(),
+            ids,
+            (Delivery::Log(None), Questions::UNREACHABLE),
+            created,
+            limits,
+        )
     }
 
     #[tokio::test(start_paused = true)]

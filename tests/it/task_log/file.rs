@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use mcpc::log::{
     Answered, Arguments, Boxed, Claimed, CreateError, Cursor, End, Event, Finished, Json, Known,
-    LastSeen, List, LogError, MaybeLater, Output, Owner, Page, Progress, Read, Renewed, Said,
-    Status, Stop, Stored, TaskInfo, TaskKey, TaskLog, TaskQueue, TaskReader, TaskWriter, Told,
+    LastSeen, List, LogError, MaybeLater, Output, Owner, Page, Progress, Question, Read, Renewed,
+    Said, Status, Stop, Stored, TaskInfo, TaskKey, TaskLog, TaskQueue, TaskReader, TaskWriter,
+    Told,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -114,6 +115,7 @@ enum What {
         question: String,
         value: Json,
     },
+    Closed(String),
     Told(Json),
     Shown(Cursor, f64),
 }
@@ -131,6 +133,7 @@ struct Task {
     until: Duration,
     is_stopping: bool,
     answers: HashMap<String, Json>,
+    closed: HashSet<String>,
     told: Vec<Json>,
     last_seen: LastSeen,
 }
@@ -154,6 +157,18 @@ impl Task {
         self.said().any(|said| matches!(said, Said::Question(question) if &*question.id == id))
     }
 
+    fn open_questions(&self) -> Vec<Question> {
+        let asked = self.said().filter_map(|said| match said {
+            Said::Question(question) => Some(question),
+            Said::Update(_) | Said::Output(_) | Said::Progress(_) => None,
+        });
+        let is_open = |question: &&Question| {
+            let id = &*question.id;
+            self.end().is_none() && !self.answers.contains_key(id) && !self.closed.contains(id)
+        };
+        asked.filter(is_open).cloned().collect()
+    }
+
     fn progress(&self) -> Option<Progress> {
         self.said().rev().find_map(|said| match said {
             Said::Progress(progress) => Some(progress.clone()),
@@ -171,6 +186,7 @@ impl Task {
             }
             What::StopAsked => self.is_stopping = true,
             What::Answered { question, value } => drop(self.answers.insert(question, value)),
+            What::Closed(question) => drop(self.closed.insert(question)),
             What::Told(value) => self.told.push(value),
             What::Shown(seen, percent) => self.last_seen = LastSeen { seen, percent },
         }
@@ -262,6 +278,7 @@ impl Store {
                     until: at + LEASE,
                     is_stopping: false,
                     answers: HashMap::new(),
+                    closed: HashSet::new(),
                     told: Vec::new(),
                     last_seen: LastSeen::default(),
                 };
@@ -421,6 +438,7 @@ impl FileLog {
             age: self.now().saturating_sub(task.created),
             latest: latest.filter(|_| with_latest),
             progress: task.progress(),
+            questions: task.open_questions(),
             end: task.end().cloned().map(Arc::new),
             is_stopping: task.is_stopping && task.end().is_none(),
             retention: task.retention,
@@ -514,7 +532,8 @@ impl TaskLog for FileLog {
         MaybeLater::later(async move {
             let answer = |task: Option<&Task>, _| match task {
                 Some(task) if task.end().is_none() && task.has_question(&question) => {
-                    match task.answers.contains_key(&question) {
+                    let is_closed = task.closed.contains(&question);
+                    match is_closed || task.answers.contains_key(&question) {
                         true => (Answered::Before, Vec::new()),
                         false => (Answered::Now, vec![What::Answered { question, value }]),
                     }
@@ -529,6 +548,9 @@ impl TaskLog for FileLog {
         let (log, key) = (self.clone(), key.clone());
         MaybeLater::later(async move {
             let tell = |task: Option<&Task>, _| match task {
+                Some(task) if task.end().is_none() && task.told.len() >= 100 => {
+                    (Told::Full, Vec::new())
+                }
                 Some(task) if task.end().is_none() => (Told::Now, vec![What::Told(value)]),
                 _ => (Told::Unknown, Vec::new()),
             };
@@ -654,23 +676,34 @@ impl TaskWriter for Writer {
         &self.stop
     }
 
-    fn answer_to(&self, question: &str) -> MaybeLater<'_, Result<Option<Json>, LogError>> {
-        let question = question.to_owned();
+    fn answer_to(&self, question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>> {
+        let (log, key, question) = (self.log.clone(), self.key.clone(), question.to_owned());
         MaybeLater::later(async move {
-            let task = self.log.task(self.key.clone()).await?;
-            Ok(task.and_then(|task| task.answers.get(&question).cloned()))
+            let task = log.task(key).await?;
+            let open = task.filter(|task| !task.closed.contains(&question));
+            Ok(open.and_then(|task| task.answers.get(&question).cloned()))
         })
     }
 
-    fn instructions(&self, after: usize) -> MaybeLater<'_, Result<Vec<Json>, LogError>> {
+    fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>> {
+        let (log, key, closed) =
+            (self.log.clone(), self.key.clone(), What::Closed(question.to_owned()));
+        MaybeLater::later(
+            async move { log.step(Operation::Read, key, |_, _| ((), vec![closed])).await },
+        )
+    }
+
+    fn instructions(&self, after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>> {
+        let (log, key) = (self.log.clone(), self.key.clone());
         MaybeLater::later(async move {
-            let told = self.log.task(self.key.clone()).await?.map(|task| task.told);
+            let told = log.task(key).await?.map(|task| task.told);
             Ok(told.unwrap_or_default().get(after..).unwrap_or_default().to_vec())
         })
     }
 
-    fn watch(&self) -> Boxed<'_, ()> {
-        self.log.changed()
+    fn watch(&self) -> Boxed<'static, ()> {
+        let log = self.log.clone();
+        Box::pin(async move { log.changed().await })
     }
 }
 

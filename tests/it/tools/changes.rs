@@ -141,11 +141,11 @@ async fn the_tasks_of_a_removed_tool_go_on_and_can_be_asked_about() {
     let mut client = Plain::begin(Wire::to(&service)).await;
     service.add(tools![work]).expect("it can be added");
     expect_change(&mut client).await;
-    assert_eq!(client.names().await, ["hello", "work", "check_task", "stop_task"]);
+    assert_eq!(client.names().await, ["hello", "work", "check_task", "stop_task", "message_task"]);
     let (_, task_id) = client.ticket("work", json!({})).await;
     service.remove("work").expect("tools may change");
     expect_change(&mut client).await;
-    assert_eq!(client.names().await, ["hello", "check_task", "stop_task"]);
+    assert_eq!(client.names().await, ["hello", "check_task", "stop_task", "message_task"]);
     let (text, _) = client.check(&task_id, 0).await;
     assert!(text.starts_with(&format!("Task `{task_id}` (`work`) is running")), "{text}");
     client.stop(&task_id).await;
@@ -155,7 +155,7 @@ async fn the_tasks_of_a_removed_tool_go_on_and_can_be_asked_about() {
     service.add(tools![work]).expect("it can be added");
     expect_change(&mut client).await;
     assert!(!service.remove("check_task").expect("tools may change"));
-    assert_eq!(client.names().await, ["hello", "work", "check_task", "stop_task"]);
+    assert_eq!(client.names().await, ["hello", "work", "check_task", "stop_task", "message_task"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ async fn tools_and_arguments() {
         (
             "zebra",
             json!({}),
-            "unknown tool `zebra`; expected one of `add`, `wait`, `greet`, `check_task`, `stop_task`",
+            "unknown tool `zebra`; expected one of `add`, `wait`, `greet`, `check_task`, `stop_task`, `message_task`",
         ),
         ("add", json!({}), "argument `a` is missing"),
         (

@@ -1,0 +1,172 @@
+//! How what a task or a call asks reaches somebody who can answer.
+
+use std::fmt;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientResult,
+    ElicitRequest, InputRequest, InputRequests, RequestId, ServerNotification, ServerRequest,
+};
+use rmcp::service::{Peer, PeerRequestOptions};
+
+use crate::log;
+use crate::question::{Asked, Form, NoAnswer, Response};
+
+/// What a client shows to a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shows {
+    forms: bool,
+    urls: bool,
+}
+
+impl Shows {
+    /// What a client declared.
+    pub(crate) fn of(capabilities: Option<&ClientCapabilities>) -> Self {
+        let Some(elicitation) = capabilities.and_then(|it| it.elicitation.as_ref()) else {
+            return Self::default();
+        };
+        // Before there were addresses, a client declared nothing but that.
+        let forms = elicitation.form.is_some() || elicitation.url.is_none();
+        Self { forms, urls: elicitation.url.is_some() }
+    }
+
+    /// Whether it shows a question.
+    pub(crate) fn shows(self, form: &Form) -> bool {
+        match form {
+            Form::Url(_) => self.urls,
+            Form::YesOrNo | Form::Value { .. } | Form::Fields(_) => self.forms,
+        }
+    }
+}
+
+impl Shows {
+    /// The open questions of a task that it shows, each as the request that asks it.
+    pub(crate) fn requests(self, open: &[log::Question]) -> InputRequests {
+        let requests = open.iter().filter_map(|question| {
+            let asked = Asked::of(question).filter(|asked| self.shows(&asked.form))?;
+            let params = asked.to_elicitation(&question.id).ok()?;
+            let request = InputRequest::Elicitation(ElicitRequest::new(params));
+            Some((question.id.to_string(), request))
+        });
+        requests.collect()
+    }
+}
+
+/// Who may answer the questions of a task, or of a call.
+#[derive(Clone, Debug)]
+pub(crate) struct Questions {
+    /// What the client shows.
+    pub(crate) shows: Shows,
+    /// How the client is asked, if it may be: until MCP 2025-11-25. Later a client looks for questions itself, where it
+    /// asks about a task, and is given those of an open call as its reply.
+    pub(crate) peer: Option<Box<Peer<RoleServer>>>,
+    /// Whether the client looks for questions.
+    pub(crate) are_looked_for: bool,
+    /// The tool with which a model answers those of a task.
+    pub(crate) message_task: Option<&'static str>,
+}
+
+impl Questions {
+    /// Nobody.
+    pub(crate) const UNREACHABLE: Self = Self {
+        shows: Shows { forms: false, urls: false },
+        peer: None,
+        are_looked_for: false,
+        message_task: None,
+    };
+
+    /// Whether anybody could answer.
+    pub(crate) fn reach_somebody(&self, form: &Form) -> bool {
+        let is_shown = self.shows.shows(form) && (self.peer.is_some() || self.are_looked_for);
+        is_shown || self.message_task.is_some() && !matches!(form, Form::Url(_))
+    }
+
+    /// Whether those of a task go out with what it says: where the client is not asked itself.
+    pub(crate) fn are_told(&self) -> bool {
+        self.peer.is_none()
+    }
+
+    /// Whether a question of a task comes to nobody but by the reply to the call that waits for the task.
+    pub(crate) fn are_asked_by_reply(&self, question: &log::Question) -> bool {
+        Asked::of(question).is_some_and(|asked| self.elicitation(&asked.form).is_none())
+    }
+
+    /// Those of a task that the client shows, if it looks for questions.
+    pub(crate) fn shown(&self, open: &[log::Question]) -> Option<InputRequests> {
+        if !self.are_looked_for {
+            return None;
+        }
+        let requests = self.shows.requests(open);
+        (!requests.is_empty()).then_some(requests)
+    }
+
+    /// How a client is asked that shows this.
+    pub(crate) fn elicitation(&self, form: &Form) -> Option<Elicitation<'_>> {
+        Elicitation::of(self.peer.as_ref()?, self.shows, form)
+    }
+}
+
+/// Asks a client that shows questions.
+pub(crate) struct Elicitation<'a>(&'a Peer<RoleServer>);
+
+impl fmt::Debug for Elicitation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Elicitation")
+    }
+}
+
+impl<'a> Elicitation<'a> {
+    /// Of a client that shows such a question.
+    pub(crate) fn of(peer: &'a Peer<RoleServer>, shows: Shows, form: &Form) -> Option<Self> {
+        shows.shows(form).then_some(Self(peer))
+    }
+
+    /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
+    /// to ask no more.
+    pub(crate) async fn ask(&self, id: &str, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
+        /// Who answers so often what was not asked will not do better.
+        const TRIES: usize = 3;
+        let mut asked = asked.clone();
+        for _ in 0..TRIES {
+            let params = asked.to_elicitation(id).ok()?;
+            let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
+            let ClientResult::ElicitResult(result) = self.request(request).await? else {
+                return None;
+            };
+            if Response::is_bare(&asked, &result) {
+                return Some(Ok(Response::YesAlone));
+            }
+            match Response::to_form(&asked, result) {
+                Ok(response) => return Some(Ok(response)),
+                Err(problem) => asked.problem = Some(problem),
+            }
+        }
+        Some(Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default())))
+    }
+
+    async fn request(&self, request: ServerRequest) -> Option<ClientResult> {
+        let options = PeerRequestOptions::no_options();
+        let handle = self.0.send_cancellable_request(request, options).await.ok()?;
+        let mut withdrawal = Withdrawal(Some((self.0.clone(), handle.id.clone())));
+        let result = handle.await_response().await;
+        withdrawal.0 = None;
+        result.ok()
+    }
+}
+
+/// Dropped, tells a client that nobody waits for its answer any more.
+struct Withdrawal(Option<(Peer<RoleServer>, RequestId)>);
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        let Some((peer, id)) = self.0.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let reason = "no answer is needed any more".to_owned();
+            let params = CancelledNotificationParam::new(Some(id), Some(reason));
+            let cancelled = CancelledNotification::new(params);
+            let _ =
+                peer.send_notification(ServerNotification::CancelledNotification(cancelled)).await;
+        });
+    }
+}

@@ -1,0 +1,112 @@
+//! Calls whose task asks something, and calls that bring the answer.
+
+use rmcp::model::{CallToolResponse, ErrorData, InputRequiredResult, InputResponses};
+
+use super::ToolService;
+use super::calls::{Leave, Refusal, Wait};
+use crate::context::Context;
+use crate::control::unknown_id;
+use crate::delivery::{Questions, Shows};
+use crate::log::{LogError, Question, TaskReader};
+use crate::phrases::shown;
+use crate::question::{Asked, judged};
+use crate::tool::Definition;
+
+impl ToolService {
+    /// Who may answer what a call asks, or its task. `looks` is whether the client asks about its tasks, or calls again.
+    pub(super) fn questions(&self, context: &Context, looks: bool) -> Questions {
+        let shows = Shows::of(context.client_capabilities().as_ref());
+        let is_modern = context.knows_tasks();
+        let shows_any = shows != Shows::default();
+        Questions {
+            shows,
+            peer: context.peer().filter(|_| shows_any && !is_modern).cloned().map(Box::new),
+            are_looked_for: shows_any && is_modern && looks,
+            message_task: self.shared().control.map(|control| control.message_task),
+        }
+    }
+
+    /// What a client is asked in place of the result, for which it calls again; `None` if it shows nothing of that.
+    pub(super) fn input_required(
+        questions: &Questions,
+        task_id: &str,
+        open: &[Question],
+    ) -> Option<CallToolResponse> {
+        let requests = questions.shown(open)?;
+        // The id is a secret of its owner's, and nothing is known by it to anybody else.
+        Some(InputRequiredResult::new(Some(requests), Some(task_id.to_owned())).into())
+    }
+
+    /// Answers a call that goes on with one before: it brings what the task asked there.
+    pub(super) async fn call_again(
+        &self,
+        tool: &Definition,
+        task_id: &str,
+        responses: InputResponses,
+        wait: Wait<'_>,
+        context: &Context,
+    ) -> Result<CallToolResponse, Refusal> {
+        let task_id = task_id.into();
+        let reader = self.tasks().reader(&task_id).await?;
+        let reader = reader.filter(|reader| reader.tool_name() == &*tool.about.name);
+        let reader = reader.ok_or_else(|| {
+            let problem = "`requestState` is not one that a call of this tool was answered with";
+            ErrorData::invalid_params(problem, None)
+        })?;
+        let refused = self.take_responses(&task_id, &*reader, responses).await?;
+        if !refused.is_empty()
+            && let Some(again) = Self::input_required(&wait.questions, &task_id, &refused)
+        {
+            return Ok(again);
+        }
+        let leave = Leave::Task(self.tasks().clone(), task_id);
+        self.wait(tool, leave, &*reader, None, context, wait).await
+    }
+
+    /// Answers the questions of a task. Those whose answer does not fit stay open, and are returned with what is wrong.
+    pub(super) async fn take_responses(
+        &self,
+        task_id: &std::sync::Arc<str>,
+        reader: &dyn TaskReader,
+        responses: InputResponses,
+    ) -> Result<Vec<Question>, LogError> {
+        let open = reader.status().in_time().await?.questions;
+        let mut refused = Vec::new();
+        for question in &open {
+            match responses.get(&*question.id).and_then(|response| judged(question, response)) {
+                Some(Ok(response)) => {
+                    let response = response.to_json();
+                    // One that came before stays.
+                    let _answered =
+                        self.tasks().answer_question(task_id, &question.id, response).await?;
+                }
+                Some(Err(again)) => refused.push(again),
+                None => {}
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Answers the questions of a task for a client that asks about it.
+    pub(super) async fn update_questions(
+        &self,
+        task_id: &str,
+        responses: InputResponses,
+    ) -> Result<(), ErrorData> {
+        let reader = self.task(task_id).await?;
+        let refused = self.take_responses(&task_id.into(), &*reader, responses).await;
+        let refused = refused.map_err(|error| match error {
+            LogError::Gone => ErrorData::invalid_params(unknown_id(task_id), None),
+            error => super::answer::unavailable(error),
+        })?;
+        let problems = refused.iter().filter_map(|question| {
+            let problem = Asked::of(question)?.problem?;
+            Some(format!("the answer to `{}` was refused: {problem}", shown(&question.id)))
+        });
+        let problems: Vec<String> = problems.collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(ErrorData::invalid_params(problems.join("; "), None)),
+        }
+    }
+}
