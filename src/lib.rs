@@ -195,6 +195,10 @@ mod examples_of_the_runtime {
     #[doc = include_str!("../mcpc-runtime/docs/client.md")]
     pub struct Client;
 
+    #[cfg(feature = "client")]
+    #[doc = include_str!("../mcpc-runtime/docs/client_wrap.md")]
+    pub struct ClientWrap;
+
     #[doc = include_str!("../mcpc-runtime/docs/lint.md")]
     pub struct Lint;
 

@@ -5,13 +5,27 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mcpc::client::{Client, text};
+use mcpc::client::{Client, Said, Task, TaskError, text};
 use serde_json::{Value, json};
 use support::example;
 use tokio::process::Command;
 
 async fn start(name: &str) -> Client {
     Client::spawn(Command::new(example(name))).await.expect("the example starts")
+}
+
+/// Everything that a task says, each as JSON.
+async fn all(task: &mut Task) -> Vec<Value> {
+    let mut said = Vec::new();
+    while let Some(news) = task.next().await {
+        said.push(match news {
+            Said::Update(value) => value,
+            Said::Progress { done, text, .. } => json!([text, done]),
+            Said::Status(text) => json!([text]),
+            other => panic!("{other:?}"),
+        });
+    }
+    said
 }
 
 #[tokio::test]
@@ -21,20 +35,27 @@ async fn quickstart() {
     assert_eq!(text(&sum), "42");
     let arguments = json!({"data_id": "d1", "passes": 2});
     let mut task = client.start("process_data", arguments).await.expect("started");
-    let mut results = Vec::new();
-    while let Some(message) = task.next().await {
-        results.push(message.result);
-    }
     assert_eq!(
-        results,
-        [
-            json!("Started process_data"),
-            json!({"status": "pass 1 over d1", "progress": 50.0}),
-            json!({"status": "pass 2 over d1", "progress": 100.0}),
-            json!({"data_id": "d1", "passes": 2}),
-        ]
+        all(&mut task).await,
+        [json!(["pass 1 over d1", 50.0]), json!(["pass 2 over d1", 100.0])]
     );
+    let summary: Value = task.result().await.expect("a result");
+    assert_eq!(summary, json!({"data_id": "d1", "passes": 2}));
     client.close().await;
+}
+
+#[tokio::test]
+async fn client() {
+    let mut command = Command::new(example("client"));
+    let server = example("quickstart");
+    command.args(["process_data", r#"{"data_id": "d1", "passes": 2}"#]).arg(server);
+    let output = command.output().await.expect("it starts");
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out, "{\"data_id\":\"d1\",\"passes\":2}\n", "{err}");
+    let lines =
+        ["`process_data` runs by Mcpc", "50 of 100 pass 1 over d1", "100 of 100 pass 2 over d1"];
+    assert_eq!(err.lines().collect::<Vec<_>>(), lines);
 }
 
 #[test]
@@ -214,24 +235,22 @@ async fn indexer() {
 
     let arguments = json!({"directory": directory, "min_bytes": 100});
     let mut task = client.start("hash_large", arguments).await.expect("started");
-    let mut found = Vec::new();
-    while let Some(message) = task.next().await {
-        found.push(message.result["sha256"].clone());
-    }
+    let found = all(&mut task).await;
     // Two mebibytes of zeros, by coreutils.
     let zeros = "5647f05ec18958947d32874eeb788fa396a05d0bab7c1b71f112ceb7e9b31eee";
-    assert_eq!(found, [Value::Null, json!(zeros), Value::Null, Value::Null]);
+    let hashes: Vec<_> = found.iter().filter_map(|found| found.get("sha256")).collect();
+    assert_eq!((found.len(), hashes), (2, vec![&json!(zeros)]));
 
     let missing = Path::new("no-such-directory");
     let failure = self::index(&client, json!({ "directory": missing })).await;
-    assert_eq!(failure, Err(json!("`no-such-directory` is not a directory")));
+    let expected = "the task failed: `no-such-directory` is not a directory";
+    assert_eq!(failure.expect_err("it is missing").to_string(), expected);
     client.close().await;
     std::fs::remove_dir_all(directory).expect("it was made here");
 }
 
-async fn index(client: &Client, arguments: Value) -> Result<Value, Value> {
-    let task = client.start("index", arguments).await.expect("started");
-    task.result().await.expect("the task ends")
+async fn index(client: &Client, arguments: Value) -> Result<Value, TaskError> {
+    client.start("index", arguments).await.expect("started").result().await
 }
 
 /// A server that deploys with this shell script.
@@ -253,23 +272,19 @@ async fn deploy_shows_the_lines_of_its_program() {
     let (client, program) = deployer("deploy", "echo building $1; echo $2 is on $3").await;
     let arguments = json!({"service": "billing", "version": "v1.4.2"});
     let mut task = client.start("deploy", arguments.clone()).await.expect("started");
-    let mut results = Vec::new();
-    while let Some(message) = task.next().await {
-        results.push(message.result);
-    }
-    let status = json!({"status": "deploying billing v1.4.2"});
-    let deployment =
-        json!({"service": "billing", "version": "v1.4.2", "environment": "staging", "lines": 2});
     assert_eq!(
-        results,
+        all(&mut task).await,
         [
-            json!("Started deploy"),
             json!("building billing"),
-            status.clone(),
+            json!(["deploying billing v1.4.2"]),
             json!("v1.4.2 is on staging"),
-            status,
-            deployment,
+            json!(["deploying billing v1.4.2"]),
         ]
+    );
+    let deployment: Value = task.result().await.expect("a result");
+    assert_eq!(
+        deployment,
+        json!({"service": "billing", "version": "v1.4.2", "environment": "staging", "lines": 2})
     );
     let reply = client.call("deploy", json!({"service": "Billing"})).await.expect("answered");
     assert_eq!(
@@ -287,19 +302,17 @@ async fn deploy_runs_once_for_a_service_and_is_stopped_with_its_program() {
     let (client, program) = deployer("stop", "echo $$; exec sleep 600").await;
     let arguments = json!({"service": "billing", "version": "v1"});
     let mut task = client.start("deploy", arguments.clone()).await.expect("started");
-    let mut next = async || task.next().await.expect("it goes on").result;
-    assert_eq!(next().await, json!("Started deploy"));
-    let child: i32 = next().await.as_str().and_then(|id| id.parse().ok()).expect("a process id");
-    next().await;
-    let second = client.start("deploy", arguments).await.expect("started").result().await;
-    let running = json!("`billing` is being deployed already; wait for that, or stop it");
-    assert_eq!(second.expect("it ends"), Err(running));
+    let Some(Said::Update(child)) = task.next().await else { panic!("it says its process id") };
+    let child: i32 = child.as_str().and_then(|id| id.parse().ok()).expect("a process id");
+    let mut second = client.start("deploy", arguments).await.expect("started");
+    let error = second.result::<Value>().await.expect_err("one runs already").to_string();
+    let running = "`billing` is being deployed already; wait for that, or stop it";
+    assert_eq!(error, format!("the task failed: {running}"));
     let deployments = client.call("deployments", json!({})).await.expect("answered");
     assert_eq!(text(&deployments), r#"["billing"]"#);
-    let stop = json!({"task_id": task.id()});
-    client.call("stop_task", stop).await.expect("answered");
-    let end = task.result().await.expect("it ends");
-    assert_eq!(end, Err(json!("stopped after 1 lines of output")));
+    task.stop().await.expect("it can be stopped");
+    let error = task.result::<Value>().await.expect_err("it was stopped").to_string();
+    assert_eq!(error, "the task was stopped: stopped after 1 lines of output");
     let child = rustix::process::Pid::from_raw(child).expect("a process id");
     assert!(rustix::process::test_kill_process(child).is_err(), "its program still runs");
     client.close().await;

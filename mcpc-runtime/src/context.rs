@@ -83,6 +83,11 @@ impl Context {
         self.knows_tasks() && self.client_capabilities().is_some_and(|it| it.supports_tasks())
     }
 
+    /// Who sends requests to the client; `None` where no loop could reach it.
+    pub(crate) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.as_ref()
+    }
+
     /// Where logging notifications about the call of a tool go, if its client has a place for them; `session` is what
     /// the client's session wants to hear of.
     pub(crate) fn log_messages(
@@ -96,11 +101,6 @@ impl Context {
             true => LogMessages::of_call(gate.clone(), tool_name, self.meta.log_level()),
             false => LogMessages::of_session(gate.outbox().clone(), tool_name, session.clone()),
         })
-    }
-
-    /// Who sends requests to the client; `None` where no loop could reach it.
-    pub(crate) fn peer(&self) -> Option<&Peer<RoleServer>> {
-        self.peer.as_ref()
     }
 
     /// The same as rmcp has it; `None` where no loop could reach the client.

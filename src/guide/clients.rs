@@ -20,8 +20,7 @@
 //! an object is MCPC, whatever is in it. An id that the client leaves out is made for it ([`Sender::task_id`]), and a
 //! session that it leaves out is `default`. A client without MCPC never gets a callback.
 //!
-//! The module `mcpc::client` is such a client. It is behind the feature `client`, as it doubles the time that dependencies
-//! take to build.
+//! The client of this crate is such a client, and has [a page of its own](super::client).
 //!
 //! # MCP's tasks
 //!
@@ -76,7 +75,7 @@
 //! `check_task` returns how far the task is, what it sent since the last check and, once it has ended, its result.
 //!
 //! ```
-//! # use mcpc::client::{Client, text};
+//! # use mcpc::client::{Client, Way, text};
 //! use std::time::Duration;
 //!
 //! use mcpc::{Sender, Server, tools};
@@ -97,7 +96,7 @@
 //! # let (ours, theirs) = tokio::io::duplex(1 << 16);
 //! # let (reader, writer) = tokio::io::split(theirs);
 //! # tokio::spawn(server.serve_io(reader, writer));
-//! # let client = Client::connect(tokio::io::split(ours)).await.unwrap();
+//! # let client = Client::builder().best(Way::Result).connect(ours).await.unwrap();
 //! # let call = async |tool: &str, arguments| text(&client.call(tool, arguments).await.unwrap());
 //! let ticket = call("import", json!({ "table": "users" })).await;
 //! assert!(ticket.starts_with("`import` is still running after 100ms, 40 %: importing, and goes on as task `"));

@@ -10,6 +10,7 @@
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
+//! | start tasks on a server, and hear what they say | [`client`] |
 //!
 //! [`tool`](macro@crate::tool) and [`background`](macro@crate::background) list the keys of the attributes,
 //! [`Sender`](crate::Sender) what a task can send, and [`Server`](crate::Server) what can be set.
@@ -48,6 +49,7 @@
 //!   `tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()`. See [`logs`].
 
 pub mod arguments;
+pub mod client;
 pub mod clients;
 pub mod ends;
 pub mod limits;

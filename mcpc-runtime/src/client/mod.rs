@@ -1,81 +1,88 @@
-//! The client half: greet a server, start tasks on it, and read what they send.
+//! The client half: start tasks on any server, hear what they say, stop them, and read their results.
 //!
 #![doc = include_str!("../../docs/client.md")]
 
+mod drive;
+mod error;
+mod handshake;
+mod heard;
+mod kept;
+mod link;
+mod questions;
+mod reply;
 mod routes;
+mod said;
+mod status;
+mod task;
 mod transport;
+mod way;
 
-use std::sync::Mutex;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult, JsonObject, Tool};
-use rmcp::service::{ClientInitializeError, RunningService, ServiceError};
+use rmcp::model::{
+    CallToolResult, ClientCapabilities, ClientConfig, ElicitationCapability,
+    FormElicitationCapability, Implementation, JsonObject, ProtocolVersion, Tool,
+    UrlElicitationCapability,
+};
+use rmcp::service::{ClientInitializeError, ClientLifecycleMode, RunningService};
 use rmcp::transport::IntoTransport;
 use rmcp::{Peer, RoleClient};
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::log::Boxed;
 use crate::logging::event;
 use crate::message::ProtocolInfo;
-use crate::names::{Dialect, MetadataKeys};
+pub use crate::transport::AnyError;
 use crate::transport::Erased;
+use drive::Driver;
+use handshake::handshake;
+use heard::Heard;
+use link::Link;
+use questions::{Callback, Handler, Questions};
 use routes::Routes;
-use transport::Listening;
+use task::Called;
+use transport::Tap;
 
-pub use routes::{Messages, Task};
+pub use error::{ClientError, TaskError};
+pub use reply::text;
+pub use routes::Events;
+pub use said::{Answer, Event, Question, Said};
+pub use task::Task;
+pub use transport::Wrapped;
+pub use way::Way;
 
 /// How long a child process may take to end once its input has ended, before it is killed.
 const EXIT_LIMIT: Duration = Duration::from_secs(15);
 
-/// Why a client could not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The server's program could not be started.
-    #[error("the server cannot be started")]
-    Spawn(#[source] std::io::Error),
-    /// The server did not accept the connection.
-    #[error("the server did not accept the connection")]
-    Initialize(#[source] Box<ClientInitializeError>),
-    /// The server did not answer, or answered with a protocol error.
-    #[error("the call failed")]
-    Call(#[from] ServiceError),
-    /// The arguments of a call are not an object.
-    #[error("the arguments of a call must be an object")]
-    Arguments,
-    /// The server answers no MCPC handshake.
-    #[error("the server does not speak MCPC")]
-    NoMcpc,
-    /// The server answered a call with something else than a new task: an error, or the result.
-    #[error("no task was started: {}", text(.0))]
-    NotStarted(Box<CallToolResult>),
-}
+/// When a child process that does not answer `server/discover` is started once more.
+const SECOND_TRY: Duration = Duration::from_secs(3);
 
-/// The text of a reply, all of its parts together.
-pub fn text(reply: &CallToolResult) -> String {
-    let parts = reply.content.iter().filter_map(|content| content.as_text());
-    parts.map(|part| part.text.as_str()).collect::<Vec<_>>().join("\n")
-}
+/// How many bytes are kept of what a task said and nobody has read.
+const KEPT: usize = 16 << 20;
 
-/// A connection to an MCP server that may speak MCPC.
+/// A connection to an MCP server.
+///
+/// Dropping it ends the connection, and with it every stream and every task that has not ended.
 ///
 /// # Cancel safety
 ///
-/// A [`call`](Self::call) or [`start`](Self::start) that is dropped before it completes is cancelled: the server is sent
-/// `notifications/cancelled`, and stops what the call started.
+/// A [`call`](Self::call) that is dropped before it completes is cancelled, and stops what it started. A
+/// [`start`](Self::start) that is dropped starts nothing.
 #[derive(Debug)]
 pub struct Client {
-    running: RunningService<RoleClient, ()>,
-    routes: Routes,
-    session_id: String,
-    keys: Mutex<MetadataKeys>,
+    link: Arc<Link>,
+    running: Option<RunningService<RoleClient, Handler>>,
     child: Option<Child>,
 }
 
 impl Client {
-    /// Connects over any client transport of rmcp, and initializes the connection.
+    /// Connects over any client transport of rmcp; see [`ClientBuilder::connect`].
     ///
     /// # Errors
     ///
@@ -85,68 +92,69 @@ impl Client {
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        Self::over(Erased::new(transport.into_transport()), None).await
+        Self::builder().connect(transport).await
     }
 
-    /// Starts a server as a child process and connects over its stdin and stdout. Its stderr is this
-    /// process's own, unless `command` says otherwise. The child is killed if the client is dropped;
-    /// [`close`](Self::close) lets it end in order.
+    /// Starts a server as a child process; see [`ClientBuilder::spawn`].
     ///
     /// # Errors
     ///
     /// When the program cannot be started, or does not answer as MCP asks.
-    pub async fn spawn(mut command: Command) -> Result<Self, ClientError> {
-        use std::process::Stdio;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(ClientError::Spawn)?;
-        let pipes = child.stdout.take().zip(child.stdin.take()).expect("both were just asked for");
-        let transport = IntoTransport::<RoleClient, _, _>::into_transport(pipes);
-        Self::over(Erased::new(transport), Some(child)).await
+    pub async fn spawn(command: Command) -> Result<Self, ClientError> {
+        Self::builder().spawn(command).await
     }
 
-    /// In a box, so that rmcp's loop is compiled here and not in the crate that awaits this.
-    fn over(
-        transport: Erased<RoleClient>,
-        child: Option<Child>,
-    ) -> Boxed<'static, Result<Self, ClientError>> {
-        Box::pin(async move {
-            let routes = Routes::default();
-            let transport = Listening::new(transport, routes.clone());
-            let running = rmcp::serve_client((), transport)
-                .await
-                .map_err(|error| ClientError::Initialize(Box::new(error)))?;
-            let session_id = Uuid::new_v4().to_string();
-            let keys = Mutex::new(Dialect::V0_2_1.metadata());
-            Ok(Self { running, routes, session_id, keys, child })
-        })
+    /// Returns what a client can be told before it connects.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            info: Implementation::new("mcpc", env!("CARGO_PKG_VERSION")),
+            best: Way::Mcpc,
+            kept: KEPT,
+            initializes: false,
+            callback: None,
+        }
     }
 
-    /// Sends the handshakes of [`Dialect::ALL`] in their order until one is answered, and uses that dialect from then on.
+    /// Starts a tool and returns a handle to its task, in the best way that server and client both have. Any tool will do:
+    /// one that is over at once is a task that says nothing and has a result. `null` arguments are none.
+    ///
+    /// What comes of the call is the task's: that the tool does not exist, or refuses its arguments, is how the task
+    /// ends.
     ///
     /// # Errors
     ///
-    /// [`ClientError::NoMcpc`] when the server answers none of them; [`ClientError::Call`] when the connection fails.
-    pub async fn handshake(&self) -> Result<ProtocolInfo, ClientError> {
-        for dialect in Dialect::ALL {
-            let info = ProtocolInfo::new(dialect, "mcpc");
-            let arguments = match dialect {
-                Dialect::V0_2_1 | Dialect::V0_2_3 => json!({}),
-                Dialect::V0_2_6 => json!({ "mcpc_info": info }),
-            };
-            let reply = match self.call(dialect.handshake(), arguments).await {
-                Ok(reply) => reply,
-                // That is how a server says that it knows no such tool.
-                Err(ClientError::Call(ServiceError::McpError(_))) => continue,
-                Err(error) => return Err(error),
-            };
-            if let Ok(info) = serde_json::from_str::<ProtocolInfo>(&text(&reply))
-                && info.mcpc_enabled
-            {
-                *self.keys.lock().expect("only ever copied under this lock") = dialect.metadata();
-                return Ok(info);
-            }
+    /// When `arguments` is not an object, or the connection has ended.
+    pub async fn start(&self, tool: &str, arguments: Value) -> Result<Task, ClientError> {
+        let mut arguments = object(arguments)?;
+        let way = self.link.way(tool).await?;
+        let heard = Heard::new(self.link.kept);
+        if let (Way::Mcpc, Some((dialect, _))) = (way, &self.link.mcpc) {
+            let keys = dialect.metadata();
+            let task_id = Uuid::new_v4().to_string();
+            let ids =
+                serde_json::json!({ keys.session_id: self.link.session_id, keys.task_id: task_id });
+            arguments.insert(keys.argument.to_owned(), ids);
+            heard.set_keys(|keys| keys.task_id = Some(task_id));
         }
-        Err(ClientError::NoMcpc)
+        let link = Arc::clone(&self.link);
+        let driver = Driver { link, heard, tool: tool.to_owned(), arguments, way };
+        let handle = driver.send().await?;
+        let (link, heard) = (Arc::clone(&driver.link), Arc::clone(&driver.heard));
+        let driver = tokio::spawn(driver.drive(handle));
+        Ok(Task { link, heard, way, driver })
+    }
+
+    /// Calls a tool and waits for its reply: a result, or the error of a tool. A task is waited for to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the server answers with a protocol error or goes away, or `arguments` is not an object.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ClientError> {
+        let task = self.start(tool, arguments).await?;
+        let called = Called(Some(task));
+        let task = called.0.as_ref().expect("it was just put there");
+        Ok(task.reply().await?)
     }
 
     /// The tools of the server.
@@ -155,62 +163,50 @@ impl Client {
     ///
     /// When the server does not answer.
     pub async fn tools(&self) -> Result<Vec<Tool>, ClientError> {
-        Ok(self.peer().list_all_tools().await?)
+        self.link.tools().await
     }
 
-    /// Calls a tool without the ids of MCPC and returns the reply: a result, or the error of a tool. `null` arguments are
-    /// none.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not answer, or `arguments` is not an object.
-    pub async fn call(&self, tool: &str, arguments: Value) -> Result<CallToolResult, ClientError> {
-        self.call_object(tool, object(arguments)?).await
-    }
-
-    /// Starts a background tool as a task of this client's session, with a new id, in the dialect of the last
-    /// [`handshake`](Self::handshake), or of MCPC 0.2.1.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::NotStarted`] when the server answers with anything else than a new task;
-    /// otherwise as [`call`](Self::call).
-    pub async fn start(&self, tool: &str, arguments: Value) -> Result<Task, ClientError> {
-        let mut arguments = object(arguments)?;
-        let task_id = Uuid::new_v4().to_string();
-        let keys = *self.keys.lock().expect("only ever copied under this lock");
-        let ids = json!({ keys.session_id: self.session_id, keys.task_id: task_id });
-        arguments.insert(keys.argument.to_owned(), ids);
-        // Listens before the call, as nothing says that the reply is read before the first update.
-        let task = self.routes.task(task_id);
-        let reply = self.call_object(tool, arguments).await?;
-        match task.is_started() {
-            true => Ok(task),
-            false => Err(ClientError::NotStarted(Box::new(reply))),
-        }
-    }
-
-    /// Returns a stream of every message from now on, of all tasks and sessions, `created` included.
+    /// Returns a stream of what the server says from now on besides what its tasks say to their handles. Each has a queue
+    /// of its own.
     #[must_use]
-    pub fn messages(&self) -> Messages {
-        self.routes.all()
+    pub fn events(&self) -> Events {
+        self.link.routes.events()
     }
 
-    /// The session that this client's tasks belong to.
+    /// Answers every question of the server from now on, in place of those who read the streams of tasks. A callback that
+    /// panics cancels the question that it was asked.
+    pub fn on_question<F, A>(&self, answer: F)
+    where
+        F: Fn(Question) -> A + Send + Sync + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        self.link.questions.set_callback(callback(answer));
+    }
+
+    /// What the server said of itself in the handshake of MCPC; `None` if it does not speak that.
+    #[must_use]
+    pub fn mcpc(&self) -> Option<&ProtocolInfo> {
+        self.link.mcpc.as_ref().map(|(_, info)| info)
+    }
+
+    /// The session of MCPC that this client's tasks belong to.
     #[must_use]
     pub fn session_id(&self) -> &str {
-        &self.session_id
+        &self.link.session_id
     }
 
     /// The connection, for everything else that MCP offers.
     #[must_use]
     pub fn peer(&self) -> &Peer<RoleClient> {
-        self.running.peer()
+        &self.link.peer
     }
 
-    /// Ends the connection. A child process has 15 seconds to end its tasks and itself, and is killed then.
+    /// Ends the connection. A child process has 15 seconds to end its tasks and itself, and is killed then. A connection
+    /// of another client ([`wrap`]) is that client's to end.
     pub async fn close(self) {
-        if let Err(error) = self.running.cancel().await {
+        if let Some(running) = self.running
+            && let Err(error) = running.cancel().await
+        {
             event!(warn, %error, "the connection's loop died");
         }
         if let Some(mut child) = self.child
@@ -220,14 +216,282 @@ impl Client {
             let _ = child.kill().await;
         }
     }
+}
 
-    async fn call_object(
+/// What a client can be told before it connects.
+#[derive(Clone)]
+pub struct ClientBuilder {
+    info: Implementation,
+    best: Way,
+    kept: usize,
+    initializes: bool,
+    callback: Option<Callback>,
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { info, best, kept, initializes, callback: _ } = self;
+        f.debug_struct("ClientBuilder")
+            .field("info", info)
+            .field("best", best)
+            .field("kept", kept)
+            .field("initializes", initializes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClientBuilder {
+    /// What the server is told of the program that connects; this crate and its version, unless set.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.info = Implementation::new(name, version);
+        self
+    }
+
+    /// The best way that may be taken; [`Way::Mcpc`] unless set.
+    #[must_use]
+    pub fn best(mut self, best: Way) -> Self {
+        self.best = best;
+        self
+    }
+
+    /// How many bytes are kept of what a task said and nobody has read; 16 MiB unless set.
+    #[must_use]
+    pub fn kept(mut self, bytes: usize) -> Self {
+        self.kept = bytes;
+        self
+    }
+
+    /// Begins with `initialize` at once. Otherwise a server is asked first whether it has MCP 2026-07-28
+    /// (`server/discover`), and one that does not answer that is waited for, for ten seconds.
+    #[must_use]
+    pub fn initialize(mut self) -> Self {
+        self.initializes = true;
+        self
+    }
+
+    /// Answers the questions of the server; see [`Client::on_question`].
+    #[must_use]
+    pub fn on_question<F, A>(mut self, answer: F) -> Self
+    where
+        F: Fn(Question) -> A + Send + Sync + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        self.callback = Some(callback(answer));
+        self
+    }
+
+    /// Connects over any client transport of rmcp.
+    ///
+    /// What a server declares of the tasks of MCP 2025-11-25 cannot be read there, so such a server tells progress;
+    /// [`connect_io`](Self::connect_io) and [`spawn`](Self::spawn) read it.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer as MCP asks.
+    pub async fn connect<T, E, A>(self, transport: T) -> Result<Client, ClientError>
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        self.over(Erased::new(transport.into_transport()), Routes::default(), None).await
+    }
+
+    /// Connects over a pair of streams of lines.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer as MCP asks.
+    pub async fn connect_io<R, W>(self, reader: R, writer: W) -> Result<Client, ClientError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        self.over_io(Box::new(reader), Box::new(writer), None).await
+    }
+
+    /// Starts a server as a child process and connects over its stdin and stdout. Its stderr is this
+    /// process's own, unless `command` says otherwise. The child is killed if the client is dropped;
+    /// [`Client::close`] lets it end in order.
+    ///
+    /// A server that dies of being asked whether it has MCP 2026-07-28, as old ones do, may leave its process behind. So one
+    /// that does not answer within three seconds is started once more, beside the first, and asked to `initialize`;
+    /// whichever answers first is taken, and the other is killed.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started, or does not answer as MCP asks.
+    pub async fn spawn(self, mut command: Command) -> Result<Client, ClientError> {
+        use std::process::Stdio;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut first = self.clone().over_child(&mut command);
+        if self.initializes {
+            return first.await;
+        }
+        let connected = tokio::time::timeout(SECOND_TRY, &mut first).await;
+        let first_goes_on = connected.is_err();
+        if let Ok(connected) = connected
+            && !has_died(&connected)
+        {
+            return connected;
+        }
+        event!(debug, "the server is started once more, without server/discover");
+        let mut second = self.initialize().over_child(&mut command);
+        tokio::select! {
+            connected = &mut first, if first_goes_on => match connected {
+                Ok(client) => Ok(client),
+                Err(_) => second.await,
+            },
+            connected = &mut second => match connected {
+                Err(_) if first_goes_on => first.await,
+                connected => connected,
+            },
+        }
+    }
+
+    fn over_child(self, command: &mut Command) -> Boxed<'static, Result<Client, ClientError>> {
+        let spawned = command.spawn().map_err(ClientError::Spawn);
+        Box::pin(async move {
+            let mut child = spawned?;
+            let pipes = child.stdout.take().zip(child.stdin.take());
+            let (stdout, stdin) = pipes.expect("both were just asked for");
+            self.over_io(Box::new(stdout), Box::new(stdin), Some(child)).await
+        })
+    }
+
+    fn over_io(
+        self,
+        reader: Box<dyn AsyncRead + Send + Unpin>,
+        writer: Box<dyn AsyncWrite + Send + Unpin>,
+        child: Option<Child>,
+    ) -> Boxed<'static, Result<Client, ClientError>> {
+        let routes = Routes::default();
+        let pair = (Tap::new(reader, routes.clone()), writer);
+        let transport = IntoTransport::<RoleClient, _, _>::into_transport(pair);
+        self.over(Erased::new(transport), routes, child)
+    }
+
+    /// In a box, so that rmcp's loop is compiled here and not in the crate that awaits this.
+    fn over(
+        self,
+        transport: Erased<RoleClient>,
+        routes: Routes,
+        child: Option<Child>,
+    ) -> Boxed<'static, Result<Client, ClientError>> {
+        Box::pin(async move {
+            let transport = Wrapped::new(transport, routes.clone());
+            let questions = Questions::new(routes.clone(), self.callback.clone());
+            let handler = Handler {
+                questions: questions.clone(),
+                routes: routes.clone(),
+                info: self.config(),
+            };
+            let lifecycle = self.lifecycle();
+            let running = rmcp::serve_client_with_lifecycle(handler, transport, lifecycle)
+                .await
+                .map_err(|error| ClientError::Initialize(Box::new(error)))?;
+            let link = self.link(running.peer().clone(), routes, questions).await?;
+            Ok(Client { link, running: Some(running), child })
+        })
+    }
+
+    /// What is said of this client.
+    fn config(&self) -> ClientConfig {
+        let elicitation = ElicitationCapability::new()
+            .with_form(FormElicitationCapability::default())
+            .with_url(UrlElicitationCapability::default());
+        let mut capabilities = ClientCapabilities::default();
+        capabilities.elicitation = Some(elicitation);
+        ClientConfig::new(capabilities, self.info.clone())
+            .with_protocol_version(ProtocolVersion::V_2025_11_25)
+    }
+
+    fn lifecycle(&self) -> ClientLifecycleMode {
+        match self.initializes {
+            true => ClientLifecycleMode::Initialize,
+            false => ClientLifecycleMode::Auto {
+                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+                legacy_version: Some(ProtocolVersion::V_2025_11_25),
+            },
+        }
+    }
+
+    /// Finds out whether the server of a connection speaks MCPC.
+    async fn link(
         &self,
-        tool: &str,
-        arguments: JsonObject,
-    ) -> Result<CallToolResult, ClientError> {
-        let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        Ok(self.peer().call_tool(call).await?)
+        peer: Peer<RoleClient>,
+        routes: Routes,
+        questions: Questions,
+    ) -> Result<Arc<Link>, ClientError> {
+        let mcpc = match self.best {
+            Way::Mcpc => handshake(&peer, &self.info.name).await?,
+            _ => None,
+        };
+        Ok(Arc::new(Link {
+            peer,
+            routes,
+            questions,
+            session_id: Uuid::new_v4().to_string(),
+            mcpc,
+            best: self.best,
+            kept: self.kept,
+            listed: OnceCell::new(),
+        }))
+    }
+}
+
+/// Whether a server went away when it was asked for MCP 2026-07-28.
+fn has_died(connected: &Result<Client, ClientError>) -> bool {
+    use ClientInitializeError::{ConnectionClosed, TransportError};
+    matches!(connected, Err(ClientError::Initialize(error))
+        if matches!(**error, ConnectionClosed(_) | TransportError { .. }))
+}
+
+fn callback<F, A>(answer: F) -> Callback
+where
+    F: Fn(Question) -> A + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    Arc::new(move |question| Box::pin(answer(question)))
+}
+
+/// Wraps a client transport of rmcp for a program that has an rmcp client already.
+///
+/// The client is to be given the first, and to be connected. The second makes a [`Client`] then, which has its tasks over
+/// the same connection. Of what the server sends, only what is about these tasks does not reach the other client;
+/// [questions](Client::on_question) that are requests of the server are the other client's to answer.
+#[doc = include_str!("../../docs/client_wrap.md")]
+pub fn wrap<T, E, A>(transport: T) -> (Wrapped, Wrapping)
+where
+    T: IntoTransport<RoleClient, E, A>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let routes = Routes::default();
+    let transport = Erased::new(transport.into_transport());
+    (Wrapped::new(transport, routes.clone()), Wrapping { routes })
+}
+
+/// A connection of another client, which [`wrap`] hears.
+#[derive(Debug)]
+pub struct Wrapping {
+    routes: Routes,
+}
+
+impl Wrapping {
+    /// Makes a client over a connection that has begun. `builder` says what it may do.
+    ///
+    /// # Errors
+    ///
+    /// When the connection has ended.
+    pub async fn client(
+        self,
+        peer: &Peer<RoleClient>,
+        builder: ClientBuilder,
+    ) -> Result<Client, ClientError> {
+        let Self { routes } = self;
+        let questions = Questions::new(routes.clone(), builder.callback.clone());
+        let link = builder.link(peer.clone(), routes, questions).await?;
+        Ok(Client { link, running: None, child: None })
     }
 }
 

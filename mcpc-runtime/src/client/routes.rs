@@ -2,155 +2,245 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use futures::Stream;
-use serde_json::Value;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use std::future::poll_fn;
 
+use futures::Stream;
+use rmcp::model::{ClientCapabilities, ProgressToken, RequestId};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::error::TaskError;
+use super::heard::{Heard, Stage};
+use super::kept::Kept;
+use super::reply::{Ended, Outcome};
+use super::said::{Event, Said};
+use super::status::Status;
 use crate::message::{Message, TaskEvent};
+
+/// How many bytes of events one listener has that does not read.
+const KEPT_EVENTS: usize = 1 << 20;
 
 /// Everyone who listens on one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Routes(Arc<Mutex<Listeners>>);
+pub(super) struct Routes(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    listeners: Mutex<Listeners>,
+    closed: CancellationToken,
+}
 
 #[derive(Debug, Default)]
 struct Listeners {
-    tasks: HashMap<String, TaskRoute>,
-    all: Vec<UnboundedSender<Message>>,
-    closed: bool,
+    calls: HashMap<RequestId, Arc<Heard>>,
+    tokens: HashMap<ProgressToken, Arc<Heard>>,
+    tasks: HashMap<String, Arc<Heard>>,
+    /// Every task that goes on.
+    going_on: Vec<Weak<Heard>>,
+    events: Vec<Weak<Kept<Event>>>,
+    /// What the client said of itself, and what rmcp does not read of what the server says.
+    capabilities: ClientCapabilities,
+    unread: Unread,
 }
 
-#[derive(Debug)]
-struct TaskRoute {
-    sender: UnboundedSender<Message>,
-    started: Arc<AtomicBool>,
+/// What a server declares of the tasks of MCP 2025-11-25, which rmcp does not read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unread {
+    pub(super) has_tasks: bool,
+    /// What tools say of it, as far as they were listed.
+    pub(super) tools: HashMap<String, bool>,
 }
 
 impl Routes {
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens to one task.
-    pub(super) fn task(&self, task_id: String) -> Task {
-        let (sender, receiver) = unbounded_channel();
-        let started = Arc::new(AtomicBool::new(false));
-        let route = TaskRoute { sender, started: Arc::clone(&started) };
+    /// Fires when the connection has ended.
+    pub(super) fn closed(&self) -> &CancellationToken {
+        &self.0.closed
+    }
+
+    pub(super) fn capabilities(&self) -> ClientCapabilities {
+        self.listeners().capabilities.clone()
+    }
+
+    pub(super) fn set_capabilities(&self, capabilities: ClientCapabilities) {
+        self.listeners().capabilities = capabilities;
+    }
+
+    pub(super) fn unread(&self) -> Unread {
+        self.listeners().unread.clone()
+    }
+
+    pub(super) fn set_unread(&self, set: impl FnOnce(&mut Unread)) {
+        set(&mut self.listeners().unread);
+    }
+
+    /// A call leaves.
+    pub(super) fn call(&self, id: RequestId, token: Option<ProgressToken>, heard: Arc<Heard>) {
+        heard.set_keys(|keys| (keys.request, keys.token) = (Some(id.clone()), token.clone()));
+        let task_id = heard.task_id();
         let mut listeners = self.listeners();
-        if !listeners.closed {
-            listeners.tasks.insert(task_id.clone(), route);
+        if let Some(token) = token {
+            listeners.tokens.insert(token, Arc::clone(&heard));
         }
-        drop(listeners);
-        Task { messages: Messages(receiver), task_id, started, routes: self.clone() }
-    }
-
-    /// Listens to everything.
-    pub(super) fn all(&self) -> Messages {
-        let (sender, receiver) = unbounded_channel();
-        let mut listeners = self.listeners();
-        if !listeners.closed {
-            listeners.all.push(sender);
+        // A client of MCPC chooses the id.
+        if let Some(task_id) = task_id {
+            listeners.tasks.insert(task_id, Arc::clone(&heard));
         }
-        Messages(receiver)
+        listeners.going_on.retain(|heard| heard.strong_count() > 0);
+        listeners.going_on.push(Arc::downgrade(&heard));
+        listeners.calls.insert(id, heard);
     }
 
-    /// Hands a message to its listener.
-    pub(super) fn publish(&self, message: Message) {
+    /// The call that a reply answers.
+    pub(super) fn answered(&self, id: &RequestId) -> Option<Arc<Heard>> {
+        self.listeners().calls.remove(id)
+    }
+
+    /// The call goes on as a task of MCP.
+    pub(super) fn task(&self, task_id: String, heard: Arc<Heard>) {
+        heard.set_keys(|keys| keys.task_id = Some(task_id.clone()));
+        heard.set_stage(Stage::Task);
+        self.listeners().tasks.insert(task_id, heard);
+    }
+
+    /// Nothing more is to be heard of a task.
+    pub(super) fn forget(&self, heard: &Heard) {
+        let keys = heard.keys();
         let mut listeners = self.listeners();
-        listeners.all.retain(|listener| listener.send(message.clone()).is_ok());
-        let Some(task_id) = message.task_id.clone() else {
-            return;
-        };
+        keys.request.map(|id| listeners.calls.remove(&id));
+        keys.token.map(|token| listeners.tokens.remove(&token));
+        keys.task_id.map(|task_id| listeners.tasks.remove(&task_id));
+        listeners.going_on.retain(|other| !std::ptr::eq(other.as_ptr(), heard));
+    }
+
+    /// The task that asks: the one that is named, or else the only one that goes on.
+    pub(super) fn asking(&self, task_id: Option<&str>) -> Option<Arc<Heard>> {
+        let listeners = self.listeners();
+        if let Some(task_id) = task_id {
+            return listeners.tasks.get(task_id).cloned();
+        }
+        let mut going_on = listeners.going_on.iter().filter_map(Weak::upgrade);
+        going_on.next().filter(|_| going_on.next().is_none())
+    }
+
+    /// How far a call is; `false` if it is nobody's here.
+    pub(super) fn progress(&self, token: &ProgressToken, said: Said, bytes: usize) -> bool {
+        let heard = self.listeners().tokens.get(token).cloned();
+        heard.map(|heard| heard.said.push(said, bytes)).is_some()
+    }
+
+    /// How a task is doing; `false` if it is nobody's here.
+    pub(super) fn status(&self, task: &Value) -> bool {
+        let Some((task_id, status)) = Status::read(task) else { return false };
+        let heard = self.listeners().tasks.get(&task_id).cloned();
+        heard.map(|heard| heard.push_status(status)).is_some()
+    }
+
+    /// A message of MCPC.
+    pub(super) fn message(&self, message: Message, bytes: usize) {
         let event = message.task_event();
-        if let Some(route) = listeners.tasks.get(&task_id) {
-            if event == Some(TaskEvent::Created) {
-                route.started.store(true, Ordering::Release);
+        let heard = message.task_id.as_deref();
+        let heard = heard.and_then(|task_id| self.listeners().tasks.get(task_id).cloned());
+        self.event(|| {
+            let event = match event {
+                Some(_) => Event::Task(message.clone()),
+                None => {
+                    Event::Emitted { event: message.event.clone(), data: message.result.clone() }
+                }
+            };
+            (event, bytes)
+        });
+        let (Some(heard), Some(event)) = (heard, event) else { return };
+        match event {
+            TaskEvent::Created => heard.set_stage(Stage::Callbacks),
+            TaskEvent::Update => heard.said.push(Said::of_update(message.result), bytes),
+            TaskEvent::Complete => self.end(&heard, Ok(Outcome::Value(Arc::new(message.result)))),
+            TaskEvent::Failed if heard.is_stopped() => {
+                self.end(&heard, Err(TaskError::Stopped(message.result)));
             }
-            let _ = route.sender.send(message);
-        }
-        if event.is_some_and(TaskEvent::is_terminal) {
-            listeners.tasks.remove(&task_id);
+            TaskEvent::Failed => self.end(&heard, Err(TaskError::Failed(message.result))),
         }
     }
 
-    /// The connection ended: nobody hears anything any more.
-    pub(super) fn close(&self) {
+    /// A task has ended.
+    pub(super) fn end(&self, heard: &Heard, ended: Ended) {
+        heard.end(ended);
+        self.forget(heard);
+    }
+
+    /// Tells every listener of an event, which is made only if there is one.
+    pub(super) fn event(&self, event: impl FnOnce() -> (Event, usize)) -> bool {
         let mut listeners = self.listeners();
-        listeners.tasks.clear();
-        listeners.all.clear();
-        listeners.closed = true;
-    }
-}
-
-/// A stream of messages, in the order in which the server sent them. It ends with the connection.
-///
-/// What is not read is kept, without a bound.
-#[derive(Debug)]
-pub struct Messages(UnboundedReceiver<Message>);
-
-impl Messages {
-    /// The next message; `None` once there will be none. Cancel safe.
-    pub async fn next(&mut self) -> Option<Message> {
-        self.0.recv().await
-    }
-}
-
-impl Stream for Messages {
-    type Item = Message;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.0.poll_recv(cx)
-    }
-}
-
-/// A task on the server: a stream of its messages, from `created` to the terminal one.
-///
-/// What is not read is kept, without a bound. Dropping it ends the stream and not the task, which is stopped with the
-/// tool `stop_task` and its [`id`](Self::id).
-#[derive(Debug)]
-pub struct Task {
-    messages: Messages,
-    task_id: String,
-    started: Arc<AtomicBool>,
-    routes: Routes,
-}
-
-impl Task {
-    /// The task's id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.task_id
+        listeners.events.retain(|listener| listener.strong_count() > 0);
+        let reading: Vec<_> = listeners.events.iter().filter_map(Weak::upgrade).collect();
+        drop(listeners);
+        if reading.is_empty() {
+            return false;
+        }
+        let (event, bytes) = event();
+        for listener in reading {
+            listener.push(event.clone(), bytes);
+        }
+        true
     }
 
-    /// Whether the server said that the task was created.
-    pub(super) fn is_started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
+    /// Listens to events from now on.
+    pub(super) fn events(&self) -> Events {
+        let kept = Arc::new(Kept::new(KEPT_EVENTS));
+        let mut listeners = self.listeners();
+        listeners.events.push(Arc::downgrade(&kept));
+        drop(listeners);
+        if self.closed().is_cancelled() {
+            kept.end();
+        }
+        Events(kept)
     }
 
-    /// The next message; `None` after the terminal one, or when the connection ended. Cancel safe.
-    pub async fn next(&mut self) -> Option<Message> {
-        self.messages.next().await
-    }
-
-    /// Skips the updates and returns the result, or the error that the task failed with; `None` when the connection ended
-    /// before the task.
-    pub async fn result(mut self) -> Option<Result<Value, Value>> {
-        while let Some(message) = self.next().await {
-            match message.task_event() {
-                Some(TaskEvent::Complete) => return Some(Ok(message.result)),
-                Some(TaskEvent::Failed) => return Some(Err(message.result)),
-                Some(TaskEvent::Created | TaskEvent::Update) | None => {}
+    /// The connection ended. A call that is unanswered hears of it from rmcp, and a task of MCP from who asks about it.
+    pub(super) fn close(&self) {
+        self.closed().cancel();
+        let listeners = std::mem::take(&mut *self.listeners());
+        for listener in listeners.events.iter().filter_map(Weak::upgrade) {
+            listener.end();
+        }
+        for heard in listeners.tasks.into_values() {
+            if heard.stage() == Stage::Callbacks {
+                heard.end(Err(TaskError::ServerGone));
             }
         }
-        None
     }
 }
 
-impl Drop for Task {
+/// What a server says, from [`Client::events`](super::Client::events) on. It ends with the connection.
+///
+/// Every listener has a queue of its own, of 1 MiB: one that does not read misses the oldest events
+/// ([`Event::Missed`]), and holds up nobody.
+#[derive(Debug)]
+pub struct Events(Arc<Kept<Event>>);
+
+impl Events {
+    /// The next event; `None` once there will be none. Cancel safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|context| self.0.poll_next(context)).await
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.0.poll_next(context)
+    }
+}
+
+impl Drop for Events {
     fn drop(&mut self) {
-        self.routes.listeners().tasks.remove(&self.task_id);
+        self.0.abandon();
     }
 }

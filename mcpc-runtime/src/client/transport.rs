@@ -1,94 +1,193 @@
-//! Takes MCPC's messages out of what a server sends.
-
-use std::collections::HashMap;
+//! Takes out of what a server sends what is for the tasks of this client.
 
 use rmcp::RoleClient;
 use rmcp::model::{
-    CallToolResult, ClientJsonRpcMessage, ClientNotification, ClientRequest, JsonRpcMessage,
-    RequestId, ServerJsonRpcMessage, ServerResult,
+    CallToolResult, ClientJsonRpcMessage, ClientNotification, ClientRequest, GetExtensions as _,
+    GetMeta as _, JsonRpcMessage, RequestId, RequestMetaObject, ServerJsonRpcMessage,
+    ServerNotification, ServerResult,
 };
 use rmcp::transport::Transport;
+use serde_json::Value;
 
+use std::sync::Arc;
+
+use super::heard::Heard;
 use super::routes::Routes;
+use super::said::{Event, Said};
+use super::status::Status;
 use crate::message::{Message, TaskEvent};
-use crate::names::{CALLBACK_ID, MetadataKeys};
-use crate::transport::Erased;
+use crate::names::CALLBACK_ID;
+use crate::transport::{AnyError, Erased};
 
-/// A client's transport that hands messages to the [`Routes`].
-#[derive(Debug)]
-pub(super) struct Listening {
-    inner: Erased<RoleClient>,
-    routes: Routes,
-    /// The tasks that unanswered calls are to start.
-    starting: HashMap<RequestId, String>,
+/// What a request of ours has among its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Ours {
+    pub(super) heard: Arc<Heard>,
+    /// Whether the server may tell how far the call is.
+    pub(super) has_token: bool,
 }
 
-impl Listening {
+/// A client's transport that hears what the server says about the tasks of a [`Client`](super::Client).
+///
+/// It is made by [`wrap`](super::wrap), for a program that has an rmcp client already. All else passes through.
+#[derive(Debug)]
+pub struct Wrapped {
+    inner: Erased<RoleClient>,
+    routes: Routes,
+}
+
+impl Wrapped {
     pub(super) fn new(inner: Erased<RoleClient>, routes: Routes) -> Self {
-        Self { inner, routes, starting: HashMap::new() }
+        Self { inner, routes }
     }
 
-    /// Notes which task a call is to start.
-    fn sent(&mut self, message: &ClientJsonRpcMessage) {
+    /// Notes which call is ours, and what the client says of itself.
+    fn sent(&self, message: &mut ClientJsonRpcMessage) {
         match message {
             JsonRpcMessage::Request(request) => {
-                if let ClientRequest::CallToolRequest(call) = &request.request
-                    && let Some(arguments) = &call.params.arguments
-                    && let Some(task_id) = MetadataKeys::ALL
-                        .iter()
-                        .find_map(|keys| arguments.get(keys.argument)?.get(keys.task_id)?.as_str())
-                {
-                    self.starting.insert(request.id.clone(), task_id.to_owned());
-                }
+                self.note_capabilities(&request.request);
+                let Some(Ours { heard, has_token }) = request.request.extensions_mut().remove()
+                else {
+                    return;
+                };
+                let meta = request.request.get_meta_mut();
+                let token = match has_token {
+                    true => meta.get_progress_token(),
+                    false => {
+                        meta.remove("progressToken");
+                        None
+                    }
+                };
+                self.routes.call(request.id.clone(), token, heard);
             }
             JsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.starting.remove(id);
+                    self.routes.answered(id);
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
         }
     }
 
-    /// Publishes what is MCPC's in an answer, and returns whether it was a callback, which is nobody's reply.
-    ///
+    fn note_capabilities(&self, request: &ClientRequest) {
+        let capabilities = match request {
+            ClientRequest::InitializeRequest(request) => Some(request.params.capabilities.clone()),
+            ClientRequest::DiscoverRequest(request) => {
+                let meta = request.extensions.get::<RequestMetaObject>();
+                meta.and_then(RequestMetaObject::client_capabilities)
+            }
+            _ => None,
+        };
+        if let Some(capabilities) = capabilities {
+            self.routes.set_capabilities(capabilities);
+        }
+    }
+
+    /// Publishes what is ours of what the server sent, and returns whether it is nobody else's.
+    fn heard(&self, message: &ServerJsonRpcMessage) -> bool {
+        match message {
+            JsonRpcMessage::Response(response) => self.replied(&response.id, &response.result),
+            JsonRpcMessage::Error(error) => {
+                error.id.as_ref().map(|id| self.routes.answered(id));
+                false
+            }
+            JsonRpcMessage::Notification(notification) => self.notified(&notification.notification),
+            JsonRpcMessage::Request(_) => false,
+        }
+    }
+
     /// Of a reply that is nothing but the `created` of its own call, as all else in it may be anybody's text.
     /// It is published from here, and so always before the updates that follow it.
-    fn publish(&mut self, id: &RequestId, result: &ServerResult) -> bool {
-        let starting = self.starting.remove(id);
-        let ServerResult::CallToolResult(result) = result else { return false };
-        if matches!(id, RequestId::String(id) if **id == *CALLBACK_ID) {
-            messages(result).for_each(|message| self.routes.publish(message));
+    fn replied(&self, id: &RequestId, result: &ServerResult) -> bool {
+        if let ServerResult::CallToolResult(result) = result
+            && matches!(id, RequestId::String(id) if **id == *CALLBACK_ID)
+        {
+            messages(result).for_each(|(message, bytes)| self.routes.message(message, bytes));
             return true;
         }
-        let Some(task_id) = starting else { return false };
-        let is_its_own = |message: &Message| {
-            let event = message.task_event();
-            event == Some(TaskEvent::Created) && message.task_id.as_deref() == Some(&*task_id)
-        };
-        if let Some(created) = messages(result).find(is_its_own) {
-            self.routes.publish(created);
+        let Some(heard) = self.routes.answered(id) else { return false };
+        match result {
+            ServerResult::CallToolResult(result) => {
+                let task_id = heard.task_id();
+                let created = messages(result).find(|(message, _)| {
+                    message.task_event() == Some(TaskEvent::Created) && message.task_id == task_id
+                });
+                if let Some((message, bytes)) = created.filter(|_| task_id.is_some()) {
+                    self.routes.message(message, bytes);
+                }
+            }
+            ServerResult::CreateTaskResult(created) => {
+                self.routes.task(created.task.task_id.clone(), heard);
+            }
+            // That of 2025-11-25, which rmcp does not know.
+            ServerResult::CustomResult(custom) => {
+                if let Some((task_id, _)) = custom.0.get("task").and_then(Status::read) {
+                    self.routes.task(task_id, heard);
+                }
+            }
+            _ => {}
         }
         false
     }
+
+    #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
+    fn notified(&self, notification: &ServerNotification) -> bool {
+        match notification {
+            ServerNotification::ProgressNotification(progress) => {
+                let params = &progress.params;
+                let said = Said::Progress {
+                    done: params.progress,
+                    total: params.total,
+                    text: params.message.clone(),
+                };
+                let bytes = params.message.as_ref().map_or(0, String::len);
+                self.routes.progress(&params.progress_token, said, bytes)
+            }
+            ServerNotification::TaskStatusNotification(status) => {
+                serde_json::to_value(&status.params).is_ok_and(|task| self.routes.status(&task))
+            }
+            ServerNotification::CustomNotification(custom)
+                if custom.method.starts_with("notifications/tasks") =>
+            {
+                custom.params.as_ref().is_some_and(|task| self.routes.status(task))
+            }
+            ServerNotification::LoggingMessageNotification(logging) => {
+                let params = &logging.params;
+                self.routes.event(|| {
+                    let level = serde_json::to_value(params.level).unwrap_or_default();
+                    let level = level.as_str().unwrap_or_default().to_owned();
+                    let bytes = params.data.to_string().len();
+                    let (logger, data) = (params.logger.clone(), params.data.clone());
+                    (Event::of_log_message(level, logger, data), bytes)
+                });
+                false
+            }
+            ServerNotification::ToolListChangedNotification(_) => {
+                self.routes.event(|| (Event::ToolsChanged, 0));
+                false
+            }
+            _ => false,
+        }
+    }
 }
 
-fn messages(result: &CallToolResult) -> impl Iterator<Item = Message> {
+/// The messages of MCPC in a reply, and how many bytes each has.
+fn messages(result: &CallToolResult) -> impl Iterator<Item = (Message, usize)> {
     let texts = result.content.iter().filter_map(|content| content.as_text());
-    texts.filter_map(|content| Message::parse(&content.text))
+    texts.filter_map(|content| Some((Message::parse(&content.text)?, content.text.len())))
 }
 
-impl Transport<RoleClient> for Listening {
-    type Error = <Erased<RoleClient> as Transport<RoleClient>>::Error;
+impl Transport<RoleClient> for Wrapped {
+    type Error = AnyError;
 
     fn send(
         &mut self,
-        message: ClientJsonRpcMessage,
+        mut message: ClientJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.sent(&message);
+        self.sent(&mut message);
         self.inner.send(message)
     }
 
@@ -97,15 +196,8 @@ impl Transport<RoleClient> for Listening {
             let message = self.inner.receive().await;
             match &message {
                 None => self.routes.close(),
-                Some(JsonRpcMessage::Response(response)) => {
-                    if self.publish(&response.id, &response.result) {
-                        continue;
-                    }
-                }
-                Some(JsonRpcMessage::Error(error)) => {
-                    error.id.as_ref().map(|id| self.starting.remove(id));
-                }
-                Some(JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) => {}
+                Some(message) if self.heard(message) => continue,
+                Some(_) => {}
             }
             return message;
         }
@@ -117,8 +209,84 @@ impl Transport<RoleClient> for Listening {
     }
 }
 
-impl Drop for Listening {
+impl Drop for Wrapped {
     fn drop(&mut self) {
         self.routes.close();
+    }
+}
+
+/// Reads along what rmcp does not tell: what a server of MCP 2025-11-25 declares of its tasks.
+#[derive(Debug)]
+pub(super) struct Tap<R> {
+    inner: R,
+    line: Vec<u8>,
+    routes: Routes,
+    /// Whether there is still something to find.
+    reads: bool,
+}
+
+/// The longest line that is read along, as rmcp reads none that is longer.
+const LONGEST: usize = 16 << 20;
+
+impl<R> Tap<R> {
+    pub(super) fn new(inner: R, routes: Routes) -> Self {
+        Self { inner, line: Vec::new(), routes, reads: true }
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
+        while self.reads
+            && let Some(end) = memchr::memchr(b'\n', bytes)
+        {
+            self.line.extend_from_slice(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            self.look_at_line();
+            self.line.clear();
+        }
+        if self.reads {
+            self.line.extend_from_slice(bytes);
+        }
+        if self.line.len() > LONGEST {
+            self.line.clear();
+        }
+    }
+
+    fn look_at_line(&mut self) {
+        let is_greeting = memchr::memmem::find(&self.line, b"\"protocolVersion\"").is_some();
+        let is_list = memchr::memmem::find(&self.line, b"\"taskSupport\"").is_some();
+        if !is_greeting && !is_list {
+            return;
+        }
+        let Ok(message) = serde_json::from_slice::<Value>(&self.line) else { return };
+        let result = &message["result"];
+        if result["protocolVersion"].is_string() {
+            let has_tasks =
+                result["capabilities"]["tasks"]["requests"]["tools"]["call"].is_object();
+            self.routes.set_unread(|unread| unread.has_tasks = has_tasks);
+            self.reads = has_tasks;
+        }
+        for tool in result["tools"].as_array().into_iter().flatten() {
+            let support = tool["execution"]["taskSupport"].as_str();
+            let takes_tasks = matches!(support, Some("optional" | "required"));
+            if let Some(name) = tool["name"].as_str() {
+                self.routes.set_unread(|unread| {
+                    unread.tools.insert(name.to_owned(), takes_tasks);
+                });
+            }
+        }
+    }
+}
+
+impl<R: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for Tap<R> {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = std::pin::Pin::new(&mut self.inner).poll_read(context, buffer);
+        if self.reads {
+            self.read(&buffer.filled()[before..]);
+        }
+        polled
     }
 }

@@ -32,8 +32,8 @@ struct Parts {
     session_id: Box<str>,
     task_id: Option<Box<str>>,
     context: RequestContext<RoleServer>,
-    log_messages: Option<LogMessages>,
     asks: Asks,
+    log_messages: Option<LogMessages>,
 }
 
 /// How a call asks.
@@ -74,34 +74,6 @@ impl Call {
     #[must_use]
     pub fn client(&self) -> Option<Implementation> {
         self.0.context.client_info()
-    }
-
-    /// Logs something to the client, as a logging notification of the tool. Waits while the client is slow.
-    ///
-    /// Up to MCP 2025-11-25 a client hears of what its session wants, which is everything from [`LogLevel::Info`] on until it
-    /// says otherwise; later, of what the call asked for, and until its reply. `data` is usually a text. It is written
-    /// before this returns; what cannot be written as JSON is told of in its place.
-    ///
-    /// Of eight hosts that were measured, none shows such a notification. What a person is to see goes through
-    /// [`Sender::progress`](crate::task::Sender::progress) and its like; what an operator is to see, through `tracing`.
-    ///
-    /// # Cancel safety
-    ///
-    /// It is logged when the future completes, and not at all if it is dropped before.
-    pub fn log<T: Serialize>(
-        &self,
-        level: LogLevel,
-        data: T,
-    ) -> impl Future<Output = ()> + Send + use<'_, T> {
-        self.logging(level, json(&data))
-    }
-
-    async fn logging(&self, level: LogLevel, data: Json) {
-        // A tool that only ever logs must let others have their turn.
-        tokio::task::coop::consume_budget().await;
-        if let Some(log_messages) = &self.0.log_messages {
-            log_messages.log(level, &data).await;
-        }
     }
 
     /// Asks something, and waits for the answer: as [`Sender::ask`], which says what can be asked.
@@ -178,6 +150,34 @@ impl Call {
         let elicitation = Elicitation::of(peer, shows, &asked.form);
         let answer = elicitation.ok_or(NoAnswer::Unreachable)?.ask(ID, asked).await;
         answer.unwrap_or(Err(NoAnswer::Unreachable))
+    }
+
+    /// Logs something to the client, as a logging notification of the tool. Waits while the client is slow.
+    ///
+    /// Up to MCP 2025-11-25 a client hears of what its session wants, which is everything from [`LogLevel::Info`] on until it
+    /// says otherwise; later, of what the call asked for, and until its reply. `data` is usually a text. It is written
+    /// before this returns; what cannot be written as JSON is told of in its place.
+    ///
+    /// Of eight hosts that were measured, none shows such a notification. What a person is to see goes through
+    /// [`Sender::progress`](crate::task::Sender::progress) and its like; what an operator is to see, through `tracing`.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is logged when the future completes, and not at all if it is dropped before.
+    pub fn log<T: Serialize>(
+        &self,
+        level: LogLevel,
+        data: T,
+    ) -> impl Future<Output = ()> + Send + use<'_, T> {
+        self.logging(level, json(&data))
+    }
+
+    async fn logging(&self, level: LogLevel, data: Json) {
+        // A tool that only ever logs must let others have their turn.
+        tokio::task::coop::consume_budget().await;
+        if let Some(log_messages) = &self.0.log_messages {
+            log_messages.log(level, &data).await;
+        }
     }
 
     /// The context of the request, as rmcp has it: its id, its `_meta`, the client's capabilities, the peer to send

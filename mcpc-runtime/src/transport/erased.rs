@@ -11,7 +11,7 @@ use crate::log::Boxed;
 /// An error of a transport, whatever its type.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct AnyError(Box<dyn std::error::Error + Send + Sync>);
+pub struct AnyError(Box<dyn std::error::Error + Send + Sync>);
 
 trait DynTransport<R: ServiceRole>: Send {
     fn send(&mut self, message: TxJsonRpcMessage<R>) -> Boxed<'static, Result<(), AnyError>>;

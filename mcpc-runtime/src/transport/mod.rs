@@ -19,6 +19,8 @@ mod stdio;
 mod wrapped;
 
 pub(crate) use end::{End, Ending, Flush, Why};
+#[cfg(feature = "client")]
+pub use erased::AnyError;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
