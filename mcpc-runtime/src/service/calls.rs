@@ -186,6 +186,14 @@ impl ToolService {
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
+    /// Has a task go on after its call.
+    fn go_on(&self, leave: Leave, context: &Context) {
+        match context.extensions.get::<Gate>() {
+            Some(gate) => self.stop_if_cancelled(leave, gate),
+            None => drop(leave.keep()),
+        }
+    }
+
     /// Has a task stopped whose client never hears of it; from here on it goes on otherwise.
     pub(super) fn stop_if_cancelled(&self, leave: Leave, gate: &Gate) {
         let (ending, kept) = (self.ending.clone(), leave.keep());
@@ -308,10 +316,7 @@ impl ToolService {
                         return Err(error);
                     }
                 };
-                match context.extensions.get::<Gate>() {
-                    Some(gate) => self.stop_if_cancelled(leave, gate),
-                    None => drop(leave.keep()),
-                }
+                self.go_on(leave, context);
                 trace::note(context, if is_task { "created" } else { "ticket" });
                 Ok(reply)
             }
