@@ -112,12 +112,12 @@ pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
-pub use mcpc_runtime::parameter::{Call, State};
+pub use mcpc_runtime::parameter::{Call, LogLevel, State};
 pub use mcpc_runtime::question::{Answer, NoAnswer, Question};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
 pub use mcpc_runtime::task::{Quantity, Receiver, Sender, Total};
-pub use mcpc_runtime::tool::{AnyTool, DynamicTool, Tool, Tools};
+pub use mcpc_runtime::tool::{AnyTool, DynamicTool, IntoTools, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.
 #[doc(hidden)]
@@ -225,6 +225,10 @@ mod examples_of_the_runtime {
     pub struct TestingConnect;
 
     #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_connect_process.md")]
+    pub struct TestingConnectProcess;
+
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_every_client.md")]
     pub struct TestingEveryClient;
 
@@ -246,7 +250,7 @@ pub mod __private {
     };
     pub use mcpc_runtime::parameter::{
         Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
-        MayBeOfRequest, MayBeState, Parameter, Range, Settings, ShownDefault,
+        MayBeOfRequest, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

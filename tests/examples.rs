@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mcpc::client::{Client, Said, Task, TaskError, text};
@@ -87,6 +88,120 @@ fn every_link_of_the_readme_is_one_of_the_crate() {
     assert_eq!(links.len(), 3, "{links:?}");
     for link in links {
         assert!(of_the_crate.contains(&link.as_str()), "no `{link}` in src/lib.rs");
+    }
+}
+
+/// The three cells of a row of a table that has this label, or begins with it.
+fn row<'a>(page: &'a str, label: &str) -> [&'a str; 3] {
+    let begins = format!("| {label}");
+    let line = page.lines().find(|line| line.starts_with(&begins));
+    let line = line.unwrap_or_else(|| panic!("there is no row `{label}`"));
+    let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+    cells[1..].try_into().unwrap_or_else(|_| panic!("three cells: {line}"))
+}
+
+/// What a cell says of a server, whether the README's or one of the results.
+fn verdicts(cell: &str) -> BTreeSet<&'static str> {
+    const WORDS: [(&str, &str); 9] = [
+        ("given up", "no result"),
+        ("no result", "no result"),
+        ("a ticket", "a ticket, and the result"),
+        ("nothing within", "no answer"),
+        ("no answer", "no answer"),
+        ("isError", "the error"),
+        ("`failed`: “tool", "the error"),
+        ("the error", "the error"),
+        ("killed", "killed"),
+    ];
+    // What the client is told is a thing of its own.
+    let cell = cell.split("; the client is told").next().unwrap_or_default();
+    let said = |word: &str| cell.contains(word);
+    let mut verdicts: BTreeSet<&str> =
+        WORDS.iter().filter(|(word, _)| said(word)).map(|(_, verdict)| *verdict).collect();
+    if verdicts.is_empty() || verdicts.contains("killed") {
+        // What goes on is not rolled back, which the README does not say twice.
+        let not_at_all = said("not rolled back") && !said("goes on");
+        let after_all = cell.replace("not rolled back", "").contains("rolled back");
+        let ends = [
+            (said("goes on"), "goes on"),
+            (not_at_all, "not rolled back"),
+            (after_all, "rolled back"),
+        ];
+        verdicts.extend(ends.iter().filter(|(is_so, _)| *is_so).map(|(_, verdict)| *verdict));
+    }
+    verdicts
+}
+
+/// After how many seconds a server ended, if it did.
+fn ended_after(cell: &str) -> Option<f64> {
+    let (number, rest) = cell.strip_prefix("ends after ")?.split_once(' ')?;
+    let number: f64 = number.parse().ok()?;
+    Some(if rest.starts_with("ms") { number / 1000.0 } else { number })
+}
+
+const README: &str = include_str!("../README.md");
+const RESULTS: &str = include_str!("../benches/comparison/RESULTS.md");
+
+/// Which rows of the results a row of the README sums up.
+const SUMS: [(&str, &[&str]); 5] = [
+    (
+        "a client without progress and a limit of 60 s",
+        &[
+            "plain, 70 s, a limit of 60 s, cancels",
+            "plain, 70 s, a limit of 60 s, says nothing",
+            "progress, 320 s",
+        ],
+    ),
+    ("with progress and a limit of 60 s", &["progress, 70 s, a limit of 60 s in all"]),
+    ("a panic", &["MCPC: a panic", "Tasks: a panic", "progress: a panic", "plain: a panic"]),
+    ("the end of its input", &["MCPC: EOF", "Tasks: EOF", "progress: EOF", "plain: EOF"]),
+    ("SIGTERM", &["MCPC: SIGTERM", "Tasks: SIGTERM", "progress: SIGTERM", "plain: SIGTERM"]),
+];
+
+#[test]
+fn what_the_readme_says_of_each_server_was_found() {
+    for (label, labels) in SUMS {
+        for (at, said) in row(README, label).into_iter().enumerate() {
+            let found = labels.iter().map(|label| row(RESULTS, label)[at]);
+            let found: BTreeSet<&str> = found.flat_map(verdicts).collect();
+            assert_eq!(verdicts(said), found, "`{label}`: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_figures_of_the_readmes_comparison_were_found() {
+    let on = |page: &str, after: &str| {
+        let (_, rest) = page.split_once(after).expect("a date");
+        rest.split([',', '(']).next().expect("a date").trim().to_owned()
+    };
+    assert_eq!(on(README, "under the same clients, "), on(RESULTS, "` on "));
+    let names = row(RESULTS, " ").map(|name| match name.strip_suffix(" by hand") {
+        Some(rmcp) => format!("by hand on {rmcp}"),
+        None => name.to_owned(),
+    });
+    assert_eq!(row(README, "|"), names);
+    let (lines, long) = (row(RESULTS, "lines of code"), row(RESULTS, "of these"));
+    let after = row(RESULTS, "Tasks, 70 s").map(|cell| cell.trim_start_matches("after "));
+    for at in 0..3 {
+        let lines = format!("{} ({})", lines[at], long[at]);
+        assert_eq!(row(README, "lines of code")[at], lines);
+        let said = row(README, "a client with Tasks")[at];
+        assert!(said.trim_start_matches("its end after ").starts_with(after[at]), "{said}");
+    }
+    assert_eq!(row(README, "memory when idle"), row(RESULTS, "memory when idle"));
+    for (label, labels) in &SUMS[3..] {
+        let [first, _, ours] = row(README, label);
+        let ends =
+            |at: usize| labels.iter().filter_map(move |it| ended_after(row(RESULTS, it)[at]));
+        assert_eq!(ends(2).count(), 4, "`{label}`");
+        let our_ends: BTreeSet<String> =
+            ends(2).map(|it| format!("ends after {it:.1} s")).collect();
+        assert!(our_ends.len() == 1 && our_ends.iter().all(|it| ours.contains(it)), "{our_ends:?}");
+        if let Some((_, about)) = first.split_once("about ") {
+            let mean = ends(0).sum::<f64>() / ends(0).count() as f64;
+            assert!(about.starts_with(&format!("{mean:.0} s")), "{mean}: {first}");
+        }
     }
 }
 

@@ -251,9 +251,7 @@ fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
 
 /// Where a parameter's type is checked: a trait that says what is meant where the type is none of them.
 fn slot(ty: &Type) -> TokenStream {
-    if let Some(of) = idioms::shared(ty) {
-        quote!(<#ty as __mcpc::MayBeState<#of>>::slot_of)
-    } else if idioms::may_be_of_request(ty) {
+    if idioms::may_be_of_request(ty) {
         quote!(<#ty as __mcpc::MayBeOfRequest>::slot_of)
     } else {
         quote!(<#ty as __mcpc::Parameter>::slot)

@@ -1,8 +1,9 @@
 //! What is emitted in place of a tool with mistakes: the function, so that its uses and its body still
 //! type-check, a tool that could never run, and every error.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::ext::IdentExt as _;
 use syn::{Error, FnArg, Item, Path, Signature, parse_quote};
 
 use crate::expand::{implementation, implementation_of_tool};
@@ -32,9 +33,28 @@ pub(crate) fn function(error: &Error, function: &Function, krate: &Path) -> Toke
     let item = match stands_alone(function) {
         true => stub(function, krate),
         // A method: neither a type nor an `impl` can stand beside it.
-        false => function.to_token_stream(),
+        false => method(function),
     };
     quote!(#errors #item)
+}
+
+/// A method, and beside it what `tools![..]` looks for when it lists one.
+fn method(function: &Function) -> TokenStream {
+    let (visibility, mark) = (&function.visibility, mark(&function.signature.ident));
+    let cfgs = function.cfgs();
+    quote! {
+        #function
+        #(#cfgs)*
+        #[doc(hidden)]
+        #visibility const #mark: () = ();
+    }
+}
+
+/// The name of a constant that a method has beside it if it has the attribute, so that its mistake is told once. rustc
+/// shows it where a method without the attribute is listed.
+pub(crate) fn mark(method: &Ident) -> Ident {
+    let name = method.unraw();
+    Ident::new(&format!("{name}_is_a_method_and_a_tool_is_a_free_function"), Span::mixed_site())
 }
 
 fn stands_alone(function: &Function) -> bool {

@@ -1,6 +1,6 @@
 //! `tools![..]`.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -9,6 +9,7 @@ use syn::{Attribute, Error, Path, Token, bracketed};
 
 use crate::errors::Errors;
 use crate::expand::parenthesized;
+use crate::fallback;
 use crate::input::is_cfg;
 use crate::types;
 
@@ -40,7 +41,8 @@ pub(crate) fn expand(list: TokenStream) -> TokenStream {
             if let Some(error) = of_module(list) {
                 return error.to_compile_error();
             }
-            let message = "`tools![..]` takes the names of tools, separated by commas";
+            let message = "`tools![..]` takes the names of functions, separated by commas; a tool that is a value goes \
+                           beside it: `tools![..] + tool`";
             return Error::new(error.span(), message).to_compile_error();
         }
     };
@@ -121,13 +123,32 @@ fn check(entries: &[Entry]) -> Result<(), Error> {
 /// The list, and the assertions that no two of its tools have one name.
 fn tools(entries: &[Entry], krate: &Path) -> TokenStream {
     let us = quote!(#krate::__private);
+    let (methods, entries): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_method);
+    let methods = methods.into_iter().map(method);
     let listed = entries.iter().enumerate().map(|(index, entry)| listed(entry, index, &us));
     let assertions = entries.iter().enumerate().map(|(index, entry)| assertion(entry, index, &us));
     quote! {{
+        #(#methods)*
         const __MCPC_TOOLS: &[#us::Listed] = &[#(#listed),*];
         #(#assertions)*
         #us::Tools::new(__MCPC_TOOLS)
     }}
+}
+
+/// Whether a path leads into a type, as far as its letters say.
+fn is_method(Entry { path, .. }: &&Entry) -> bool {
+    let of = path.segments.iter().rev().nth(1).map(|segment| segment.ident.to_string());
+    of.is_some_and(|of| of.starts_with(char::is_uppercase))
+}
+
+/// Looks for the mark of a method, which cannot be a tool.
+fn method(Entry { cfgs, path, .. }: &Entry) -> TokenStream {
+    let mut marked = path.clone();
+    if let Some(last) = marked.segments.last_mut() {
+        last.ident = fallback::mark(&last.ident);
+        last.ident.set_span(Span::mixed_site().located_at(path.span()));
+    }
+    quote!(#(#cfgs)* let () = #marked;)
 }
 
 /// Finds a tool that has the name of one before it under another path.

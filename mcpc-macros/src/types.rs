@@ -50,6 +50,16 @@ pub(crate) fn generic_types(segment: &PathSegment) -> Vec<&Type> {
     types.collect()
 }
 
+/// What is in a type of that name with one other in its brackets.
+pub(crate) fn one_inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+    let segment = last_segment(ty).filter(|segment| segment.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(of)) if arguments.args.len() == 1 => Some(of),
+        _ => None,
+    }
+}
+
 /// Whether a type is called `name`, wherever it comes from.
 pub(crate) fn is_called(ty: &Type, name: &str) -> bool {
     last_segment(ty).is_some_and(|segment| segment.ident == name)
@@ -171,8 +181,7 @@ pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T
 pub(crate) fn unreadable(ty: &Type) -> Option<Error> {
     match ty {
         Type::Reference(reference) if !matches!(*reference.elem, Type::TraitObject(_)) => {
-            let message = format!("an argument must be owned; write `{}`", owned(reference));
-            Some(Error::new(reference.and_token.span, message))
+            Some(Error::new(reference.and_token.span, must_be_owned(reference)))
         }
         Type::ImplTrait(it) => {
             Some(Error::new(it.impl_token.span, "`impl Trait` is generic; write the type"))
@@ -192,7 +201,7 @@ pub(crate) fn unwritable(ty: &Type) -> Option<Error> {
     match ty {
         Type::Reference(reference) if is_static_str(reference) => None,
         Type::Reference(reference) => {
-            let message = format!("a result must be owned; write `{}`", owned(reference));
+            let message = format!("a result must be owned; write `{}`", owned(&reference.elem));
             Some(Error::new(reference.and_token.span, message))
         }
         Type::ImplTrait(it) => {
@@ -209,9 +218,14 @@ fn is_static_str(reference: &TypeReference) -> bool {
         && is_called(&reference.elem, "str")
 }
 
-/// The owned type that a reference stands for.
-fn owned(reference: &TypeReference) -> String {
-    match &*reference.elem {
+/// What to write instead of a borrowed argument.
+pub(crate) fn must_be_owned(reference: &TypeReference) -> String {
+    format!("an argument must be owned; write `{}`", owned(&reference.elem))
+}
+
+/// The owned type that one in a reference or an `Arc` stands for.
+pub(crate) fn owned(ty: &Type) -> String {
+    match ty {
         Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
         other if is_called(other, "str") => "String".to_owned(),
         other if is_called(other, "Path") => "PathBuf".to_owned(),

@@ -27,6 +27,9 @@ const RESERVED: [&str; 6] = [
 /// Arguments that carry the protocol's ids.
 const METADATA: [&str; 2] = ["_metadata", "mcpc_params"];
 
+/// How long the name of an argument may be: the APIs of models refuse a longer one, and what is malformed.
+const MOST_OF_A_KEY: usize = 64;
+
 /// Checks a function against every rule.
 ///
 /// # Errors
@@ -131,17 +134,20 @@ fn name(keys: &ToolKeys, signature: &Signature, errors: &mut Errors) -> String {
         Some(literal) => (literal.value(), literal.span()),
         None => (signature.ident.unraw().to_string(), signature.ident.span()),
     };
-    if let Some(wrong) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c)) {
-        let message = format!(
-            "a tool's name is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"
-        );
-        errors.at(span, message);
+    if let Some(problem) = malformed("a tool's name", &name) {
+        errors.at(span, problem);
     } else if name.len() > 128 {
         errors.at(span, "a tool's name has at most 128 characters");
     } else if RESERVED.contains(&name.as_str()) {
         errors.at(span, reserved(&name));
     }
     name
+}
+
+/// What is wrong with the characters of a name.
+fn malformed(what: &str, name: &str) -> Option<String> {
+    let wrong = name.chars().find(|c| !c.is_ascii_alphanumeric() && !"_-.".contains(*c))?;
+    Some(format!("{what} is made of letters, digits, `_`, `-` and `.`; `{wrong}` is none of them"))
 }
 
 fn reserved(name: &str) -> String {
@@ -228,7 +234,7 @@ fn parameter(
         }
         pattern => {
             let plain = || "an argument needs a plain name; it becomes the JSON key".to_owned();
-            let message = idioms::taken_apart(pattern, &typed.ty).unwrap_or_else(plain);
+            let message = idioms::taken_apart(pattern, &typed.ty, keys.place).unwrap_or_else(plain);
             errors.on(pattern, message);
             return None;
         }
@@ -241,8 +247,8 @@ fn parameter(
     if let (true, Some(span)) = (special, keys.span) {
         errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
-    if let Place::One = keys.place {
-        key_rules(&key, span, keys.rename.is_some() || special, errors);
+    if !special && matches!(keys.place, Place::One) {
+        key_rules(&key, span, keys.rename.is_some(), errors);
     }
     // Where one of two is there only at times, they may well be alternatives.
     let is_always = cfgs(attributes).is_empty();
@@ -310,6 +316,13 @@ fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
             "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
         );
         errors.at(span, message);
+    } else if let Some(problem) = malformed("the JSON key of an argument", key) {
+        errors.at(span, problem);
+    } else if key.len() > MOST_OF_A_KEY {
+        errors.at(
+            span,
+            format!("the JSON key of an argument has at most {MOST_OF_A_KEY} characters"),
+        );
     }
 }
 

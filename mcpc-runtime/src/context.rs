@@ -11,6 +11,9 @@ use rmcp::model::{
 use rmcp::service::{Peer, RequestContext};
 use tokio_util::sync::CancellationToken;
 
+use crate::delivery::{LeastLevel, LogMessages};
+use crate::outbox::Gate;
+
 /// What a request brings besides its parameters.
 ///
 /// rmcp's own context has a peer, which only its loop hands out. Here that is optional, so that a request may be
@@ -83,6 +86,21 @@ impl Context {
     /// Who sends requests to the client; `None` where no loop could reach it.
     pub(crate) fn peer(&self) -> Option<&Peer<RoleServer>> {
         self.peer.as_ref()
+    }
+
+    /// Where logging notifications about the call of a tool go, if its client has a place for them; `session` is what
+    /// the client's session wants to hear of.
+    pub(crate) fn log_messages(
+        &self,
+        tool_name: &Arc<str>,
+        session: &LeastLevel,
+    ) -> Option<LogMessages> {
+        let (gate, tool_name) = (self.extensions.get::<Gate>()?, Arc::clone(tool_name));
+        Some(match self.knows_tasks() {
+            // From this protocol on each request says for itself what it wants to hear of, until its reply.
+            true => LogMessages::of_call(gate.clone(), tool_name, self.meta.log_level()),
+            false => LogMessages::of_session(gate.outbox().clone(), tool_name, session.clone()),
+        })
     }
 
     /// The same as rmcp has it; `None` where no loop could reach the client.

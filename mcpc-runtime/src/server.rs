@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{Icon, Implementation, ServerCapabilities, ServerConfig};
+use rmcp::model::{Icon, Implementation, JsonObject, ServerCapabilities, ServerConfig};
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,7 +28,7 @@ use crate::registry::{LiveRegistry, Registry};
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shadowed, Shared, add_tasks, list_changes};
 use crate::task::TaskPermits;
-use crate::tool::{AnyTool, Definition, Kind, Tools};
+use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
 use self::serve::Built;
@@ -176,11 +176,11 @@ impl Server {
         self
     }
 
-    /// Adds the tools of a `tools![..]` list, or one that was [made at run time](crate::tool::DynamicTool). May be called
-    /// several times.
+    /// Adds the tools of a `tools![..]` list, or those that were [made at run time](crate::tool::DynamicTool). May be
+    /// called several times.
     #[must_use]
-    pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
-        self.0.parts().tools.extend(tools.into().into_iter().map(|AnyTool(tool)| tool));
+    pub fn tools(mut self, tools: impl IntoTools) -> Self {
+        self.0.parts().tools.extend(tools.into_tools().into_iter().map(|AnyTool(tool)| tool));
         self
     }
 
@@ -533,6 +533,9 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let has_tasks = starts_tasks || is_dynamic;
     if has_tasks {
         add_tasks(&mut config.capabilities);
+    }
+    if has_tasks || !parts.around.is_empty() || tools.iter().any(Definition::takes_call) {
+        config.capabilities.logging = Some(JsonObject::new());
     }
     if is_dynamic {
         config.capabilities.tools = Some(list_changes());

@@ -7,7 +7,7 @@
 //! | `T: serde::Deserialize + schemars::JsonSchema`, owned | the argument of the parameter's name |
 //! | `Option<T>` | the same; left out or `null` is `None` |
 //! | [`State<T>`](crate::State) | the value that [`Server::state`] was given, bare or in an `Arc`, which every call of the server shares; `T` may be a `dyn Trait` |
-//! | [`Call`] | the call: its client, its ids, and the context of the request, as rmcp has it |
+//! | [`Call`] | the call: its client, its ids, a way to log to the client, and the context of the request, as rmcp has it |
 //! | [`Sender`] | the task; of background tools alone |
 //!
 //! The derives are those of `serde` 1 and `schemars` 1. `#[cfg(..)]` and `#[cfg_attr(..)]` work on parameters as on
@@ -21,7 +21,7 @@
 //! | key | means |
 //! |---|---|
 //! | `default`, `default = 5` | it may be left out, or be `null`, and is `Default::default()` or this value then. The schema shows the value if its type is `serde::Serialize`. For an `Option`, `null` stays `None`, and `default = 5` is `Some(5)`; what is not a literal is written with its `Some` |
-//! | `rename = "key"` | its name in JSON, which a parameter needs whose name starts with `_` |
+//! | `rename = "key"` | its name in JSON, of letters, digits, `_`, `-` and `.`, and at most 64, as models' APIs take no other; a parameter needs it whose name starts with `_` |
 //! | `range = 1..=100` | a number in this range; the ends may be constants |
 //! | `length = 1..=64` | a string of so many characters (code points), or a list or map of so many items |
 //! | `pattern = "^[a-z]+$"` | a string that this regular expression finds something in. It may hold what JSON Schema's patterns, which are ECMAScript's, and the crate `regex-lite` have in common: no flags, no look-around, no `\p{..}` |
@@ -82,7 +82,8 @@
 //! With `#[arg(flatten)]` the fields of a struct are arguments of the tool, so that tools share them; a lone one is
 //! rmcp's `Parameters<T>`. They are listed and read like other arguments, and problems are told by their own names. A field
 //! is called and left out as serde says (`rename`, `alias`, `default`, `Option`, `flatten` in it), and has the limits of
-//! `#[schemars(..)]`. What is said of the struct, or of the parameter, stands in the schema of all arguments.
+//! `#[schemars(..)]`: `#[arg(..)]` is for parameters, and rustc does not find it on a field (`#[schemars(range(min = 1))]`
+//! is `range = 1..` there, `#[serde(rename = "key")]` is `rename`). What is said of the struct, or of the parameter, stands in the schema of all arguments.
 //!
 //! A map (`HashMap<String, T>`, `serde_json::Map`) takes whatever arguments are left. A struct with such a map, flattened
 //! by serde, does so, too. An enum cannot be flattened, as models' APIs take no alternatives for all arguments, nor

@@ -69,6 +69,10 @@
 //! JSON and not an object. So there is none where a model has to read something beside it, such as what a task
 //! [sent](super::clients#what-follows-a-result), and there is some wherever a text alone would be taken for JSON.
 //!
+//! Structured content is an object. What is none, such as `5` or a list, is the `result` of one, and the output schema that
+//! is listed says so: an object with a `result`, and `"x-fastmcp-wrap-result": true`. By this key the clients of FastMCP,
+//! which wraps in the same way, know that they may take the value out again; others ignore it.
+//!
 //! ```
 //! # use mcpc::{Server, Tools, client::{Client, text}};
 //! # async fn call(tools: Tools, tool: &str) -> mcpc::content::CallToolResult {

@@ -4,7 +4,8 @@
 //! # What it says of itself
 //!
 //! A client learns the server's name and version, and shows people what else it says: a title, a description, a website,
-//! icons. A model reads the `instructions`.
+//! icons. A model reads the `instructions`. The version is that of `mcpc` unless [`version`](crate::Server::version) is
+//! called, since a function does not know which crate calls it; the macro `env!` in your crate does.
 //!
 //! ```
 //! use mcpc::{Icon, Server};
@@ -54,7 +55,7 @@
 //!
 //! let read_only = true;
 //! let tools = git::all().filter(|tool| !read_only || tool.is_read_only()).prefix("git_");
-//! let tools: Tools = tools + tools![hello];
+//! let tools: Tools = tools + tools![hello]; // or one that is made at run time
 //! let names: Vec<_> = tools.iter().map(|tool| tool.name()).collect();
 //! assert_eq!(names, ["git_status", "hello"]);
 //! # assert!(Server::new("git").tools(tools).check().is_ok());
@@ -94,6 +95,11 @@
 //!     .tools(watch.description("Watches the weather until it is stopped."));
 //! # assert!(server.check().is_ok());
 //! ```
+//!
+//! They go to the server one by one, in a `Vec`, or beside a list: `tools![add] + forecast`. (`tools![..]` itself lists
+//! functions alone.) A closure says once of what type its error is, with
+//! `Ok::<_, String>(..)`, where it never fails or all of its errors come by `?`. One that is kept in a variable before it is
+//! handed over says the types of its parameters, too: `|arguments: JsonObject, call: Call| async move { .. }`.
 //!
 //! The schema is listed as it is written. A call is checked by it before the closure runs, and refused with everything that
 //! is wrong with it, as the call of any tool; what models write for what they mean is taken, too (see
@@ -159,13 +165,12 @@
 //! use std::time::Instant;
 //!
 //! use mcpc::Server;
-//! use mcpc::around::{Next, ToolCall};
 //! use tokio::sync::Semaphore;
 //!
 //! let permits = Arc::new(Semaphore::new(8));
 //! let server = Server::new("careful")
 //!     // The first is the outermost: it sees what the second refuses.
-//!     .around(async |call: ToolCall, next: Next| {
+//!     .around(async |call, next| {
 //!         let (name, began) = (call.name().to_owned(), Instant::now());
 //!         let outcome = next.run(call).await;
 //!         let how = match &outcome {
@@ -176,7 +181,7 @@
 //!         eprintln!("{name} {how} after {:?}", began.elapsed());
 //!         outcome
 //!     })
-//!     .around(move |call: ToolCall, next: Next| {
+//!     .around(move |call, next| {
 //!         let permits = Arc::clone(&permits);
 //!         async move {
 //!             if call.arguments().contains_key("password") {
@@ -190,6 +195,8 @@
 //! ```
 //!
 //! An `async` closure works where it borrows nothing that it captures; otherwise a closure returns an `async move` block.
+//! The types of its parameters may be left out where it stands in the call, as above; one that is kept in a variable first
+//! says them: `|call: ToolCall, next: Next| async move { .. }`.
 //!
 //! - It is around the body of a tool. That of a background tool ends with its task, whatever its client was told
 //!   meanwhile.

@@ -45,8 +45,9 @@
 //! # What a client gets
 //!
 //! [`connect`] connects a client to a server in this process. It is one of a kind ([`As`] lists them): what a protocol says,
-//! or a host that people use. Its calls look the same whatever the kind: it reads callbacks, polls a task, or goes on with
-//! `check_task` as a model would.
+//! or a host that people use, which gives up, takes calls back, polls, and cuts what is too long for its model, as that host
+//! was measured to. Its calls look the same whatever the kind: it reads callbacks, polls a task, or goes on with `check_task`
+//! as a model would.
 //!
 //! ```
 //! use mcpc::testing::{self, As, json};
@@ -85,9 +86,10 @@
 //! |---|---|
 //! | what came of a call | [`Outcome::result`], as a type [`Outcome::value`] |
 //! | what the client heard before | [`Outcome::updates`], [`Outcome::texts`], [`Client::events`] |
+//! | which pictures, sounds and resources are in the result | [`Outcome::blocks`] |
 //! | what its model gets to see | [`Outcome::seen`], [`Client::model_sees`] |
 //! | how a running call is doing, and whether it stops | [`Client::start`] |
-//! | whether the server ends in order, and broke no rule | [`Client::leave`] |
+//! | whether the server ends in order, and broke no rule; of a process also its status, and what it left | [`Client::leave`] |
 //! | what went over the wire | [`Client::transcript`] |
 //!
 //! # Every client
@@ -129,18 +131,48 @@
 //! }
 //! ```
 //!
-//! Results are compared by what a model reads of them, so a tool whose result has a time or an id in it differs from itself;
+//! Clients that fail alike are told of once, with the last lines of the first of them. Results are compared by what a model
+//! reads of them, and by what is not a text, so a tool whose result has a time or an id in it differs from itself;
 //! give it a state that a test can set. What a client hears before the end is not compared: each hears of it in its own way.
 //!
 //! # Time
 //!
 //! [`connect`] and [`every_client`] pause tokio's clock, so an hour passes at once: [the module](crate::testing#the-clock) says
-//! what that means for a tool that waits for a process or a socket.
+//! what that means for a tool that waits for a process or a socket. [`sender`] leaves the clock as it is: a test of a
+//! function that sleeps has `#[tokio::test(start_paused = true)]`.
 //!
 //! # Another process
 //!
-//! [`connect_io`] connects the same clients to whatever is at the other end of two byte streams, such as the stdin and stdout
-//! of a server that was built, in real time.
+//! [`connect_process`] starts a server and connects the same clients to its stdin and stdout, in real time. A client that leaves
+//! ends the process as its host does: Claude Code with SIGINT, SIGTERM a tenth of a second later, and SIGKILL after half a
+//! second; Codex with SIGTERM and the end of the input at once, Gemini with SIGTERM, others with the end of the input alone
+//! ([`As`] has them all). Then it tells how the process ended, and which processes it left behind:
+//!
+//! ```no_run
+//! use mcpc::testing::{self, As, json};
+//! use tokio::process::Command;
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # claude_code_ends_it_without_a_trace().await;
+//! # }
+//! async fn claude_code_ends_it_without_a_trace() {
+//!     # /*
+//!     let server = Command::new(env!("CARGO_BIN_EXE_deployer"));
+//!     # */
+//!     # let server = Command::new("deployer");
+//!     let client = testing::connect_process(server, As::ClaudeCode).await;
+//!     let mut deploy = client.start("deploy", json!({ "service": "api" }));
+//!     deploy.next().await;
+//!     let left = client.leave().await;
+//!     assert!(left.is_clean(), "{left:?}");
+//! }
+//! ```
+//!
+//! [`connect_io`] connects to whatever is at the other end of two byte streams, such as a socket.
 //!
 //! # What hosts object to
 //!
@@ -152,11 +184,13 @@
 //! [`Client::model_sees`]: crate::testing::Client::model_sees
 //! [`Client::start`]: crate::testing::Client::start
 //! [`Client::transcript`]: crate::testing::Client::transcript
+//! [`Outcome::blocks`]: crate::testing::Outcome::blocks
 //! [`Outcome::result`]: crate::testing::Outcome::result
 //! [`Outcome::seen`]: crate::testing::Outcome::seen
 //! [`Outcome::texts`]: crate::testing::Outcome::texts
 //! [`Outcome::updates`]: crate::testing::Outcome::updates
 //! [`Outcome::value`]: crate::testing::Outcome::value
+//! [`connect_process`]: crate::testing::connect_process
 //! [`connect_io`]: crate::testing::connect_io
 //! [`connect`]: crate::testing::connect
 //! [`every_client`]: crate::testing::every_client

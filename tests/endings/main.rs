@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod kit;
 mod server;
 
 use std::process::ExitStatus;

@@ -18,7 +18,7 @@ use crate::support::{self, call, example, in_task, parse, request};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// They measure time, so one has the machine to itself.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The example `endings` as a process. Dropping it kills it and the children that it left.
 pub(crate) struct Server {

@@ -64,6 +64,29 @@ async fn what_rmcp_has_of_a_request_is_no_argument() {
 }
 
 #[tokio::test]
+async fn a_state_under_another_name_is_no_argument() {
+    type Names = std::sync::Arc<std::sync::Mutex<String>>;
+    type Count = std::sync::atomic::AtomicU8;
+    #[mcpc::tool]
+    async fn named(n: Names) {
+        drop(n);
+    }
+    #[mcpc::tool]
+    async fn count(n: Count) -> u8 {
+        n.into_inner()
+    }
+    for (tools, tool, state) in [
+        (tools![named], "named", "Mutex<alloc::string::String>"),
+        (tools![count], "count", "AtomicU8"),
+    ] {
+        let text = refused(Server::new("parts").tools(tools)).await;
+        let start = format!("the argument `n` of the tool `{tool}`: a state is `mcpc::State<");
+        let end = format!("{state}>`, which `Server::state` is given bare or in an `Arc`");
+        assert!(text.starts_with(&start) && text.ends_with(&end), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn two_states_of_one_type() {
     struct Database;
     #[mcpc::tool]

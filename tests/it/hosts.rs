@@ -45,7 +45,11 @@ async fn seen(client: &Client, tool: &str, arguments: Value) -> String {
 /// What a model gets to see of the first reply to a call, whatever that is.
 async fn first_seen(client: &Client, tool: &str, arguments: Value) -> String {
     let reply = client.request("tools/call", json!({"name": tool, "arguments": arguments})).await;
-    unescaped(&client.model_sees(&reply["result"]).expect("it is shown"))
+    match client.model_sees(&reply["result"]).expect("it is shown") {
+        // Which its model reads.
+        seen if seen == "[in a file]" => shown(&reply["result"]),
+        seen => unescaped(&seen),
+    }
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -325,7 +325,10 @@ async fn names(server: Server) -> Vec<String> {
 
 #[tokio::test]
 async fn the_control_tools_are_there_where_they_are_of_use() {
-    assert_eq!(names(server()).await, ["count", "nap", "add", "check_task", "stop_task", "message_task"]);
+    assert_eq!(
+        names(server()).await,
+        ["count", "nap", "add", "check_task", "stop_task", "message_task"]
+    );
     assert_eq!(names(server().control_tools(false)).await, ["count", "nap", "add"]);
     assert_eq!(names(Server::new("plain").tools(tools![add])).await, ["add"]);
 }

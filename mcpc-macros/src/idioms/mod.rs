@@ -5,20 +5,21 @@
 
 pub(crate) mod keys;
 mod on_parameters;
+mod states;
 
 pub(crate) use on_parameters::{is_of_types, on_parameter};
 
-use syn::{Error, GenericArgument, Pat, PatType, PathArguments, Type};
+use syn::{Error, Pat, PatType, Type};
 
-use crate::model::Kind;
-use crate::types::{self, generic_types, is_called, last_segment};
+use crate::model::{Kind, Place};
+use crate::types::{self, generic_types, is_called, last_segment, one_inside};
 
 /// What is wrong with a parameter that rmcp's macro would take out of the request, or take apart.
 pub(crate) fn parameter(kind: Kind, typed: &PatType) -> Option<Error> {
     let ty = &*typed.ty;
     wrapped(typed)
         .or_else(|| Some(Error::new_spanned(ty, of_request(kind, ty)?)))
-        .or_else(|| Some(Error::new_spanned(ty, shared_trait_object(ty)?)))
+        .or_else(|| states::meant(ty))
 }
 
 /// rmcp's `Parameters<T>`, whatever its pattern.
@@ -57,12 +58,13 @@ fn is_any_object(ty: &Type) -> bool {
 }
 
 /// What to write instead of a pattern that takes a value apart.
-pub(crate) fn taken_apart(pattern: &Pat, ty: &Type) -> Option<String> {
+pub(crate) fn taken_apart(pattern: &Pat, ty: &Type, place: Place) -> Option<String> {
     let of_type = types::text(ty);
+    let key = if let Place::All(_) = place { "all" } else { "flatten" };
     match pattern {
         Pat::Struct(_) => Some(format!(
             "an argument needs a plain name; where the fields are the arguments, write \
-             `#[arg(flatten)] arguments: {of_type}`"
+             `#[arg({key})] arguments: {of_type}`"
         )),
         Pat::TupleStruct(pattern) if is_called(ty, "State") => Some(format!(
             "a state needs a plain name; write `{}: {of_type}`, which dereferences to the value",
@@ -125,30 +127,9 @@ fn is_of_rmcp(ty: &Type) -> bool {
     path.path.segments.iter().any(|segment| segment.ident == "rmcp")
 }
 
-/// `Arc<dyn Trait>`, which cannot come from a client.
-fn shared_trait_object(ty: &Type) -> Option<String> {
-    let of = shared(ty).filter(|of| matches!(of, Type::TraitObject(_)))?;
-    let of = types::text(of);
-    Some(format!("write `mcpc::State<{of}>`, which `Server::state` is given in an `Arc`"))
-}
-
-/// What is in an `Arc`.
-pub(crate) fn shared(ty: &Type) -> Option<&Type> {
-    one_inside(ty, "Arc")
-}
-
 /// What is in a `Json`.
 pub(crate) fn in_json(ty: &Type) -> Option<&Type> {
     one_inside(ty, "Json")
-}
-
-fn one_inside<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
-    let segment = last_segment(ty).filter(|segment| segment.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
-    match arguments.args.first() {
-        Some(GenericArgument::Type(of)) if arguments.args.len() == 1 => Some(of),
-        _ => None,
-    }
 }
 
 /// Whether a type may be rmcp's for something of the request, and may as well be the user's.

@@ -8,7 +8,8 @@ mod reply;
 pub(crate) mod tasks_extension;
 
 pub(crate) use callbacks::Callbacks;
-pub(crate) use log_messages::{LogLevel, LogMessages};
+pub use log_messages::LogLevel;
+pub(crate) use log_messages::{LeastLevel, LogMessages};
 pub(crate) use progress::Progress;
 pub(crate) use questions::{Elicitation, Questions, Shows};
 pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
@@ -316,7 +317,10 @@ impl Delivery {
             }
             Self::Log(log_messages) => {
                 let log_messages = log_messages.as_ref()?;
-                Some(ServerEvent::LogMessage(log_messages, log_messages.log_message(event, data)?))
+                Some(ServerEvent::LogMessage(
+                    log_messages,
+                    log_messages.event_message(event, data)?,
+                ))
             }
             #[cfg(feature = "testing")]
             Self::Witness(witness) => {
@@ -356,7 +360,7 @@ mod tests {
             Delivery::Log(Some(LogMessages::of_session(
                 outbox.clone(),
                 "tool".into(),
-                LogLevel::new(true),
+                LeastLevel::new(Some(LogLevel::Info)),
             ))),
             Delivery::Log(Some(LogMessages::of_call(gate(), "tool".into(), level))),
         ]

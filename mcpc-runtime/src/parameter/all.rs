@@ -43,6 +43,7 @@ impl<T: DeserializeOwned + 'static> Arguments for T {
             description,
             settings: Settings { place: Place::All, ..Settings::new() },
             is_argument: true,
+            is_call: false,
             source: |_| Source::Given,
             field_names: field_names::<T>,
             instructions: || None,

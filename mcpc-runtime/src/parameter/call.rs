@@ -8,10 +8,12 @@ use futures::future::BoxFuture;
 use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
-use crate::delivery::{Elicitation, Shows};
+use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
+use crate::message::Json;
 use crate::outbox::Gate;
 use crate::question::{Answer, Asked, Asking, Conversation, NoAnswer, Question, Response};
 use crate::task::{Sender, Tasks};
@@ -31,6 +33,7 @@ struct Parts {
     task_id: Option<Box<str>>,
     context: RequestContext<RoleServer>,
     asks: Asks,
+    log_messages: Option<LogMessages>,
 }
 
 /// How a call asks.
@@ -149,6 +152,34 @@ impl Call {
         answer.unwrap_or(Err(NoAnswer::Unreachable))
     }
 
+    /// Logs something to the client, as a logging notification of the tool. Waits while the client is slow.
+    ///
+    /// Up to MCP 2025-11-25 a client hears of what its session wants, which is everything from [`LogLevel::Info`] on until it
+    /// says otherwise; later, of what the call asked for, and until its reply. `data` is usually a text. It is written
+    /// before this returns; what cannot be written as JSON is told of in its place.
+    ///
+    /// Of eight hosts that were measured, none shows such a notification. What a person is to see goes through
+    /// [`Sender::progress`](crate::task::Sender::progress) and its like; what an operator is to see, through `tracing`.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is logged when the future completes, and not at all if it is dropped before.
+    pub fn log<T: Serialize>(
+        &self,
+        level: LogLevel,
+        data: T,
+    ) -> impl Future<Output = ()> + Send + use<'_, T> {
+        self.logging(level, json(&data))
+    }
+
+    async fn logging(&self, level: LogLevel, data: Json) {
+        // A tool that only ever logs must let others have their turn.
+        tokio::task::coop::consume_budget().await;
+        if let Some(log_messages) = &self.0.log_messages {
+            log_messages.log(level, &data).await;
+        }
+    }
+
     /// The context of the request, as rmcp has it: its id, its `_meta`, the client's capabilities, the peer to send
     /// requests and notifications to, and what a transport added (`extensions`).
     ///
@@ -161,13 +192,22 @@ impl Call {
     }
 }
 
+fn json<T: Serialize>(data: &T) -> Json {
+    Json::new(data).unwrap_or_else(|error| {
+        Json::text(&format!("what was to be logged cannot be written as JSON: {error}"))
+    })
+}
+
 /// What a [`Call`] is made of, for tools that ask for one.
 #[derive(Clone, Copy)]
 pub(crate) struct CallParts<'a> {
+    pub(crate) tool_name: &'a Arc<str>,
     pub(crate) session_id: &'a str,
     pub(crate) task_id: Option<&'a str>,
     pub(crate) tasks: &'a Tasks,
     pub(crate) context: &'a Context,
+    /// What the client's session wants to hear of.
+    pub(crate) log_level: &'a LeastLevel,
 }
 
 impl fmt::Debug for CallParts<'_> {
@@ -193,6 +233,7 @@ impl CallParts<'_> {
             session_id: self.session_id.into(),
             task_id: self.task_id.map(Into::into),
             context,
+            log_messages: self.context.log_messages(self.tool_name, self.log_level),
         }))
     }
 }

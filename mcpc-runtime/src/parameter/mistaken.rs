@@ -1,6 +1,6 @@
-//! Traits for what may be an argument and is often meant to be something else, as the servers of rmcp have it.
+//! What may be an argument and is meant to be something else.
 //!
-//! Each says what to write where a type is not an argument; where it is one, nothing changes. (None of them has
+//! A trait says what to write where a type is not an argument; where it is one, nothing changes. (It does not have
 //! `Parameter` above it, as rustc would report that.)
 
 use std::any::TypeId;
@@ -8,33 +8,6 @@ use std::any::TypeId;
 use rmcp::model::{MetaObject, ProgressToken, RequestId, RequestMetaObject};
 
 use super::{Parameter, Settings, Slot};
-
-/// An `Arc<T>`, which is the argument `T` where serde's feature `rc` is on.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a tool argument",
-    label = "cannot be read from JSON",
-    note = "write `mcpc::State<{T}>` for what the server was given with `Server::state`"
-)]
-pub trait MayBeState<T: ?Sized>: Sized {
-    /// The slot of a parameter of this type.
-    fn slot_of(
-        name: &'static str,
-        description: &'static str,
-        settings: Settings<Self>,
-    ) -> Slot<Self>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: ?Sized, A: Parameter> MayBeState<T> for A {
-    fn slot_of(
-        name: &'static str,
-        description: &'static str,
-        settings: Settings<Self>,
-    ) -> Slot<Self> {
-        Self::slot(name, description, settings)
-    }
-}
 
 /// Something that is called as a part of a request is in rmcp.
 #[doc(hidden)]
@@ -75,4 +48,17 @@ pub(super) fn part_of_request(id: TypeId) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The type of the state that is meant by a lock, an atomic number, or an `Arc` of one. serde reads them, and nobody means
+/// that. The attribute sees those that stand in the signature; these have another name there.
+pub(super) fn state_behind(type_name: &str) -> Option<&str> {
+    let shared = type_name.strip_prefix("alloc::sync::Arc<");
+    let of = shared.and_then(|it| it.strip_suffix('>')).unwrap_or(type_name);
+    let path = of.split('<').next()?;
+    let (krate, _) = path.split_once("::")?;
+    let (_, name) = path.rsplit_once("::")?;
+    let is_known = ["std", "core", "lock_api"].contains(&krate);
+    let is_lock = ["Mutex", "RwLock", "Cell", "RefCell"].contains(&name);
+    (is_known && (is_lock || path.starts_with("core::sync::atomic::"))).then_some(of)
 }

@@ -11,25 +11,26 @@ mod state;
 mod values;
 
 pub use crate::argument::{Bound, Range};
+pub use crate::delivery::LogLevel;
 pub use all::{Arguments, InputSchema};
 pub use call::Call;
 pub(crate) use call::CallParts;
 pub use check::Checked;
 pub(crate) use groups::Groups;
 pub use inputs::Inputs;
-pub use mistaken::{MayBeOfRequest, MayBeState};
+pub use mistaken::MayBeOfRequest;
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};
 pub use values::{DefaultKind, Example, FromText, HiddenDefault, ShownDefault};
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::mistaken::part_of_request;
+use self::mistaken::{part_of_request, state_behind};
 use crate::argument::{Guide, Reader, SchemaSource, field_names, of_nothing};
 use crate::question::Instructions;
 use crate::task::{Receiver, Sender};
@@ -41,12 +42,17 @@ use crate::task::{Receiver, Sender};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool argument",
     label = "is not `serde::Deserialize`, or not `schemars::JsonSchema`",
-    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it"
+    note = "derive both, of serde 1 and schemars 1, for `{Self}` and for every type inside it",
+    note = "if it is the server's own, write `mcpc::State<{Self}>`"
 )]
 pub trait Parameter: Sized + 'static {
     /// Whether the value is an argument of the call.
     #[doc(hidden)]
     const IS_ARGUMENT: bool = false;
+
+    /// Whether the value is a [`Call`].
+    #[doc(hidden)]
+    const IS_CALL: bool = false;
 
     /// Where the value comes from.
     #[doc(hidden)]
@@ -83,6 +89,7 @@ pub trait Parameter: Sized + 'static {
             description,
             settings,
             is_argument: Self::IS_ARGUMENT,
+            is_call: Self::IS_CALL,
             source: Self::source,
             field_names: Self::field_names,
             instructions: Self::instructions,
@@ -117,6 +124,8 @@ pub enum Source {
     },
     /// Nowhere: it is a part of the request, which a `Call` has as this.
     PartOfRequest(&'static str),
+    /// Nowhere: it is shared or locked, as a state of this type is.
+    Locked(&'static str),
     /// All arguments, by a schema that was given with the tool.
     Given,
     /// The runtime hands in the task's `Sender`.
@@ -136,6 +145,9 @@ impl<T: DeserializeOwned + JsonSchema + 'static> Parameter for T {
     fn source(generator: &mut SchemaGenerator) -> Source {
         if let Some(part) = part_of_request(TypeId::of::<T>()) {
             return Source::PartOfRequest(part);
+        }
+        if let Some(state) = state_behind(type_name::<T>()) {
+            return Source::Locked(state);
         }
         Source::Argument {
             schema: T::json_schema(generator),
@@ -208,6 +220,8 @@ impl<T: ?Sized + 'static> Parameter for State<T> {
 
 #[diagnostic::do_not_recommend]
 impl Parameter for Call {
+    const IS_CALL: bool = true;
+
     fn source(_: &mut SchemaGenerator) -> Source {
         Source::Call
     }

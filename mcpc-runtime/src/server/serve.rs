@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
-use crate::tool::{AnyTool, Kind, Tools};
+use crate::tool::{AnyTool, IntoTools, Kind, Tools};
 use crate::transport::{
     AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
@@ -54,8 +54,8 @@ impl Service {
     /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools), and for what
     /// [`build`](super::Server::build) says of tools: a name that is taken or malformed, a state that the server was not
     /// given.
-    pub fn add(&self, tools: impl Into<Tools>) -> Result {
-        self.0.add(tools.into())
+    pub fn add(&self, tools: impl IntoTools) -> Result {
+        self.0.add(tools.into_tools())
     }
 
     /// Removes a tool, unless there is none of this name; returns whether there was. Connected clients are told. A task of

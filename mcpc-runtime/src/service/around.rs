@@ -14,6 +14,7 @@ use super::intake::TaskIntake;
 use super::{ToolService, trace};
 use crate::around::{Layers, Next, ToolCall};
 use crate::context::Context;
+use crate::delivery::LeastLevel;
 use crate::guard::{Guarded, guarded};
 use crate::logging::Span;
 use crate::numbers::LargeNumbers;
@@ -29,14 +30,16 @@ struct Brought {
     context: Context,
     session_id: Box<str>,
     task_id: Option<Box<str>>,
+    log_level: LeastLevel,
     /// That of the task that the call starts.
     sender: Option<Sender>,
 }
 
 impl Brought {
     fn parts(&self) -> CallParts<'_> {
-        let Self { intake, context, session_id, task_id, .. } = self;
-        CallParts { session_id, task_id: task_id.as_deref(), tasks: &intake.tasks, context }
+        let Self { intake, tool, context, session_id, task_id, log_level, .. } = self;
+        let (tool_name, tasks) = (&tool.about.name, &intake.tasks);
+        CallParts { tool_name, session_id, task_id: task_id.as_deref(), tasks, context, log_level }
     }
 
     /// Forgets how those large numbers were written that are not among the arguments any more.
@@ -90,6 +93,7 @@ impl ToolService {
             context: call.context.clone(),
             session_id: call.session_id.into(),
             task_id: call.task_id.map(Into::into),
+            log_level: call.log_level.clone(),
             sender: sender.clone(),
         };
         let call = ToolCall::new(Arc::clone(tool), arguments, call.to_call(sender.as_ref()));

@@ -17,8 +17,8 @@ use super::{Shared as Server, ToolService, bounded, trace};
 use crate::context::Context;
 use crate::control::{Running, unknown_id};
 use crate::delivery::{
-    Callbacks, ClientSupport, Delivery, LogMessages, Mode, PATIENCE, PATIENCE_WITH_PROGRESS,
-    Progress, Questions, Read, Reading, answer, choose, how_far, tasks_extension, within,
+    Callbacks, ClientSupport, Delivery, Mode, PATIENCE, PATIENCE_WITH_PROGRESS, Progress,
+    Questions, Read, Reading, answer, choose, how_far, tasks_extension, within,
 };
 use crate::guard::{Guarded, guarded};
 use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
@@ -74,7 +74,7 @@ impl ToolService {
     ) -> Result<Body, Refusal> {
         let metadata = Metadata::take(&mut arguments)?;
         let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
-        let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
+        let call = self.parts(tool, session_id, task_id, context);
         Ok(match self.around(tool) {
             None => prepare(self.shared(), tool, arguments, None, call)?,
             Some(layers) => self.surrounded(layers, tool, arguments, None, call),
@@ -199,15 +199,15 @@ impl ToolService {
         &self.intake.tasks
     }
 
-    /// Where the server events of a task go whose call stays open, if its client has a place for them.
-    fn log_messages(&self, tool: &Definition, context: &Context) -> Option<LogMessages> {
-        let gate = context.extensions.get::<Gate>()?;
-        let name = Arc::clone(&tool.about.name);
-        Some(match context.knows_tasks() {
-            // From this protocol on each request says for itself what it wants to hear of, until its reply.
-            true => LogMessages::of_call(gate.clone(), name, context.meta.log_level()),
-            false => LogMessages::of_session(gate.outbox().clone(), name, self.log_level.clone()),
-        })
+    fn parts<'a>(
+        &'a self,
+        tool: &'a Definition,
+        session_id: &'a str,
+        task_id: Option<&'a str>,
+        context: &'a Context,
+    ) -> CallParts<'a> {
+        let (tool_name, log_level) = (&tool.about.name, &self.log_level);
+        CallParts { tool_name, session_id, task_id, tasks: self.tasks(), context, log_level }
     }
 
     /// A task that was just created.
@@ -242,7 +242,10 @@ impl ToolService {
         let task_id = Arc::clone(&own.ids.task_id);
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
-        let log_messages = if wait.is_task { None } else { self.log_messages(tool, context) };
+        let log_messages = match wait.is_task {
+            true => None,
+            false => context.log_messages(&tool.about.name, &self.log_level),
+        };
         let reaches = (Delivery::Log(log_messages), wait.questions.clone());
         let (task, shared, leave) = self.create(tool, own, reaches);
         let end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
@@ -372,7 +375,7 @@ impl ToolService {
     ) -> Result<(), Refusal> {
         let sender = task.sender();
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
-        let call = CallParts { session_id, task_id, tasks: self.tasks(), context };
+        let call = self.parts(tool, session_id, task_id, context);
         let span = || trace::of_task(context, &tool.about.name, sender.task_id());
         let begun = match self.around(tool) {
             None => {

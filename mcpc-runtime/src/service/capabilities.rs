@@ -75,7 +75,6 @@ pub(crate) fn list_changes() -> ToolsCapability {
 
 /// The capabilities of a server with background tools.
 pub(crate) fn add_tasks(capabilities: &mut ServerCapabilities) {
-    capabilities.logging = Some(JsonObject::new());
     let extensions = capabilities.extensions.get_or_insert_default();
     extensions.insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
 }

@@ -35,7 +35,7 @@ use self::limit::Limit;
 use self::parked::Parked;
 use crate::around::Layers;
 use crate::control::Control;
-use crate::delivery::LogLevel;
+use crate::delivery::{LeastLevel, LogLevel};
 use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
@@ -119,7 +119,7 @@ impl Connection {
         let tasks =
             Tasks::new(Arc::clone(&shared.log), shared.places.clone(), Box::new(instructions));
         let (ending, log_level) =
-            (Ending::new(tasks.clone(), shared.times.grace), LogLevel::new(true));
+            (Ending::new(tasks.clone(), shared.times.grace), LeastLevel::new(Some(LogLevel::Info)));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
         let intake = Arc::new(TaskIntake { shared, tasks });
@@ -143,8 +143,8 @@ impl Connection {
 struct ToolService {
     intake: Arc<TaskIntake>,
     ending: Ending,
-    /// Whether the client takes logging notifications of the level that server events have.
-    log_level: LogLevel,
+    /// Which logging notifications a client with a session wants.
+    log_level: LeastLevel,
     parked: Parked,
 }
 

@@ -46,7 +46,7 @@ impl Connection {
                 Ours::CancelTask(cancel.params)
             }
             ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
-                self.tools.log_level.set_level(level);
+                self.tools.log_level.set(level);
                 return self.set_level(request, context).await;
             }
             others => return self.route_others(others, context).await,
@@ -62,7 +62,9 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         match self.inner().filter(|inner| inner.get_info().capabilities.logging.is_some()) {
             Some(inner) => inner.handle_request(request, context).await,
-            None if self.tools.shared().has_tasks => Ok(ServerResult::empty(())),
+            None if self.tools.shared().config.capabilities.logging.is_some() => {
+                Ok(ServerResult::empty(()))
+            }
             None => Err(unknown_method(request.method())),
         }
     }

@@ -1,5 +1,6 @@
 //! A client of any kind.
 
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::clock;
 use super::outcome::Outcome;
 use super::persona::{As, Facts};
+use super::process::{Ended, Process};
 use super::rules;
 use super::running::Running;
 use super::wire::{Line, Side, Wire};
@@ -42,10 +44,21 @@ pub(super) struct Session {
     calls: Mutex<Vec<Called>>,
     /// Cancelled when the client has gone away in the middle.
     pub(super) left: CancellationToken,
-    /// What serves the client, if that is in this process.
-    server: Mutex<Option<JoinHandle<Served>>>,
+    server: Mutex<Server>,
+    /// Whether the other end of the wire is written to by this crate alone.
+    is_ours: bool,
     /// How the client left, once it has.
     has_left: Mutex<Option<Result<Left, String>>>,
+}
+
+/// What serves a client.
+#[derive(Debug, Default)]
+pub(super) enum Server {
+    /// A service in this process.
+    Here(JoinHandle<Served>),
+    Process(Process),
+    #[default]
+    Elsewhere,
 }
 
 /// A call, and what came of it.
@@ -65,6 +78,21 @@ pub struct Left {
     /// Whether the host killed it, as it took too long. Never so with [`connect_io`](super::connect_io), which has nothing
     /// to kill: the client only stops to read.
     pub was_killed: bool,
+    /// How the process ended, with [`connect_process`](super::connect_process).
+    pub status: Option<ExitStatus>,
+    /// The processes that it left behind, each with its name and id: of those that it started, who were still there half a
+    /// second after its end, and had not left its group of processes. They have been killed. Only on Unix, with
+    /// [`connect_process`](super::connect_process).
+    pub left_behind: Vec<String>,
+}
+
+impl Left {
+    /// Whether the server ended by itself, without an error, and left nothing behind.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let succeeded = self.status.is_none_or(|status| status.success());
+        succeeded && !self.was_killed && self.left_behind.is_empty()
+    }
 }
 
 impl Client {
@@ -105,13 +133,13 @@ impl Client {
         reply.unwrap_or_else(|error| self.0.fail(&error))
     }
 
-    /// What the model of this kind of client gets to see of a result: `{"content": [..], ..}`.
+    /// What the model of this kind of client gets to see of the result of a call: `{"content": [..], ..}`.
     ///
     /// # Errors
     ///
     /// Why its host makes an error of it.
     pub fn model_sees(&self, result: &Value) -> Result<String, String> {
-        self.0.model_sees(result)
+        self.0.model_sees(result, false)
     }
 
     /// The server events that came so far ([`Sender::emit`](crate::task::Sender::emit)), as this kind of client hears of
@@ -140,7 +168,8 @@ impl Client {
     /// # Panics
     ///
     /// When the server broke a rule of the protocols, ended with an error, or does not end within a minute. Unless the
-    /// client killed it, every call that was not cancelled must have been answered.
+    /// client killed it, every call that was not cancelled must have been answered. How a process ended is not judged:
+    /// a test looks at [`Left::is_clean`]; one that a signal ended need not have answered.
     pub async fn leave(self) -> Left {
         self.0.leave().await.unwrap_or_else(|error| self.0.fail(&error))
     }
@@ -191,7 +220,7 @@ impl Session {
         persona: As,
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
-        server: Option<JoinHandle<Served>>,
+        server: Server,
     ) -> Arc<Self> {
         let session = Arc::new(Self {
             persona,
@@ -201,6 +230,7 @@ impl Session {
             tools: Mutex::default(),
             calls: Mutex::default(),
             left: CancellationToken::new(),
+            is_ours: matches!(server, Server::Here(_)),
             server: Mutex::new(server),
             has_left: Mutex::default(),
         });
@@ -339,9 +369,11 @@ impl Session {
         Some(format!("{prefix}{name}"))
     }
 
-    pub(super) fn model_sees(&self, result: &Value) -> Result<String, String> {
-        let seen = self.facts().view.of(result)?;
-        Ok(self.facts().cut.of(seen))
+    /// What the model sees of the result of a call, or of a task of MCP.
+    pub(super) fn model_sees(&self, result: &Value, is_of_task: bool) -> Result<String, String> {
+        let Facts { view, cut, cut_of_task, .. } = self.facts();
+        let cut = if is_of_task { cut_of_task } else { cut };
+        Ok(cut.of(view.of(result)?))
     }
 
     /// Notes a call, and returns its place among the calls.
@@ -372,7 +404,9 @@ impl Session {
     /// The rules that the server broke; with `is_over`, everything must have its answer.
     pub(super) fn broken_rules(&self, is_over: bool) -> Vec<String> {
         let lines = self.wire.transcript.lines();
-        rules::broken(&lines, self.facts(), &lock(&self.tools), is_over)
+        let of =
+            rules::Of { facts: self.facts(), tools: &lock(&self.tools), is_ours: self.is_ours };
+        rules::broken(&lines, of, is_over)
     }
 
     /// Leaves, and waits until the server has ended. It does so once: what came of it is said again.
@@ -386,11 +420,34 @@ impl Session {
     }
 
     async fn end(&self) -> Result<Left, String> {
-        let began = Instant::now();
         self.wire.read(true);
+        let server = std::mem::take(&mut *lock(&self.server));
+        let (left, is_whole) = match server {
+            Server::Process(process) => self.end_process(process).await?,
+            Server::Here(server) => self.end_input(Some(server)).await?,
+            Server::Elsewhere => self.end_input(None).await?,
+        };
+        let broken = self.broken_rules(is_whole && !self.left.is_cancelled());
+        match broken.is_empty() {
+            true => Ok(left),
+            false => Err(format!("the server broke rules:\n- {}", broken.join("\n- "))),
+        }
+    }
+
+    /// Ends a process; how it ended, and whether it could say all that it had to.
+    async fn end_process(&self, process: Process) -> Result<(Left, bool), String> {
+        let ended = process.end(&self.wire, self.facts()).await?;
+        let Ended { status, after, was_killed, left_behind } = ended;
+        let left = Left { after, was_killed, status: Some(status), left_behind };
+        // One that a signal ended has no code.
+        Ok((left, !was_killed && status.code().is_some()))
+    }
+
+    /// Ends what the client says, of which all signals are the end, too.
+    async fn end_input(&self, server: Option<JoinHandle<Served>>) -> Result<(Left, bool), String> {
+        let began = Instant::now();
         self.wire.end_input();
         let kills_after = self.facts().kills_after;
-        let server = lock(&self.server).take();
         let abort = server.as_ref().map(JoinHandle::abort_handle);
         let ended = timeout(kills_after.unwrap_or_else(longest_end), self.ended(server)).await;
         let was_abandoned = ended.is_err() && kills_after.is_some();
@@ -403,11 +460,9 @@ impl Session {
             }
             Err(_) => return Err("the server does not end after its client left".to_owned()),
         }
-        let broken = self.broken_rules(!was_abandoned && !self.left.is_cancelled());
-        match broken.is_empty() {
-            true => Ok(Left { after: began.elapsed(), was_killed }),
-            false => Err(format!("the server broke rules:\n- {}", broken.join("\n- "))),
-        }
+        let (status, left_behind) = (None, Vec::new());
+        let left = Left { after: began.elapsed(), was_killed, status, left_behind };
+        Ok((left, !was_abandoned))
     }
 
     /// Waits until the server has ended.

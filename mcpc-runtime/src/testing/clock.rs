@@ -17,6 +17,13 @@ pub(super) fn pause() {
     }
 }
 
+/// Has the clock go on, unless it does.
+pub(super) fn resume() {
+    if is_paused() {
+        tokio::time::resume();
+    }
+}
+
 /// tokio does not tell, and panics where a clock is paused twice.
 pub(super) fn is_paused() -> bool {
     let (before, really_before) = (Instant::now(), std::time::Instant::now());

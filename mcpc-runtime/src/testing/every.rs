@@ -1,10 +1,12 @@
 //! One test, under every kind of client.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use serde_json::Value;
 
 use super::client::{Called, Client, Session};
 use super::outcome::{Ending, Outcome};
@@ -29,7 +31,8 @@ use super::{Serves, clock, open};
 ///
 /// # Panics
 ///
-/// When any of that does not hold: the message names each kind of client, with what it got and the last lines of its wire.
+/// When any of that does not hold: the message names each kind of client, with what it got and the last lines of its wire; those of
+/// the first stand for all that failed alike.
 pub async fn every_client<F>(service: impl Serves, test: F)
 where
     F: AsyncFn(Client),
@@ -44,9 +47,35 @@ where
         runs.push(Run { persona, calls: session.calls(), session, problems });
     }
     let usual = usual(&runs);
-    let failures: Vec<String> = runs.iter().filter_map(|run| run.failure(usual)).collect();
+    let failures: Vec<Failure<'_>> = runs.iter().filter_map(|run| run.failure(usual)).collect();
     let (failed, all) = (failures.len(), As::ALL.len());
-    assert!(failures.is_empty(), "{failed} of {all} clients:\n\n{}", failures.join("\n"));
+    assert!(failures.is_empty(), "{failed} of {all} clients:\n\n{}", alike(failures).join("\n"));
+}
+
+/// What is wrong under a client.
+struct Failure<'a> {
+    persona: As,
+    problems: String,
+    session: &'a Session,
+}
+
+/// What is wrong, once for all clients under which the same is.
+fn alike(failures: Vec<Failure<'_>>) -> Vec<String> {
+    let mut groups: Vec<Vec<Failure<'_>>> = Vec::new();
+    for failure in failures {
+        match groups.iter_mut().find(|group| group[0].problems == failure.problems) {
+            Some(group) => group.push(failure),
+            None => groups.push(vec![failure]),
+        }
+    }
+    let say = |group: Vec<Failure<'_>>| {
+        let names: Vec<String> = group.iter().map(|it| it.persona.to_string()).collect();
+        let Failure { persona, problems, session } = &group[0];
+        let whose = if group.len() > 1 { format!(" of {persona}") } else { String::new() };
+        let (names, last_lines) = (names.join(", "), session.last_lines());
+        format!("{names}: {problems}\nthe last lines{whose}:\n{last_lines}")
+    };
+    groups.into_iter().map(say).collect()
 }
 
 /// What came of the test under one client.
@@ -59,13 +88,14 @@ struct Run {
 
 impl Run {
     /// What is wrong, beside what is usual.
-    fn failure(&self, usual: &Self) -> Option<String> {
+    fn failure(&self, usual: &Self) -> Option<Failure<'_>> {
         let Self { persona, session, calls, problems } = self;
         let differences = differences(usual.persona, &usual.calls, calls);
         let problems = [problems.as_slice(), &differences].concat();
-        (!problems.is_empty()).then(|| {
-            let (problems, last_lines) = (problems.join("\n"), session.last_lines());
-            format!("{persona}: {problems}\nthe last lines:\n{last_lines}")
+        (!problems.is_empty()).then(|| Failure {
+            persona: *persona,
+            problems: problems.join("\n"),
+            session,
         })
     }
 }
@@ -110,17 +140,48 @@ fn said(panic: &(dyn Any + Send)) -> &str {
 fn given_up(persona: As, called: &Called) -> Option<String> {
     let outcome = called.outcome.as_ref()?;
     let tool = &called.tool;
-    if let Ending::GaveUp(after) = outcome.ending {
-        return Some(format!("`{tool}`: the client gave up after {after:?}"));
+    if outcome.ending == Ending::GaveUp {
+        return Some(format!("`{tool}`: {}", outcome.text));
     }
     let error = outcome.seen().err()?;
     Some(format!("`{tool}`: the host of {persona} makes an error of the reply: {error}"))
 }
 
-/// What is compared of a result: where something follows it in one text, a line break at its end is not seen.
-fn compared(outcome: &Outcome) -> Result<&str, &str> {
-    let text = outcome.result();
-    text.map(|it| it.trim_end_matches('\n')).map_err(|it| it.trim_end_matches('\n'))
+/// What is compared of a result.
+#[derive(PartialEq)]
+struct Compared<'a> {
+    text: Result<&'a str, &'a str>,
+    blocks: &'a [Value],
+}
+
+impl<'a> Compared<'a> {
+    fn of(outcome: &'a Outcome) -> Self {
+        // Where something follows it in one text, a line break at its end is not seen.
+        let text = outcome.result().map(|it| it.trim_end_matches('\n'));
+        let text = text.map_err(|it| it.trim_end_matches('\n'));
+        Self { text, blocks: outcome.blocks() }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self == other || self.is_value_of(other) || other.is_value_of(self)
+    }
+
+    /// Whether it is the one block of another result, as a client of MCPC gets it: as a value, without a type.
+    fn is_value_of(&self, other: &Self) -> bool {
+        let (Ok(text), true) = (self.text, self.blocks.is_empty()) else { return false };
+        let (Ok(""), [Value::Object(block)]) = (other.text, other.blocks) else { return false };
+        let Ok(Value::Object(value)) = serde_json::from_str(text) else { return false };
+        let mut block = block.clone();
+        block.remove("type");
+        block == value
+    }
+}
+
+impl fmt::Display for Compared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)?;
+        self.blocks.iter().try_for_each(|block| write!(f, " with {block}"))
+    }
 }
 
 /// Calls that have another result than those of another client.
@@ -133,13 +194,11 @@ fn differences(other: As, theirs: &[Called], ours: &[Called]) -> Vec<String> {
         let their = theirs.remove(at);
         let (Some(their), Some(our_outcome)) = (&their.outcome, &our.outcome) else { continue };
         let is_answered = their.is_answered() && our_outcome.is_answered();
-        if is_answered && compared(their) != compared(our_outcome) {
+        let (their, our_result) = (Compared::of(their), Compared::of(our_outcome));
+        if is_answered && !our_result.is_same(&their) {
+            let Called { tool, arguments, .. } = our;
             differences.push(format!(
-                "`{}` with {} ended as {:?}, and for {other} as {:?}",
-                our.tool,
-                our.arguments,
-                our_outcome.result(),
-                their.result(),
+                "`{tool}` with {arguments} ended as {our_result}, and for {other} as {their}"
             ));
         }
     }

@@ -6,6 +6,7 @@
 //! - [`sender()`] is for a test of a function alone.
 //! - [`connect`] connects a [`Client`] of one [kind](As) to a server in this process.
 //! - [`every_client`] runs one test under all of them, and compares what they get.
+//! - [`connect_process`] connects one to a server that is a process, and ends that as the host does.
 //!
 //! # The clock
 //!
@@ -19,6 +20,7 @@ mod clock;
 mod every;
 mod outcome;
 mod persona;
+mod process;
 mod rules;
 mod running;
 mod sender;
@@ -41,6 +43,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::client::Session;
+use self::process::Process;
 use crate::server::{Server, Service};
 
 /// What serves a client in a test: a [`Server`], a [`Service`], or a function that makes one of them.
@@ -118,7 +121,27 @@ pub async fn connect_io(
     writer: impl AsyncWrite + Send + Unpin + 'static,
     persona: As,
 ) -> Client {
-    Client(Session::open(persona, reader, writer, None).await)
+    Client(Session::open(persona, reader, writer, client::Server::Elsewhere).await)
+}
+
+/// Starts a server as a process, and connects a client of one kind to its stdin and stdout.
+///
+/// When the client [leaves](Client::leave), it ends the process as its host does ([`As`] says how), and what it returns says how
+/// the process ended and what it left behind. Where that does not happen, the process is killed when the client is dropped.
+///
+/// A process takes real time, so tokio's clock is [resumed](self#the-clock), and a [`connect`] afterwards pauses it. The
+/// process leads a group of its own; its stderr is what the command says, by default that of the test. Where there are no
+/// signals, as on Windows, all of them are the end of its input, and what it left behind is not known.
+///
+#[doc = include_str!("../../docs/testing_connect_process.md")]
+///
+/// # Panics
+///
+/// When it cannot be started, or does not answer as MCP asks.
+pub async fn connect_process(command: tokio::process::Command, persona: As) -> Client {
+    clock::resume();
+    let (process, output, input) = Process::start(command);
+    Client(Session::open(persona, output, input, client::Server::Process(process)).await)
 }
 
 async fn open(service: Service, persona: As) -> Arc<Session> {
@@ -130,5 +153,5 @@ async fn open(service: Service, persona: As) -> Arc<Session> {
     let ((ours_to_read, theirs_to_write), (theirs_to_read, ours_to_write)) =
         (tokio::io::duplex(bytes), tokio::io::duplex(READING));
     let server = tokio::spawn(service.serve_io(theirs_to_read, theirs_to_write));
-    Session::open(persona, ours_to_read, ours_to_write, Some(server)).await
+    Session::open(persona, ours_to_read, ours_to_write, client::Server::Here(server)).await
 }

@@ -28,7 +28,7 @@ pub(super) enum Ending {
     /// It was taken back, and is not answered.
     Cancelled,
     /// The client did not wait any longer.
-    GaveUp(Duration),
+    GaveUp,
     /// The client went away.
     Left,
     /// The server went away.
@@ -40,6 +40,7 @@ pub(super) enum Ending {
 pub struct Outcome {
     pub(super) ending: Ending,
     pub(super) text: String,
+    pub(super) blocks: Vec<Value>,
     pub(super) updates: Vec<Update>,
     pub(super) took: Duration,
     pub(super) seen: Result<String, String>,
@@ -55,11 +56,9 @@ impl Outcome {
     pub fn result(&self) -> Result<&str, &str> {
         match self.ending {
             Ending::Result => Ok(&self.text),
-            Ending::Error
-            | Ending::Cancelled
-            | Ending::GaveUp(_)
-            | Ending::Left
-            | Ending::Closed => Err(&self.text),
+            Ending::Error | Ending::Cancelled | Ending::GaveUp | Ending::Left | Ending::Closed => {
+                Err(&self.text)
+            }
         }
     }
 
@@ -81,6 +80,15 @@ impl Outcome {
         read.unwrap_or_else(|error| panic!("the result is not of this type: {error}: {text}"))
     }
 
+    /// What is not a text in the result, as MCP has it: images, sounds, resources and links to them, in order.
+    ///
+    /// A client of MCPC gets a link that a tool returns alone as any other value, so for it that is the
+    /// [result](Self::result).
+    #[must_use]
+    pub fn blocks(&self) -> &[Value] {
+        &self.blocks
+    }
+
     /// What the client heard before the end, in order: each update and progress of a client of MCPC, progress with a
     /// token, changes of the status of a task, and what follows a result or came with `check_task`, line by line.
     #[must_use]
@@ -94,7 +102,8 @@ impl Outcome {
         self.updates.iter().map(|update| update.text.as_str()).collect()
     }
 
-    /// What the client's model gets to see of the reply with the result, as its host shows it.
+    /// What the client's model gets to see of the reply with the result, as its host shows it: `[cut]` stands for what it
+    /// leaves out, `[in a file]` for a text of which it only tells where it is.
     ///
     /// # Errors
     ///
@@ -117,8 +126,7 @@ impl Outcome {
 
 /// The text of a result, as one model reads it: its texts, or its structured content where there are none.
 pub(super) fn text_of(result: &Value) -> String {
-    let blocks = result["content"].as_array().into_iter().flatten();
-    let texts: Vec<&str> = blocks.filter_map(|block| block["text"].as_str()).collect();
+    let texts: Vec<&str> = content(result).filter_map(|block| block["text"].as_str()).collect();
     match &result["structuredContent"] {
         structured if texts.is_empty() && !structured.is_null() => {
             // A promised `null` has no other place.
@@ -131,19 +139,81 @@ pub(super) fn text_of(result: &Value) -> String {
     }
 }
 
-/// The same of the value that a client of MCPC gets.
-pub(super) fn text_of_value(value: &RawValue) -> String {
+/// The rest of a result.
+pub(super) fn blocks_of(result: &Value) -> Vec<Value> {
+    content(result).filter(|block| block["type"] != "text").cloned().collect()
+}
+
+fn content(result: &Value) -> impl Iterator<Item = &Value> {
+    result["content"].as_array().into_iter().flatten()
+}
+
+/// The same of the value that a client of MCPC gets: its text, and the rest.
+pub(super) fn content_of_value(value: &RawValue) -> (String, Vec<Value>) {
     let json = value.get();
-    match serde_json::from_str(json) {
+    let text = match serde_json::from_str(json) {
         Ok(Value::Null) => String::new(),
         Ok(Value::String(text)) => text,
-        // What a tool wrote itself, as a client of MCPC has no other place for it.
-        Ok(reply) if reply["content"].is_array() => text_of(&reply),
-        Ok(block) if block["type"] == "text" && block["text"].is_string() => {
-            block["text"].as_str().unwrap_or_default().to_owned()
-        }
-        Ok(_) | Err(_) => json.to_owned(),
+        Ok(value) => match reply(value) {
+            Some(reply) => return (text_of(&reply), blocks_of(&reply)),
+            None => json.to_owned(),
+        },
+        Err(_) => json.to_owned(),
+    };
+    (text, Vec::new())
+}
+
+/// The reply that a tool wrote itself, as a client of MCPC has no other place for it.
+fn reply(value: Value) -> Option<Value> {
+    if value["content"].is_array() {
+        return Some(value);
     }
+    let blocks = match value {
+        Value::Array(blocks) if !blocks.is_empty() => blocks,
+        block => vec![block],
+    };
+    let blocks: Option<Vec<Value>> = blocks.into_iter().map(block).collect();
+    Some(json!({ "content": blocks? }))
+}
+
+/// A block of content, which has no type where the tool returned one alone.
+fn block(value: Value) -> Option<Value> {
+    let has = |keys: &[&str]| keys.iter().all(|key| value[*key].is_string());
+    let is_block = match value["type"].as_str() {
+        Some("text") => has(&["text"]),
+        Some("image" | "audio") => has(&["data", "mimeType"]),
+        Some("resource_link") => has(&["uri", "name"]),
+        Some("resource") => value["resource"]["uri"].is_string(),
+        Some(_) => false,
+        None => return typed(&value),
+    };
+    is_block.then_some(value)
+}
+
+/// A block with its type, where it has no other key than one of its kind.
+fn typed(value: &Value) -> Option<Value> {
+    const KEYS: [(&str, &[&str]); 3] = [
+        ("image", &["data", "mimeType"]),
+        ("audio", &["data", "mimeType"]),
+        ("resource", &["resource"]),
+    ];
+    /// What every block may have.
+    const MARKS: [&str; 2] = ["annotations", "_meta"];
+    let object = value.as_object()?;
+    let mime = value["mimeType"].as_str().unwrap_or_default();
+    let is_of = |kind: &str, keys: &[&str]| {
+        let is_whole = keys.iter().all(|key| object.contains_key(*key));
+        let is_alone = object.keys().all(|key| keys.contains(&&**key) || MARKS.contains(&&**key));
+        let is_kind = match kind {
+            "resource" => value["resource"]["uri"].is_string(),
+            _ => mime.split('/').next() == Some(kind) && value["data"].is_string(),
+        };
+        is_whole && is_alone && is_kind
+    };
+    let (kind, _) = KEYS.into_iter().find(|(kind, keys)| is_of(kind, keys))?;
+    let mut block = serde_json::Map::from_iter([("type".to_owned(), json!(kind))]);
+    block.extend(object.clone());
+    Some(Value::Object(block))
 }
 
 #[cfg(test)]
@@ -153,7 +223,7 @@ mod tests {
     fn outcome(text: &str) -> Outcome {
         let text = text.to_owned();
         let (updates, took, seen) = (Vec::new(), Duration::ZERO, Ok(text.clone()));
-        Outcome { ending: Ending::Result, text, updates, took, seen }
+        Outcome { ending: Ending::Result, text, blocks: Vec::new(), updates, took, seen }
     }
 
     #[test]
@@ -163,6 +233,21 @@ mod tests {
         assert_eq!(text_of(json!({"answer": 42})), "{\"answer\":42}");
         assert_eq!(text_of(json!({"result": null, "more": 1})), "{\"result\":null,\"more\":1}");
         assert_eq!(text_of(json!({"result": null})), "");
+    }
+
+    #[test]
+    fn a_value_that_only_looks_like_content_stays_what_it_is() {
+        for value in [
+            "[]",
+            "{\"type\":\"image\",\"width\":4}",
+            "{\"data\":\"AA\",\"mimeType\":\"text/csv\"}",
+            "{\"data\":\"AA\",\"mimeType\":\"image/png\",\"width\":4}",
+            "{\"resource\":{\"uri\":\"file:///a\"},\"more\":1}",
+            "[{\"type\":\"text\",\"text\":\"17\"},1]",
+        ] {
+            let raw = RawValue::from_string(value.to_owned()).expect("JSON");
+            assert_eq!(content_of_value(&raw), (value.to_owned(), Vec::new()));
+        }
     }
 
     #[test]
@@ -189,9 +274,24 @@ mod tests {
                 "{\"type\":\"text\",\"text\":\"17\"}",
                 json!({"content": [{"type": "text", "text": "17"}]}),
             ),
+            (
+                "[{\"type\":\"audio\",\"data\":\"AA\",\"mimeType\":\"audio/wav\"},{\"type\":\"text\",\"text\":\"17\"}]",
+                json!({"content": [
+                    {"type": "audio", "data": "AA", "mimeType": "audio/wav"},
+                    {"type": "text", "text": "17"},
+                ]}),
+            ),
+            (
+                "{\"data\":\"AA\",\"mimeType\":\"audio/wav\"}",
+                json!({"content": [{"type": "audio", "data": "AA", "mimeType": "audio/wav"}]}),
+            ),
+            (
+                "{\"resource\":{\"uri\":\"file:///a\",\"text\":\"a\"}}",
+                json!({"content": [{"type": "resource", "resource": {"uri": "file:///a", "text": "a"}}]}),
+            ),
         ] {
             let raw = RawValue::from_string(value.to_owned()).expect("JSON");
-            assert_eq!(text_of_value(&raw), text_of(&reply), "{value}");
+            assert_eq!(content_of_value(&raw), (text_of(&reply), blocks_of(&reply)), "{value}");
         }
     }
 }

@@ -24,16 +24,21 @@ use crate::names::Dialect;
 /// | [`Plain`](Self::Plain) | 2025-06-18 | nothing | never | the texts | and waits |
 /// | [`Stalls`](Self::Stalls) | as `Mcpc` | as `Mcpc`, and reads nothing for a minute | never | the result | and waits |
 /// | [`Leaves`](Self::Leaves) | as `Mcpc` | as `Mcpc` | never | nothing | in the middle of a call |
-/// | [`ClaudeCode`](Self::ClaudeCode) 2.1.332 | `server/discover` 2026-07-28 | the Tasks extension, a progress token | never (653 s) | structured content alone, else the texts; 100,000 characters | kills after 0.5 s (SIGINT, SIGTERM 0.1 s later) |
+/// | [`ClaudeCode`](Self::ClaudeCode) 2.1.332 | `server/discover` 2026-07-28 | the Tasks extension, a progress token | never (653 s) | structured content alone, else the texts; of a task 100,000 characters, of a longer reply nothing but the name of a file | kills after 0.5 s (SIGINT, SIGTERM 0.1 s later) |
 /// | [`Codex`](Self::Codex) CLI 0.171 | 2025-06-18 | a progress token | after 300 s | structured content alone, else the texts; about 12 kB, without the middle | kills after 0.27 s (SIGTERM and EOF) |
-/// | [`Copilot`](Self::Copilot) CLI 1.0.102 | `server/discover` 2026-07-28 | a progress token | never while it hears of progress | the texts glued together, then structured content; of a long text 500 characters | kills after 10 ms (EOF, SIGTERM) |
-/// | [`OpenCode`](Self::OpenCode) 1.18 | 2025-11-25 | a progress token | never while it hears of progress | the texts; of a long one the first 50 kB | and waits (EOF) |
+/// | [`Copilot`](Self::Copilot) CLI 1.0.102 | `server/discover` 2026-07-28 | a progress token | after 60 s without progress | the texts glued together, then structured content; of a long text 500 characters | kills after 10 ms (EOF, SIGTERM) |
+/// | [`OpenCode`](Self::OpenCode) 1.18 | 2025-11-25 | a progress token | after 60 s without progress | the texts; of a long one the first 50 kB | and waits (EOF) |
 /// | [`Gemini`](Self::Gemini) CLI 0.61 | 2025-06-18 | a progress token | after 600 s | the texts; 8,000 and 32,000 characters; fails on JSON that is not an object | and waits (SIGTERM) |
 /// | [`Qwen`](Self::Qwen) Code 0.24 | 2025-11-25 | a progress token | after 600 s | the texts; of a long one the beginning | and waits (EOF) |
 /// | [`Cline`](Self::Cline) CLI 3.0.65 | 2024-11-05 | nothing | after 60 s, without a word | the reply as JSON; 8,000 characters | and waits (EOF) |
 /// | [`Continue`](Self::Continue) CLI 1.5 | 2025-11-25 | nothing | not within 50 s | the content as JSON | and waits (EOF) |
 ///
-/// A server in this process hears of all signals as the end of its input, and is killed by dropping what serves it.
+/// Who gives up takes the call back (`notifications/cancelled`), but for Cline; so does who is [stopped](super::Running::stop),
+/// but for Gemini and Cline, whose servers hear nothing of it. opencode also takes back every call that was answered. Claude
+/// Code polls a task until five polls in a row have failed, or one because the server does not know the method.
+///
+/// A server in this process hears of all signals as the end of its input, and is killed by dropping what serves it; a
+/// [process](super::connect_process) gets the signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum As {
@@ -47,7 +52,8 @@ pub enum As {
     Progress,
     /// A client that knows nothing but calls.
     Plain,
-    /// A client of MCPC that reads nothing for a minute after each call.
+    /// A client of MCPC that reads nothing for a minute after each call; for a second where the clock is not
+    /// [paused](super#the-clock).
     Stalls,
     /// A client of MCPC that goes away at the first update of a call, and half a second after the call at the latest.
     Leaves,
@@ -133,14 +139,57 @@ pub(super) struct Facts {
     pub(super) has_tasks: bool,
     /// Whether its calls have a progress token.
     pub(super) has_token: bool,
-    /// How long it waits for a reply, whatever it hears meanwhile.
-    pub(super) limit: Option<Duration>,
-    /// Whether it takes back a request that it does not wait for any longer.
-    pub(super) cancels: bool,
+    /// How long it waits for a reply.
+    pub(super) limit: Limit,
+    pub(super) cancels: Cancels,
+    /// How many polls of a task fail in a row before it gives the task up.
+    pub(super) polls: u32,
     pub(super) view: View,
     pub(super) cut: Cut,
+    /// The same of the result of a task.
+    pub(super) cut_of_task: Cut,
+    /// How it asks a process to end, and when.
+    pub(super) asks: &'static [(Duration, Asks)],
     /// When it kills a server that has not ended, after it left.
     pub(super) kills_after: Option<Duration>,
+}
+
+/// How long a client waits for a reply.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    None,
+    /// So long, whatever it hears meanwhile.
+    InAll(Duration),
+    /// So long without progress.
+    Silent(Duration),
+}
+
+/// What asks a process to end: the end of its input, or a signal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Asks {
+    Eof,
+    Int,
+    Term,
+}
+
+impl Limit {
+    pub(super) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::None => None,
+            Self::InAll(limit) | Self::Silent(limit) => Some(limit),
+        }
+    }
+}
+
+/// When a client takes back a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cancels {
+    /// When it does not wait any longer.
+    pub(super) at_limit: bool,
+    /// When a person stops it.
+    pub(super) at_stop: bool,
+    /// When it has been answered.
+    pub(super) answered: bool,
 }
 
 impl Facts {
@@ -193,10 +242,13 @@ const PLAIN: Facts = Facts {
     dialect: None,
     has_tasks: false,
     has_token: false,
-    limit: None,
-    cancels: true,
+    limit: Limit::None,
+    cancels: Cancels { at_limit: true, at_stop: true, answered: false },
+    polls: 1,
     view: View::Texts("\n"),
     cut: Cut::Nothing,
+    cut_of_task: Cut::Nothing,
+    asks: &[(Duration::ZERO, Asks::Eof)],
     kills_after: None,
 };
 
@@ -214,9 +266,12 @@ const MCPC: Facts = Facts {
 
 const MCPC_026: Facts = Facts { dialect: Some(Dialect::V0_2_6), ..MCPC };
 
-const fn seconds(seconds: u64) -> Option<Duration> {
-    Some(Duration::from_secs(seconds))
+const fn in_all(seconds: u64) -> Limit {
+    Limit::InAll(Duration::from_secs(seconds))
 }
+
+/// That of the TypeScript SDK.
+const SILENT: Limit = Limit::Silent(Duration::from_secs(60));
 
 const fn millis(millis: u64) -> Option<Duration> {
     Some(Duration::from_millis(millis))
@@ -227,7 +282,10 @@ const CLAUDE_CODE: Facts = Facts {
     version: "2.1.332",
     has_token: true,
     view: View::StructuredAlone,
-    cut: Cut::After { most: 100_000, shown: 100_000 },
+    polls: 5,
+    cut: Cut::File { most: 100_000 },
+    cut_of_task: Cut::After { most: 100_000, shown: 100_000 },
+    asks: &[(Duration::ZERO, Asks::Int), (Duration::from_millis(100), Asks::Term)],
     kills_after: millis(500),
     ..TASKS
 };
@@ -235,9 +293,10 @@ const CLAUDE_CODE: Facts = Facts {
 const CODEX: Facts = Facts {
     name: "codex",
     version: "0.171.0",
-    limit: seconds(300),
+    limit: in_all(300),
     view: View::StructuredAlone,
     cut: Cut::Middle { beginning: 5_950, end: 5_950 },
+    asks: &[(Duration::ZERO, Asks::Term), (Duration::ZERO, Asks::Eof)],
     kills_after: millis(270),
     ..PROGRESS
 };
@@ -246,8 +305,10 @@ const COPILOT: Facts = Facts {
     name: "copilot",
     version: "1.0.102",
     revision: STATELESS,
+    limit: SILENT,
     view: View::Glued,
     cut: Cut::After { most: 20_000, shown: 500 },
+    asks: &[(Duration::ZERO, Asks::Eof), (Duration::ZERO, Asks::Term)],
     kills_after: millis(10),
     ..PROGRESS
 };
@@ -256,6 +317,8 @@ const OPENCODE: Facts = Facts {
     name: "opencode",
     version: "1.18.33",
     revision: "2025-11-25",
+    limit: SILENT,
+    cancels: Cancels { answered: true, ..PLAIN.cancels },
     view: View::Texts("\n\n"),
     cut: Cut::After { most: 51_200, shown: 51_200 },
     ..PROGRESS
@@ -264,9 +327,11 @@ const OPENCODE: Facts = Facts {
 const GEMINI: Facts = Facts {
     name: "gemini-cli",
     version: "0.61.0",
-    limit: seconds(600),
+    limit: in_all(600),
+    cancels: Cancels { at_stop: false, ..PLAIN.cancels },
     view: View::Records,
     cut: Cut::Middle { beginning: 8_000, end: 32_000 },
+    asks: &[(Duration::ZERO, Asks::Term)],
     ..PROGRESS
 };
 
@@ -274,7 +339,7 @@ const QWEN: Facts = Facts {
     name: "qwen-code",
     version: "0.24.4",
     revision: "2025-11-25",
-    limit: seconds(600),
+    limit: in_all(600),
     view: View::Texts("\n\n"),
     cut: Cut::After { most: 25_000, shown: 2_000 },
     ..PROGRESS
@@ -284,8 +349,8 @@ const CLINE: Facts = Facts {
     name: "cline",
     version: "3.0.65",
     revision: "2024-11-05",
-    limit: seconds(60),
-    cancels: false,
+    limit: in_all(60),
+    cancels: Cancels { at_limit: false, at_stop: false, answered: false },
     view: View::Reply,
     cut: Cut::Middle { beginning: 4_000, end: 4_000 },
     ..PLAIN

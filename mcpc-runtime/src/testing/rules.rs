@@ -11,10 +11,19 @@ use super::wire::{Line, Side};
 use crate::message::{MessageType, TaskEvent};
 use crate::names::{CALLBACK_ID, MetadataKeys};
 
+/// What a server is held against.
+pub(super) struct Of<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) tools: &'a [Value],
+    /// Whether it is one of this crate, which promises more than MCPC asks for.
+    pub(super) is_ours: bool,
+}
+
 /// The rules that a server broke, in a sentence each. With `is_over`, every request must be answered and every task ended.
-pub(super) fn broken(lines: &[Line], facts: &Facts, tools: &[Value], is_over: bool) -> Vec<String> {
+pub(super) fn broken(lines: &[Line], of: Of<'_>, is_over: bool) -> Vec<String> {
+    let Of { facts, tools, is_ours } = of;
     let (requests, tasks, broken) = (HashMap::new(), HashMap::new(), Vec::new());
-    let mut rules = Rules { facts, tools, requests, tasks, listens: false, broken };
+    let mut rules = Rules { facts, tools, is_ours, requests, tasks, listens: false, broken };
     for line in lines {
         match line.from {
             Side::Client => rules.client_says(line),
@@ -30,6 +39,7 @@ pub(super) fn broken(lines: &[Line], facts: &Facts, tools: &[Value], is_over: bo
 struct Rules<'a> {
     facts: &'a Facts,
     tools: &'a [Value],
+    is_ours: bool,
     /// By their ids, as JSON.
     requests: HashMap<String, Request>,
     tasks: HashMap<String, Task>,
@@ -290,6 +300,7 @@ impl Rules<'_> {
         }
         let task_id = message.task_id.clone().unwrap_or_default();
         let is_asked = self.requests.values().any(|it| it.task_id.as_deref() == Some(&*task_id));
+        let is_ours = self.is_ours;
         let task = self.tasks.entry(task_id).or_default();
         let rule = match message.task_event() {
             _ if !is_asked && !task.is_created => {
@@ -302,7 +313,8 @@ impl Rules<'_> {
                 if event.is_terminal() {
                     task.end = Some(message.event);
                 }
-                None
+                // What lies between may turn the lines of others round.
+                (is_ours && !task.is_created).then_some("a callback before `created`")
             }
         };
         if let Some(rule) = rule {
@@ -351,4 +363,47 @@ fn task_id(params: &Value) -> Option<String> {
     let of_call =
         MetadataKeys::ALL.iter().find_map(|it| arguments[it.argument][it.task_id].as_str());
     of_call.or_else(|| params["taskId"].as_str()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::persona::As;
+    use super::*;
+
+    fn line(from: Side, value: Value) -> Line {
+        let text = value.to_string().into();
+        Line { from, at: std::time::Duration::ZERO, text, value: Some(value.into()) }
+    }
+
+    fn message(id: Value, event: &str) -> Line {
+        let message = json!({
+            "type": "task", "event": event, "session_id": "s", "task_id": "t", "tool_name": "work", "result": null,
+            "protocol": "mcpc",
+        });
+        let result = json!({"content": [{"type": "text", "text": message.to_string()}]});
+        line(Side::Server, json!({"jsonrpc": "2.0", "id": id, "result": result}))
+    }
+
+    #[test]
+    fn of_a_server_of_this_crate_nothing_of_a_task_comes_before_created() {
+        let ids = json!({"_metadata": {"mcpc_session_id": "s", "mcpc_task_id": "t"}});
+        let call =
+            json!({"method": "tools/call", "params": {"name": "work", "arguments": ids}, "id": 1});
+        let callback = |event| message(json!(CALLBACK_ID), event);
+        let call = line(Side::Client, call);
+        let created = message(json!(1), "created");
+        let early = [call.clone(), callback("update"), created.clone(), callback("complete")];
+        let in_order = [call, created, callback("update"), callback("complete")];
+        let broken = |lines: &[Line], is_ours| {
+            broken(lines, Of { facts: As::Mcpc.facts(), tools: &[], is_ours }, true)
+        };
+        let found = broken(&early, true);
+        let rule = "a callback before `created`: ";
+        assert!(matches!(&*found, [one] if one.starts_with(rule)), "{found:?}");
+        // What lies between may have turned it round.
+        assert_eq!(broken(&early, false), Vec::<String>::new());
+        assert_eq!(broken(&in_order, true), Vec::<String>::new());
+    }
 }

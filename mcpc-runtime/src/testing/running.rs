@@ -4,21 +4,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rmcp::model::ErrorCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::{Session, message};
-use super::outcome::{Ending, Outcome, Update, text_of, text_of_value};
-use super::persona::As;
+use super::clock;
+use super::outcome::{Ending, Outcome, Update, blocks_of, content_of_value, text_of};
+use super::persona::{As, Limit};
 use super::wire::{Line, Side};
 use super::words::{self, Ticket};
 use crate::message::{MessageType, TaskEvent};
 use crate::names::{CALLBACK_ID, STOP_TASK};
 
-/// How long a client that stalls reads nothing.
-const STALL: Duration = Duration::from_secs(60);
+/// How long a client that stalls reads nothing, and where that is real time.
+const STALLS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
 /// When a client leaves in the middle, if it has heard nothing before.
 const STAY: Duration = Duration::from_millis(500);
 /// The bounds of Claude Code's poll interval, in milliseconds.
@@ -36,6 +38,7 @@ pub struct Running {
     /// The id of its task, once the client knows one.
     task_id: Option<String>,
     stage: Stage,
+    polls: Polls,
     /// What was heard and not taken by [`next`](Self::next).
     fresh: VecDeque<Update>,
     updates: Vec<Update>,
@@ -46,7 +49,7 @@ pub struct Running {
 #[derive(Clone, Debug)]
 enum Stage {
     /// The end of the time in which it reads nothing.
-    Stalling(Instant, Asked),
+    Stalling(Asked),
     /// The reply to a request.
     Asking(Asked),
     /// Callbacks.
@@ -55,10 +58,20 @@ enum Stage {
     Pausing(Instant),
 }
 
+/// How a task of MCP is asked about.
+#[derive(Debug, Default)]
+struct Polls {
+    /// How long the first pause was.
+    first: Option<Duration>,
+    /// How many have failed in a row.
+    failed: u32,
+}
+
 /// A request that is not answered.
 #[derive(Clone, Debug)]
 struct Asked {
     id: u64,
+    /// Since when the client waits: the request, or what it takes for a sign of life.
     at: Instant,
     what: What,
 }
@@ -85,12 +98,13 @@ impl Running {
         let stage = match session.persona {
             As::Stalls => {
                 session.wire.read(false);
-                Stage::Stalling(now + STALL, asked)
+                Stage::Stalling(asked)
             }
             _ => Stage::Asking(asked),
         };
-        let (fresh, updates, outcome) = (VecDeque::new(), Vec::new(), None);
-        Self { session, call, called_at: now, seen, task_id, stage, fresh, updates, outcome }
+        let (polls, fresh, updates, outcome) =
+            (Polls::default(), VecDeque::new(), Vec::new(), None);
+        Self { session, call, called_at: now, seen, task_id, stage, polls, fresh, updates, outcome }
     }
 
     /// The next thing that the client hears of the call before its end; `None` at the end. Cancel safe.
@@ -124,7 +138,8 @@ impl Running {
 
     /// Asks the call, or its task, to stop, as this kind of client does: it takes back the call if that is unanswered, and
     /// there will be no reply; else `tasks/cancel`, or the tool `stop_task`. A client that is told at once that there is a
-    /// task waits for that first.
+    /// task waits for that first. [`As::Gemini`] and [`As::Cline`] only stop waiting for an unanswered call: the server hears
+    /// nothing of it, and the task goes on.
     ///
     /// # Panics
     ///
@@ -140,13 +155,15 @@ impl Running {
         }
         match &self.stage {
             Stage::Asking(Asked { id, what: What::Call, .. }) => {
-                self.session.cancel(*id, "the test stops it");
+                if self.session.facts().cancels.at_stop {
+                    self.session.cancel(*id, "the test stops it");
+                }
                 self.end(Ending::Cancelled, "the call was cancelled");
             }
             Stage::Pausing(_) | Stage::Asking(Asked { what: What::Status, .. }) => {
                 self.session.send("tasks/cancel", json!({ "taskId": self.task_id }));
             }
-            Stage::Stalling(..) | Stage::Listening | Stage::Asking(_) => self.stop_by_tool(),
+            Stage::Stalling(_) | Stage::Listening | Stage::Asking(_) => self.stop_by_tool(),
         }
     }
 
@@ -159,7 +176,7 @@ impl Running {
     }
 
     fn is_unanswered(&self) -> bool {
-        matches!(&self.stage, Stage::Stalling(..) | Stage::Asking(Asked { what: What::Call, .. }))
+        matches!(&self.stage, Stage::Stalling(_) | Stage::Asking(Asked { what: What::Call, .. }))
     }
 
     /// Does one thing, or waits for one. Cancel safe.
@@ -168,8 +185,11 @@ impl Running {
             return self.leave().await;
         }
         match self.stage.clone() {
-            Stage::Stalling(until, asked) => {
-                sleep_until(until).await;
+            Stage::Stalling(asked) => {
+                // The test may have resumed the clock since the call.
+                let (long, real) = STALLS;
+                let stall = if clock::is_paused() { long } else { real };
+                sleep_until(self.called_at + stall).await;
                 self.session.wire.read(true);
                 self.stage = Stage::Asking(asked);
             }
@@ -184,7 +204,7 @@ impl Running {
 
     /// Waits for a line of the server, or for the time at which the client does not wait any longer.
     async fn hear(&mut self, asked: Option<Asked>) {
-        let limit = self.session.facts().limit;
+        let limit = self.session.facts().limit.duration();
         let until = match (self.session.persona, &asked, limit) {
             (As::Leaves, ..) => Some(self.called_at + STAY),
             (_, Some(asked), Some(limit)) => Some(asked.at + limit),
@@ -215,10 +235,15 @@ impl Running {
     }
 
     fn give_up(&mut self, id: u64, limit: Duration) {
-        if self.session.facts().cancels {
+        let facts = self.session.facts();
+        if facts.cancels.at_limit {
             self.session.cancel(id, "timed out");
         }
-        self.end(Ending::GaveUp(limit), &format!("the client gave up after {limit:?}"));
+        let silent = match facts.limit {
+            Limit::Silent(_) => " without progress",
+            Limit::None | Limit::InAll(_) => "",
+        };
+        self.end(Ending::GaveUp, &format!("the client gave up after {limit:?}{silent}"));
     }
 
     fn look_at(&mut self, line: &Line, asked: Option<Asked>) {
@@ -227,13 +252,16 @@ impl Running {
         }
         let Some(asked) = asked else { return };
         if line.answers(asked.id) {
-            return self.answered(line, asked.what);
+            return self.answered(line, asked);
         }
         let params = line.get("params");
         if line.get("method") == "notifications/progress" && params["progressToken"] == asked.id {
             let (done, total) = (params["progress"].as_f64(), params["total"].as_f64());
             let text = params["message"].as_str().unwrap_or_default().to_owned();
             self.update(text, done, total);
+            if matches!(self.session.facts().limit, Limit::Silent(_)) {
+                self.stage = Stage::Asking(Asked { at: Instant::now(), ..asked });
+            }
         }
     }
 
@@ -256,7 +284,7 @@ impl Running {
         let Some(message) = message(line).filter(|message| message.task_id == self.task_id) else {
             return;
         };
-        let text = result_of(line);
+        let (text, blocks) = result_of(line);
         match message.task_event() {
             Some(TaskEvent::Update) => {
                 let progress = Some(&message.result).filter(|it| it["status"].is_string());
@@ -267,16 +295,27 @@ impl Running {
                     .unwrap_or(text);
                 self.update(text, number, number.map(|_| 100.0));
             }
-            Some(TaskEvent::Complete) => self.end(Ending::Result, &text),
-            Some(TaskEvent::Failed) => self.end(Ending::Error, &text),
+            Some(TaskEvent::Complete) => self.called_back_last(Ending::Result, &text, blocks),
+            Some(TaskEvent::Failed) => self.called_back_last(Ending::Error, &text, blocks),
             Some(TaskEvent::Created) | None => {}
         }
     }
 
-    fn answered(&mut self, line: &Line, what: What) {
+    fn called_back_last(&mut self, ending: Ending, text: &str, blocks: Vec<Value>) {
+        let outcome = self.outcome_of(ending, text, Ok(text.to_owned()));
+        self.finish(Outcome { blocks, ..outcome });
+    }
+
+    fn answered(&mut self, line: &Line, Asked { id, what, .. }: Asked) {
+        if self.session.facts().cancels.answered {
+            self.session.cancel(id, "AbortError: The operation was aborted.");
+        }
         let result = line.get("result");
         if let Some(error) = line.get("error")["message"].as_str() {
-            return self.end(Ending::Error, error);
+            return match what {
+                What::Status => self.poll_failed(line, error),
+                What::Call | What::Check(_) | What::Part(..) => self.end(Ending::Error, error),
+            };
         }
         match what {
             What::Call => self.call_answered(line, result),
@@ -298,11 +337,11 @@ impl Running {
             self.stage = Stage::Listening;
             return;
         }
-        self.replied(result);
+        self.replied(result, false);
     }
 
-    /// A result came, or a ticket, or the beginning of what is too long.
-    fn replied(&mut self, result: &Value) {
+    /// A result came, of the call or of its task, or a ticket, or the beginning of what is too long.
+    fn replied(&mut self, result: &Value, is_of_task: bool) {
         let text = text_of(result);
         if let Some(ticket) = words::ticket(&text) {
             self.task_id = Some(ticket.task_id.clone());
@@ -310,14 +349,20 @@ impl Running {
         }
         let (text, sent) = words::split_sent(&text);
         self.updates_in_words(sent);
-        self.came(result, result["isError"] == true, text);
+        let seen = self.session.model_sees(result, is_of_task);
+        self.came(result["isError"] == true, text, blocks_of(result), seen);
     }
 
     /// A result came, whole or in part.
-    fn came(&mut self, result: &Value, is_error: bool, text: &str) {
+    fn came(
+        &mut self,
+        is_error: bool,
+        text: &str,
+        blocks: Vec<Value>,
+        seen: Result<String, String>,
+    ) {
         let ending = if is_error { Ending::Error } else { Ending::Result };
-        let seen = self.session.model_sees(result);
-        let outcome = self.outcome_of(ending, text, seen);
+        let outcome = Outcome { blocks, ..self.outcome_of(ending, text, seen) };
         match words::parts(text) {
             Some(ticket) => self.read_part(ticket, 0, String::new(), outcome),
             None => self.finish(outcome),
@@ -345,7 +390,10 @@ impl Running {
         let words::News { end, how_far, sent } = words::news(&text);
         self.updates_in_words(sent.into_iter().chain(how_far.map(str::to_owned)).collect());
         match end {
-            Some(end) => self.came(result, end.is_error, end.text),
+            Some(end) => {
+                let seen = self.session.model_sees(result, false);
+                self.came(end.is_error, end.text, blocks_of(result), seen);
+            }
             None if result["isError"] == true => self.end(Ending::Error, &text),
             None => self.check(ticket),
         }
@@ -371,7 +419,20 @@ impl Running {
     /// Waits until a task is to be asked about again, as its server says.
     fn pause(&mut self, task: &Value) {
         let pause = task["pollIntervalMs"].as_u64().unwrap_or(1_000).clamp(POLLS.0, POLLS.1);
-        self.stage = Stage::Pausing(Instant::now() + Duration::from_millis(pause));
+        let pause = Duration::from_millis(pause);
+        self.polls = Polls { first: self.polls.first.or(Some(pause)), failed: 0 };
+        self.stage = Stage::Pausing(Instant::now() + pause);
+    }
+
+    /// The server did not say how a task is doing.
+    fn poll_failed(&mut self, line: &Line, error: &str) {
+        self.polls.failed += 1;
+        let knows_no_tasks = line.get("error")["code"] == ErrorCode::METHOD_NOT_FOUND.0;
+        if knows_no_tasks || self.polls.failed >= self.session.facts().polls {
+            return self.end(Ending::Error, error);
+        }
+        let first = self.polls.first.expect("the first poll comes after a pause");
+        self.stage = Stage::Pausing(Instant::now() + first);
     }
 
     fn ask_status(&mut self) {
@@ -382,7 +443,7 @@ impl Running {
     fn status(&mut self, task: &Value) {
         let message = task["statusMessage"].as_str().unwrap_or_default();
         match task["status"].as_str() {
-            Some("completed") => self.replied(&task["result"]),
+            Some("completed") => self.replied(&task["result"], true),
             Some("failed") => {
                 let error = task["error"]["message"].as_str().unwrap_or(message);
                 self.end(Ending::Error, error);
@@ -404,7 +465,8 @@ impl Running {
 
     fn outcome_of(&self, ending: Ending, text: &str, seen: Result<String, String>) -> Outcome {
         let (updates, took) = (self.updates.clone(), self.called_at.elapsed());
-        Outcome { ending, text: text.to_owned(), updates, took, seen }
+        let blocks = Vec::new();
+        Outcome { ending, text: text.to_owned(), blocks, updates, took, seen }
     }
 
     fn finish(&mut self, outcome: Outcome) {
@@ -413,13 +475,14 @@ impl Running {
     }
 }
 
-/// What a message of MCPC carries, as a model reads it.
-fn result_of(line: &Line) -> String {
+/// What a message of MCPC carries: a text as a model reads it, and what is not a text.
+fn result_of(line: &Line) -> (String, Vec<Value>) {
     #[derive(Deserialize)]
     struct Carrying {
         result: Box<RawValue>,
     }
     debug_assert_eq!(line.from, Side::Server);
     let text = line.get("result")["content"][0]["text"].as_str().unwrap_or_default();
-    serde_json::from_str::<Carrying>(text).map(|it| text_of_value(&it.result)).unwrap_or_default()
+    let carried = serde_json::from_str::<Carrying>(text);
+    carried.map(|it| content_of_value(&it.result)).unwrap_or_default()
 }

@@ -34,6 +34,10 @@ pub(super) enum Cut {
         most: usize,
         shown: usize,
     },
+    /// Nothing of a text that has more characters: it is in a file, which a model may read.
+    File {
+        most: usize,
+    },
 }
 
 impl View {
@@ -88,7 +92,10 @@ impl Cut {
         let (beginning, end) = match self {
             Self::Middle { beginning, end } if length > beginning + end => (beginning, end),
             Self::After { most, shown } if length > most => (shown, 0),
-            Self::Nothing | Self::Middle { .. } | Self::After { .. } => return text,
+            Self::File { most } if length > most => return "[in a file]".to_owned(),
+            Self::Nothing | Self::Middle { .. } | Self::After { .. } | Self::File { .. } => {
+                return text;
+            }
         };
         let first: String = text.chars().take(beginning).collect();
         let last: String = text.chars().skip(length - end).collect();
@@ -140,5 +147,7 @@ mod tests {
         assert_eq!(Cut::Middle { beginning: 2, end: 1 }.of(text.clone()), "åä[cut]ö");
         assert_eq!(Cut::After { most: 29, shown: 1 }.of(text.clone()), "å[cut]");
         assert_eq!(Cut::After { most: 30, shown: 1 }.of(text.clone()), text);
+        assert_eq!(Cut::File { most: 29 }.of(text.clone()), "[in a file]");
+        assert_eq!(Cut::File { most: 30 }.of(text.clone()), text);
     }
 }

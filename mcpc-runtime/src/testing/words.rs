@@ -153,8 +153,8 @@ mod tests {
         let how_far = Some("40 %: importing".to_owned());
         for (waited, twin) in [(0, None), (50, Some("other".into()))] {
             let (tool_name, how_far) = ("import", how_far.clone());
-            let running = Running { tool_name, task_id: ID, how_far, twin };
-            let reply = control().ticket(&running, Duration::from_secs(waited));
+            let running = Running { tool_name, task_id: ID, how_far, twin, asks: &[] };
+            let reply = control().ticket(&running, Some(Duration::from_secs(waited)));
             let asks = Ticket {
                 task_id: ID.to_owned(),
                 check_task: "git_check_task".to_owned(),

@@ -137,6 +137,11 @@ impl Definition {
         Self { written: Some(written), returns_hidden_result: false, ..typed }
     }
 
+    /// Whether the tool's code gets a `Call`, by which it may log.
+    pub(crate) fn takes_call(&self) -> bool {
+        self.written.is_some() || self.parameters.iter().any(|parameter| parameter.is_call)
+    }
+
     /// Changes what was written of a tool that was made at run time.
     pub(super) fn rewrite(&mut self, change: impl FnOnce(&mut Written)) {
         if let Some(written) = &mut self.written {
@@ -302,6 +307,11 @@ impl Definition {
                 Source::PartOfRequest(part) => {
                     return Err(refused(format!("write `call: mcpc::Call`; this is `{part}`")));
                 }
+                Source::Locked(state) => {
+                    return Err(refused(format!(
+                        "a state is `mcpc::State<{state}>`, which `Server::state` is given bare or in an `Arc`"
+                    )));
+                }
                 Source::Given => {}
                 source => self.has(states, &source)?,
             }
@@ -323,8 +333,11 @@ impl Definition {
                 Err(Error::MissingState { tool: tool(), state: state.name })
             }
             Source::Sender | Source::Receiver | Source::State(_) | Source::Call => Ok(()),
-            // These are arguments.
-            Source::Argument { .. } | Source::Given | Source::PartOfRequest(_) => Ok(()),
+            // These are arguments, or were refused.
+            Source::Argument { .. }
+            | Source::Given
+            | Source::PartOfRequest(_)
+            | Source::Locked(_) => Ok(()),
         }
     }
 }

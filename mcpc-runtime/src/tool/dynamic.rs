@@ -26,6 +26,10 @@ use crate::task::Sender;
 /// one, or a `schemars::Schema`. A client sees it as it was written, and the arguments are checked by it: a call is refused
 /// with everything that is wrong with it, as for any other tool.
 ///
+/// A closure returns a `Result`. Where rustc finds no type of its error, as in one that never fails or uses `?`, it is
+/// written: `Ok::<_, String>(value)`. One that is kept in a variable first writes the types of its parameters, too:
+/// `|arguments: JsonObject, call: Call| async move { .. }`.
+///
 /// The [guide](https://docs.rs/mcpc/latest/mcpc/guide/servers/index.html#tools-made-at-run-time) has an example.
 #[derive(Clone, Debug)]
 pub struct DynamicTool(Definition);

@@ -1,8 +1,8 @@
 //! What `tools![..]` lists.
 
-use std::ops::Add;
+use std::ops::{Add, AddAssign};
 
-use super::{AnyTool, Definition};
+use super::{AnyTool, Definition, DynamicTool};
 
 /// Tools, for [`Server::tools`](crate::server::Server::tools): those of a `tools![..]` list, or any others.
 ///
@@ -19,6 +19,11 @@ impl Tools {
     #[must_use]
     pub fn new(listed: &[Listed]) -> Self {
         Self(listed.iter().map(|tool| AnyTool((tool.definition)())).collect())
+    }
+
+    /// Adds one tool to the end.
+    pub fn push(&mut self, tool: impl Into<AnyTool>) {
+        self.0.push(tool.into());
     }
 
     /// Each of them, in order.
@@ -73,13 +78,20 @@ impl<T: Into<AnyTool>> Extend<T> for Tools {
     }
 }
 
-impl Add for Tools {
+impl<T: IntoTools> Add<T> for Tools {
     type Output = Self;
 
     /// The tools of both, in this order.
-    fn add(mut self, mut others: Self) -> Self {
-        self.0.append(&mut others.0);
+    fn add(mut self, others: T) -> Self {
+        self += others;
         self
+    }
+}
+
+impl<T: IntoTools> AddAssign<T> for Tools {
+    /// Adds the others to the end.
+    fn add_assign(&mut self, others: T) {
+        self.0.append(&mut others.into_tools().0);
     }
 }
 
@@ -98,6 +110,68 @@ impl<'a> IntoIterator for &'a Tools {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+mod sealed {
+    use super::{AnyTool, DynamicTool, Tools};
+
+    pub trait Sealed {}
+
+    impl Sealed for Tools {}
+    impl Sealed for AnyTool {}
+    impl Sealed for DynamicTool {}
+    impl<T> Sealed for Vec<T> {}
+    impl<T, const N: usize> Sealed for [T; N] {}
+}
+
+/// What is a tool, or several: [`Tools`], a [`DynamicTool`], an [`AnyTool`], and a `Vec` or an array of either.
+///
+/// This trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of tools",
+    label = "not a list of tools",
+    note = "functions are listed by their names: `tools![add]`",
+    note = "tools that are made at run time go alone, in a `Vec` or an array, or beside a list: `tools![add] + tool`"
+)]
+pub trait IntoTools: sealed::Sealed {
+    /// The list.
+    #[doc(hidden)]
+    fn into_tools(self) -> Tools;
+}
+
+#[diagnostic::do_not_recommend]
+impl IntoTools for Tools {
+    fn into_tools(self) -> Tools {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl IntoTools for AnyTool {
+    fn into_tools(self) -> Tools {
+        self.into()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl IntoTools for DynamicTool {
+    fn into_tools(self) -> Tools {
+        self.into()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<AnyTool>> IntoTools for Vec<T> {
+    fn into_tools(self) -> Tools {
+        self.into_iter().collect()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<AnyTool>, const N: usize> IntoTools for [T; N] {
+    fn into_tools(self) -> Tools {
+        self.into_iter().collect()
     }
 }
 

@@ -10,7 +10,7 @@ pub use any::AnyTool;
 pub use definition::Definition;
 pub use dynamic::DynamicTool;
 pub(crate) use dynamic::control;
-pub use list::{List, Listed, Tools};
+pub use list::{IntoTools, List, Listed, Tools};
 pub(crate) use listing::{ICON_ADDRESS, is_icon_address};
 pub use listing::{IntoIcons, IntoMeta, text};
 

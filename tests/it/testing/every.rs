@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use mcpc::content::{CallToolResult, ContentBlock, ErrorData};
+use mcpc::content::{CallToolResult, ContentBlock, ErrorData, ImageContent, Resource};
 use mcpc::testing::{self, As};
 use mcpc::{Sender, Server, State, tools};
 use serde_json::{Value, json};
@@ -208,7 +208,7 @@ async fn a_line_break_that_something_follows_makes_no_difference() {
     .await;
 }
 
-/// What a run over every client says of what is wrong; the part of each client.
+/// What a run over every client says of what is wrong; the part of each client, or of those who say the same.
 async fn failure<F: AsyncFn(testing::Client)>(
     server: impl testing::Serves,
     test: F,
@@ -216,16 +216,8 @@ async fn failure<F: AsyncFn(testing::Client)>(
     let run = AssertUnwindSafe(testing::every_client(server, test)).catch_unwind().await;
     let panic = run.expect_err("something is wrong");
     let said = panic.downcast_ref::<String>().expect("a text");
-    let mut parts = said.split("\n\n").map(str::to_owned);
-    let head = parts.next().expect("a head");
-    (
-        head,
-        said.split("\nAs::")
-            .flat_map(|it| it.split("\n\nAs::"))
-            .skip(1)
-            .map(str::to_owned)
-            .collect(),
-    )
+    let mut parts = said.split("\n\nAs::").map(str::to_owned);
+    (parts.next().expect("a head"), parts.collect())
 }
 
 /// Says another thing to a client that is not one of MCPC.
@@ -241,14 +233,33 @@ async fn a_difference_names_the_client_and_shows_both_results() {
         failure(server, async |client| drop(client.call("which", json!({})).await)).await;
     // What most of them get is taken for right.
     assert_eq!(head, "4 of 15 clients:");
-    let said = "Mcpc: `which` with {} ended as Ok(\"mcpc\"), and for As::Tasks as Ok(\"other\")\nthe last lines:\n";
+    assert_eq!(parts.len(), 1, "they say the same: {parts:?}");
+    let said = "Mcpc, As::Mcpc026, As::Stalls, As::Leaves: `which` with {} ended as Ok(\"mcpc\"), and for As::Tasks \
+                as Ok(\"other\")\nthe last lines of As::Mcpc:\n";
     let lines = parts[0].strip_prefix(said).unwrap_or_else(|| panic!("{parts:?}"));
     assert!(
         lines.contains(" s client: {\"method\":\"tools/call\",\"params\":{\"name\":\"which\""),
         "{lines}"
     );
     assert!(lines.contains(" s server: {\"jsonrpc\":\"2.0\",\"id\":"), "{lines}");
-    assert!(!parts.iter().any(|part| part.starts_with("Tasks")), "{parts:?}");
+}
+
+#[tokio::test]
+async fn clients_that_fail_alike_are_told_of_once() {
+    let (head, parts) = failure(server, async |client| {
+        let outcome = client.call("report", json!({})).await;
+        assert!(client.persona() == As::Codex, "not what was meant");
+        assert_eq!(outcome.result(), Ok("42"));
+    })
+    .await;
+    assert_eq!((&*head, parts.len()), ("15 of 15 clients:", 2), "{parts:?}");
+    let names = As::ALL.iter().filter(|it| **it != As::Codex).map(As::to_string);
+    let names = names.collect::<Vec<_>>().join(", ");
+    let said =
+        format!("{names}: the test failed: not what was meant\nthe last lines of As::Mcpc:\n");
+    assert!(format!("As::{}", parts[0]).starts_with(&said), "{parts:?}");
+    assert!(parts[1].starts_with("Codex: the test failed: assertion `left == right` failed"));
+    assert!(parts[1].contains("\nthe last lines:\n"), "{parts:?}");
 }
 
 #[tokio::test]
@@ -278,6 +289,98 @@ async fn hosts_that_give_up_are_named() {
     assert_eq!(head, "2 of 15 clients:");
     assert!(parts[0].starts_with("Codex: `patient`: the client gave up after 300s\n"), "{parts:?}");
     assert!(parts[1].starts_with("Cline: `patient`: the client gave up after 60s\n"), "{parts:?}");
+}
+
+fn structured(value: Value) -> CallToolResult {
+    let mut reply = CallToolResult::success(Vec::new());
+    reply.structured_content = Some(value);
+    reply
+}
+
+/// Has structured content alone, and another one for a client that is not one of MCPC.
+#[mcpc::background]
+async fn structured_for_some(updates: Sender) -> CallToolResult {
+    structured(json!({"answer": if updates.session_id() == "default" { 41 } else { 42 }}))
+}
+
+/// Has a picture, and another one for a client that is not one of MCPC.
+#[mcpc::background]
+async fn picture_for_some(updates: Sender) -> ImageContent {
+    let data = if updates.session_id() == "default" { "AAAA" } else { "BBBB" };
+    ImageContent::new(data, "image/png")
+}
+
+/// Has structured content alone.
+#[mcpc::background]
+async fn structured_alone() -> CallToolResult {
+    structured(json!({"answer": 42}))
+}
+
+/// Has a picture.
+#[mcpc::background]
+async fn picture() -> ImageContent {
+    ImageContent::new("AAAA", "image/png")
+}
+
+/// Has a picture, and a text.
+#[mcpc::background]
+async fn pictures(seconds: u64, updates: Sender) -> Vec<ContentBlock> {
+    updates.send("painting").await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    vec![ContentBlock::image("AAAA", "image/png"), ContentBlock::text("a picture")]
+}
+
+/// Lists what only looks like content.
+#[mcpc::background]
+async fn lookalikes() -> Vec<Value> {
+    vec![json!({"type": "image", "width": 4})]
+}
+
+/// Is a link to a resource, which is a value like any other for a client of MCPC.
+#[mcpc::background]
+async fn link() -> Resource {
+    Resource::new("file:///a.txt", "a.txt")
+}
+
+#[tokio::test]
+async fn what_is_not_a_text_is_the_same_for_every_client() {
+    let server =
+        || Server::new("s").tools(tools![structured_alone, picture, pictures, lookalikes, link]);
+    let image = json!({"type": "image", "data": "AAAA", "mimeType": "image/png"});
+    testing::every_client(server, async |client| {
+        for (tool, arguments, result, blocks) in [
+            ("structured_alone", json!({}), "{\"answer\":42}", &[][..]),
+            ("picture", json!({}), "", std::slice::from_ref(&image)),
+            ("pictures", json!({"seconds": 0}), "a picture", std::slice::from_ref(&image)),
+            ("pictures", json!({"seconds": 500}), "a picture", std::slice::from_ref(&image)),
+            ("lookalikes", json!({}), "[{\"type\":\"image\",\"width\":4}]", &[][..]),
+        ] {
+            let outcome = client.call(tool, arguments).await;
+            assert_eq!((outcome.result(), outcome.blocks()), (Ok(result), blocks), "{tool}");
+        }
+        client.call("link", json!({})).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_difference_in_what_is_not_a_text_is_found() {
+    let server = || Server::new("s").tools(tools![structured_for_some, picture_for_some]);
+    for (tool, ours, theirs) in [
+        ("structured_for_some", "Ok(\"{\\\"answer\\\":42}\")", "Ok(\"{\\\"answer\\\":41}\")"),
+        (
+            "picture_for_some",
+            "Ok(\"\") with {\"type\":\"image\",\"data\":\"BBBB\"",
+            "Ok(\"\") with {\"type\":\"image\",\"data\":\"AAAA\"",
+        ),
+    ] {
+        let (head, parts) =
+            failure(server, async |client| drop(client.call(tool, json!({})).await)).await;
+        assert_eq!(head, "4 of 15 clients:", "{parts:?}");
+        let said = parts[0].split("\nthe last lines of As::Mcpc:\n").next().expect("a first part");
+        let (our, their) = said.split_once(", and for As::Tasks as ").expect(said);
+        assert!(our.contains(ours) && their.starts_with(theirs), "{said}");
+    }
 }
 
 /// A tool that waits for a process or a socket needs the real clock.

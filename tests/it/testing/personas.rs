@@ -193,6 +193,17 @@ async fn who_stalls_reads_nothing_for_a_minute_and_then_all() {
     assert_eq!(outcome.updates()[0].after.as_secs(), 60);
 }
 
+/// Of real time there is not so much.
+#[tokio::test]
+async fn who_stalls_does_so_for_a_second_where_the_clock_goes_on() {
+    let client = testing::connect(server, As::Stalls).await;
+    tokio::time::resume();
+    let began = Instant::now();
+    assert_eq!(client.call("flood", json!({})).await.result(), Ok("said"));
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(30), "{took:?}");
+}
+
 #[tokio::test]
 async fn who_leaves_hears_no_end_and_the_task_is_stopped() {
     let client = testing::connect(server, As::Leaves).await;
@@ -250,9 +261,14 @@ async fn each_host_gives_up_when_it_does_and_says_so_or_not() {
         (As::Gemini, 600, true),
         (As::Qwen, 600, true),
         (As::Cline, 60, false),
+        (As::Copilot, 60, true),
+        (As::OpenCode, 60, true),
     ] {
         let (result, took, told) = unanswered(persona).await;
-        assert_eq!(result, Err(format!("the client gave up after {seconds}s")), "{persona}");
+        let said = result.expect_err("it is never answered");
+        let silent = matches!(persona, As::Copilot | As::OpenCode);
+        let silent = if silent { " without progress" } else { "" };
+        assert_eq!(said, format!("the client gave up after {seconds}s{silent}"), "{persona}");
         assert_eq!(took.as_secs(), seconds, "{persona}");
         let call = told.iter().find(|line| line["params"]["name"] == "slow").expect("a call");
         let last = &told[told.len() - 1];
@@ -260,8 +276,117 @@ async fn each_host_gives_up_when_it_does_and_says_so_or_not() {
             && last["params"]["requestId"] == call["id"];
         assert_eq!(is_cancelled, says_so, "{persona}");
     }
-    let (result, ..) = unanswered(As::OpenCode).await;
+    let (result, ..) = unanswered(As::Continue).await;
     assert_eq!(result, Ok("waits".to_owned()));
+}
+
+/// Answers after 590 seconds, and has progress every fifty.
+#[mcpc::background(patience = "1h")]
+async fn long(updates: Sender) -> &'static str {
+    for step in 1..=10 {
+        updates.progress(step, 10, "working");
+        tokio::time::sleep(Duration::from_secs(50)).await;
+    }
+    "it is over"
+}
+
+#[tokio::test]
+async fn progress_keeps_two_hosts_waiting_and_a_limit_of_others_stays() {
+    let server = || Server::new("s").tools(tools![long]).heartbeat(HOUR);
+    for (persona, waits) in
+        [(As::OpenCode, true), (As::Copilot, true), (As::Gemini, true), (As::Codex, false)]
+    {
+        let client = testing::connect(server, persona).await;
+        let outcome = client.call("long", json!({})).await;
+        let result = if waits { Ok("it is over") } else { Err("the client gave up after 300s") };
+        assert_eq!(outcome.result(), result, "{persona}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_host_takes_back_a_call_in_its_way() {
+    for (persona, after_the_stop, after_the_reply) in [
+        (As::Codex, 1, 0),
+        (As::OpenCode, 1, 1),
+        (As::Gemini, 0, 0),
+        (As::Cline, 0, 0),
+        (As::Plain, 1, 0),
+    ] {
+        let answered = |call: &Value| match call["params"]["name"] == "answered" {
+            true => vec![reply(call, text("ok"))],
+            false => vec![],
+        };
+        let (client, told) = connect(persona, answered).await;
+        let cancelled = || {
+            let told = told.lock().expect("no panic");
+            told.iter().filter(|line| line.contains("notifications/cancelled")).count()
+        };
+        assert_eq!(client.call("answered", json!({})).await.result(), Ok("ok"));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(cancelled(), after_the_reply, "{persona}");
+        let mut running = client.start("slow", json!({}));
+        running.stop().await;
+        assert_eq!(running.result().await.result(), Err("the call was cancelled"), "{persona}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(cancelled(), after_the_reply + after_the_stop, "{persona}");
+    }
+}
+
+/// How many polls fail before a client takes it that the task has failed.
+#[tokio::test(start_paused = true)]
+async fn claude_code_ends_a_task_after_five_polls_that_fail() {
+    for (persona, code, most, says) in [
+        (As::ClaudeCode, -32602, 5, Err("unknown")),
+        (As::ClaudeCode, -32602, 4, Ok("ok")),
+        (As::ClaudeCode, -32601, 1, Err("unknown")),
+        (As::Tasks, -32602, 1, Err("unknown")),
+    ] {
+        let polls = std::sync::atomic::AtomicU32::new(0);
+        let (client, told) = connect(persona, move |message| {
+            let task = json!({"resultType": "task", "taskId": "t", "status": "working", "pollIntervalMs": 1000});
+            if message["method"] == "tools/call" {
+                return vec![reply(message, task)];
+            }
+            let polls = polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let error = json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": code, "message": "unknown"}});
+            let end = json!({"taskId": "t", "status": "completed", "result": text("ok")});
+            vec![if polls < most { error.to_string() } else { reply(message, end) }]
+        })
+        .await;
+        let outcome = client.call("work", json!({})).await;
+        assert_eq!(outcome.result(), says, "{persona} {code} {most}");
+        let told = told.lock().expect("no panic");
+        let polls = told.iter().filter(|line| line.contains("tasks/get")).count();
+        assert_eq!(polls as u32, if says.is_ok() { most + 1 } else { most }, "{persona}");
+    }
+}
+
+/// Is large, at once or as a task.
+#[mcpc::background]
+async fn large(seconds: u64) -> String {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    "z".repeat(150_000)
+}
+
+#[tokio::test]
+async fn a_large_text_is_shown_as_each_host_shows_it() {
+    let server = || Server::new("s").tools(tools![large]).max_result_bytes(1 << 20);
+    for (persona, seconds, shown) in [
+        (As::ClaudeCode, 100, 100_000),
+        (As::ClaudeCode, 0, 0),
+        (As::Codex, 0, 11_900),
+        (As::Copilot, 0, 500),
+        (As::OpenCode, 0, 51_200),
+        (As::Gemini, 0, 40_000),
+        (As::Qwen, 0, 2_000),
+        (As::Continue, 0, 150_000),
+    ] {
+        let client = testing::connect(server, persona).await;
+        let outcome = client.call("large", json!({"seconds": seconds})).await;
+        let seen = outcome.seen().expect("it is shown");
+        let shows = seen.chars().filter(|it| *it == 'z').count();
+        assert_eq!(shows, shown, "{persona} {seconds}");
+    }
 }
 
 /// Stops the production, not a task.

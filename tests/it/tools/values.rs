@@ -90,8 +90,9 @@ fn a_server_is_not_built_of_names_that_clients_do_not_take() {
         renamed("check_task"),
         "the tool `check_task` cannot have this name: `check_task` controls tasks; choose another name"
     );
-    let twice =
-        refused(tools![add] + tools![delete].into_iter().map(|it| it.renamed("add")).collect());
+    let twice = refused(
+        tools![add] + tools![delete].into_iter().map(|it| it.renamed("add")).collect::<Tools>(),
+    );
     assert!(twice.starts_with("two tools are called `add`: tests/it/tools/values.rs:"), "{twice}");
     let as_control =
         refused(tools![work, add].into_iter().map(|it| it.renamed("check_task")).collect());
@@ -102,7 +103,10 @@ fn a_server_is_not_built_of_names_that_clients_do_not_take() {
 async fn every_client_calls_a_tool_by_the_name_that_it_has_in_the_list() {
     let server = || Server::new("values").tools(tools![add, work].prefix("git_"));
     let mut plain = Plain::connect(server()).await;
-    assert_eq!(plain.names().await, ["git_add", "git_work", "check_task", "stop_task", "message_task"]);
+    assert_eq!(
+        plain.names().await,
+        ["git_add", "git_work", "check_task", "stop_task", "message_task"]
+    );
     assert_eq!(plain.ask("git_add", json!({"a": 1, "b": 2})).await.0, "3");
     let (text, is_error) = plain.ask("add", json!({"a": 1, "b": 2})).await;
     assert!(is_error && text.starts_with("unknown tool `add`"), "{text}");

@@ -3,6 +3,7 @@
 mod advice;
 mod arguments;
 mod bad_input;
+mod call_log;
 mod echoes;
 mod groups;
 mod keys;

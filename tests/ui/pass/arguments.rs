@@ -117,7 +117,7 @@ async fn ranges(
 async fn renamed(
     #[arg(rename = "type")] kind: String,
     #[arg(rename = "_id")] id: String,
-    #[arg(rename = "with space")] spaced: String,
+    #[arg(rename = "with-all.kinds_of")] spaced: String,
     #[arg(rename = "a")]
     #[arg(default)]
     #[arg(range = 1..=3)]

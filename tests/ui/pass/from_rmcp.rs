@@ -3,6 +3,7 @@
 #![deny(warnings)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mcpc::Sender;
 
@@ -100,11 +101,17 @@ async fn of_my_own(
     Ok(Json { rows: vec![meta] })
 }
 
+/// Arguments that are shared right away, which `#[arg()]` says.
+#[mcpc::tool]
+async fn shared(#[arg()] text: Arc<str>, #[arg(default)] words: Option<Arc<Vec<String>>>) -> usize {
+    text.len() + words.map_or(0, |words| words.len())
+}
+
 #[mcpc::tool]
 async fn listed() -> Json<BTreeMap<String, u8>> {
     Json { rows: Vec::new() }
 }
 
 fn main() {
-    let _ = mcpc::tools![request, task, named, arguments, fields, wrapped, whole, of_my_own, listed];
+    let _ = mcpc::tools![request, task, named, arguments, fields, wrapped, whole, of_my_own, shared, listed];
 }

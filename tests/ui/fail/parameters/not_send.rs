@@ -1,5 +1,5 @@
 #[mcpc::tool]
-async fn shout(text: std::rc::Rc<String>) -> String {
+async fn shout(#[arg()] text: std::rc::Rc<String>) -> String {
     text.to_uppercase()
 }
 

@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn grow(größe: u32) -> u32 {
+    größe
+}
+
+fn main() {}

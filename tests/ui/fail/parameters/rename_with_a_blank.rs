@@ -1,0 +1,6 @@
+#[mcpc::tool]
+async fn deploy(#[arg(rename = "dry run")] dry_run: bool) -> bool {
+    dry_run
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[mcpc::tool]
+async fn sub(a: i64, b: i64) -> i64 {
+    a - b
+}
+
+fn main() {
+    let _ = mcpc::tools![add] + sub;
+}

@@ -1,0 +1,11 @@
+use std::sync::Arc;
+
+struct Database;
+
+#[mcpc::tool]
+async fn rows(table: String, database: &Arc<Database>) -> String {
+    drop(Arc::clone(database));
+    table
+}
+
+fn main() {}

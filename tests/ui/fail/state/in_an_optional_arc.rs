@@ -1,0 +1,11 @@
+use std::sync::Arc;
+
+struct Database;
+
+#[mcpc::tool]
+async fn rows(table: String, database: Option<Arc<Database>>) -> String {
+    drop(database);
+    table
+}
+
+fn main() {}
