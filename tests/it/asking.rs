@@ -155,10 +155,10 @@ fn server() -> Server {
         abandoned,
         plain,
         by_call,
-        by_call_and_on,
         obey,
         listen,
-        from_a_thread
+        from_a_thread,
+        by_call_and_on
     ])
 }
 
