@@ -128,11 +128,9 @@ async fn obey(updates: Sender, mut told: Receiver<Instruction>) -> String {
 /// Works beside what it is told.
 #[mcpc::background]
 async fn listen(updates: Sender, mut told: Receiver<String>) -> String {
-    loop {
-        tokio::select! {
-            () = updates.stopped() => return "stopped".to_owned(),
-            Some(text) = told.recv() => return format!("told {text}"),
-        }
+    tokio::select! {
+        () = updates.stopped() => "stopped".to_owned(),
+        text = told.recv() => format!("told {}", text.unwrap_or_default()),
     }
 }
 

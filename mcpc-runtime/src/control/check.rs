@@ -174,7 +174,8 @@ async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) -> Result<(), Log
         seen = page.next;
         // Everything since the last look, and not only what came last.
         let all = new(reader, last).await?;
-        if all.is_none_or(|all| is_worth_a_look(&all, last.percent)) {
+        let Some(all) = all else { break };
+        if is_worth_a_look(&all, last.percent) || waits_for_an_answer(reader, &all).await? {
             break;
         }
         tokio::task::coop::consume_budget().await;
@@ -190,6 +191,12 @@ async fn new(reader: &dyn TaskReader, last: LastSeen) -> Result<Option<Page>, Lo
     })
 }
 
+/// Whether what a task asked is still open.
+async fn waits_for_an_answer(reader: &dyn TaskReader, page: &Page) -> Result<bool, LogError> {
+    let asked = page.said.iter().any(|said| matches!(said, Said::Question(_)));
+    Ok(asked && !reader.status().in_time().await?.questions.is_empty())
+}
+
 fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     /// In percent.
     const MUCH: f64 = 10.0;
@@ -197,9 +204,7 @@ fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     const MANY_BYTES: usize = 2 << 10;
     let bytes = || page.updates().map(|update| update.as_str().len()).sum::<usize>();
     let percent = page.progress().and_then(|progress| progress.amount.percent());
-    let asks = page.said.iter().any(|said| matches!(said, Said::Question(_)));
     page.end.is_some()
-        || asks
         || page.missed > 0
         || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
         || page.updates().count() >= MANY_UPDATES
