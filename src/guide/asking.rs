@@ -25,9 +25,9 @@
 //! | is one of MCPC and shows no forms | by an update with `question`, `question_id` and `answer_with` | by `message_task` |
 //! | any other | by a [ticket](super::clients#tickets) with the question, at once, and by `check_task` | by `message_task`; its model asks the user |
 //!
-//! An answer is checked where it arrives. One that does not fit is refused with what was expected, and the question stays
-//! open; a client that fills in a form wrongly three times is given up. What can come instead of an answer is
-//! [`NoAnswer`], an error that a tool may return:
+//! An answer is checked where it arrives. A model whose answer does not fit is told what was expected, and the question stays
+//! open; a form that is filled in wrongly is shown again with that, and given up after three times. What can come instead
+//! of an answer is [`NoAnswer`], an error that a tool may return:
 //!
 //! - `Declined` and `Cancelled` are the user's choice. Of a `bool`, declining is the answer `false`.
 //! - `TimedOut`: only a question with a [`timeout`](crate::Question::timeout) is given up; any other waits for its answer or the

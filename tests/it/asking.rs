@@ -361,14 +361,7 @@ async fn a_client_of_the_tasks_extension_finds_the_question_in_its_task() {
     let asked = &task["inputRequests"]["q1"];
     assert_eq!(asked["method"], "elicitation/create", "{task}");
     assert_eq!(asked["params"]["message"], "Which release?");
-    let answer = |machines: u32| {
-        let content = json!({"name": "v2", "machines": machines});
-        json!({"taskId": id, "inputResponses": {"q1": accept(content)}})
-    };
-    let refused = client.request("tasks/update", answer(300)).await;
-    let problem = refused["error"]["message"].as_str().expect("a problem");
-    assert!(problem.starts_with("the answer to `q1` was refused: `machines`: "), "{problem}");
-    assert_eq!(status(&client.get(&id).await).0, "input_required");
+    let answer = |machines: u32| release_of(&id, "q1", machines);
     let taken = client.request("tasks/update", answer(30)).await;
     assert!(taken["error"].is_null(), "{taken}");
     let (result, _) = client.poll(&id).await;
@@ -379,6 +372,64 @@ async fn a_client_of_the_tasks_extension_finds_the_question_in_its_task() {
     // It is late, and no error.
     let late = client.request("tasks/update", answer(31)).await;
     assert!(late["error"].is_null(), "{late}");
+}
+
+/// The parameters of an update that answers [`fill_in`].
+fn release_of(task_id: &str, key: &str, machines: u32) -> Value {
+    let content = json!({"name": "v2", "machines": machines});
+    json!({"taskId": task_id, "inputResponses": {key: accept(content)}})
+}
+
+/// What is asked in a task: its key and the text, of one question.
+async fn asked_in(client: &mut WithTasks, id: &str) -> (String, String) {
+    loop {
+        let task = client.get(id).await;
+        if let Some(requests) = task["inputRequests"].as_object() {
+            let (key, request) = requests.iter().next().expect("a request");
+            assert_eq!((requests.len(), status(&task).0), (1, "input_required"), "{task}");
+            let message = request["params"]["message"].as_str().expect("a message");
+            return (key.clone(), message.to_owned());
+        }
+        assert_eq!(status(&task).0, "working", "{task}");
+    }
+}
+
+/// Such a client takes an error for the end of its task, and asks its user nothing twice that has the same key.
+#[tokio::test(start_paused = true)]
+async fn a_client_of_the_tasks_extension_is_asked_anew_after_a_wrong_answer() {
+    let mut client = modern(true);
+    let id = client.start("fill_in", json!({})).await;
+    let (mut key, text) = asked_in(&mut client, &id).await;
+    assert_eq!((&*key, &*text), ("q1", "Which release?"));
+    let taken = client.request("tasks/update", release_of(&id, &key, 300)).await;
+    assert!(taken["error"].is_null(), "{taken}");
+    let (again, text) = asked_in(&mut client, &id).await;
+    assert!(text.starts_with("The answer was refused: `machines`: "), "{text}");
+    assert!(text.ends_with("\n\nWhich release?"), "{text}");
+    assert_eq!(again, "q2");
+    // What comes twice answers nothing of what is asked now.
+    let late = client.request("tasks/update", release_of(&id, &key, 30)).await;
+    assert!(late["error"].is_null(), "{late}");
+    key = asked_in(&mut client, &id).await.0;
+    assert_eq!(key, "q2");
+    client.request("tasks/update", release_of(&id, &key, 30)).await;
+    let (result, _) = client.poll(&id).await;
+    let text = result["content"][0]["text"].as_str().expect("a text");
+    assert_eq!(first(text), r#"Release { name: "v2", machines: 30, notes: None }"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_the_tasks_extension_is_asked_three_times() {
+    let mut client = modern(true);
+    let id = client.start("fill_in", json!({})).await;
+    for expected in ["q1", "q2", "q3"] {
+        let (key, _) = asked_in(&mut client, &id).await;
+        assert_eq!(key, expected);
+        client.request("tasks/update", release_of(&id, &key, 300)).await;
+    }
+    let (result, _) = client.poll(&id).await;
+    let text = result["content"][0]["text"].as_str().expect("a text");
+    assert!(text.starts_with("NotUnderstood(\"`machines`: "), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,16 +460,16 @@ async fn a_call_of_the_newest_protocol_is_answered_with_the_question_and_goes_on
             "inputResponses": responses,
         })
     };
-    // One of them is wrong, so that is asked again; the other stays answered.
+    // One of them is wrong, so that is asked anew; the other stays answered.
     let half =
         json!({"q1": accept(json!({"answer": "Ann"})), "q2": accept(json!({"answer": "x"}))});
     let asked = client.request("tools/call", again(&state, half)).await["result"].take();
     assert_eq!(asked["resultType"], "input_required", "{asked}");
     let requests = asked["inputRequests"].as_object().expect("requests");
-    assert_eq!(requests.keys().collect::<Vec<_>>(), ["q2"]);
-    let message = requests["q2"]["params"]["message"].as_str().expect("a message");
+    assert_eq!(requests.keys().collect::<Vec<_>>(), ["q3"]);
+    let message = requests["q3"]["params"]["message"].as_str().expect("a message");
     assert!(message.starts_with("The answer was refused: expected a whole number"), "{message}");
-    let rest = json!({"q2": accept(json!({"answer": 7}))});
+    let rest = json!({"q3": accept(json!({"answer": 7}))});
     let reply = client.request("tools/call", again(&asked["requestState"], rest.clone())).await;
     assert_eq!(first(&texts(&reply).join("\n")), "\"Ann\" 7");
     // A call that is repeated gets the same result, and starts nothing.
@@ -436,6 +487,29 @@ async fn a_thread_that_blocks_may_ask() {
     assert!(!client.ask("message_task", answer).await.1);
     let (text, _) = client.check(&task_of(&text), 50).await;
     assert!(text.contains("The result:\n3"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_the_newest_protocol_is_answered_with_the_same_question_three_times() {
+    for tool in ["choose", "plain"] {
+        let mut client = modern(false);
+        let mut asked = client.call(tool, json!({})).await;
+        for _ in 0..3 {
+            assert_eq!(asked["resultType"], "input_required", "{asked}");
+            let requests = asked["inputRequests"].as_object().expect("requests");
+            let (key, request) = requests.iter().next().expect("a request");
+            let text = request["params"]["message"].as_str().expect("a message");
+            assert!(text.ends_with("Where to?") || text.ends_with("Name?"), "{text}");
+            let wrong = json!({key: accept(json!({"answer": ["the moon"]}))});
+            let state = &asked["requestState"];
+            let again = json!({"name": tool, "requestState": state, "inputResponses": wrong});
+            asked = client.request("tools/call", again).await["result"].take();
+        }
+        // The tool with another question goes on to that.
+        let text = asked["content"][0]["text"].as_str().unwrap_or_default();
+        let next = asked["inputRequests"]["q4"]["params"]["message"].as_str().unwrap_or_default();
+        assert!(text.starts_with("NotUnderstood(") || next == "Sure?", "{tool}: {asked}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -528,12 +602,12 @@ async fn a_plain_tool_of_the_newest_protocol_is_parked_and_goes_on_with_the_answ
     };
     let wrong = json!({"q1": {"action": "accept", "content": {"answer": {"a": 1}}}});
     let refused = client.request("tools/call", again(&asked, wrong)).await["result"].take();
-    let message = refused["inputRequests"]["q1"]["params"]["message"].as_str().expect("a message");
+    let message = refused["inputRequests"]["q2"]["params"]["message"].as_str().expect("a message");
     assert!(message.starts_with("The answer was refused: expected a string"), "{message}");
-    let right = json!({"q1": accept(json!({"answer": "Ann"}))});
+    let right = json!({"q2": accept(json!({"answer": "Ann"}))});
     let next = client.request("tools/call", again(&refused, right)).await["result"].take();
-    assert_eq!(next["inputRequests"]["q2"]["params"]["message"], "Sure?", "{next}");
-    let right = again(&next, json!({"q2": {"action": "decline"}}));
+    assert_eq!(next["inputRequests"]["q3"]["params"]["message"], "Sure?", "{next}");
+    let right = again(&next, json!({"q3": {"action": "decline"}}));
     let reply = client.request("tools/call", right.clone()).await;
     assert_eq!(texts(&reply), ["\"Ann\" false"]);
     // Once more, as by a client that lost the reply.

@@ -23,6 +23,9 @@ use crate::log;
 use crate::message::Json;
 use crate::phrases;
 
+/// How often a client is asked the same: one that answers so often what was not asked will not do better.
+pub(crate) const TRIES: usize = 3;
+
 /// What to ask with [`Sender::ask`](crate::task::Sender::ask) or [`Call::ask`](crate::parameter::Call::ask).
 ///
 /// A text is a question, too: `sender.ask("Go on?")`.
@@ -225,21 +228,17 @@ impl Asked {
     }
 }
 
-/// The response that a client gave to a form, if the question can be read; or the question again, with what is wrong.
+/// The response that a client gave to a form, if the question can be read; or what is wrong with it.
 pub(crate) fn judged(
     question: &log::Question,
     response: &Value,
-) -> Option<Result<Response, log::Question>> {
-    let mut asked = Asked::of(question)?;
-    let response = match serde_json::from_value::<ElicitResult>(response.clone()) {
+) -> Option<Result<Response, String>> {
+    let asked = Asked::of(question)?;
+    Some(match serde_json::from_value::<ElicitResult>(response.clone()) {
         Ok(result) if Response::is_bare(&asked, &result) => Ok(Response::YesAlone),
         Ok(result) => Response::to_form(&asked, result),
         Err(error) => Err(format!("expected the result of an elicitation: {error}")),
-    };
-    Some(response.map_err(|problem| {
-        asked.problem = Some(problem);
-        asked.to_log(&question.id, None)
-    }))
+    })
 }
 
 /// What a question of a task says, in words.

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Task;
 use crate::log::{Json, LogError, Said};
-use crate::question::{Asked, NoAnswer, Response};
+use crate::question::{Asked, NoAnswer, Response, TRIES};
 
 /// A question that waits for its answer; dropped, it waits no more.
 struct Open<'a> {
@@ -51,6 +51,17 @@ impl Task {
         if !self.questions.reach_somebody(&asked.form) {
             return Err(NoAnswer::Unreachable);
         }
+        let mut asked = asked.clone();
+        for _ in 0..TRIES {
+            match self.ask_once(&asked).await? {
+                Response::Refused(problem) => asked.problem = Some(problem),
+                response => return Ok(response),
+            }
+        }
+        Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+    }
+
+    async fn ask_once(&self, asked: &Asked) -> Result<Response, NoAnswer> {
         let open = Open { task: self, id: self.next_question() };
         // A call is not answered twice, and where it is answered with what is asked, its client calls again.
         let by_call = asked.by_call && self.questions.are_looked_for;

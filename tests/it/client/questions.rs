@@ -120,6 +120,9 @@ impl ServerHandler for Asks {
         params: UpdateTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if params.input_responses.get("who").is_some_and(|who| who["content"]["name"] == "") {
+            return Err(ErrorData::invalid_params("a name is not empty", None));
+        }
         self.answers.lock().expect("no panic").extend(params.input_responses);
         Ok(())
     }
@@ -358,8 +361,29 @@ async fn an_answer_that_does_not_fit_is_asked_for_again() {
         assert!(asked[1].ends_with("\n\nWhich size?"), "{way:?}: {asked:?}");
         assert!(asked[1].contains("refused") || asked[1].contains("still open"), "{asked:?}");
         let error = task.result::<String>().await.expect_err("there was no answer").to_string();
-        assert_eq!(error, "the task failed: the user declined to answer", "{way:?}");
+        let expected = match way {
+            Way::Mcpc => "the user declined to answer",
+            _ => {
+                "the client answered something else: the string \"huge\" is none of `small`, `large`"
+            }
+        };
+        assert_eq!(error, format!("the task failed: {expected}"), "{way:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_server_of_a_task_refuses_is_asked_for_again() {
+    let client = connect(builder(false)).await;
+    let mut task = client.start("task", json!({})).await.expect("started");
+    let mut asked = Vec::new();
+    while let Some(news) = task.next().await {
+        let Said::Question(question) = news else { continue };
+        let name = if asked.is_empty() { "" } else { "Ann" };
+        asked.push(question.message().to_owned());
+        assert!(question.answer(Answer::accept(json!({"name": name}))));
+    }
+    assert_eq!(asked, ["who?", "a name is not empty\n\nwho?", "sure?"]);
+    assert_eq!(task.result::<String>().await.expect("a result"), "hello \"Ann\"");
 }
 
 #[tokio::test(start_paused = true)]
