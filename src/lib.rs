@@ -1,3 +1,4 @@
+//! [asking]: guide::asking
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide

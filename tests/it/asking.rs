@@ -70,6 +70,13 @@ async fn sign_in(updates: Sender) -> String {
     outcome(updates.ask_url("Sign in, please", "https://example.com/sign-in").await)
 }
 
+/// Asks from a thread that may block.
+#[mcpc::background]
+async fn from_a_thread(updates: Sender) -> String {
+    let asks = move || outcome(updates.blocking_ask::<u8>("How many?"));
+    tokio::task::spawn_blocking(asks).await.expect("no panic")
+}
+
 /// Asks, and says how the wait for an answer ends.
 #[mcpc::background]
 async fn abandoned(updates: Sender) -> Result<String, NoAnswer> {
@@ -130,8 +137,19 @@ fn outcome<T: std::fmt::Debug>(answer: Result<T, NoAnswer>) -> String {
 
 fn server() -> Server {
     Server::new("asks").tools(mcpc::tools![
-        confirm, choose, fill_in, ask_twice, in_time, nested, sign_in, abandoned, plain, by_call,
-        obey, listen
+        confirm,
+        choose,
+        fill_in,
+        ask_twice,
+        in_time,
+        nested,
+        sign_in,
+        abandoned,
+        plain,
+        by_call,
+        obey,
+        listen,
+        from_a_thread
     ])
 }
 
@@ -252,7 +270,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 15);
+    assert_eq!(client.names().await.len(), 16);
 }
 
 #[tokio::test(start_paused = true)]
@@ -401,6 +419,16 @@ async fn a_call_of_the_newest_protocol_is_answered_with_the_question_and_goes_on
     assert_eq!(texts(&repeated), texts(&reply));
     let forged = client.request("tools/call", again(&json!("forged"), rest)).await;
     assert_eq!(forged["error"]["code"], -32602, "{forged}");
+}
+
+#[tokio::test]
+async fn a_thread_that_blocks_may_ask() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("from_a_thread", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "3"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let (text, _) = client.check(&task_of(&text), 50).await;
+    assert!(text.contains("The result:\n3"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

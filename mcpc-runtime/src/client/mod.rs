@@ -380,7 +380,7 @@ impl ClientBuilder {
     ) -> Boxed<'static, Result<Client, ClientError>> {
         Box::pin(async move {
             let transport = Wrapped::new(transport, routes.clone());
-            let questions = Questions::new(routes.clone(), self.callback.clone());
+            let questions = self.questions(&routes);
             let handler = Handler {
                 questions: questions.clone(),
                 routes: routes.clone(),
@@ -393,6 +393,14 @@ impl ClientBuilder {
             let link = self.link(running.peer().clone(), routes, questions).await?;
             Ok(Client { link, running: Some(running), child })
         })
+    }
+
+    fn questions(&self, routes: &Routes) -> Questions {
+        let questions = Questions::new(routes.clone());
+        if let Some(callback) = &self.callback {
+            questions.set_callback(Arc::clone(callback));
+        }
+        questions
     }
 
     /// What is said of this client.
@@ -489,7 +497,7 @@ impl Wrapping {
         builder: ClientBuilder,
     ) -> Result<Client, ClientError> {
         let Self { routes } = self;
-        let questions = Questions::new(routes.clone(), builder.callback.clone());
+        let questions = builder.questions(&routes);
         let link = builder.link(peer.clone(), routes, questions).await?;
         Ok(Client { link, running: None, child: None })
     }

@@ -462,7 +462,7 @@ async fn who_has_an_rmcp_client_wraps_its_transport() {
     assert_eq!(task.result::<Counted>().await.expect("a result").to, 2);
     client.close().await;
     let tools = mine.peer().list_all_tools().await.expect("it is the other client's connection");
-    assert_eq!(tools.len(), 7);
+    assert_eq!(tools.len(), 8);
 }
 
 #[tokio::test(start_paused = true)]
