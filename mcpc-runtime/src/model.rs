@@ -3,7 +3,7 @@
 //!
 //! `tests/model/run` runs it, as it is built with a flag of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shuttle::rand::{Rng as _, thread_rng};
@@ -14,11 +14,12 @@ use rmcp::model::JsonObject;
 
 use crate::delivery::{Delivery, Questions};
 use crate::log::{
-    Amount, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog, Owner,
-    Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
+    Amount, Answered, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog,
+    Owner, Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
 };
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
+use crate::question::{NoAnswer, Response};
 use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
 
 /// How many orders are tried.
@@ -94,7 +95,8 @@ async fn read(reader: &dyn TaskReader) -> Option<EndKind> {
                     assert!(done > progress, "progress went back");
                     progress = done;
                 }
-                Said::Output(_) | Said::Question(_) => unreachable!("neither was sent"),
+                Said::Question(_) => next += 1,
+                Said::Output(_) => unreachable!("none was sent"),
             }
         }
         if let Some(end) = page.end {
@@ -189,28 +191,24 @@ fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
     })
 }
 
+/// A task that is yet to be started, in a log of its own.
+fn new_task(questions: Questions) -> (Tasks, NewTask) {
+    let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
+    let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+    let (arguments, retention) = (&JsonObject::new(), HOUR);
+    let created =
+        now(tasks.create(Request { tool_name: &"tool".into(), ids: &ids, arguments, retention }));
+    let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
+    let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
+    let reaches = (Delivery::Log(None), questions);
+    (tasks, NewTask::new("tool".into(), ids, reaches, created, times))
+}
+
 /// Every way of ending a task at once.
 #[test]
 fn a_task() {
     check(|| {
-        let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
-        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-        let (arguments, retention) = (&JsonObject::new(), HOUR);
-        let created = now(tasks.create(Request {
-            tool_name: &"tool".into(),
-            ids: &ids,
-            arguments,
-            retention,
-        }));
-        let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
-        let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new(
-            "tool".into(),
-            ids,
-            (Delivery::Log(None), Questions::UNREACHABLE),
-            created,
-            times,
-        );
+        let (tasks, task) = new_task(Questions::UNREACHABLE);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let reader = reader.expect("it was created");
@@ -253,6 +251,71 @@ fn a_task() {
         idle.join().expect("no panic");
         assert_eq!(now(tasks.stop(vec!["t".into()])), Ok(Stop::Ended));
         assert_eq!((tasks.running(), tasks.end_all()), (0, 0));
+    });
+}
+
+/// Answers a question of the task, as soon as that is asked, unless that takes too long.
+fn answers(tasks: &Tasks, answer: u64) -> thread::JoinHandle<Answered> {
+    let tasks = tasks.clone();
+    thread::spawn(move || {
+        let content = JsonObject::from_iter([("answer".to_owned(), answer.into())]);
+        for _ in 0..20 {
+            let answer = Response::Accept(content.clone()).to_json();
+            let answered = tasks.answer_question(&"t".into(), "q1", answer);
+            match future::block_on(answered).expect("in memory") {
+                Answered::Unknown => thread::yield_now(),
+                answered => return answered,
+            }
+        }
+        Answered::Unknown
+    })
+}
+
+/// Asking, two answers at once, a stop, and somebody who reads.
+#[test]
+fn a_task_that_asks() {
+    check(|| {
+        let questions = Questions { message_task: Some("message_task"), ..Questions::UNREACHABLE };
+        let (tasks, task) = new_task(questions);
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let reader = reader.expect("it was created");
+        let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));
+        let heard = Arc::new(Mutex::new(None));
+        let body = {
+            let (updates, heard) = (task.sender(), Arc::clone(&heard));
+            Box::pin(async move {
+                updates.send(1).await;
+                let answer = updates.ask::<u64>("Number?").await;
+                *heard.lock().expect("no panic") = Some(answer);
+                "done".into_success()
+            })
+        };
+        let runner = future::spawn(task.run(body));
+        let (one, other) = (answers(&tasks, 1), answers(&tasks, 2));
+        let stop = {
+            let tasks = tasks.clone();
+            thread::spawn(move || drop(now(tasks.stop(vec!["t".into()])).expect("in memory")))
+        };
+        let answered = [one, other].map(|it| it.join().expect("no panic"));
+        stop.join().expect("no panic");
+        future::block_on(runner).expect("no panic");
+        let end = reader.join().expect("no panic").expect("every task has an end");
+        assert_eq!(end, EndKind::Complete);
+        let heard = heard.lock().expect("no panic").take().expect("it went on");
+        match (answered, heard) {
+            ([Answered::Now, Answered::Now], _) => panic!("both answers were taken"),
+            // It was asked to stop before it looked at the answer.
+            (_, Err(NoAnswer::Stopped)) => {}
+            ([Answered::Now, _], heard) => assert_eq!(heard, Ok(1)),
+            ([_, Answered::Now], heard) => assert_eq!(heard, Ok(2)),
+            (_, heard) => panic!("nobody answered, and it heard {heard:?}"),
+        }
+        future::block_on(tasks.idle());
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let status = now(reader.expect("it is kept").status()).expect("in memory");
+        assert!(status.questions.is_empty(), "a question is open after the end");
+        let late = tasks.answer_question(&"t".into(), "q1", Json::null());
+        assert_eq!(future::block_on(late), Ok(Answered::Unknown));
     });
 }
 

@@ -483,8 +483,11 @@ impl Session {
     /// The rules that the server broke; with `is_over`, everything must have its answer.
     pub(super) fn broken_rules(&self, is_over: bool) -> Vec<String> {
         let lines = self.wire.transcript.lines();
-        let of =
-            rules::Of { facts: self.facts(), tools: &lock(&self.tools), is_ours: self.is_ours };
+        let (facts, tools, is_ours) = (self.facts(), &*lock(&self.tools), self.is_ours);
+        let calls = self.calls();
+        let has_ended = |call: &Called| call.outcome.as_ref().is_some_and(Outcome::is_answered);
+        let is_at_rest = !calls.is_empty() && calls.iter().all(has_ended);
+        let of = rules::Of { facts, tools, is_ours, is_at_rest };
         let mut broken = rules::broken(&lines, of, is_over);
         broken.extend(self.answers.problem());
         broken

@@ -19,11 +19,13 @@ pub(super) struct Of<'a> {
     pub(super) tools: &'a [Value],
     /// Whether it is one of this crate, which promises more than MCPC asks for.
     pub(super) is_ours: bool,
+    /// Whether all calls of the client came to their ends, and there were some.
+    pub(super) is_at_rest: bool,
 }
 
 /// The rules that a server broke, in a sentence each. With `is_over`, every request must be answered and every task ended.
 pub(super) fn broken(lines: &[Line], of: Of<'_>, is_over: bool) -> Vec<String> {
-    let Of { facts, tools, is_ours } = of;
+    let Of { facts, tools, is_ours, is_at_rest } = of;
     let (requests, tasks, broken) = (HashMap::new(), HashMap::new(), Vec::new());
     let (elicited, shows) = (HashSet::new(), Value::Null);
     let (has_session, listens) = (false, false);
@@ -47,6 +49,10 @@ pub(super) fn broken(lines: &[Line], of: Of<'_>, is_over: bool) -> Vec<String> {
     }
     if is_over {
         rules.all_is_over();
+    }
+    // Else the task may go on that asks.
+    if is_over && is_at_rest {
+        rules.nothing_is_asked();
     }
     rules.broken
 }
@@ -389,11 +395,6 @@ impl Rules<'_> {
             endless.map(|(id, _)| format!("the task `{id}` has no end")).collect();
         endless.sort();
         self.broken.append(&mut endless);
-        let elicited = std::mem::take(&mut self.elicited).into_iter();
-        let mut open: Vec<String> =
-            elicited.map(|id| format!("the question {id} is open after the end")).collect();
-        open.sort();
-        self.broken.append(&mut open);
     }
 }
 
@@ -452,7 +453,11 @@ mod tests {
         let early = [call.clone(), callback("update"), created.clone(), callback("complete")];
         let in_order = [call, created, callback("update"), callback("complete")];
         let broken = |lines: &[Line], is_ours| {
-            broken(lines, Of { facts: As::Mcpc.facts(), tools: &[], is_ours }, true)
+            broken(
+                lines,
+                Of { facts: As::Mcpc.facts(), tools: &[], is_ours, is_at_rest: true },
+                true,
+            )
         };
         let found = broken(&early, true);
         let rule = "a callback before `created`: ";

@@ -85,6 +85,14 @@ impl Rules<'_> {
         }
     }
 
+    pub(super) fn nothing_is_asked(&mut self) {
+        let elicited = std::mem::take(&mut self.elicited).into_iter();
+        let mut open: Vec<String> =
+            elicited.map(|id| format!("the question {id} is open after the end")).collect();
+        open.sort();
+        self.broken.append(&mut open);
+    }
+
     fn is_declared(&mut self, line: &Line, request: &Value) {
         let is_shown =
             request["method"] == "elicitation/create" && self.is_shown(&request["params"]);
