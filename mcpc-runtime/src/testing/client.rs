@@ -133,17 +133,7 @@ impl Client {
     /// its task gives it up before, and is dismissed then (a model, which cannot, declines). So the call returns in any case,
     /// with what the tool makes of [`NoAnswer`](crate::question::NoAnswer).
     ///
-    /// ```
-    /// # async fn example(client: mcpc_runtime::testing::Client) {
-    /// use mcpc_runtime::testing::Reply;
-    ///
-    /// client.answers(|_| "production");
-    /// client.answers(|asked| match asked.text() {
-    ///     "Go on?" => Reply::from(true),
-    ///     _ => Reply::Decline,
-    /// });
-    /// # }
-    /// ```
+    #[doc = include_str!("../../docs/testing_answers.md")]
     pub fn answers<R: Into<Reply>>(&self, answers: impl FnMut(&Asked) -> R + Send + 'static) {
         self.0.answers.give(answers);
     }
