@@ -261,8 +261,8 @@ fn answers(tasks: &Tasks, answer: u64) -> thread::JoinHandle<Answered> {
         let content = JsonObject::from_iter([("answer".to_owned(), answer.into())]);
         for _ in 0..20 {
             let answer = Response::Accept(content.clone()).to_json();
-            let answered = tasks.answer_question(&"t".into(), "q1", answer);
-            match future::block_on(answered).expect("in memory") {
+            let answered = future::block_on(tasks.answer_question(&"t".into(), "q1", answer));
+            match answered.expect("in memory") {
                 Answered::Unknown => thread::yield_now(),
                 answered => return answered,
             }
@@ -314,8 +314,8 @@ fn a_task_that_asks() {
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let status = now(reader.expect("it is kept").status()).expect("in memory");
         assert!(status.questions.is_empty(), "a question is open after the end");
-        let late = tasks.answer_question(&"t".into(), "q1", Json::null());
-        assert_eq!(future::block_on(late), Ok(Answered::Unknown));
+        let late = future::block_on(tasks.answer_question(&"t".into(), "q1", Json::null()));
+        assert_eq!(late, Ok(Answered::Unknown));
     });
 }
 
