@@ -96,6 +96,14 @@ async fn by_call(call: mcpc::Call) -> String {
     outcome(call.ask::<bool>("Go on?").await)
 }
 
+/// Asks with its call before and after it works.
+#[mcpc::background]
+async fn by_call_and_on(call: mcpc::Call) -> String {
+    let before = outcome(call.ask::<String>("What with?").await);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    format!("{before} {}", outcome(call.ask::<bool>("Keep it?").await))
+}
+
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "they are read by `Debug`")]
@@ -149,7 +157,8 @@ fn server() -> Server {
         by_call,
         obey,
         listen,
-        from_a_thread
+        from_a_thread,
+        by_call_and_on
     ])
 }
 
@@ -270,7 +279,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 16);
+    assert_eq!(client.names().await.len(), 17);
 }
 
 #[tokio::test(start_paused = true)]
@@ -544,6 +553,46 @@ async fn the_call_of_a_background_tool_asks_as_its_sender_does() {
     assert!(!client.ask("message_task", answer).await.1);
     let (text, _) = client.check(&task_of(&text), 50).await;
     assert!(text.contains("The result:\ntrue"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_asks_at_once_its_reply_asks_and_then_there_is_a_task() {
+    let mut client = modern(true);
+    let asked = client.call("by_call_and_on", json!({})).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    assert!(asked.get("taskId").is_none(), "{asked}");
+    let again = |answer: Value| {
+        json!({
+            "name": "by_call_and_on",
+            "arguments": {},
+            "requestState": asked["requestState"],
+            "inputResponses": {"q1": accept(json!({"answer": answer}))},
+        })
+    };
+    let refused = client.request("tools/call", again(json!({"a": 1}))).await["result"].take();
+    assert_eq!(refused["resultType"], "input_required", "{refused}");
+    let task = client.request("tools/call", again(json!("care"))).await["result"].take();
+    assert_eq!((&task["resultType"], &task["status"]), (&json!("task"), &json!("working")));
+    assert!(task.get("requestState").is_none(), "{task}");
+    // From here on there is a task, which asks.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let id = task["taskId"].as_str().expect("an id");
+    assert_eq!(status(&client.get(id).await), ("input_required", "Keep it?"));
+    let yes = json!({"taskId": id, "inputResponses": {"q2": accept(json!({}))}});
+    assert!(client.request("tasks/update", yes).await["error"].is_null());
+    let (result, _) = client.poll(id).await;
+    assert_eq!(first(result["content"][0]["text"].as_str().expect("a text")), "\"care\" true");
+}
+
+/// Where no call waits, none asks.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_does_not_wait_leaves_it_to_its_task_to_ask() {
+    let server = server().task_patience(Duration::ZERO);
+    let mut client = WithTasks::open(server);
+    client.meta["io.modelcontextprotocol/clientCapabilities"]["elicitation"] = json!({"form": {}});
+    let id = client.start("by_call_and_on", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(status(&client.get(&id).await), ("input_required", "What with?"));
 }
 
 #[tokio::test(start_paused = true)]

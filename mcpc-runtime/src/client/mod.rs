@@ -195,7 +195,8 @@ impl Client {
         &self.link.session_id
     }
 
-    /// The connection, for everything else that MCP offers.
+    /// The connection, for everything else that MCP offers. A background tool that is called over it answers with the
+    /// `created` of MCPC, if the server speaks that: the rest is heard by [`events`](Self::events).
     #[must_use]
     pub fn peer(&self) -> &Peer<RoleClient> {
         &self.link.peer

@@ -26,6 +26,11 @@ impl ToolService {
         }
     }
 
+    /// Whether the call asks this, and not its task.
+    pub(super) fn is_asked_by_call(question: &Question) -> bool {
+        Asked::of(question).is_some_and(|asked| asked.by_call)
+    }
+
     /// What a client is asked in place of the result, for which it calls again; `None` if it shows nothing of that.
     pub(super) fn input_required(
         questions: &Questions,
