@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shuttle::rand::{Rng as _, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{future, thread};
 
@@ -19,7 +20,7 @@ use crate::log::{
 };
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::question::{NoAnswer, Response};
+use crate::question::{Asked, Form, NoAnswer, Response};
 use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
 
 /// How many orders are tried.
@@ -114,9 +115,13 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     let _inside = runtime.enter();
     let model = Arc::new(model);
     let again = Arc::clone(&model);
-    shuttle::check_random(move || model(), ORDERS);
+    let mut config = shuttle::Config::new();
+    // What a question needs, which is written as JSON and read.
+    config.stack_size = 1 << 18;
+    let random = RandomScheduler::new(ORDERS);
+    shuttle::Runner::new(random, config.clone()).run(move || model());
     // Finds what needs one of them to rest for long.
-    shuttle::check_pct(move || again(), ORDERS, 3);
+    shuttle::Runner::new(PctScheduler::new(3, ORDERS), config).run(move || again());
 }
 
 /// Appending, reading, stopping, ending, expiring and taking the id again.
@@ -255,12 +260,11 @@ fn a_task() {
 }
 
 /// Answers a question of the task, as soon as that is asked, unless that takes too long.
-fn answers(tasks: &Tasks, answer: u64) -> thread::JoinHandle<Answered> {
+fn answers(tasks: &Tasks, answer: Response) -> thread::JoinHandle<Answered> {
     let tasks = tasks.clone();
     thread::spawn(move || {
-        let content = JsonObject::from_iter([("answer".to_owned(), answer.into())]);
         for _ in 0..20 {
-            let answer = Response::Accept(content.clone()).to_json();
+            let answer = answer.to_json();
             let answered = future::block_on(tasks.answer_question(&"t".into(), "q1", answer));
             match answered.expect("in memory") {
                 Answered::Unknown => thread::yield_now(),
@@ -285,19 +289,22 @@ fn a_task_that_asks() {
             let (updates, heard) = (task.sender(), Arc::clone(&heard));
             Box::pin(async move {
                 updates.send(1).await;
-                let answer = updates.ask::<u64>("Number?").await;
+                // A type has a schema, which takes more of a stack than there is here.
+                let (text, form) = ("Go on?".to_owned(), Form::YesOrNo);
+                let asked = Asked { text, form, problem: None, by_call: false };
+                let answer = updates.asking(&asked, None).await;
                 *heard.lock().expect("no panic") = Some(answer);
                 "done".into_success()
             })
         };
         let runner = future::spawn(task.run(body));
-        let (one, other) = (answers(&tasks, 1), answers(&tasks, 2));
+        let (one, other) = (answers(&tasks, Response::Decline), answers(&tasks, Response::Cancel));
         let stop = {
             let tasks = tasks.clone();
-            thread::spawn(move || drop(now(tasks.stop(vec!["t".into()])).expect("in memory")))
+            thread::spawn(move || now(tasks.stop(vec!["t".into()])).expect("in memory"))
         };
         let answered = [one, other].map(|it| it.join().expect("no panic"));
-        stop.join().expect("no panic");
+        let _ = stop.join().expect("no panic");
         future::block_on(runner).expect("no panic");
         let end = reader.join().expect("no panic").expect("every task has an end");
         assert_eq!(end, EndKind::Complete);
@@ -306,8 +313,8 @@ fn a_task_that_asks() {
             ([Answered::Now, Answered::Now], _) => panic!("both answers were taken"),
             // It was asked to stop before it looked at the answer.
             (_, Err(NoAnswer::Stopped)) => {}
-            ([Answered::Now, _], heard) => assert_eq!(heard, Ok(1)),
-            ([_, Answered::Now], heard) => assert_eq!(heard, Ok(2)),
+            ([Answered::Now, _], heard) => assert_eq!(heard, Ok(Response::Decline)),
+            ([_, Answered::Now], heard) => assert_eq!(heard, Ok(Response::Cancel)),
             (_, heard) => panic!("nobody answered, and it heard {heard:?}"),
         }
         future::block_on(tasks.idle());

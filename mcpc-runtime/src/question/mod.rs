@@ -129,8 +129,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
 #[doc(hidden)]
 pub struct Asking<T> {
     pub(crate) asked: Asked,
-    pub(crate) read: fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>,
+    pub(crate) read: Reads<T>,
 }
+
+/// Reads an answer; the inner error says what is wrong with it.
+type Reads<T> = fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>;
 
 impl<T> std::fmt::Debug for Asking<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
