@@ -90,17 +90,22 @@ impl Call {
     /// # Cancel safety
     ///
     /// Dropped, it withdraws the question.
-    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+    pub fn ask<T: Answer>(
+        &self,
+        question: impl Into<Question>,
+    ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        let Asking { mut asked, read } = T::asked(text)?;
-        let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        loop {
-            let response = self.asking(&asked, deadline).await?;
-            match read(&asked, response)? {
-                Ok(answer) => return Ok(answer),
-                Err(problem) => asked.problem = Some(problem),
+        Box::pin(async move {
+            let Asking { mut asked, read } = T::asked(text)?;
+            let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+            loop {
+                let response = self.asking(&asked, deadline).await?;
+                match read(&asked, response)? {
+                    Ok(answer) => return Ok(answer),
+                    Err(problem) => asked.problem = Some(problem),
+                }
             }
-        }
+        })
     }
 
     /// Has the user open an address: as [`Sender::ask_url`].

@@ -164,17 +164,23 @@ impl Sender {
     /// # Cancel safety
     ///
     /// Dropped, it withdraws the question: an answer that comes later is refused.
-    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+    // Boxed, as rustc reports a type that cannot be asked for once more for each use of an opaque one.
+    pub fn ask<T: Answer>(
+        &self,
+        question: impl Into<Question>,
+    ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        let Asking { mut asked, read } = T::asked(text)?;
-        let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        loop {
-            let response = self.asking(&asked, timeout).await?;
-            match read(&asked, response)? {
-                Ok(answer) => return Ok(answer),
-                Err(problem) => asked.problem = Some(problem),
+        Box::pin(async move {
+            let Asking { mut asked, read } = T::asked(text)?;
+            let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+            loop {
+                let response = self.asking(&asked, timeout).await?;
+                match read(&asked, response)? {
+                    Ok(answer) => return Ok(answer),
+                    Err(problem) => asked.problem = Some(problem),
+                }
             }
-        }
+        })
     }
 
     /// Like [`ask`](Self::ask), for code that is not async: `spawn_blocking`, rayon, plain threads.

@@ -348,3 +348,24 @@ async fn a_task_that_began_when_it_was_stopped_is_stopped() {
     assert_eq!(stop["params"]["name"], "my_stop_task", "whatever prefix it has");
     assert_eq!(stop["params"]["arguments"]["task_id"].as_str(), id.as_deref());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_newest_handshake_that_comes_late_disturbs_nobody() {
+    let mut discover = Value::Null;
+    let (ours, _unasked, _serving) = scripted(move |request| match request["method"].as_str() {
+        Some("server/discover") => {
+            discover = request.clone();
+            Vec::new()
+        }
+        Some("initialize") => {
+            let late = error(&discover, -32601, "unknown");
+            vec![late, initialized(request, json!({"tools": {}}))]
+        }
+        Some("tools/call") if request["params"]["name"] == "old" => vec![reply(request, "7")],
+        Some("tools/call") => vec![error(request, -32602, "unknown tool")],
+        _ => Vec::new(),
+    });
+    let client = Client::connect(ours).await.expect("the server answers");
+    let reply = client.call("old", Value::Null).await.expect("answered");
+    assert_eq!(mcpc::client::text(&reply), "7");
+}
