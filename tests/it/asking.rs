@@ -489,6 +489,22 @@ async fn a_thread_that_blocks_may_ask() {
     assert!(text.contains("The result:\n3"), "{text}");
 }
 
+/// A check right after the answer would tell nothing.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_answered_is_not_news() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("by_call_and_on", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "care"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let began = tokio::time::Instant::now();
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 50, "{checked}");
+    // The next one is.
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 60, "{checked}");
+    assert!(checked.contains("Keep it?"), "{checked}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_of_the_newest_protocol_is_answered_with_the_same_question_three_times() {
     for tool in ["choose", "plain"] {

@@ -173,9 +173,8 @@ async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) -> Result<(), Log
     while let Some(page) = after(reader, seen).await? {
         seen = page.next;
         // Everything since the last look, and not only what came last.
-        let all = new(reader, last).await?;
-        let Some(all) = all else { break };
-        if is_worth_a_look(&all, last.percent) || waits_for_an_answer(reader, &all).await? {
+        let Some(all) = new(reader, last).await? else { break };
+        if is_worth_a_look(&all, last.percent) || asks(reader, &all).await? {
             break;
         }
         tokio::task::coop::consume_budget().await;
@@ -191,10 +190,12 @@ async fn new(reader: &dyn TaskReader, last: LastSeen) -> Result<Option<Page>, Lo
     })
 }
 
-/// Whether what a task asked is still open.
-async fn waits_for_an_answer(reader: &dyn TaskReader, page: &Page) -> Result<bool, LogError> {
-    let asked = page.said.iter().any(|said| matches!(said, Said::Question(_)));
-    Ok(asked && !reader.status().in_time().await?.questions.is_empty())
+/// Whether anything is asked there that has no answer yet.
+async fn asks(reader: &dyn TaskReader, page: &Page) -> Result<bool, LogError> {
+    if !page.said.iter().any(|said| matches!(said, Said::Question(_))) {
+        return Ok(false);
+    }
+    Ok(!reader.status().in_time().await?.questions.is_empty())
 }
 
 fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
