@@ -300,7 +300,8 @@ impl Recording {
                 Ok(response) => open.answer = Some(response.to_json()),
                 Err(problem) => {
                     open.tries += 1;
-                    let again = Asked { problem: Some(problem), ..Asked::of(&open.question)? };
+                    let asked = question::Asked::of(&open.question)?;
+                    let again = question::Asked { problem: Some(problem), ..asked };
                     open.asked = shown(&again.to_log(id, None))?;
                     let text = open.asked.text();
                     assert!(open.tries < TRIES, "no answer to a question fits: {text}");
