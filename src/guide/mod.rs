@@ -6,7 +6,7 @@
 //! | return a value, content or an error; know what a model reads of it | [`results`] |
 //! | know what a host or another client gets of a task, and how it asks for more | [`clients`] |
 //! | set times and bounds; serve several clients | [`limits`] |
-//! | say who the server is; prefix, filter, make, add and remove tools; run code around every call | [`servers`] |
+//! | say who the server is; prefix, filter, make, add and remove tools; tell clients what happens; run code around every call | [`servers`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
