@@ -1,6 +1,6 @@
 //! What a server tells clients without being asked: events of its sessions, and what of its lists has changed.
 //!
-//! A service has one [`Listeners`], a connection one [`Listener`], which knows what its client has shown. Whoever tells
+//! A service has one `Listeners`, a connection one `Listener`, which knows what its client has shown. Whoever tells
 //! something never waits: what finds no room in the connection's queue waits beside it (`waiting`).
 
 mod listener;
