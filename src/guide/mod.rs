@@ -28,6 +28,16 @@
 //! The settings come from the environment, which a host sets in the file that starts the server. Whatever a tool takes
 //! from its caller goes to the program as an argument of its own, and never through a shell.
 //!
+//! # More servers
+//!
+//! - [`examples/watch_directory.rs`](https://github.com/mcpc-rs/mcpc/blob/main/examples/watch_directory.rs) watches a directory
+//!   until it is stopped: its caller hears of each file that appears by an update, every client by an [event](servers#events).
+//! - [`examples/roll_out.rs`](https://github.com/mcpc-rs/mcpc/blob/main/examples/roll_out.rs)
+//!   [asks](crate::Sender::ask) where to and whether to go on, and while it works it can be
+//!   [told](crate::Receiver) to skip what it is at.
+//!
+//! The first lines of each say what its user types.
+//!
 //! # A test of a tool
 //!
 //! A function without a [`Sender`](crate::Sender) is tested as any other function. For one with a `Sender`, and for what each
