@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mcpc::{Sender, Server, tools};
+use mcpc::{Call, NoAnswer, Receiver, Sender, Server, tools};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Adds two numbers.
 #[mcpc::tool(read_only, open_world = false)]
@@ -75,6 +75,70 @@ struct Counted {
     to: u64,
 }
 
+/// Asks for a name, and greets.
+#[mcpc::tool(read_only, open_world = false)]
+async fn greet(call: Call) -> Result<String, NoAnswer> {
+    let name: String = call.ask("What is your name?").await?;
+    Ok(format!("hello, {name}"))
+}
+
+/// Asks whether to go on.
+#[mcpc::background(read_only, open_world = false)]
+async fn confirm(updates: Sender) -> Result<bool, NoAnswer> {
+    updates.ask("Go on?").await
+}
+
+/// Asks for a place.
+#[mcpc::background(read_only, open_world = false)]
+async fn choose(updates: Sender) -> Result<Place, NoAnswer> {
+    updates.ask("Where to?").await
+}
+
+/// Asks for a booking.
+#[mcpc::background(read_only, open_world = false)]
+async fn book(updates: Sender) -> Result<Booking, NoAnswer> {
+    updates.ask("Which table?").await
+}
+
+/// Goes where it is told to, until it is told that this was all.
+#[mcpc::background(read_only, open_world = false)]
+async fn travel(mut told: Receiver<Order>) -> Travelled {
+    let mut places = Vec::new();
+    while let Some(Order::GoTo { place }) = told.recv().await {
+        places.push(place);
+    }
+    Travelled { places }
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    Harbour,
+    Station,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Booking {
+    /// Who comes.
+    name: String,
+    /// How many come with them.
+    guests: u8,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Order {
+    /// Goes to a place.
+    GoTo { place: Place },
+    /// Comes to an end.
+    Arrive,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Travelled {
+    places: Vec<Place>,
+}
+
 #[tokio::main]
 async fn main() -> mcpc::Result {
     Server::new("outcomes")
@@ -82,7 +146,20 @@ async fn main() -> mcpc::Result {
         .patience(Duration::from_secs(2))
         // So that a client with tasks sees one, whatever it calls.
         .task_patience(Duration::ZERO)
-        .tools(tools![add, divide, panic_at_once, count, fail, panic_later, watch])
+        .tools(tools![
+            add,
+            divide,
+            panic_at_once,
+            count,
+            fail,
+            panic_later,
+            watch,
+            greet,
+            confirm,
+            choose,
+            book,
+            travel
+        ])
         .serve_stdio()
         .await
 }

@@ -1,3 +1,4 @@
+//! [asking]: guide::asking
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
@@ -225,6 +226,10 @@ mod examples_of_the_runtime {
     pub struct TakeStdio;
 
     #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_answers.md")]
+    pub struct TestingAnswers;
+
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
     pub struct TestingConnect;
 
@@ -254,7 +259,7 @@ pub mod __private {
     };
     pub use mcpc_runtime::parameter::{
         Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
-        MayBeOfRequest, Parameter, Range, Settings, ShownDefault,
+        MayBeOfRequest, MayBeReceiver, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

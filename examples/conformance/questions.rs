@@ -1,11 +1,13 @@
-//! Tools that ask their client, while it waits, as protocols before 2026-07-28 do it.
+//! Tools that ask while their call is open.
 
-use mcpc::rmcp::model::{ClientResult, ElicitRequest, ElicitResult, ServerRequest};
+use mcpc::rmcp::model::ServerRequest;
 use mcpc::rmcp::service::ServiceError;
-use mcpc::{Call, Tools, tools};
+use mcpc::{Call, NoAnswer, Tools, tools};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Asks the client's model.
+/// Asks the client's model, with rmcp's own request.
 #[mcpc::tool]
 async fn test_sampling(
     /// What to ask it
@@ -26,33 +28,74 @@ async fn test_elicitation(
     /// What to ask
     message: String,
     call: Call,
-) -> Result<String, ServiceError> {
-    let response = json!({"type": "string", "description": "User's response"});
-    let answer = ask(&call, &message, json!({"response": response}), json!(["response"])).await?;
-    Ok(format!("User response: {answer}"))
+) -> Result<String, NoAnswer> {
+    let Reply { response } = call.ask(message).await?;
+    Ok(format!("User response: {response}"))
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Reply {
+    /// User's response
+    response: String,
 }
 
 /// Asks the user, who may leave everything as it is.
 #[mcpc::tool]
-async fn test_elicitation_sep1034_defaults(call: Call) -> Result<String, ServiceError> {
-    let fields = json!({
-        "name": {"type": "string", "description": "User name", "default": "John Doe"},
-        "age": {"type": "integer", "description": "User age", "default": 30},
-        "score": {"type": "number", "description": "User score", "default": 95.5},
-        "status": {
-            "type": "string",
-            "description": "User status",
-            "enum": ["active", "inactive", "pending"],
-            "default": "active",
-        },
-        "verified": {"type": "boolean", "description": "Verification status", "default": true},
-    });
-    let answer =
-        ask(&call, "Please review and update the form fields with defaults", fields, json!([]));
-    Ok(format!("Elicitation completed: {}", answer.await?))
+async fn test_elicitation_sep1034_defaults(call: Call) -> Result<String, NoAnswer> {
+    let user: User = call.ask("Please review and update the form fields with defaults").await?;
+    Ok(format!("Elicitation completed: {user:?}"))
 }
 
-/// Asks the user to choose.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default)]
+struct User {
+    /// User name
+    name: String,
+    /// User age
+    age: i64,
+    /// User score
+    score: f64,
+    /// User status
+    status: Status,
+    /// Verification status
+    verified: bool,
+}
+
+impl Default for User {
+    fn default() -> Self {
+        let (name, status) = ("John Doe".to_owned(), Status::Active);
+        Self { name, age: 30, score: 95.5, status, verified: true }
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Active,
+    Inactive,
+    Pending,
+}
+
+/// Asks for a confirmation.
+#[mcpc::tool]
+async fn test_input_required_result_request_state(call: Call) -> Result<&'static str, NoAnswer> {
+    let Confirmation { ok } = call.ask("Please confirm").await?;
+    Ok(if ok { "state-ok" } else { "not confirmed" })
+}
+
+/// Asks for a confirmation; refuses the answer to what it did not ask.
+#[mcpc::tool]
+async fn test_input_required_result_tampered_state(call: Call) -> Result<&'static str, NoAnswer> {
+    let Confirmation { ok } = call.ask("Please confirm").await?;
+    Ok(if ok { "integrity-ok" } else { "not confirmed" })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Confirmation {
+    ok: bool,
+}
+
+/// Asks the user to choose, in all ways that forms have, some of which no type says.
 #[mcpc::tool]
 async fn test_elicitation_sep1330_enums(call: Call) -> Result<String, ServiceError> {
     let titled = |titles: [&str; 3]| -> Value {
@@ -90,29 +133,13 @@ async fn test_elicitation_sep1330_enums(call: Call) -> Result<String, ServiceErr
             "items": {"anyOf": titled(["First Choice", "Second Choice", "Third Choice"])},
         },
     });
-    let answer =
-        ask(&call, "Please select options from the enum fields", fields, json!([])).await?;
-    Ok(format!("Elicitation completed: {answer}"))
-}
-
-/// Asks the user to fill in a form.
-async fn ask(
-    call: &Call,
-    message: &str,
-    fields: Value,
-    required: Value,
-) -> Result<String, ServiceError> {
-    let schema = json!({"type": "object", "properties": fields, "required": required});
+    let schema = json!({"type": "object", "properties": fields, "required": []});
+    let message = "Please select options from the enum fields";
     let params = json!({"mode": "form", "message": message, "requestedSchema": schema});
-    let request: ElicitRequest =
-        serde_json::from_value(json!({"method": "elicitation/create", "params": params}))
-            .expect("it is one");
-    match call.context().peer.send_request(ServerRequest::ElicitRequest(request)).await? {
-        ClientResult::ElicitResult(ElicitResult { action, content, .. }) => {
-            Ok(format!("action={action:?}, content={}", content.unwrap_or_default()))
-        }
-        _ => Err(ServiceError::UnexpectedResponse),
-    }
+    let request = json!({"method": "elicitation/create", "params": params});
+    let request = serde_json::from_value(request).expect("it is one");
+    let answer = call.context().peer.send_request(ServerRequest::ElicitRequest(request)).await?;
+    Ok(format!("Elicitation completed: {answer:?}"))
 }
 
 pub(crate) fn tools() -> Tools {
@@ -121,5 +148,7 @@ pub(crate) fn tools() -> Tools {
         test_elicitation,
         test_elicitation_sep1034_defaults,
         test_elicitation_sep1330_enums,
+        test_input_required_result_request_state,
+        test_input_required_result_tampered_state,
     ]
 }

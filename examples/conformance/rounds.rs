@@ -13,12 +13,10 @@ use mcpc::rmcp::model::{
 use serde_json::{Map, Value, json};
 
 /// The names and descriptions of the tools.
-const TOOLS: [(&str, &str); 8] = [
+const TOOLS: [(&str, &str); 6] = [
     ("test_input_required_result_elicitation", "Asks for a name."),
     ("test_input_required_result_sampling", "Asks the client's model."),
     ("test_input_required_result_list_roots", "Asks which folders are open."),
-    ("test_input_required_result_request_state", "Asks for a confirmation, and knows what for."),
-    ("test_input_required_result_tampered_state", "The same; refuses what it did not ask."),
     ("test_input_required_result_multiple_inputs", "Asks several things at once."),
     ("test_input_required_result_multi_round", "Asks one thing after the other."),
     ("test_input_required_result_capabilities", "Asks what its client can answer."),
@@ -76,8 +74,6 @@ impl Rounds {
                 Some(answer) => said(format!("Roots: {}", answer["roots"])),
                 None => ask([("roots_request", roots())], None),
             },
-            "test_input_required_result_request_state"
-            | "test_input_required_result_tampered_state" => self.confirmation(answers, known),
             "test_input_required_result_multiple_inputs" => self.several(answers, known),
             "test_input_required_result_multi_round" => self.one_after_the_other(answers, known),
             "test_input_required_result_capabilities" => self.what_it_can(answers, client),
@@ -85,16 +81,6 @@ impl Rounds {
                 return Err(ErrorData::invalid_params(format!("unknown tool `{other}`"), None));
             }
         })
-    }
-
-    fn confirmation(&self, answers: &InputResponses, known: Option<Value>) -> CallToolResponse {
-        match known.and(filled_in(answers, "confirm", "ok")) {
-            Some(Value::Bool(true)) => said("state-ok".to_owned()),
-            _ => {
-                let question = [("confirm", form("Please confirm", "ok", "boolean"))];
-                ask(question, Some(self.keep(Value::Null)))
-            }
-        }
     }
 
     fn several(&self, answers: &InputResponses, known: Option<Value>) -> CallToolResponse {

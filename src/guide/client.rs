@@ -84,10 +84,14 @@
 //!
 //! # Questions
 //!
-//! A server asks with `elicitation/create`, with a result or a task that is `input_required`. [`Client::on_question`] gives
-//! the client what answers all of them; without it a question is a [`Said::Question`] in the stream of the task that asks,
+//! A server asks with `elicitation/create`, with a result or a task that is `input_required`, or, one of this crate by MCPC,
+//! with an update that the tool `message_task` answers. [`Client::on_question`] gives the client what answers all of them;
+//! without it a question is a [`Said::Question`] in the stream of the task that asks,
 //! and an [`Event::Question`] where nobody can tell which that is. A question that is dropped, or that nobody can read as
-//! the result is awaited, is answered with [`Answer::Cancel`].
+//! the result is awaited, is answered with [`Answer::Cancel`]. An answer that the server refuses is asked for again, up to
+//! three times, with what is wrong with it.
+//!
+//! [`Task::message`] gives a task an instruction, at a server of this crate by MCPC.
 //!
 //! # Events
 //!
@@ -109,6 +113,7 @@
 //! [`Event::Question`]: crate::client::Event::Question
 //! [`Said::Question`]: crate::client::Said::Question
 //! [`TaskError`]: crate::client::TaskError
+//! [`Task::message`]: crate::client::Task::message
 //! [`Task::result`]: crate::client::Task::result
 //! [`Task::stop`]: crate::client::Task::stop
 //! [`Task::way`]: crate::client::Task::way

@@ -62,8 +62,8 @@
 //! {"task_id": "0d3b..", "wait_seconds": 50} to wait for news of it or for its result, or `stop_task` to stop it.
 //! ```
 //!
-//! It also names a task that was started before with the same arguments and still runs. `check_task` and `stop_task` are
-//! tools that every server with a background tool has, for every client ([`Server::control_tools`],
+//! It also names a task that was started before with the same arguments and still runs. `check_task`, `stop_task` and
+//! [`message_task`](super::asking) are tools that every server with a background tool has, for every client ([`Server::control_tools`],
 //! [`Server::control_prefix`]). A client can ask about the tasks of its own connection.
 //!
 //! | argument of `check_task` | means |

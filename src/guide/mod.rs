@@ -5,6 +5,7 @@
 //! | take ids, options, defaults and limits; read what a refused call was told | [`arguments`] |
 //! | return a value, content or an error; know what a model reads of it | [`results`] |
 //! | know what a host or another client gets of a task, and how it asks for more | [`clients`] |
+//! | ask the user while a task runs, and tell a task what to do next | [`asking`] |
 //! | set times and bounds; serve several clients | [`limits`] |
 //! | say who the server is; prefix, filter, make, add and remove tools; tell clients what happens; run code around every call | [`servers`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
@@ -59,6 +60,7 @@
 //!   `tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false).init()`. See [`logs`].
 
 pub mod arguments;
+pub mod asking;
 pub mod client;
 pub mod clients;
 pub mod ends;

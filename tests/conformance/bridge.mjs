@@ -10,7 +10,7 @@ const FIRST_WITHOUT_SESSIONS = '2026-07-28';
 // How long the stream of a request of a session says nothing before it is closed, in milliseconds.
 const PATIENCE = 1000;
 
-// Serves until it is closed.
+// Serves until it is closed, which tells what each of its processes ended with.
 export async function listen(command) {
     const bridge = new Bridge(command);
     const server = createServer((request, response) => bridge.handle(request, response).catch((error) => {
@@ -19,9 +19,9 @@ export async function listen(command) {
     }));
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
     const close = () => {
-        bridge.end();
         server.close();
         server.closeAllConnections();
+        return bridge.end();
     };
     return { url: `http://127.0.0.1:${server.address().port}/mcp`, close };
 }
@@ -30,14 +30,15 @@ class Bridge {
     #command;
     #sessions = new Map();
     #shared;
+    #ended = [];
 
     constructor(command) {
         this.#command = command;
     }
 
-    end() {
-        this.#shared?.end();
-        for (const session of this.#sessions.values()) session.end();
+    async end() {
+        const left = [...this.#sessions.values()].map((session) => session.end());
+        return Promise.all([...this.#ended, ...left, ...(this.#shared ? [this.#shared.end()] : [])]);
     }
 
     async handle(request, response) {
@@ -54,7 +55,7 @@ class Bridge {
         if (method === 'GET') return session.resume(headers['last-event-id'], response);
         if (method === 'POST') return session.take(message, response);
         if (method !== 'DELETE') return refuse(response, 405, 'unknown method');
-        session.end();
+        this.#ended.push(session.end());
         this.#sessions.delete(headers['mcp-session-id']);
         response.writeHead(204).end();
     }
@@ -108,7 +109,7 @@ class Session {
     }
 
     end() {
-        this.#process.end();
+        return this.#process.end();
     }
 }
 

@@ -20,7 +20,7 @@ process.exit(asExpected ? 0 : 1);
 async function check(revision, { passed, others }) {
     const directory = join(results, revision);
     await rm(directory, { recursive: true, force: true });
-    await run(revision, directory);
+    const ended = await run(revision, directory);
     const checks = await readChecks(directory);
     const count = checks.filter(({ status }) => status === 'SUCCESS').length;
     const found = new Map(
@@ -38,17 +38,19 @@ async function check(revision, { passed, others }) {
     for (const name of Object.keys(others)) {
         if (!found.has(name)) wrong.push(`passes, and is still in expected.json: ${name}`);
     }
+    const badly = ended.filter((status) => status !== 0);
+    if (badly.length > 0) wrong.push(`of ${ended.length} servers these did not end with status 0: ${badly.join(', ')}`);
     for (const problem of wrong) console.log(`  ${problem}`);
     return wrong.length === 0;
 }
 
-// Its exit status says nothing of what is not scored, all of tasks among it.
+// Its exit status says nothing of what is not scored, all of tasks among it. Tells what the servers ended with.
 async function run(revision, directory) {
     const bridge = await listen([server]);
     const args = [suite, 'server', '--url', bridge.url, '--requirements', revision, '--output-dir', directory];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     await new Promise((ended) => child.on('close', ended));
-    bridge.close();
+    return bridge.close();
 }
 
 async function readChecks(directory) {

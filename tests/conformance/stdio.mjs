@@ -3,8 +3,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
+// In milliseconds: more than the grace of a server.
+const LONGEST_END = 15_000;
 
 export class Process {
+    // What it ended with: a status, or the name of a signal.
+    ended;
     #child;
     #nextId = 1;
     // By the id that the server knows: what the client knows a request by, and the stream of its answer.
@@ -16,7 +20,12 @@ export class Process {
         this.#others = others;
         this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
         this.#child.stdin.on('error', () => {});
-        this.#child.on('close', () => this.#giveUp());
+        this.ended = new Promise((ended) => {
+            this.#child.on('close', (status, signal) => {
+                this.#giveUp();
+                ended(status ?? signal);
+            });
+        });
         createInterface({ input: this.#child.stdout }).on('line', (line) => this.#read(JSON.parse(line)));
     }
 
@@ -41,8 +50,11 @@ export class Process {
         this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
     }
 
+    // Gives up a process that does not end with its input.
     end() {
         this.#child.stdin.end();
+        setTimeout(() => this.#child.kill('SIGKILL'), LONGEST_END).unref();
+        return this.ended;
     }
 
     #write(message) {

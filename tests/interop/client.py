@@ -97,11 +97,14 @@ class Client:
         self.session = session
         self.handler = handler
         self.messages: dict[str | None, list[MCPCMessage]] = defaultdict(list)
+        self._updated: dict[str | None, asyncio.Event] = defaultdict(asyncio.Event)
         self._ended: dict[str | None, asyncio.Event] = defaultdict(asyncio.Event)
         handler.add_event_listener(self._hear)
 
     def _hear(self, message: MCPCMessage) -> None:
         self.messages[message.task_id].append(message)
+        if message.event == "update":
+            self._updated[message.task_id].set()
         if message.event in ("complete", "failed"):
             self._ended[message.task_id].set()
 
@@ -118,6 +121,11 @@ class Client:
         arguments = self.handler.add_metadata(arguments, session_id)
         reply = await self.session.call_tool(tool, arguments)
         return Call(tool, session_id, DIALECT.task_id(arguments), reply)
+
+    async def first_update(self, task_id: str) -> Any:
+        """What a task said first."""
+        await self._updated[task_id].wait()
+        return next(it.result for it in self.messages[task_id] if it.event == "update")
 
     async def messages_until_end(self, task_id: str) -> list[MCPCMessage]:
         """All messages about a task, including any that wrongly follow its end."""

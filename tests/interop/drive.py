@@ -118,6 +118,63 @@ async def stopped_task() -> None:
         expect_task(messages, task, [], "failed", "stopped after 0 rounds")
 
 
+async def task_that_asks_for_a_choice() -> None:
+    async with greeted(OUTCOMES) as client:
+        task, question = await start_asking(client, "choose", "Where to?")
+        expected = "one of `harbour`, `station`"
+        expect("expected", expected in question["answer_with"], True)
+        refused = await tell(client, task, question="q1", message="the moon")
+        still_open = text_of(refused).startswith("The question `q1` is still open: ")
+        expect("refusal", (refused.isError, still_open), (True, True))
+        await answer(client, task, question="q1", message="station")
+        messages = await client.messages_until_end(task.task_id)
+        expect_task(messages, task, [question], "complete", "station")
+        late = await tell(client, task, question="q1", message="harbour")
+        ended = f"Task `{task.task_id}` has ended already; `check_task` says how."
+        expect("late answer", (late.isError, text_of(late)), (True, ended))
+
+
+async def task_that_asks_for_yes_or_no() -> None:
+    async with greeted(OUTCOMES) as client:
+        for said, result in {"yes": True, "no": False}.items():
+            task, question = await start_asking(client, "confirm", "Go on?")
+            await answer(client, task, message=said)
+            messages = await client.messages_until_end(task.task_id)
+            expect_task(messages, task, [question], "complete", result)
+
+
+async def task_that_asks_for_a_form() -> None:
+    async with greeted(OUTCOMES) as client:
+        booking = {"name": AWKWARD, "guests": 3}
+        task, question = await start_asking(client, "book", "Which table?")
+        fields = question["answer"]["fields"]["properties"]
+        expect("fields", list(fields), list(booking))
+        await answer(client, task, message=booking)
+        messages = await client.messages_until_end(task.task_id)
+        expect_task(messages, task, [question], "complete", booking)
+
+
+async def task_whose_question_is_declined() -> None:
+    async with greeted(OUTCOMES) as client:
+        task, question = await start_asking(client, "choose", "Where to?")
+        await answer(client, task, question="q1", decline=True)
+        messages = await client.messages_until_end(task.task_id)
+        expect_task(messages, task, [question], "failed", "the user declined to answer")
+
+
+async def task_that_is_told() -> None:
+    async with greeted(OUTCOMES) as client:
+        task = await start(client, "travel", {}, "session-1")
+        places = ["harbour", "station", "harbour"]
+        orders = [{"go_to": {"place": place}} for place in places]
+        for order in [*orders, "arrive"]:
+            said = await tell(client, task, message=order)
+            told = f"Task `{task.task_id}` was told."
+            expect("reply", (said.isError, text_of(said)), (False, told))
+        messages = await client.messages_until_end(task.task_id)
+        expect_task(messages, task, [], "complete", {"places": places})
+
+
 async def bad_arguments_start_no_task() -> None:
     async with greeted(QUICKSTART) as client:
         bad = await client.call_with_ids("process_data", {"passes": 0}, "session-1")
@@ -226,6 +283,11 @@ CHECKS = [
     failing_task,
     panicking_tools,
     stopped_task,
+    task_that_asks_for_a_choice,
+    task_that_asks_for_yes_or_no,
+    task_that_asks_for_a_form,
+    task_whose_question_is_declined,
+    task_that_is_told,
     bad_arguments_start_no_task,
     task_without_ids,
     client_without_handshake_hears_nothing,
@@ -267,6 +329,26 @@ async def start(client: Client, tool: str, arguments: dict[str, Any], session_id
     call = await client.call_with_ids(tool, arguments, session_id)
     expect("event of the reply", message_in(call.reply).event, "created")
     return call
+
+
+async def start_asking(client: Client, tool: str, text: str) -> tuple[Call, dict[str, Any]]:
+    """Starts a task that asks, and waits for the update with its question."""
+    task = await start(client, tool, {}, "session-1")
+    question = await client.first_update(task.task_id)
+    expect("question", (question["question_id"], question["question"]), ("q1", text))
+    call = f'Call `message_task` with {{"task_id": "{task.task_id}", "question": "q1", "message": '
+    expect("call to answer with", question["answer_with"][: len(call)], call)
+    return task, question
+
+
+async def tell(client: Client, task: Call, **message: Any) -> CallToolResult:
+    return await client.call("message_task", {"task_id": task.task_id, **message})
+
+
+async def answer(client: Client, task: Call, **message: Any) -> None:
+    said = await tell(client, task, **message)
+    goes_on = f"Task `{task.task_id}` has the answer, and goes on."
+    expect("reply", (said.isError, text_of(said)), (False, goes_on))
 
 
 async def start_numbered(client: Client, number: int) -> Call:

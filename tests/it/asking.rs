@@ -70,6 +70,13 @@ async fn sign_in(updates: Sender) -> String {
     outcome(updates.ask_url("Sign in, please", "https://example.com/sign-in").await)
 }
 
+/// Asks from a thread that may block.
+#[mcpc::background]
+async fn from_a_thread(updates: Sender) -> String {
+    let asks = move || outcome(updates.blocking_ask::<u8>("How many?"));
+    tokio::task::spawn_blocking(asks).await.expect("no panic")
+}
+
 /// Asks, and says how the wait for an answer ends.
 #[mcpc::background]
 async fn abandoned(updates: Sender) -> Result<String, NoAnswer> {
@@ -87,6 +94,14 @@ async fn plain(call: mcpc::Call) -> String {
 #[mcpc::background]
 async fn by_call(call: mcpc::Call) -> String {
     outcome(call.ask::<bool>("Go on?").await)
+}
+
+/// Asks with its call before and after it works.
+#[mcpc::background]
+async fn by_call_and_on(call: mcpc::Call) -> String {
+    let before = outcome(call.ask::<String>("What with?").await);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    format!("{before} {}", outcome(call.ask::<bool>("Keep it?").await))
 }
 
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
@@ -113,11 +128,9 @@ async fn obey(updates: Sender, mut told: Receiver<Instruction>) -> String {
 /// Works beside what it is told.
 #[mcpc::background]
 async fn listen(updates: Sender, mut told: Receiver<String>) -> String {
-    loop {
-        tokio::select! {
-            () = updates.stopped() => return "stopped".to_owned(),
-            Some(text) = told.recv() => return format!("told {text}"),
-        }
+    tokio::select! {
+        () = updates.stopped() => "stopped".to_owned(),
+        text = told.recv() => format!("told {}", text.unwrap_or_default()),
     }
 }
 
@@ -130,8 +143,20 @@ fn outcome<T: std::fmt::Debug>(answer: Result<T, NoAnswer>) -> String {
 
 fn server() -> Server {
     Server::new("asks").tools(mcpc::tools![
-        confirm, choose, fill_in, ask_twice, in_time, nested, sign_in, abandoned, plain, by_call,
-        obey, listen
+        confirm,
+        choose,
+        fill_in,
+        ask_twice,
+        in_time,
+        nested,
+        sign_in,
+        abandoned,
+        plain,
+        by_call,
+        obey,
+        listen,
+        from_a_thread,
+        by_call_and_on
     ])
 }
 
@@ -252,7 +277,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 15);
+    assert_eq!(client.names().await.len(), 17);
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,14 +361,7 @@ async fn a_client_of_the_tasks_extension_finds_the_question_in_its_task() {
     let asked = &task["inputRequests"]["q1"];
     assert_eq!(asked["method"], "elicitation/create", "{task}");
     assert_eq!(asked["params"]["message"], "Which release?");
-    let answer = |machines: u32| {
-        let content = json!({"name": "v2", "machines": machines});
-        json!({"taskId": id, "inputResponses": {"q1": accept(content)}})
-    };
-    let refused = client.request("tasks/update", answer(300)).await;
-    let problem = refused["error"]["message"].as_str().expect("a problem");
-    assert!(problem.starts_with("the answer to `q1` was refused: `machines`: "), "{problem}");
-    assert_eq!(status(&client.get(&id).await).0, "input_required");
+    let answer = |machines: u32| release_of(&id, "q1", machines);
     let taken = client.request("tasks/update", answer(30)).await;
     assert!(taken["error"].is_null(), "{taken}");
     let (result, _) = client.poll(&id).await;
@@ -354,6 +372,64 @@ async fn a_client_of_the_tasks_extension_finds_the_question_in_its_task() {
     // It is late, and no error.
     let late = client.request("tasks/update", answer(31)).await;
     assert!(late["error"].is_null(), "{late}");
+}
+
+/// The parameters of an update that answers [`fill_in`].
+fn release_of(task_id: &str, key: &str, machines: u32) -> Value {
+    let content = json!({"name": "v2", "machines": machines});
+    json!({"taskId": task_id, "inputResponses": {key: accept(content)}})
+}
+
+/// What is asked in a task: its key and the text, of one question.
+async fn asked_in(client: &mut WithTasks, id: &str) -> (String, String) {
+    loop {
+        let task = client.get(id).await;
+        if let Some(requests) = task["inputRequests"].as_object() {
+            let (key, request) = requests.iter().next().expect("a request");
+            assert_eq!((requests.len(), status(&task).0), (1, "input_required"), "{task}");
+            let message = request["params"]["message"].as_str().expect("a message");
+            return (key.clone(), message.to_owned());
+        }
+        assert_eq!(status(&task).0, "working", "{task}");
+    }
+}
+
+/// Such a client takes an error for the end of its task, and asks its user nothing twice that has the same key.
+#[tokio::test(start_paused = true)]
+async fn a_client_of_the_tasks_extension_is_asked_anew_after_a_wrong_answer() {
+    let mut client = modern(true);
+    let id = client.start("fill_in", json!({})).await;
+    let (mut key, text) = asked_in(&mut client, &id).await;
+    assert_eq!((&*key, &*text), ("q1", "Which release?"));
+    let taken = client.request("tasks/update", release_of(&id, &key, 300)).await;
+    assert!(taken["error"].is_null(), "{taken}");
+    let (again, text) = asked_in(&mut client, &id).await;
+    assert!(text.starts_with("The answer was refused: `machines`: "), "{text}");
+    assert!(text.ends_with("\n\nWhich release?"), "{text}");
+    assert_eq!(again, "q2");
+    // What comes twice answers nothing of what is asked now.
+    let late = client.request("tasks/update", release_of(&id, &key, 30)).await;
+    assert!(late["error"].is_null(), "{late}");
+    key = asked_in(&mut client, &id).await.0;
+    assert_eq!(key, "q2");
+    client.request("tasks/update", release_of(&id, &key, 30)).await;
+    let (result, _) = client.poll(&id).await;
+    let text = result["content"][0]["text"].as_str().expect("a text");
+    assert_eq!(first(text), r#"Release { name: "v2", machines: 30, notes: None }"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_the_tasks_extension_is_asked_three_times() {
+    let mut client = modern(true);
+    let id = client.start("fill_in", json!({})).await;
+    for expected in ["q1", "q2", "q3"] {
+        let (key, _) = asked_in(&mut client, &id).await;
+        assert_eq!(key, expected);
+        client.request("tasks/update", release_of(&id, &key, 300)).await;
+    }
+    let (result, _) = client.poll(&id).await;
+    let text = result["content"][0]["text"].as_str().expect("a text");
+    assert!(text.starts_with("NotUnderstood(\"`machines`: "), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -384,16 +460,16 @@ async fn a_call_of_the_newest_protocol_is_answered_with_the_question_and_goes_on
             "inputResponses": responses,
         })
     };
-    // One of them is wrong, so that is asked again; the other stays answered.
+    // One of them is wrong, so that is asked anew; the other stays answered.
     let half =
         json!({"q1": accept(json!({"answer": "Ann"})), "q2": accept(json!({"answer": "x"}))});
     let asked = client.request("tools/call", again(&state, half)).await["result"].take();
     assert_eq!(asked["resultType"], "input_required", "{asked}");
     let requests = asked["inputRequests"].as_object().expect("requests");
-    assert_eq!(requests.keys().collect::<Vec<_>>(), ["q2"]);
-    let message = requests["q2"]["params"]["message"].as_str().expect("a message");
+    assert_eq!(requests.keys().collect::<Vec<_>>(), ["q3"]);
+    let message = requests["q3"]["params"]["message"].as_str().expect("a message");
     assert!(message.starts_with("The answer was refused: expected a whole number"), "{message}");
-    let rest = json!({"q2": accept(json!({"answer": 7}))});
+    let rest = json!({"q3": accept(json!({"answer": 7}))});
     let reply = client.request("tools/call", again(&asked["requestState"], rest.clone())).await;
     assert_eq!(first(&texts(&reply).join("\n")), "\"Ann\" 7");
     // A call that is repeated gets the same result, and starts nothing.
@@ -401,6 +477,55 @@ async fn a_call_of_the_newest_protocol_is_answered_with_the_question_and_goes_on
     assert_eq!(texts(&repeated), texts(&reply));
     let forged = client.request("tools/call", again(&json!("forged"), rest)).await;
     assert_eq!(forged["error"]["code"], -32602, "{forged}");
+}
+
+#[tokio::test]
+async fn a_thread_that_blocks_may_ask() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("from_a_thread", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "3"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let (text, _) = client.check(&task_of(&text), 50).await;
+    assert!(text.contains("The result:\n3"), "{text}");
+}
+
+/// A check right after the answer would tell nothing.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_answered_is_not_news() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("by_call_and_on", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "care"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let began = tokio::time::Instant::now();
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 50, "{checked}");
+    // The next one is.
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 60, "{checked}");
+    assert!(checked.contains("Keep it?"), "{checked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_the_newest_protocol_is_answered_with_the_same_question_three_times() {
+    for tool in ["choose", "plain"] {
+        let mut client = modern(false);
+        let mut asked = client.call(tool, json!({})).await;
+        for _ in 0..3 {
+            assert_eq!(asked["resultType"], "input_required", "{asked}");
+            let requests = asked["inputRequests"].as_object().expect("requests");
+            let (key, request) = requests.iter().next().expect("a request");
+            let text = request["params"]["message"].as_str().expect("a message");
+            assert!(text.ends_with("Where to?") || text.ends_with("Name?"), "{text}");
+            let wrong = json!({key: accept(json!({"answer": ["the moon"]}))});
+            let state = &asked["requestState"];
+            let again = json!({"name": tool, "requestState": state, "inputResponses": wrong});
+            asked = client.request("tools/call", again).await["result"].take();
+        }
+        // The tool with another question goes on to that.
+        let text = asked["content"][0]["text"].as_str().unwrap_or_default();
+        let next = asked["inputRequests"]["q4"]["params"]["message"].as_str().unwrap_or_default();
+        assert!(text.starts_with("NotUnderstood(") || next == "Sure?", "{tool}: {asked}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -493,12 +618,12 @@ async fn a_plain_tool_of_the_newest_protocol_is_parked_and_goes_on_with_the_answ
     };
     let wrong = json!({"q1": {"action": "accept", "content": {"answer": {"a": 1}}}});
     let refused = client.request("tools/call", again(&asked, wrong)).await["result"].take();
-    let message = refused["inputRequests"]["q1"]["params"]["message"].as_str().expect("a message");
+    let message = refused["inputRequests"]["q2"]["params"]["message"].as_str().expect("a message");
     assert!(message.starts_with("The answer was refused: expected a string"), "{message}");
-    let right = json!({"q1": accept(json!({"answer": "Ann"}))});
+    let right = json!({"q2": accept(json!({"answer": "Ann"}))});
     let next = client.request("tools/call", again(&refused, right)).await["result"].take();
-    assert_eq!(next["inputRequests"]["q2"]["params"]["message"], "Sure?", "{next}");
-    let right = again(&next, json!({"q2": {"action": "decline"}}));
+    assert_eq!(next["inputRequests"]["q3"]["params"]["message"], "Sure?", "{next}");
+    let right = again(&next, json!({"q3": {"action": "decline"}}));
     let reply = client.request("tools/call", right.clone()).await;
     assert_eq!(texts(&reply), ["\"Ann\" false"]);
     // Once more, as by a client that lost the reply.
@@ -516,6 +641,46 @@ async fn the_call_of_a_background_tool_asks_as_its_sender_does() {
     assert!(!client.ask("message_task", answer).await.1);
     let (text, _) = client.check(&task_of(&text), 50).await;
     assert!(text.contains("The result:\ntrue"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_asks_at_once_its_reply_asks_and_then_there_is_a_task() {
+    let mut client = modern(true);
+    let asked = client.call("by_call_and_on", json!({})).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    assert!(asked.get("taskId").is_none(), "{asked}");
+    let again = |answer: Value| {
+        json!({
+            "name": "by_call_and_on",
+            "arguments": {},
+            "requestState": asked["requestState"],
+            "inputResponses": {"q1": accept(json!({"answer": answer}))},
+        })
+    };
+    let refused = client.request("tools/call", again(json!({"a": 1}))).await["result"].take();
+    assert_eq!(refused["resultType"], "input_required", "{refused}");
+    let task = client.request("tools/call", again(json!("care"))).await["result"].take();
+    assert_eq!((&task["resultType"], &task["status"]), (&json!("task"), &json!("working")));
+    assert!(task.get("requestState").is_none(), "{task}");
+    // From here on there is a task, which asks.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let id = task["taskId"].as_str().expect("an id");
+    assert_eq!(status(&client.get(id).await), ("input_required", "Keep it?"));
+    let yes = json!({"taskId": id, "inputResponses": {"q2": accept(json!({}))}});
+    assert!(client.request("tasks/update", yes).await["error"].is_null());
+    let (result, _) = client.poll(id).await;
+    assert_eq!(first(result["content"][0]["text"].as_str().expect("a text")), "\"care\" true");
+}
+
+/// Where no call waits, none asks.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_does_not_wait_leaves_it_to_its_task_to_ask() {
+    let server = server().task_patience(Duration::ZERO);
+    let mut client = WithTasks::open(server);
+    client.meta["io.modelcontextprotocol/clientCapabilities"]["elicitation"] = json!({"form": {}});
+    let id = client.start("by_call_and_on", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(status(&client.get(&id).await), ("input_required", "What with?"));
 }
 
 #[tokio::test(start_paused = true)]

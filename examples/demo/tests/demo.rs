@@ -332,7 +332,7 @@ fn its_server_is_one_for_hosts_too() {
         serde_json::from_str(replies.lines().nth(1).expect("two replies")).expect("JSON");
     let tools = list["result"]["tools"].as_array().expect("a list").iter();
     let names: Vec<&Value> = tools.map(|tool| &tool["name"]).collect();
-    assert_eq!(names, ["deploy", "version", "check_task", "stop_task"]);
+    assert_eq!(names, ["deploy", "version", "check_task", "stop_task", "message_task"]);
 }
 
 /// The terminal in `docs/demo.svg`: its lines, and the rows of its bars.

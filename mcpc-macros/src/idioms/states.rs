@@ -85,5 +85,5 @@ fn is_lock(ty: &Type) -> bool {
 
 /// Whether a type is what the runtime hands in.
 fn is_handed_in(ty: &Type) -> bool {
-    ["Sender", "State", "Call"].iter().any(|name| is_called(ty, name))
+    ["Sender", "Receiver", "State", "Call"].iter().any(|name| is_called(ty, name))
 }

@@ -17,6 +17,7 @@ use super::Way;
 use super::error::TaskError;
 use super::heard::{Heard, Stage};
 use super::link::Link;
+use super::questions::Answering;
 use super::reply::{Ended, Outcome};
 use super::said::Said;
 use super::status::{State, Status};
@@ -70,6 +71,7 @@ impl Driver {
                     if is_stopped {
                         self.stop_late().await;
                     }
+                    self.answer_questions().await;
                     return Ok(None);
                 }
                 Answered::Reply(reply) => return Ok(Some(Outcome::Reply(Arc::new(reply)))),
@@ -108,6 +110,21 @@ impl Driver {
         // Now rmcp need not wait for it either.
         handle.cancel(None).await?;
         Err(ServiceError::Cancelled { reason: None })
+    }
+
+    /// Answers what a task of MCPC asks, until it has ended.
+    async fn answer_questions(&self) {
+        let mut answers = JoinSet::new();
+        loop {
+            tokio::select! {
+                Answering(told, answer) = self.heard.next_asked() => {
+                    let (link, heard) = (Arc::clone(&self.link), Arc::clone(&self.heard));
+                    answers.spawn(async move { link.answer_told(&heard, told, answer).await });
+                }
+                _ = self.heard.until(Heard::ended) => return,
+                Some(_) = answers.join_next() => {}
+            }
+        }
     }
 
     async fn stop_late(&self) {
@@ -275,19 +292,17 @@ impl<'a> Poll<'a> {
     }
 
     /// Answers what the task asks for and was not answered yet, while it is asked about further.
-    fn answer(&mut self, mut questions: Map<String, Value>) {
-        questions.retain(|key, _| self.asked.insert(key.clone()));
-        if questions.is_empty() {
-            return;
-        }
-        let (link, heard) = (Arc::clone(&self.driver.link), Arc::clone(&self.driver.heard));
-        let task_id = self.task_id.clone();
-        self.answers.spawn(async move {
-            let answers = link.questions.inputs(questions, &heard).await;
-            if let Err(error) = link.update(&task_id, answers).await {
-                event!(warn, %error, "the answer to a task's question did not arrive");
+    fn answer(&mut self, questions: Map<String, Value>) {
+        for (key, request) in questions {
+            if !self.asked.insert(key.clone()) {
+                continue;
             }
-        });
+            let (link, heard) = (Arc::clone(&self.driver.link), Arc::clone(&self.driver.heard));
+            let task_id = self.task_id.clone();
+            self.answers.spawn(async move {
+                link.answer_request(&heard, &task_id, key, request).await;
+            });
+        }
     }
 
     /// The result was asked for. If the task was not over, or was stopped, there is none.

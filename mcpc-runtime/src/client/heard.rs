@@ -7,6 +7,7 @@ use rmcp::model::{ProgressToken, RequestId};
 use tokio::sync::Notify;
 
 use super::kept::Kept;
+use super::questions::Answering;
 use super::reply::Ended;
 use super::said::Said;
 use super::status::Status;
@@ -29,6 +30,8 @@ struct Facts {
     /// Whether somebody waits for the result and so cannot read a question.
     is_awaited: bool,
     statuses: VecDeque<Status>,
+    /// What it asked by MCPC.
+    asked: VecDeque<Answering>,
     keys: Keys,
 }
 
@@ -145,5 +148,16 @@ impl Heard {
     /// The next status that a notification told. Cancel safe.
     pub(super) async fn next_status(&self) -> Status {
         self.until(|heard| heard.facts().statuses.pop_front()).await
+    }
+
+    /// The task asked something, and somebody is to answer.
+    pub(super) fn push_asked(&self, asked: Answering) {
+        self.facts().asked.push_back(asked);
+        self.changed.notify_waiters();
+    }
+
+    /// The next question that the task asked. Cancel safe.
+    pub(super) async fn next_asked(&self) -> Answering {
+        self.until(|heard| heard.facts().asked.pop_front()).await
     }
 }

@@ -17,13 +17,16 @@ use tokio::sync::OnceCell;
 use super::Way;
 use super::error::{ClientError, TaskError};
 use super::heard::{Heard, Stage};
-use super::questions::Questions;
+use super::questions::{Questions, Told};
 use super::reply::text;
 use super::routes::Routes;
+use super::said::Answer;
 use super::status::Status;
 use super::transport::Ours;
+use crate::log::Boxed;
+use crate::logging::event;
 use crate::message::ProtocolInfo;
-use crate::names::{Dialect, STOP_TASK};
+use crate::names::{Dialect, MESSAGE_TASK, STOP_TASK};
 
 /// A connection, shared by a client and its tasks.
 #[derive(Debug)]
@@ -41,6 +44,9 @@ pub(super) struct Link {
     /// Whether the tools were listed, with what they say of tasks.
     pub(super) listed: OnceCell<()>,
 }
+
+/// How often a question is asked: who answers so often what was not asked will not do better.
+const TRIES: usize = 3;
 
 /// The answers to what a result asked for, and what is to be sent back with them.
 pub(super) type Inputs = (BTreeMap<String, Value>, Option<String>);
@@ -196,6 +202,64 @@ impl Link {
         let params = json!({"notifications": {"taskIds": [task_id]}});
         let request = CustomRequest::new("subscriptions/listen", Some(params));
         self.send(ClientRequest::CustomRequest(request), Way::Tasks).await
+    }
+
+    /// Gives a task of the Tasks extension the answer to one of its questions. One that the server refuses is asked for
+    /// again, and declined in the end, as the task would wait.
+    pub(super) async fn answer_request(
+        &self,
+        heard: &Arc<Heard>,
+        task_id: &str,
+        key: String,
+        mut request: Value,
+    ) {
+        let message = request["params"]["message"].as_str().unwrap_or_default().to_owned();
+        for tries in 0..=TRIES {
+            let answer = match tries {
+                TRIES => Some(Answer::Decline.into_result()),
+                _ => self.questions.input(&request, heard).await,
+            };
+            let Some(answer) = answer else {
+                event!(warn, "the task asks for what this client does not have");
+                return;
+            };
+            match self.update(task_id, BTreeMap::from([(key.clone(), answer)])).await {
+                Ok(()) => return,
+                Err(ServiceError::McpError(error)) => {
+                    request["params"]["message"] = format!("{}\n\n{message}", error.message).into();
+                }
+                Err(error) => {
+                    event!(warn, %error, "the answer to a task's question did not arrive");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Gives a task of MCPC the answer to its question, likewise.
+    pub(super) async fn answer_told(
+        &self,
+        heard: &Arc<Heard>,
+        told: Told,
+        mut answer: Boxed<'static, Answer>,
+    ) {
+        let Some(task_id) = heard.task_id() else { return };
+        for tries in 1..=TRIES + 1 {
+            let arguments = told.answered(&task_id, answer.await);
+            match self.control(MESSAGE_TASK, arguments).await {
+                Ok(()) => return,
+                Err(ClientError::Tool { text, .. }) => {
+                    answer = match tries {
+                        TRIES => Box::pin(async { Answer::Decline }),
+                        _ => self.questions.ask(&told.params(Some(&text)), Some(heard)),
+                    };
+                }
+                Err(error) => {
+                    event!(warn, %error, "the answer to a task's question did not arrive");
+                    return;
+                }
+            }
+        }
     }
 
     /// Asks a task to stop, in the way that fits how far it is.

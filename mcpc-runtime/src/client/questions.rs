@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 use rmcp::model::{
     ClientConfig, CustomRequest, CustomResult, ElicitRequestParams, ElicitResult, ErrorCode,
@@ -10,6 +10,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ClientHandler, RoleClient};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::heard::Heard;
@@ -18,48 +19,33 @@ use super::said::{Answer, Event, Question, Said};
 use crate::guard::{Guarded, guarded};
 use crate::log::Boxed;
 use crate::logging::event;
+use crate::question::{Asked, Form};
 
 /// What answers a question in place of who reads a task's stream.
 pub(super) type Callback = Arc<dyn Fn(Question) -> Boxed<'static, Answer> + Send + Sync>;
 
 /// Brings questions to who answers them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Questions {
     routes: Routes,
-    callback: Arc<RwLock<Option<Callback>>>,
-}
-
-impl fmt::Debug for Questions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Questions")
-    }
 }
 
 impl Questions {
-    pub(super) fn new(routes: Routes, callback: Option<Callback>) -> Self {
-        Self { routes, callback: Arc::new(RwLock::new(callback)) }
+    pub(super) fn new(routes: Routes) -> Self {
+        Self { routes }
     }
 
     pub(super) fn set_callback(&self, callback: Callback) {
-        *self.callback.write().unwrap_or_else(PoisonError::into_inner) = Some(callback);
+        *self.routes.callback().write().unwrap_or_else(PoisonError::into_inner) = Some(callback);
     }
 
     /// Asks what MCP's `elicitation/create` asks with these parameters. Without a callback it goes to the stream of the
-    /// task that asks, and if nobody can tell which that is, to all who listen to events.
-    async fn ask(&self, params: &Value, heard: Option<Arc<Heard>>) -> Answer {
-        let task_id = heard.as_ref().and_then(|heard| heard.task_id());
+    /// task that asks, at once, and if nobody can tell which that is, to all who listen to events.
+    pub(super) fn ask(&self, params: &Value, heard: Option<&Arc<Heard>>) -> Boxed<'static, Answer> {
+        let task_id = heard.and_then(|heard| heard.task_id());
         let (question, answer) = Question::new(params, task_id);
-        let callback = self.callback.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(callback) = callback {
-            let asked = guarded(|| callback(question));
-            let answered = match asked {
-                Ok(answer) => Guarded::new(answer).await,
-                Err(panic) => Err(panic),
-            };
-            return answered.unwrap_or_else(|_| {
-                event!(error, "what answers questions panicked; the question is cancelled");
-                Answer::Cancel
-            });
+        if let Some(callback) = self.callback() {
+            return Box::pin(call(callback, question));
         }
         let bytes = params.to_string().len();
         match heard {
@@ -69,14 +55,18 @@ impl Questions {
             }
         }
         // Who drops it does not answer.
-        answer.await.unwrap_or(Answer::Cancel)
+        Box::pin(async { answer.await.unwrap_or(Answer::Cancel) })
+    }
+
+    fn callback(&self) -> Option<Callback> {
+        self.routes.callback().read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Answers one of the requests that a result or a task asks for; `None` if that is nothing we can do.
     pub(super) async fn input(&self, request: &Value, heard: &Arc<Heard>) -> Option<Value> {
         match request["method"].as_str()? {
             "elicitation/create" => {
-                let answer = self.ask(&request["params"], Some(Arc::clone(heard))).await;
+                let answer = self.ask(&request["params"], Some(heard)).await;
                 Some(answer.into_result())
             }
             "roots/list" => Some(json!({"roots": []})),
@@ -97,6 +87,71 @@ impl Questions {
     }
 }
 
+/// Has a callback answer a question; one that panics cancels it.
+async fn call(callback: Callback, question: Question) -> Answer {
+    let asked = guarded(|| callback(question));
+    let answered = match asked {
+        Ok(answer) => Guarded::new(answer).await,
+        Err(panic) => Err(panic),
+    };
+    answered.unwrap_or_else(|_| {
+        event!(error, "what answers questions panicked; the question is cancelled");
+        Answer::Cancel
+    })
+}
+
+/// A question of a task of MCPC, which is an update, and is answered with the tool `message_task`.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Told {
+    #[serde(rename = "question_id")]
+    id: String,
+    #[serde(flatten)]
+    asked: Asked,
+    /// How a model answers it; it is no question of a server of ours without that.
+    #[serde(rename = "answer_with")]
+    _how: String,
+}
+
+impl Told {
+    /// Reads an update; `None` if it is no question.
+    pub(super) fn read(update: &Value) -> Option<Self> {
+        update.get("question_id")?;
+        Self::deserialize(update).ok()
+    }
+
+    /// The parameters of `elicitation/create` that ask the same. `refusal` is what was wrong with the answer before.
+    pub(super) fn params(&self, refusal: Option<&str>) -> Value {
+        let message = match refusal {
+            Some(refusal) => format!("{refusal}\n\n{}", self.asked.message()),
+            None => self.asked.message(),
+        };
+        json!({ "message": message, "requestedSchema": self.asked.form.schema() })
+    }
+
+    /// The arguments of `message_task` with which an answer is given.
+    pub(super) fn answered(&self, task_id: &str, answer: Answer) -> Value {
+        let message = match (answer, &self.asked.form) {
+            (Answer::Accept(Value::Bool(false)), Form::YesOrNo) => json!("no"),
+            (Answer::Accept(_), Form::YesOrNo) => json!("yes"),
+            (Answer::Accept(content), _) => content,
+            // There is no other way to say that nobody answers.
+            (Answer::Decline | Answer::Cancel, _) => {
+                return json!({"task_id": task_id, "question": self.id, "decline": true});
+            }
+        };
+        json!({"task_id": task_id, "question": self.id, "message": message})
+    }
+}
+
+/// A question of a task of MCPC that is being answered.
+pub(super) struct Answering(pub(super) Told, pub(super) Boxed<'static, Answer>);
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Answering").field(&self.0).finish_non_exhaustive()
+    }
+}
+
 /// The client that rmcp runs.
 #[derive(Debug)]
 pub(super) struct Handler {
@@ -114,7 +169,7 @@ impl Handler {
         let related = context.meta.get(RELATED_TASK).and_then(|related| related["taskId"].as_str());
         let heard = self.routes.asking(related.or(of_params));
         tokio::select! {
-            answer = self.questions.ask(params, heard) => answer,
+            answer = self.questions.ask(params, heard.as_ref()) => answer,
             () = context.ct.cancelled() => Answer::Cancel,
         }
     }

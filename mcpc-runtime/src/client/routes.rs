@@ -1,8 +1,9 @@
 //! Which message goes to whom.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
 
 use std::future::poll_fn;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::TaskError;
 use super::heard::{Heard, Stage};
 use super::kept::Kept;
+use super::questions::{Answering, Callback, Questions, Told};
 use super::reply::{Ended, Outcome};
 use super::said::{Event, Said};
 use super::status::Status;
@@ -27,10 +29,18 @@ const KEPT_EVENTS: usize = 1 << 20;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Routes(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     listeners: Mutex<Listeners>,
     closed: CancellationToken,
+    /// What answers questions in place of who reads a stream.
+    callback: RwLock<Option<Callback>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +72,10 @@ impl Routes {
     /// Fires when the connection has ended.
     pub(super) fn closed(&self) -> &CancellationToken {
         &self.0.closed
+    }
+
+    pub(super) fn callback(&self) -> &RwLock<Option<Callback>> {
+        &self.0.callback
     }
 
     pub(super) fn capabilities(&self) -> ClientCapabilities {
@@ -159,7 +173,13 @@ impl Routes {
         let (Some(heard), Some(event)) = (heard, event) else { return };
         match event {
             TaskEvent::Created => heard.set_stage(Stage::Callbacks),
-            TaskEvent::Update => heard.said.push(Said::of_update(message.result), bytes),
+            TaskEvent::Update => match Told::read(&message.result) {
+                Some(told) => {
+                    let answer = Questions::new(self.clone()).ask(&told.params(None), Some(&heard));
+                    heard.push_asked(Answering(told, answer));
+                }
+                None => heard.said.push(Said::of_update(message.result), bytes),
+            },
             TaskEvent::Complete => self.end(&heard, Ok(Outcome::Value(Arc::new(message.result)))),
             TaskEvent::Failed if heard.is_stopped() => {
                 self.end(&heard, Err(TaskError::Stopped(message.result)));

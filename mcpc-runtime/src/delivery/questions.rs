@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::service::{Peer, PeerRequestOptions};
 
 use crate::log;
-use crate::question::{Asked, Form, NoAnswer, Response};
+use crate::question::{Asked, Form, NoAnswer, Response, TRIES};
 
 /// What a client shows to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,8 +124,6 @@ impl<'a> Elicitation<'a> {
     /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
     /// to ask no more.
     pub(crate) async fn ask(&self, id: &str, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
-        /// Who answers so often what was not asked will not do better.
-        const TRIES: usize = 3;
         let mut asked = asked.clone();
         for _ in 0..TRIES {
             let params = asked.to_elicitation(id).ok()?;

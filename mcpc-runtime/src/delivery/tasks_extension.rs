@@ -65,6 +65,8 @@ fn task(task_id: &str, status: &Status) -> Task {
     let message = match (error, latest) {
         (Some(end), _) => Some(in_plain_words(&end.result)),
         (None, Some(Said::Update(json) | Said::Output(json))) => Some(in_plain_words(json)),
+        // One that was answered is nothing that an end says.
+        (None, Some(Said::Question(_))) if end.is_some() => None,
         (None, Some(Said::Question(question))) => Some(text_of(question).into()),
         (None, Some(Said::Progress(progress))) => Some(how_far(progress)),
         (None, None) => None,

@@ -23,6 +23,9 @@ use crate::log;
 use crate::message::Json;
 use crate::phrases;
 
+/// How often a client is asked the same: one that answers so often what was not asked will not do better.
+pub(crate) const TRIES: usize = 3;
+
 /// What to ask with [`Sender::ask`](crate::task::Sender::ask) or [`Call::ask`](crate::parameter::Call::ask).
 ///
 /// A text is a question, too: `sender.ask("Go on?")`.
@@ -120,7 +123,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
             answer: std::any::type_name::<T>(),
             problem,
         })?;
-        let asked = Asked { text, form, problem: None };
+        let asked = Asked { text, form, problem: None, by_call: false };
         Ok(Asking { asked, read: |asked, answer| answer.read::<T>(&asked.form, T::json_schema) })
     }
 }
@@ -129,8 +132,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
 #[doc(hidden)]
 pub struct Asking<T> {
     pub(crate) asked: Asked,
-    pub(crate) read: fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>,
+    pub(crate) read: Read<T>,
 }
+
+/// Reads a response; the inner error says what is wrong with it.
+type Read<T> = fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>;
 
 impl<T> std::fmt::Debug for Asking<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -148,6 +154,9 @@ pub struct Asked {
     /// What was wrong with the answer before.
     #[serde(default, rename = "refused", skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
+    /// Whether the call asks it rather than its task, as long as it is open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_call: bool,
 }
 
 /// What goes with a question: how a model answers it.
@@ -163,7 +172,7 @@ struct Told<'a> {
 impl Asked {
     /// A question that is answered at an address, which a person opens.
     pub(crate) fn at(text: String, url: String) -> Self {
-        Self { text, form: Form::Url(url), problem: None }
+        Self { text, form: Form::Url(url), problem: None, by_call: false }
     }
 
     /// What a log has of a question.
@@ -219,21 +228,17 @@ impl Asked {
     }
 }
 
-/// The response that a client gave to a form, if the question can be read; or the question again, with what is wrong.
+/// The response that a client gave to a form, if the question can be read; or what is wrong with it.
 pub(crate) fn judged(
     question: &log::Question,
     response: &Value,
-) -> Option<Result<Response, log::Question>> {
-    let mut asked = Asked::of(question)?;
-    let response = match serde_json::from_value::<ElicitResult>(response.clone()) {
+) -> Option<Result<Response, String>> {
+    let asked = Asked::of(question)?;
+    Some(match serde_json::from_value::<ElicitResult>(response.clone()) {
         Ok(result) if Response::is_bare(&asked, &result) => Ok(Response::YesAlone),
         Ok(result) => Response::to_form(&asked, result),
         Err(error) => Err(format!("expected the result of an elicitation: {error}")),
-    };
-    Some(response.map_err(|problem| {
-        asked.problem = Some(problem);
-        asked.to_log(&question.id, None)
-    }))
+    })
 }
 
 /// What a question of a task says, in words.

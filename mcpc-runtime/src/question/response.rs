@@ -22,6 +22,8 @@ pub(crate) enum Response {
     Cancel,
     /// The client agreed, and left out what was asked.
     YesAlone,
+    /// What was filled in does not fit, and why: the question is asked anew.
+    Refused(String),
 }
 
 impl Response {
@@ -117,6 +119,7 @@ impl Response {
             Self::Accept(_) | Self::YesAlone => Ok(()),
             Self::Decline => Err(NoAnswer::Declined),
             Self::Cancel => Err(NoAnswer::Cancelled),
+            Self::Refused(problem) => Err(NoAnswer::NotUnderstood(problem)),
         }
     }
 
@@ -132,6 +135,7 @@ impl Response {
             (_, Self::Decline) => return Err(NoAnswer::Declined),
             (_, Self::Cancel) => return Err(NoAnswer::Cancelled),
             (_, Self::YesAlone) => return Err(NoAnswer::OnlyYesOrNo),
+            (_, Self::Refused(problem)) => return Err(NoAnswer::NotUnderstood(problem)),
             (Form::Value { .. }, Self::Accept(mut content)) => {
                 match content.shift_remove(Form::FIELD) {
                     Some(value) => value,

@@ -8,8 +8,7 @@ use crate::context::Context;
 use crate::control::unknown_id;
 use crate::delivery::{Questions, Shows};
 use crate::log::{LogError, Question, TaskReader};
-use crate::phrases::shown;
-use crate::question::{Asked, judged};
+use crate::question::{Asked, Response, judged};
 use crate::tool::Definition;
 
 impl ToolService {
@@ -24,6 +23,11 @@ impl ToolService {
             are_looked_for: shows_any && is_modern && looks,
             message_task: self.shared().control.map(|control| control.message_task),
         }
+    }
+
+    /// Whether the call asks this, and not its task.
+    pub(super) fn is_asked_by_call(question: &Question) -> bool {
+        Asked::of(question).is_some_and(|asked| asked.by_call)
     }
 
     /// What a client is asked in place of the result, for which it calls again; `None` if it shows nothing of that.
@@ -53,38 +57,30 @@ impl ToolService {
             let problem = "`requestState` is not one that a call of this tool was answered with";
             ErrorData::invalid_params(problem, None)
         })?;
-        let refused = self.take_responses(&task_id, &*reader, responses).await?;
-        if !refused.is_empty()
-            && let Some(again) = Self::input_required(&wait.questions, &task_id, &refused)
-        {
-            return Ok(again);
-        }
+        self.take_responses(&task_id, &*reader, responses).await?;
         let leave = Leave::Task(self.tasks().clone(), task_id);
         self.wait(tool, leave, &*reader, None, context, wait).await
     }
 
-    /// Answers the questions of a task. Those whose answer does not fit stay open, and are returned with what is wrong.
-    pub(super) async fn take_responses(
+    /// Answers the questions of a task. What does not fit is an answer, too, after which the task asks anew: an error would
+    /// be the end of the task to a client that asks about it, and the same key what it has answered.
+    async fn take_responses(
         &self,
         task_id: &std::sync::Arc<str>,
         reader: &dyn TaskReader,
         responses: InputResponses,
-    ) -> Result<Vec<Question>, LogError> {
+    ) -> Result<(), LogError> {
         let open = reader.status().in_time().await?.questions;
-        let mut refused = Vec::new();
         for question in &open {
-            match responses.get(&*question.id).and_then(|response| judged(question, response)) {
-                Some(Ok(response)) => {
-                    let response = response.to_json();
-                    // One that came before stays.
-                    let _answered =
-                        self.tasks().answer_question(task_id, &question.id, response).await?;
-                }
-                Some(Err(again)) => refused.push(again),
-                None => {}
-            }
+            let response = responses.get(&*question.id);
+            let Some(judged) = response.and_then(|response| judged(question, response)) else {
+                continue;
+            };
+            let response = judged.unwrap_or_else(Response::Refused).to_json();
+            // One that came before stays.
+            let _answered = self.tasks().answer_question(task_id, &question.id, response).await?;
         }
-        Ok(refused)
+        Ok(())
     }
 
     /// Answers the questions of a task for a client that asks about it.
@@ -94,19 +90,10 @@ impl ToolService {
         responses: InputResponses,
     ) -> Result<(), ErrorData> {
         let reader = self.task(task_id).await?;
-        let refused = self.take_responses(&task_id.into(), &*reader, responses).await;
-        let refused = refused.map_err(|error| match error {
+        let taken = self.take_responses(&task_id.into(), &*reader, responses).await;
+        taken.map_err(|error| match error {
             LogError::Gone => ErrorData::invalid_params(unknown_id(task_id), None),
             error => super::answer::unavailable(error),
-        })?;
-        let problems = refused.iter().filter_map(|question| {
-            let problem = Asked::of(question)?.problem?;
-            Some(format!("the answer to `{}` was refused: {problem}", shown(&question.id)))
-        });
-        let problems: Vec<String> = problems.collect();
-        match problems.is_empty() {
-            true => Ok(()),
-            false => Err(ErrorData::invalid_params(problems.join("; "), None)),
-        }
+        })
     }
 }

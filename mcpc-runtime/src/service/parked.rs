@@ -15,7 +15,7 @@ use super::{ToolService, trace};
 use crate::context::Context;
 use crate::delivery::Shows;
 use crate::log::Question;
-use crate::question::{Conversation, judged};
+use crate::question::{Conversation, Response, judged};
 use crate::tool::Definition;
 
 /// How many calls of a connection may wait for an answer at once; the first go first.
@@ -88,10 +88,7 @@ impl ToolService {
                 let known = known.filter(|it| it.conversation.tool_name() == &*tool.about.name);
                 let known = known.ok_or_else(unknown_state)?;
                 let responses = call.input_responses.unwrap_or_default();
-                let refused = take_responses(&known.conversation, &responses);
-                if !refused.is_empty() {
-                    return Ok(required(&known, &refused, context));
-                }
+                take_responses(&known.conversation, &responses);
                 known
             }
         };
@@ -137,17 +134,14 @@ fn unknown_state() -> ErrorData {
     ErrorData::invalid_params(problem, None)
 }
 
-/// Hands answers to a call. Those that do not fit are returned, each question with what is wrong.
-fn take_responses(conversation: &Conversation, responses: &InputResponses) -> Vec<Question> {
-    let mut refused = Vec::new();
+/// Hands answers to a call. After one that does not fit it asks anew.
+fn take_responses(conversation: &Conversation, responses: &InputResponses) {
     for question in conversation.open() {
-        match responses.get(&*question.id).and_then(|response| judged(&question, response)) {
-            Some(Ok(response)) => conversation.answer(&question.id, response),
-            Some(Err(again)) => refused.push(again),
-            None => {}
+        let response = responses.get(&*question.id);
+        if let Some(judged) = response.and_then(|response| judged(&question, response)) {
+            conversation.answer(&question.id, judged.unwrap_or_else(Response::Refused));
         }
     }
-    refused
 }
 
 /// What the client is asked in place of the result.

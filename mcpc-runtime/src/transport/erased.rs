@@ -11,6 +11,7 @@ use crate::log::Boxed;
 /// An error of a transport, whatever its type.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
+#[cfg_attr(not(feature = "client"), expect(unreachable_pub, reason = "the client names it"))]
 pub struct AnyError(Box<dyn std::error::Error + Send + Sync>);
 
 trait DynTransport<R: ServiceRole>: Send {

@@ -82,6 +82,10 @@ class Session:
         self.tasks: list[dict[str, Any]] = []
         self.gone_by = {label: 0 for label in (witness.FROM_CLIENT, witness.FROM_SERVER)}
 
+    @property
+    def task_id(self) -> str | None:
+        return self.tasks[-1]["taskId"] if self.tasks else None
+
     async def perform(self, step: table.Step) -> None:
         """Takes a step, as often as it says, and holds what came of it against what must."""
         seen, before = await self.take(step), None
@@ -96,7 +100,7 @@ class Session:
 
     async def take(self, step: table.Step) -> Seen:
         started = time.monotonic()
-        arguments = with_values(step.arguments, {"$ticket": self.ticket})
+        arguments = with_values(step.arguments, {"$ticket": self.ticket, "$task": self.task_id})
         answer = await self.answer_to(step.do, arguments)
         seconds = time.monotonic() - started
         if "error" in answer and "code" not in step.expect:
@@ -157,6 +161,12 @@ def params_in(lines: list[str], method: str) -> list[dict[str, Any]]:
     return [message["params"] for message in messages if message.get("method") == method]
 
 
+def seen_in_session(lines: list[str]) -> Seen:
+    messages = [json.loads(line) for line in lines]
+    requests = [message["method"] for message in messages if {"method", "id"} <= message.keys()]
+    return Seen({}, sent_in_session=progress_in(lines), requests_in_session=requests)
+
+
 def progress_in(lines: list[str]) -> list[dict[str, Any]]:
     return params_in(lines, "notifications/progress")
 
@@ -204,21 +214,21 @@ class Column:
         return "ok"
 
     async def perform(self, checks: table.Table, check: table.Check) -> None:
-        async with self.session() as session:
+        async with self.session(check.forms) as session:
             for step in check.steps:
                 await session.perform(step)
             await session.close()
             lines = witness.lines(session.record, witness.FROM_SERVER)
             for rule in checks.always:
                 if rule.needs <= self.abilities:
-                    meet(Seen({}, sent_in_session=progress_in(lines)), rule.expect)
+                    meet(seen_in_session(lines), rule.expect)
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
+    async def session(self, forms: bool) -> AsyncIterator[Session]:
         with TemporaryDirectory(ignore_cleanup_errors=True) as record:
             try:
                 command = witness.command(record, self.server)
-                connected = await self.driver.do("connect", command=command)
+                connected = await self.driver.do("connect", command=command, forms=forms)
                 expect("protocol", connected.get("protocol", connected), self.protocol)
                 yield Session(self.driver, record, connected)
             except BaseException:

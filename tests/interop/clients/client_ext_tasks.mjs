@@ -19,15 +19,23 @@ const TASKS_VERSION = versionOf('@modelcontextprotocol/ext-tasks');
 const TASKS = 'io.modelcontextprotocol/tasks';
 const CLIENT_INFO = { name: 'client', version: VERSION };
 const WITH_TASKS = { extensions: { [TASKS]: {} } };
+const WITH_FORMS = { elicitation: { form: {} } };
 const TOKEN = { progressToken: 'interop' };
 
 class ClientSession extends Session {
     codeOfACancelledCall = 'REQUEST_TIMEOUT';
 
-    constructor([command, ...args], mode, capabilities) {
+    constructor([command, ...args], forms, mode, others) {
         super();
         const versionNegotiation = { mode };
+        const capabilities = forms ? { ...others, ...WITH_FORMS } : others;
         this.client = new Client(CLIENT_INFO, { capabilities, versionNegotiation });
+        this.capabilities = capabilities;
+        this.forms = forms;
+        if (forms) {
+            const show = ({ params }) => this.fillIn(params);
+            this.client.setRequestHandler('elicitation/create', show);
+        }
         this.transport = new StdioClientTransport({ command, args });
     }
 
@@ -45,8 +53,8 @@ class ClientSession extends Session {
 }
 
 class TaskSession extends ClientSession {
-    constructor(command) {
-        super(command, 'auto', WITH_TASKS);
+    constructor(command, forms) {
+        super(command, forms, 'auto', WITH_TASKS);
     }
 
     async connect() {
@@ -62,8 +70,9 @@ class TaskSession extends ClientSession {
             v2RequestFraming: {
                 protocolVersion: connected.protocol,
                 clientInfo: CLIENT_INFO,
-                clientCapabilities: WITH_TASKS,
+                clientCapabilities: this.capabilities,
             },
+            onInputRequest: this.forms ? ({ params }) => this.fillIn(params) : undefined,
         });
         return { ...connected, task_capabilities: this.tasks.capabilities };
     }
@@ -105,6 +114,10 @@ class TaskSession extends ClientSession {
         return { outcome: status, result };
     }
 
+    async finish() {
+        return { result: resultOf(await this.execution.result()) };
+    }
+
     async watch() {
         const events = [];
         const onEvent = ({ type, task }) => {
@@ -114,6 +127,12 @@ class TaskSession extends ClientSession {
         };
         const { outcome } = await this.execution.settle({ onEvent });
         return { events, outcome: outcome.status, result: outcome.result };
+    }
+
+    // Answers what a task asks by hand.
+    async answer({ responses }) {
+        await this.tasks.task(this.execution.handle.taskId).update(responses);
+        return {};
     }
 
     // Otherwise the session would cancel the task at its end.
@@ -191,14 +210,20 @@ const MODES = {
             'task capabilities',
             'task events',
             'task references',
+            'task answers',
+            'questions in replies',
         ],
-        (command) => new TaskSession(command),
+        (...given) => new TaskSession(...given),
     ],
-    auto: [`client ${VERSION}`, DIRECT, (command) => new ClientSession(command, 'auto', {})],
+    auto: [
+        `client ${VERSION}`,
+        [...DIRECT, 'questions in replies'],
+        (...given) => new ClientSession(...given, 'auto', {}),
+    ],
     legacy: [
         `client ${VERSION} that declares tasks`,
-        DIRECT,
-        (command) => new ClientSession(command, 'legacy', WITH_TASKS),
+        [...DIRECT, 'questions in requests'],
+        (...given) => new ClientSession(...given, 'legacy', WITH_TASKS),
     ],
 };
 

@@ -6,9 +6,22 @@
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 // What the clients do alike; a driver adds the rest.
 export class Session {
+    // What the user is to answer, and what the user was asked.
+    answers = [];
+    asked = [];
+
+    // Shows a form to the user.
+    async fillIn(params) {
+        this.asked.push(params);
+        const { after_seconds: seconds = 0, ...answer } = this.answers.shift();
+        await sleep(seconds * 1000);
+        return answer;
+    }
+
     async list_tools() {
         return { tools: (await this.client.listTools()).tools.map((tool) => tool.name) };
     }
@@ -53,7 +66,14 @@ export function versionOf(name) {
     return JSON.parse(readFileSync(manifest, 'utf8')).version;
 }
 
-async function answerTo(session, { do: method, ...given }) {
+async function answerTo(session, { answers = [], ...command }) {
+    session.answers = answers;
+    session.asked = [];
+    const answer = await madeOf(session, command);
+    return session.asked.length > 0 ? { ...answer, asked: session.asked } : answer;
+}
+
+async function madeOf(session, { do: method, ...given }) {
     try {
         return await session[method](given);
     } catch (error) {
@@ -71,7 +91,7 @@ export async function run(client, abilities, open) {
     for await (const line of createInterface({ input: process.stdin })) {
         const command = JSON.parse(line);
         if (command.do === 'connect') {
-            session = open(command.command);
+            session = open(command.command, command.forms);
         }
         tell(await answerTo(session, command));
     }

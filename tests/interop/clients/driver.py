@@ -17,7 +17,7 @@ from typing import Any
 
 import anyio
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 from pydantic import BaseModel
 
 Hear = Callable[[float, float | None, str | None], Awaitable[None]]
@@ -30,6 +30,16 @@ class Session:
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self.opened = AsyncExitStack()
+        # What the user is to answer, and what the user was asked.
+        self.answers: list[Answer] = []
+        self.asked: list[Answer] = []
+
+    async def fill_in(self, params: ElicitRequestParams) -> ElicitResult:
+        """Shows a form to the user."""
+        self.asked.append(in_mcps_words(params))
+        answer = dict(self.answers.pop(0))
+        await anyio.sleep(answer.pop("after_seconds", 0))
+        return ElicitResult(**answer)
 
     async def ask(self, tool: str, arguments: Answer, hear: Hear | None) -> CallToolResult:
         raise NotImplementedError
@@ -63,7 +73,15 @@ def in_mcps_words(value: BaseModel) -> Answer:
     return value.model_dump(mode="json", by_alias=True)
 
 
-async def answer_to(session: Session, do: str, **arguments: Any) -> Answer:
+async def answer_to(
+    session: Session, do: str, answers: list[Answer] | None = None, **arguments: Any
+) -> Answer:
+    session.answers, session.asked = answers or [], []
+    answer = await made_of(session, do, arguments)
+    return {**answer, "asked": session.asked} if session.asked else answer
+
+
+async def made_of(session: Session, do: str, arguments: Answer) -> Answer:
     try:
         return await getattr(session, do)(**arguments)
     except MCPError as error:

@@ -21,6 +21,8 @@ class Seen:
     sent: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     sent_in_session: list[dict[str, Any]] = field(default_factory=list)
+    # The methods of what the server requested of the client.
+    requests_in_session: list[str] = field(default_factory=list)
     # What clients said of tasks in this session until now, this step included.
     tasks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -31,6 +33,10 @@ class Seen:
     @property
     def heard(self) -> list[dict[str, Any]]:
         return self.answer.get("heard") or []
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        return self.answer.get("asked") or []
 
     @property
     def result(self) -> dict[str, Any]:
@@ -149,6 +155,21 @@ def sent_in_session(seen: Seen, wanted: list[str]) -> None:
     expect("progress sent in the session", messages, wanted)
 
 
+def requests_in_session(seen: Seen, wanted: list[str]) -> None:
+    """The requests that the server sent, each method once."""
+    expect("requests of the server", sorted(set(seen.requests_in_session)), wanted)
+
+
+def asked(seen: Seen, wanted: list[str]) -> None:
+    """The messages of all forms that the client showed its user."""
+    expect("asked", [form["message"] for form in seen.asked], wanted)
+
+
+def form(seen: Seen, wanted: dict[str, Any]) -> None:
+    """What the last form had to be filled in with, as the client heard of it."""
+    expect("form", (seen.asked or [{}])[-1].get("requestedSchema"), wanted)
+
+
 def heard(seen: Seen, wanted: list[str]) -> None:
     """The messages of all progress that the client told its user."""
     expect("progress heard", [progress.get("message") for progress in seen.heard], wanted)
@@ -260,7 +281,7 @@ EXPECTATIONS: dict[str, Callable[[Seen, Any], None]] = {
             + [within_seconds, cancelled, code, has_token]
             + [sent, sent_in_session, heard, first_heard, last_heard, last_sent, increasing, lost]
             + [extension, task_capability, task, message, same_task, unchanged, times_in_order]
-            + [outcome, statuses, news, exit_status]
+            + [outcome, statuses, news, exit_status, asked, form, requests_in_session]
         )
     },
 }

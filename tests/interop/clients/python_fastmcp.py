@@ -6,20 +6,28 @@ usage: python_fastmcp.py auto|legacy
 import sys
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from fastmcp_tasks import ToolTask, call_tool_task
 from fastmcp_tasks.client_models import ClientGetTaskResult
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from driver import Answer, Hear, Session, in_mcps_words, run
 
 MODE = sys.argv[1]
 # In both modes it asks for progress in every call, as it logs what nobody else hears.
 ABILITIES = {
-    "auto": ["data", "tasks"],
-    "legacy": ["data", "direct replies", "progress", "all progress", "cancel"],
+    "auto": ["data", "tasks", "questions in replies"],
+    "legacy": [
+        "data",
+        "direct replies",
+        "progress",
+        "all progress",
+        "cancel",
+        "questions in requests",
+    ],
 }
 TOKEN = {"progressToken": "interop"}
 
@@ -27,15 +35,21 @@ TOKEN = {"progressToken": "interop"}
 class FastmcpSession(Session):
     task: ToolTask
 
-    async def connect(self, command: list[str]) -> Answer:
+    async def connect(self, command: list[str], forms: bool) -> Answer:
         program, *arguments = command
         # Kept alive, which is the default, the server would outlast the session.
         server = StdioTransport(program, arguments, keep_alive=False)
-        client = Client(server, mode=self.mode)
+        show = self.show if forms else None
+        client = Client(server, mode=self.mode, elicitation_handler=show)
         self.client = await self.opened.enter_async_context(client)
         capabilities = self.client.server_capabilities
         extensions = (capabilities and capabilities.extensions) or {}
         return {"protocol": self.client.protocol_version, "extensions": extensions}
+
+    async def show(
+        self, _message: str, _kind: Any, params: ElicitRequestParams, _context: Any
+    ) -> ElicitResult:
+        return await self.fill_in(params)
 
     async def list_tools(self) -> Answer:
         return {"tools": [tool.name for tool in await self.client.list_tools()]}
@@ -62,6 +76,16 @@ class FastmcpSession(Session):
     async def wait(self) -> Answer:
         last = await self.task.wait(timeout=10)
         return {"outcome": last.status, "result": result_in(last)}
+
+    async def finish(self) -> Answer:
+        result = await self.task.result()
+        return {
+            "result": {
+                "content": [in_mcps_words(content) for content in result.content],
+                "structuredContent": result.structured_content,
+                "isError": result.is_error,
+            }
+        }
 
     async def let_go(self) -> Answer:
         # This client holds on to no task.

@@ -6,22 +6,28 @@ usage: python_mcp.py auto|legacy
 import sys
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from mcp import Client, StdioServerParameters
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from driver import Answer, Hear, Session, run
 
 ABILITIES = ["direct replies", "calls without a token", "progress", "all progress", "cancel"]
+ASKED = {"auto": "questions in replies", "legacy": "questions in requests"}
 
 
 class McpSession(Session):
-    async def connect(self, command: list[str]) -> Answer:
+    async def connect(self, command: list[str], forms: bool) -> Answer:
         program, *arguments = command
         server = StdioServerParameters(command=program, args=arguments)
-        client = Client(server, mode=self.mode)
+        show = self.show if forms else None
+        client = Client(server, mode=self.mode, elicitation_callback=show)
         self.client = await self.opened.enter_async_context(client)
         return {"protocol": self.client.protocol_version}
+
+    async def show(self, _context: Any, params: ElicitRequestParams) -> ElicitResult:
+        return await self.fill_in(params)
 
     async def list_tools(self) -> Answer:
         return {"tools": [tool.name for tool in (await self.client.list_tools()).tools]}
@@ -30,4 +36,5 @@ class McpSession(Session):
         return await self.client.call_tool(tool, arguments, progress_callback=hear)
 
 
-run(f"mcp {version('mcp')}", ABILITIES, partial(McpSession, sys.argv[1]))
+MODE = sys.argv[1]
+run(f"mcp {version('mcp')}", [*ABILITIES, ASKED[MODE]], partial(McpSession, MODE))

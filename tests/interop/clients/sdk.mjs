@@ -4,6 +4,7 @@
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { Session, run, versionOf } from './driver.mjs';
 
@@ -12,9 +13,14 @@ const VERSION = versionOf('@modelcontextprotocol/sdk');
 class SdkSession extends Session {
     codeOfACancelledCall = -32001;
 
-    constructor([command, ...args]) {
+    constructor([command, ...args], forms) {
         super();
-        this.client = new Client({ name: 'sdk', version: VERSION });
+        const capabilities = forms ? { elicitation: {} } : {};
+        this.client = new Client({ name: 'sdk', version: VERSION }, { capabilities });
+        if (forms) {
+            const show = ({ params }) => this.fillIn(params);
+            this.client.setRequestHandler(ElicitRequestSchema, show);
+        }
         this.transport = new StdioClientTransport({ command, args });
     }
 
@@ -35,6 +41,12 @@ class SdkSession extends Session {
 
 await run(
     `sdk ${VERSION}`,
-    ['direct replies', 'calls without a token', 'progress', 'cancel'],
-    (command) => new SdkSession(command),
+    [
+        'direct replies',
+        'calls without a token',
+        'progress',
+        'cancel',
+        'questions in requests',
+    ],
+    (...given) => new SdkSession(...given),
 );

@@ -3,12 +3,15 @@
 - `clients`: a driver, its mode, and the protocol that it then has to speak with the server.
 - `abilities`: what not every client can do. A driver states which of them its client has.
 - `always`: what holds at the end of every check, for the clients that have the abilities.
-- `checks`: a sentence, the abilities that it `needs`, and its steps.
+- `checks`: a sentence, the abilities that it `needs`, whether its client is to show `forms`, and its
+  steps.
 
 A step tells a client to `do` something, with arguments that are listed in `DOINGS`, and says in
 `expect` what must come of it (see expectations.py). It is repeated `while` what came meets other
 expectations, pausing for `every_seconds`; the last repetition but one has to meet `before`. An
-argument `$ticket` stands for the task that the last ticket named. `why` is for readers.
+argument `$ticket` stands for the task that the last ticket named, and `$task` for the one of which a
+client with tasks spoke last. In `answers` is what the user does with each form that the client shows
+during a step: an `action`, its `content`, and `after_seconds` how long it takes. `why` is for readers.
 """
 
 import json
@@ -24,12 +27,21 @@ DOINGS = {
     "pause": {"seconds"},
     "close": set(),
     "list_tools": set(),
-    "call": {"tool", "arguments", "progress", "cancel_after_seconds", "cancel_after_heard"},
+    "call": {
+        "tool",
+        "arguments",
+        "progress",
+        "cancel_after_seconds",
+        "cancel_after_heard",
+        "answers",
+    },
     "value": {"tool", "arguments"},
     "start": {"tool", "arguments", "progress"},
     "look": {"task_id"},
     "stop": {"task_id"},
-    "wait": set(),
+    "wait": {"answers"},
+    "finish": {"answers"},
+    "answer": {"responses"},
     "watch": set(),
     "let_go": set(),
     "take_up": set(),
@@ -55,6 +67,7 @@ class Step:
 class Check:
     name: str
     needs: frozenset[str]
+    forms: bool
     steps: list[Step]
 
 
@@ -81,12 +94,12 @@ def read(path: Path) -> Table:
         name = check["name"]
         if name in by_name:
             raise BadTable(f"there are two checks `{name}`")
-        known(f"check `{name}`", check, {"name", "why", "needs", "steps"})
+        known(f"check `{name}`", check, {"name", "why", "needs", "forms", "steps"})
         needs = needs_of(f"check `{name}`", check, abilities)
         steps = [step for raw_step in check["steps"] for step in steps_of(name, raw_step, by_name)]
         if not any(step.expect for step in steps):
             raise BadTable(f"check `{name}` expects nothing")
-        by_name[name] = Check(name, needs, steps)
+        by_name[name] = Check(name, needs, check.get("forms", False), steps)
     return Table(raw["clients"], abilities, always_of(raw, abilities), list(by_name.values()))
 
 

@@ -1,4 +1,4 @@
-//! Questions of servers, each in the form that its protocol has for it.
+//! Questions of servers, each in the form that its protocol has for it, and what is said to tasks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -120,6 +120,9 @@ impl ServerHandler for Asks {
         params: UpdateTaskParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if params.input_responses.get("who").is_some_and(|who| who["content"]["name"] == "") {
+            return Err(ErrorData::invalid_params("a name is not empty", None));
+        }
         self.answers.lock().expect("no panic").extend(params.input_responses);
         Ok(())
     }
@@ -255,4 +258,143 @@ async fn a_task_that_asks_can_be_stopped() {
     let error = task.result::<String>().await.expect_err("it was stopped");
     assert_eq!(error.to_string(), "the task was stopped");
     assert!(!question.answer(Answer::Decline), "it is not open any more");
+}
+
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Size {
+    Small,
+    Large,
+}
+
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+struct Address {
+    street: String,
+    number: u32,
+}
+
+/// Asks all that there is to ask.
+#[mcpc::background]
+async fn order(updates: mcpc::Sender) -> Result<String, mcpc::NoAnswer> {
+    let size = updates.ask::<Size>("Which size?").await?;
+    let gift = updates.ask::<bool>("Is it a gift?").await?;
+    let Address { street, number } = updates.ask("Where to?").await?;
+    Ok(format!("{size:?}, gift: {gift}, to {street} {number}"))
+}
+
+/// Adds up what it is told, until that is nothing.
+#[mcpc::background]
+async fn add_up(mut told: mcpc::Receiver<u32>) -> u32 {
+    let mut sum = 0;
+    while let Some(number) = told.recv().await.filter(|number| *number > 0) {
+        sum += number;
+    }
+    sum
+}
+
+async fn connect_to_ours(builder: mcpc::client::ClientBuilder) -> Client {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (reader, writer) = tokio::io::split(theirs);
+    let server = mcpc::Server::new("shop").tools(mcpc::tools![order, add_up]);
+    tokio::spawn(server.serve_io(reader, writer));
+    builder.connect(ours).await.expect("the server answers")
+}
+
+/// What a user answers, by what is asked.
+fn ordered(question: &Question) -> Answer {
+    match question.message() {
+        "Which size?" => Answer::accept(json!({"answer": "large"})),
+        "Is it a gift?" => Answer::Decline,
+        _ => Answer::accept(json!({"street": "Main Street", "number": 7})),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_server_is_answered_in_every_way_that_it_asks() {
+    let ordered_all = "Large, gift: false, to Main Street 7";
+    for (initializes, way) in [
+        (false, Way::Mcpc),
+        (true, Way::Mcpc),
+        (false, Way::Tasks),
+        (false, Way::Progress),
+        (true, Way::Progress),
+        (false, Way::Result),
+    ] {
+        let client = connect_to_ours(builder(initializes).best(way)).await;
+        let mut task = client.start("order", Value::Null).await.expect("started");
+        assert_eq!(task.way(), way);
+        let mut asked = Vec::new();
+        while let Some(news) = task.next().await {
+            match news {
+                Said::Question(question) => {
+                    asked.push(question.message().to_owned());
+                    assert!(question.answer(ordered(&question)));
+                }
+                Said::Status(_) | Said::Progress { .. } => {}
+                other => panic!("{way:?}: {other:?}"),
+            }
+        }
+        assert_eq!(asked, ["Which size?", "Is it a gift?", "Where to?"], "{way:?}, {initializes}");
+        let result = task.result::<String>().await.expect("a result");
+        assert!(result.starts_with(ordered_all), "{way:?}, {initializes}: {result}");
+
+        client.on_question(async |question| ordered(&question));
+        let reply = client.call("order", Value::Null).await.expect("answered");
+        let reply = mcpc::client::text(&reply);
+        assert!(reply.starts_with(ordered_all), "{way:?}, {initializes}: {reply}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_fit_is_asked_for_again() {
+    for way in [Way::Mcpc, Way::Tasks] {
+        let client = connect_to_ours(Client::builder().best(way)).await;
+        let mut task = client.start("order", Value::Null).await.expect("started");
+        let mut asked = Vec::new();
+        while let Some(news) = task.next().await {
+            let Said::Question(question) = news else { continue };
+            asked.push(question.message().to_owned());
+            assert!(question.answer(Answer::accept(json!({"answer": "huge"}))));
+        }
+        assert_eq!(asked.len(), 3, "{way:?}: {asked:?}");
+        assert_eq!(asked[0], "Which size?", "{way:?}");
+        assert!(asked[1].ends_with("\n\nWhich size?"), "{way:?}: {asked:?}");
+        assert!(asked[1].contains("refused") || asked[1].contains("still open"), "{asked:?}");
+        let error = task.result::<String>().await.expect_err("there was no answer").to_string();
+        let expected = match way {
+            Way::Mcpc => "the user declined to answer",
+            _ => {
+                "the client answered something else: the string \"huge\" is none of `small`, `large`"
+            }
+        };
+        assert_eq!(error, format!("the task failed: {expected}"), "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_the_server_of_a_task_refuses_is_asked_for_again() {
+    let client = connect(builder(false)).await;
+    let mut task = client.start("task", json!({})).await.expect("started");
+    let mut asked = Vec::new();
+    while let Some(news) = task.next().await {
+        let Said::Question(question) = news else { continue };
+        let name = if asked.is_empty() { "" } else { "Ann" };
+        asked.push(question.message().to_owned());
+        assert!(question.answer(Answer::accept(json!({"name": name}))));
+    }
+    assert_eq!(asked, ["who?", "a name is not empty\n\nwho?", "sure?"]);
+    assert_eq!(task.result::<String>().await.expect("a result"), "hello \"Ann\"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_ours_hears_what_its_handle_says() {
+    let client = connect_to_ours(Client::builder()).await;
+    let mut task = client.start("add_up", Value::Null).await.expect("started");
+    for number in [3, 4] {
+        task.message(number).await.expect("it is told");
+    }
+    let error = task.message("much").await.expect_err("it takes numbers").to_string();
+    assert!(error.starts_with("`message_task` failed: "), "{error}");
+    task.message(0).await.expect("it is told");
+    assert_eq!(task.result::<u32>().await.expect("a result"), 7);
 }
