@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
 use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
-use crate::error::Result;
+use crate::error;
 use crate::events::{Listener, named};
 use crate::message::{Json, server_event};
 use crate::outbox::{Gate, Outbox, TextCallback};
@@ -210,11 +210,11 @@ impl Call {
         &self,
         event: &str,
         data: T,
-    ) -> impl Future<Output = Result> + Send + use<'_, T> {
+    ) -> impl Future<Output = error::Result> + Send + use<'_, T> {
         self.emitting(named(event, &data))
     }
 
-    async fn emitting(&self, event: Result<(String, Json)>) -> Result {
+    async fn emitting(&self, event: error::Result<(String, Json)>) -> error::Result {
         let (event, data) = event?;
         if let Asks::Task(sender) = &self.0.asks {
             sender.emit_named(&event, &data).await;

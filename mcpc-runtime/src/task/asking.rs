@@ -48,8 +48,7 @@ impl Task {
         if self.stop.is_cancelled() {
             return Err(NoAnswer::Stopped);
         }
-        let is_answered_by_a_test = self.delivery.answers();
-        if !is_answered_by_a_test && !self.questions.reach_somebody(&asked.form) {
+        if !self.delivery.answers() && !self.questions.reach_somebody(&asked.form) {
             return Err(NoAnswer::Unreachable);
         }
         let mut asked = asked.clone();
@@ -79,7 +78,7 @@ impl Task {
                 Some(response) => response,
                 None if self.questions.are_looked_for
                     || message_task.is_some()
-                    || is_answered_by_a_test =>
+                    || self.delivery.answers() =>
                 {
                     std::future::pending().await
                 }

@@ -298,9 +298,11 @@ impl Recording {
             let result = open.asked.result(Forms::FullAndUrls, reply)?;
             match judged(&open.question, &result)? {
                 Ok(response) => open.answer = Some(response.to_json()),
-                Err(again) => {
+                Err(problem) => {
                     open.tries += 1;
-                    open.asked = shown(&again)?;
+                    let again = question::Asked::of(&open.question)?;
+                    let again = question::Asked { problem: Some(problem), ..again };
+                    open.asked = shown(&again.to_log(id, None))?;
                     let text = open.asked.text();
                     assert!(open.tries < TRIES, "no answer to a question fits: {text}");
                     self.answers.note(&open.asked);
