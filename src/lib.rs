@@ -111,6 +111,7 @@ pub mod guide;
 
 pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
+pub use mcpc_runtime::events::{Events, SessionEvents};
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};
@@ -199,6 +200,9 @@ mod examples_of_the_runtime {
     #[cfg(feature = "client")]
     #[doc = include_str!("../mcpc-runtime/docs/client_wrap.md")]
     pub struct ClientWrap;
+
+    #[doc = include_str!("../mcpc-runtime/docs/events.md")]
+    pub struct Events;
 
     #[doc = include_str!("../mcpc-runtime/docs/lint.md")]
     pub struct Lint;

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mcpc::client::{Client, Said, Task, TaskError, text};
+use mcpc::client::{Client, Event, Said, Task, TaskError, text};
 use serde_json::{Value, json};
 use support::example;
 use tokio::process::Command;
@@ -17,15 +17,20 @@ async fn start(name: &str) -> Client {
 /// Everything that a task says, each as JSON.
 async fn all(task: &mut Task) -> Vec<Value> {
     let mut said = Vec::new();
-    while let Some(news) = task.next().await {
-        said.push(match news {
-            Said::Update(value) => value,
-            Said::Progress { done, text, .. } => json!([text, done]),
-            Said::Status(text) => json!([text]),
-            other => panic!("{other:?}"),
-        });
+    while let Some(news) = next(task).await {
+        said.push(news);
     }
     said
+}
+
+/// The next thing that it says.
+async fn next(task: &mut Task) -> Option<Value> {
+    Some(match task.next().await? {
+        Said::Update(value) => value,
+        Said::Progress { done, text, .. } => json!([text, done]),
+        Said::Status(text) => json!([text]),
+        other => panic!("{other:?}"),
+    })
 }
 
 #[tokio::test]
@@ -256,6 +261,89 @@ async fn indexer() {
     assert_eq!(failure.expect_err("it is missing").to_string(), expected);
     client.close().await;
     std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+#[tokio::test]
+async fn watch_directory() {
+    let directory = directory("watch");
+    let client = start("watch_directory").await;
+    let mut events = client.events();
+    let mut task = client.start("watch", json!({"directory": directory})).await.expect("started");
+    let watching = format!("watching `{}`", directory.display());
+    assert_eq!(next(&mut task).await, Some(json!([watching])));
+    let (made, moved) = (directory.join("made.txt"), directory.join("moved.txt"));
+    std::fs::write(&made, "new").expect("a temporary file");
+    assert_eq!(next(&mut task).await, Some(json!(made)));
+    std::fs::rename(directory.join("deep/b.rs"), &moved).expect("a temporary file");
+    assert_eq!(next(&mut task).await, Some(json!(moved)));
+    for file in [made, moved] {
+        let data = loop {
+            match events.next().await {
+                Some(Event::Emitted { event, data, .. }) if event == "file_appeared" => break data,
+                Some(_) => {}
+                None => panic!("the server is gone"),
+            }
+        };
+        assert_eq!(data, json!({"file": file}));
+    }
+    task.stop().await.expect("it can be stopped");
+    assert_eq!(task.result::<String>().await.expect("a result"), "files that appeared: 2");
+    let missing = json!({"directory": "no-such-directory"});
+    let mut task = client.start("watch", missing).await.expect("started");
+    let error = task.result::<Value>().await.expect_err("it is missing").to_string();
+    assert!(
+        error.starts_with("the task failed: `no-such-directory` cannot be watched: "),
+        "{error}"
+    );
+    client.close().await;
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+#[tokio::test]
+async fn roll_out() {
+    let client = start("roll_out").await;
+    let mut task = client.start("roll_out", json!({"version": "v2"})).await.expect("started");
+    let mut said = Vec::new();
+    while let Some(news) = task.next().await {
+        match news {
+            // As it reaches a model that has no form to show.
+            Said::Update(asked) if asked["question_id"].is_string() => {
+                let question = asked["question"].as_str().expect("a text").to_owned();
+                let answer = if question == "Where to?" { "staging" } else { "yes" };
+                let answer = json!({"question": asked["question_id"], "message": answer});
+                tell(&client, &task, answer).await;
+                said.push(question);
+            }
+            Said::Progress { text: Some(text), .. } => {
+                if text == "staging-1 gets v2" {
+                    tell(&client, &task, json!({"message": "skip_this"})).await;
+                }
+                said.push(text);
+            }
+            Said::Update(Value::String(text)) => said.push(text),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        said,
+        [
+            "Where to?",
+            "Roll v2 out to 2 machines?",
+            "staging-1 gets v2",
+            "staging-1 was skipped",
+            "staging-2 gets v2",
+            "staging-2 runs v2",
+        ]
+    );
+    assert_eq!(task.result::<String>().await.expect("a result"), "v2 runs on 1 of 2 machines");
+    client.close().await;
+}
+
+/// Answers what a task asks, or tells it something.
+async fn tell(client: &Client, task: &Task, mut message: Value) {
+    message["task_id"] = json!(task.id());
+    let reply = client.call("message_task", message).await.expect("answered");
+    assert_ne!(reply.is_error, Some(true), "{reply:?}");
 }
 
 async fn index(client: &Client, arguments: Value) -> Result<Value, TaskError> {

@@ -5,9 +5,9 @@ use std::fmt;
 /// The result of building or serving a server.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// Why a server could not be built, or could not go on serving.
+/// Why a server could not be built, or could not go on serving; or why an event could not be emitted.
 ///
-/// What goes wrong inside a call never ends up here: it is answered, and the server goes on.
+/// What goes wrong inside a call never ends a server: it is answered, and the server goes on.
 ///
 /// Its `Debug` form, which is what a `main` that returns it prints, is the sentence that says what is
 /// wrong, with its sources.
@@ -103,6 +103,13 @@ pub enum Error {
     /// A tool was to be added to, or removed from, a server whose tools do not change.
     #[error("the tools of this server do not change; build it with `Server::dynamic_tools(true)`")]
     FixedTools,
+    /// A server event has no name, or carries what cannot be written as JSON.
+    #[error("{problem}")]
+    #[non_exhaustive]
+    Event {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A limit is set to a value with which the server could not work, or an address of its icons or website to
     /// what is not one.
     #[error("`Server::{setting}` is {value}; expected {expected}")]

@@ -10,6 +10,7 @@
 
 pub mod around;
 pub mod error;
+pub mod events;
 pub mod lint;
 #[doc(hidden)]
 pub mod log;

@@ -42,6 +42,15 @@ impl Metadata {
         Ok(metadata)
     }
 
+    /// The session of a call that carries metadata, as far as that can be told without looking whether it is right.
+    pub(crate) fn session_in(arguments: &JsonObject) -> Option<&str> {
+        MetadataKeys::ALL.iter().find_map(|keys| {
+            let metadata = arguments.get(keys.argument)?.as_object()?;
+            let named = metadata.get(keys.session_id).and_then(Value::as_str);
+            Some(named.filter(|id| !id.is_empty()).unwrap_or(DEFAULT_SESSION))
+        })
+    }
+
     /// Removes the metadata of every dialect from the arguments of a tool that may have arguments of these names: only
     /// what has the form of metadata is that.
     pub(crate) fn drop(arguments: &mut JsonObject) {

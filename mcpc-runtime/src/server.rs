@@ -21,6 +21,7 @@ use crate::around::{Failed, Layer, Next, Success, ToolCall};
 use crate::control::Control;
 use crate::delivery::PATIENCE;
 use crate::error::Result;
+use crate::events::{Events, Listeners};
 use crate::lint::{self, Finding};
 use crate::log::{Limits, MemoryLog, TaskLog};
 use crate::parameter::States;
@@ -64,16 +65,22 @@ struct Parts {
     inner: Option<Inner>,
     has_dynamic_tools: bool,
     around: Vec<Layer>,
+    listeners: Arc<Listeners>,
 }
 
 /// Hides [`Parts`] behind a pointer. The owner of a value compiles the code that drops it; behind a
 /// trait object, that is this crate and not the user's.
 trait Plan: Send {
+    fn listeners(&self) -> Arc<Listeners>;
     fn parts(&mut self) -> &mut Parts;
     fn into_parts(self: Box<Self>) -> Box<Parts>;
 }
 
 impl Plan for Parts {
+    fn listeners(&self) -> Arc<Listeners> {
+        Arc::clone(&self.listeners)
+    }
+
     fn parts(&mut self) -> &mut Parts {
         self
     }
@@ -130,6 +137,7 @@ impl Server {
             inner: None,
             has_dynamic_tools: false,
             around: Vec::new(),
+            listeners: Arc::default(),
         }))
     }
 
@@ -193,6 +201,13 @@ impl Server {
     pub fn dynamic_tools(mut self, dynamic_tools: bool) -> Self {
         self.0.parts().has_dynamic_tools = dynamic_tools;
         self
+    }
+
+    /// What tells connected clients what happens, as [`Service::events`]: a handle for what is made before the server is
+    /// built, such as its states.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.0.listeners())
     }
 
     /// Runs this around each call that runs a tool: it sees the call before the tool reads its arguments, lets it go on
@@ -569,6 +584,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
         shadowed: Shadowed::default(),
         max_requests,
         around: (!parts.around.is_empty()).then(|| parts.around.into()),
+        listeners: parts.listeners,
     };
     let (bounds, process) = (parts.bounds, parts.process);
     Ok(Built { shared: Arc::new(shared), bounds, process, schemas, reading })

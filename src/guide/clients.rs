@@ -124,7 +124,8 @@
 //!
 //! What [`Sender::emit`] sends is a server event to a client of MCPC. To another it is a logging notification of level
 //! `info`: up to MCP 2025-11-25 unless the client set a higher level (`logging/setLevel`); from 2026-07-28 on if the call
-//! asked for that level, and until its reply. The Tasks extension has no place for them.
+//! asked for that level, and until its reply. The Tasks extension has no place for them. A plain tool emits with
+//! [`Call::emit`](crate::Call::emit), and what happens outside of calls is told with [`Events`](super::servers#events).
 //!
 //! # What hosts make of it
 //!

@@ -7,7 +7,7 @@
 //! | know what a host or another client gets of a task, and how it asks for more | [`clients`] |
 //! | ask the user while a task runs, and tell a task what to do next | [`asking`] |
 //! | set times and bounds; serve several clients | [`limits`] |
-//! | say who the server is; prefix, filter, make, add and remove tools; run code around every call | [`servers`] |
+//! | say who the server is; prefix, filter, make, add and remove tools; tell clients what happens; run code around every call | [`servers`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
@@ -28,6 +28,16 @@
 //!
 //! The settings come from the environment, which a host sets in the file that starts the server. Whatever a tool takes
 //! from its caller goes to the program as an argument of its own, and never through a shell.
+//!
+//! # More servers
+//!
+//! - [`examples/watch_directory.rs`](https://github.com/mcpc-rs/mcpc/blob/main/examples/watch_directory.rs) watches a directory
+//!   until it is stopped: its caller hears of each file that appears by an update, every client by an [event](servers#events).
+//! - [`examples/roll_out.rs`](https://github.com/mcpc-rs/mcpc/blob/main/examples/roll_out.rs)
+//!   [asks](crate::Sender::ask) where to and whether to go on, and while it works it can be
+//!   [told](crate::Receiver) to skip what it is at.
+//!
+//! The first lines of each say what its user types.
 //!
 //! # A test of a tool
 //!

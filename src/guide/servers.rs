@@ -1,5 +1,5 @@
 //! A server beyond its functions: what it says of itself, lists of tools, tools that are made or changed while it runs,
-//! and code around every call.
+//! events, and code around every call.
 //!
 //! # What it says of itself
 //!
@@ -147,6 +147,50 @@
 //! that asks for changes of tools alone by the server, which does not hear of changes of the handler's own tools; one that
 //! also asks for what the handler can tell (its prompts, its resources) by the handler, which does not hear of changes of
 //! the server's tools. A client hears of both by two subscriptions.
+//!
+//! # Events
+//!
+//! What happens outside of any call is told with [`Events`](crate::Events), a handle that works in a thread, a timer or another
+//! task, whoever is connected: [`Service::events`](crate::Service::events) of a service,
+//! [`Server::events`](crate::Server::events) where a state is to have it. What a call has to tell it emits itself
+//! ([`Sender::emit`](crate::Sender::emit), [`Call::emit`](crate::Call::emit)), to its own session.
+//!
+//! ```
+//! use mcpc::{Server, tools};
+//!
+//! /// Opens the shop.
+//! #[mcpc::tool]
+//! async fn open(call: mcpc::Call) -> mcpc::Result {
+//!     call.emit("opened", ()).await // to the session of the call
+//! }
+//!
+//! # fn main() -> mcpc::Result {
+//! let service = Server::new("shop").tools(tools![open]).build()?;
+//! let events = service.events();
+//! events.emit("sold_out", ["bread", "milk"])?; // to all that are connected
+//! events.to_session("till-1").emit("alarm", 7)?; // to one that calls itself so
+//! events.resource_updated("shop://stock"); // to those that subscribed to it
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | of MCPC | others, up to MCP 2025-11-25 | others, from MCP 2026-07-28 on |
+//! |---|---|---|---|
+//! | `emit` of [`Events`](crate::Events) | a server event for each of its sessions | a logging notification, by its level | nothing |
+//! | `to_session` | a server event, if it named that session | nothing | nothing |
+//! | `emit` of a call or its task | a server event | a logging notification, by its level | a logging notification, by what the call asked for, until its reply |
+//! | `resource_updated` | as the others | `notifications/resources/updated`, once it subscribed (`resources/subscribe`) | the same, by its subscription |
+//! | `resources_changed`, `prompts_changed` | as the others | `notifications/../list_changed`, if the [handler](crate::Server::handler) declares it | the same, by its subscription |
+//!
+//! - A client is of MCPC once its handshake, or a call with its ids, is answered; nothing is sent to it before that.
+//! - In MCP 2026-07-28 a logging notification is part of a call, so what is about no call has no place there; a subscription
+//!   (`subscriptions/listen`) takes what it names, from its acknowledgement by the handler on. One that also names tasks is
+//!   the server's, and about tasks and tools alone.
+//! - The subscriptions of a session are noted where the handler's `subscribe` and `unsubscribe` return without an error: URIs of
+//!   1 MiB at most for each connection, beyond which one is refused. A handler that sends such notifications itself goes on
+//!   doing so.
+//! - Nobody hears later what was told before it was connected, and nothing waits for a client that does not read: see
+//!   [`Events`](crate::Events).
 //!
 //! # Tools of a handler
 //!

@@ -12,6 +12,7 @@ mod building;
 mod checks;
 mod client;
 mod documentation;
+mod events;
 mod hosts;
 mod joins;
 mod lifecycle;

@@ -314,6 +314,29 @@ async fn an_event_that_nobody_takes_is_told_of_once() {
     assert!(untaken[0].contains(r#" event="one""#), "{untaken:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn events_that_are_left_out_are_told_of_once() {
+    let (log, _listens) = Log::open(Level::INFO);
+    let service = server().max_queued_bytes(10_000).build().expect("it can be built");
+    let events = service.events();
+    let mut client = Plain::begin(Wire::to(&service)).await;
+    // Its session has begun where the server has read that.
+    client.names().await;
+    for _ in 0..2 {
+        for _ in 0..200 {
+            events.emit("rain", "x".repeat(1_000)).expect("it has a name");
+        }
+        events.emit("sun", ()).expect("it has a name");
+        while client.value().await["params"]["data"]["event"] != "sun" {}
+    }
+    client.finish().await;
+    let lines = log.lines();
+    let lost: Vec<&String> = lines.iter().filter(|line| line.contains("are left out")).collect();
+    let expected = "a client does not read its events: the oldest are left out server=operators";
+    assert_eq!(lost.len(), 1, "{lines:#?}");
+    assert!(lost[0].contains(expected), "{lost:?}");
+}
+
 /// A stream that fails at once.
 struct Fails;
 

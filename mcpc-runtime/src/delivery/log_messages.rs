@@ -115,8 +115,16 @@ impl LogMessages {
         }
     }
 
+    /// Sends a server event, if the client wants it. Waits while the client is slow.
+    pub(crate) async fn emit(&self, event: &str, data: &Json) {
+        if let Some(message) = self.event_message(event, data) {
+            let permit = self.claim(&message).reserve().await;
+            self.push(&message, permit);
+        }
+    }
+
     /// The notification of a server event, if the client wants it.
-    pub(super) fn event_message(&self, event: &str, data: &Json) -> Option<JsonNotification> {
+    pub(crate) fn event_message(&self, event: &str, data: &Json) -> Option<JsonNotification> {
         self.message(LogLevel::Info, || {
             format!(r#"{{"event":{},"data":{}}}"#, Json::text(event).as_str(), readable(data))
         })
@@ -138,7 +146,7 @@ impl LogMessages {
         self.outbox.claim(log_message.0.len())
     }
 
-    pub(super) fn push(&self, log_message: &JsonNotification, permit: Permit<'_>) {
+    pub(crate) fn push(&self, log_message: &JsonNotification, permit: Permit<'_>) {
         match &self.gate {
             Some(gate) => gate.push_while_closed(log_message, permit),
             None => self.outbox.push(log_message, permit),

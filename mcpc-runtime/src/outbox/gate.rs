@@ -68,6 +68,11 @@ impl Gate {
         self.0.after_handshake
     }
 
+    /// Whether the call was cancelled before its reply, so that nothing leaves through it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        !self.0.open.load(Ordering::Acquire) && matches!(*self.state(), GateState::Cancelled)
+    }
+
     fn state(&self) -> MutexGuard<'_, GateState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -139,6 +139,11 @@ impl Outbox {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many bytes of callbacks may wait.
+    pub(crate) fn budget(&self) -> usize {
+        self.0.budget as usize
+    }
+
     /// What a callback of about `bytes` bytes takes of the budget.
     pub(crate) fn claim(&self, bytes: usize) -> Claim<'_> {
         Claim::new(self, bytes)

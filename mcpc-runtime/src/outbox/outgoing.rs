@@ -20,6 +20,7 @@ pub(crate) trait Outgoing {
 }
 
 /// A callback of which only the message's text is known.
+#[derive(Debug)]
 pub(crate) struct TextCallback(pub(crate) String);
 
 impl Outgoing for TextCallback {
@@ -33,6 +34,7 @@ impl Outgoing for TextCallback {
 }
 
 /// A notification of MCP's, as JSON.
+#[derive(Debug)]
 pub(crate) struct JsonNotification(pub(crate) String);
 
 impl Outgoing for JsonNotification {

@@ -13,8 +13,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
 use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
-use crate::message::Json;
-use crate::outbox::Gate;
+use crate::error;
+use crate::events::{Listener, named};
+use crate::message::{Json, server_event};
+use crate::outbox::{Gate, Outbox, TextCallback};
 use crate::question::{Answer, Asked, Asking, Conversation, NoAnswer, Question, Response};
 use crate::task::{Sender, Tasks};
 
@@ -34,6 +36,8 @@ struct Parts {
     context: RequestContext<RoleServer>,
     asks: Asks,
     log_messages: Option<LogMessages>,
+    /// The queue of a client that speaks MCPC.
+    callbacks: Option<Outbox>,
 }
 
 /// How a call asks.
@@ -190,6 +194,46 @@ impl Call {
         }
     }
 
+    /// Sends a server event, which belongs to the session of the call: as
+    /// [`Sender::emit`](crate::task::Sender::emit), which says what each kind of client gets. Waits while the client is
+    /// slow.
+    ///
+    /// # Errors
+    ///
+    /// When `event` is empty, or `data` cannot be written as JSON. Nothing is sent then, and the call goes on. That the
+    /// client takes no such events is not an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent when the future completes, and not at all if it is dropped before.
+    pub fn emit<T: Serialize>(
+        &self,
+        event: &str,
+        data: T,
+    ) -> impl Future<Output = error::Result> + Send + use<'_, T> {
+        self.emitting(named(event, &data))
+    }
+
+    async fn emitting(&self, event: error::Result<(String, Json)>) -> error::Result {
+        let (event, data) = event?;
+        if let Asks::Task(sender) = &self.0.asks {
+            sender.emit_named(&event, &data).await;
+            return Ok(());
+        }
+        // As in `logging`.
+        tokio::task::coop::consume_budget().await;
+        match (&self.0.callbacks, &self.0.log_messages) {
+            (Some(outbox), _) => {
+                let callback = TextCallback(server_event(&self.0.session_id, &event, &data));
+                let permit = outbox.claim(callback.0.len()).reserve().await;
+                outbox.push(&callback, permit);
+            }
+            (None, Some(log_messages)) => log_messages.emit(&event, &data).await,
+            (None, None) => {}
+        }
+        Ok(())
+    }
+
     /// The context of the request, as rmcp has it: its id, its `_meta`, the client's capabilities, the peer to send
     /// requests and notifications to, and what a transport added (`extensions`).
     ///
@@ -218,6 +262,7 @@ pub(crate) struct CallParts<'a> {
     pub(crate) context: &'a Context,
     /// What the client's session wants to hear of.
     pub(crate) log_level: &'a LeastLevel,
+    pub(crate) listener: &'a Listener,
 }
 
 impl fmt::Debug for CallParts<'_> {
@@ -231,8 +276,9 @@ impl CallParts<'_> {
     pub(crate) fn to_call(self, sender: Option<&Sender>) -> Call {
         let context = self.context.to_rmcp();
         let mut context = context.expect("a tool that takes a `Call` is called by a loop");
-        // A way to the connection's queue is nothing to hand out, or to keep.
-        context.extensions.remove::<Gate>();
+        // A way to the connection's queue is nothing to hand out.
+        let gate = context.extensions.remove::<Gate>();
+        let gate = gate.filter(|_| self.listener.speaks_mcpc());
         let asks = match (sender, context.extensions.remove::<Conversation>()) {
             (Some(sender), _) => Asks::Task(sender.clone()),
             (None, Some(conversation)) => Asks::ByReply(conversation),
@@ -244,6 +290,7 @@ impl CallParts<'_> {
             task_id: self.task_id.map(Into::into),
             context,
             log_messages: self.context.log_messages(self.tool_name, self.log_level),
+            callbacks: gate.map(|gate| gate.outbox().clone()),
         }))
     }
 }

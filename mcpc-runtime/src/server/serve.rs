@@ -12,6 +12,7 @@ use super::start::check_runtime;
 use super::{Plan, build, is_background_among};
 use crate::argument::Reading;
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::log::Boxed;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
@@ -66,6 +67,16 @@ impl Service {
     /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools).
     pub fn remove(&self, name: &str) -> Result<bool> {
         self.0.remove(name)
+    }
+
+    /// What tells connected clients what happens: events, and that resources or prompts have changed. It may be used from
+    /// anywhere, before the service is served and after.
+    ///
+    /// Make the first handle before clients connect: the server declares then that it logs, without which a session that
+    /// knows no MCPC is sent no event.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.0.events()
     }
 
     /// Serves the client at the process's stdin and stdout, as [`Server::serve_stdio`](super::Server::serve_stdio)
@@ -127,6 +138,7 @@ pub(super) struct Built {
 /// Hides [`Built`] behind a pointer, as `Plan` hides what it is built of: what drops it, and what serves it, is
 /// compiled here, once, and not in each user's crate.
 trait Serve: Send + Sync {
+    fn events(&self) -> Events;
     fn add(&self, tools: Tools) -> Result;
     fn remove(&self, name: &str) -> Result<bool>;
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result>;
@@ -135,6 +147,10 @@ trait Serve: Send + Sync {
 }
 
 impl Serve for Built {
+    fn events(&self) -> Events {
+        Events::new(Arc::clone(&self.shared.listeners))
+    }
+
     fn add(&self, tools: Tools) -> Result {
         let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
         let Shared { registry, states, control, .. } = &*self.shared;

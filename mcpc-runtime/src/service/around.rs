@@ -38,8 +38,15 @@ struct Brought {
 impl Brought {
     fn parts(&self) -> CallParts<'_> {
         let Self { intake, tool, context, session_id, task_id, log_level, .. } = self;
-        let (tool_name, tasks) = (&tool.about.name, &intake.tasks);
-        CallParts { tool_name, session_id, task_id: task_id.as_deref(), tasks, context, log_level }
+        CallParts {
+            tool_name: &tool.about.name,
+            session_id,
+            task_id: task_id.as_deref(),
+            tasks: &intake.tasks,
+            context,
+            log_level,
+            listener: &intake.listener,
+        }
     }
 
     /// Forgets how those large numbers were written that are not among the arguments any more.

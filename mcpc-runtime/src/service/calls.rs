@@ -214,8 +214,15 @@ impl ToolService {
         task_id: Option<&'a str>,
         context: &'a Context,
     ) -> CallParts<'a> {
-        let (tool_name, log_level) = (&tool.about.name, &self.log_level);
-        CallParts { tool_name, session_id, task_id, tasks: self.tasks(), context, log_level }
+        CallParts {
+            tool_name: &tool.about.name,
+            session_id,
+            task_id,
+            tasks: self.tasks(),
+            context,
+            log_level: &self.log_level,
+            listener: &self.intake.listener,
+        }
     }
 
     /// A task that was just created.

@@ -10,7 +10,7 @@ use super::ToolService;
 impl ToolService {
     /// Adds what we know to what the user's handler said about the server.
     pub(super) fn complete(&self, mut result: ServerResult) -> ServerResult {
-        let config = &self.shared().config;
+        let config = &*self.config();
         match &mut result {
             ServerResult::InitializeResult(info) => {
                 *info = without_tasks(merge(info.clone(), config));

@@ -53,6 +53,9 @@ impl Service<RoleServer> for Connection {
     ) -> Result<(), ErrorData> {
         if matches!(notification, ClientNotification::InitializedNotification(_)) {
             self.tell_changes(context.peer.clone());
+            if context.peer.peer_info().is_some() {
+                self.tools.intake.listener.begin_session(&self.get_info().capabilities);
+            }
         }
         match self.inner() {
             Some(inner) => {
@@ -77,10 +80,10 @@ impl Service<RoleServer> for Connection {
 
 impl ServerHandler for ToolService {
     fn get_info(&self) -> ServerConfig {
-        let config = &self.shared().config;
+        let config = self.config();
         match &self.shared().inner {
-            Some(inner) => merge(inner.get_info(), config),
-            None => config.clone(),
+            Some(inner) => merge(inner.get_info(), &config),
+            None => config.into_owned(),
         }
     }
 

@@ -5,13 +5,18 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject};
+use rmcp::model::{
+    CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject, RequestId,
+    SubscriptionFilter,
+};
 use serde_json::Value;
 
 use super::{Shared as Server, bounded};
 use crate::control::{Message, Messaging, Stopping, stop_meant};
+use crate::events::Listener;
 use crate::log::{CreateError, MaybeLater, Parcel};
 use crate::metadata::{Ids, Metadata};
+use crate::outbox::{Gate, Outbox};
 use crate::phrases::shown;
 use crate::task::{Among, Created, Request, Share, Shared, Tasks};
 use crate::tool::{Definition, Kind};
@@ -21,6 +26,7 @@ use crate::transport::Intake;
 pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
+    pub(super) listener: Arc<Listener>,
 }
 
 /// A task that a call gets, if it runs.
@@ -45,7 +51,9 @@ pub(super) type Accepting = Result<Accepted, String>;
 
 impl Intake for TaskIntake {
     fn call(&self, call: &mut CallToolRequest) -> Option<Arc<str>> {
-        let tool = self.shared.registry.find(&call.params.name)?;
+        let tool = self.shared.registry.find(&call.params.name);
+        self.look_for_mcpc(call, tool.is_some());
+        let tool = tool?;
         let name = &tool.about.name;
         match tool.about.kind {
             // It goes on with a task.
@@ -83,9 +91,31 @@ impl Intake for TaskIntake {
         let stop: Stopping = Parcel::new(self.tasks.stop(vec![task_id]));
         request.extensions_mut().insert(stop);
     }
+
+    fn connected(&self, outbox: &Outbox) {
+        self.listener.connect(outbox);
+    }
+
+    fn listens(&self, id: &RequestId, accepted: &SubscriptionFilter) {
+        self.listener.listens(id, accepted);
+    }
+
+    fn listens_no_more(&self, id: &RequestId) {
+        self.listener.listens_no_more(id);
+    }
 }
 
 impl TaskIntake {
+    /// Notes what a call shows of a client that speaks MCPC. A handler's tool may have an argument of any name.
+    fn look_for_mcpc(&self, call: &CallToolRequest, is_ours: bool) {
+        let Some(gate) = call.extensions().get::<Gate>() else { return };
+        let arguments = call.params.arguments.as_ref().filter(|_| is_ours);
+        let session_id = arguments.and_then(Metadata::session_in);
+        if gate.is_after_handshake() || session_id.is_some() {
+            self.listener.shows_mcpc(gate, session_id);
+        }
+    }
+
     /// Takes the ids out of the arguments of a call, and the task's place among the running ones.
     pub(super) fn accept(
         &self,

@@ -22,11 +22,12 @@ mod trace;
 pub(crate) use capabilities::{add_tasks, list_changes};
 pub(crate) use theirs::Shadowed;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::ServerConfig;
+use rmcp::model::{JsonObject, ServerConfig};
 use rmcp::service::DynService;
 
 use self::changes::Changes;
@@ -36,6 +37,7 @@ use self::parked::Parked;
 use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::{LeastLevel, LogLevel};
+use crate::events::{Listener, Listeners};
 use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) max_requests: usize,
     /// What is around every call, if anything is.
     pub(crate) around: Option<Layers>,
+    /// Who hears what the server tells.
+    pub(crate) listeners: Arc<Listeners>,
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -122,8 +126,11 @@ impl Connection {
             (Ending::new(tasks.clone(), shared.times.grace), LeastLevel::new(Some(LogLevel::Info)));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
-        let intake = Arc::new(TaskIntake { shared, tasks });
-        let tools = ToolService { intake, ending, log_level, parked: Parked::default() };
+        let announces = shared.listeners.are_used();
+        let name = shared.config.server_info.name.as_str().into();
+        let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
+        let intake = Arc::new(TaskIntake { shared, tasks, listener });
+        let tools = ToolService { intake, ending, log_level, parked: Parked::default(), announces };
         Self { tools, limit, changes }
     }
 
@@ -146,17 +153,30 @@ struct ToolService {
     /// Which logging notifications a client with a session wants.
     log_level: LeastLevel,
     parked: Parked,
+    /// Whether the server may tell something without being asked, as was known when the client connected.
+    announces: bool,
 }
 
 impl ToolService {
     fn shared(&self) -> &Shared {
         &self.intake.shared
     }
+
+    /// What the server says of itself to this client.
+    fn config(&self) -> Cow<'_, ServerConfig> {
+        let config = &self.shared().config;
+        if !self.announces || config.capabilities.logging.is_some() {
+            return Cow::Borrowed(config);
+        }
+        let mut config = config.clone();
+        config.capabilities.logging = Some(JsonObject::new());
+        Cow::Owned(config)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::{ErrorData, JsonObject};
+    use rmcp::model::ErrorData;
 
     use super::*;
     use crate::control::{Check, stop_meant, unknown_id};
@@ -194,6 +214,7 @@ mod tests {
             shadowed: Shadowed::default(),
             max_requests: 9,
             around: None,
+            listeners: Arc::default(),
         })
     }
 

@@ -62,7 +62,7 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         match self.inner().filter(|inner| inner.get_info().capabilities.logging.is_some()) {
             Some(inner) => inner.handle_request(request, context).await,
-            None if self.tools.shared().config.capabilities.logging.is_some() => {
+            None if self.tools.config().capabilities.logging.is_some() => {
                 Ok(ServerResult::empty(()))
             }
             None => Err(unknown_method(request.method())),
@@ -85,6 +85,10 @@ impl Connection {
             {
                 Service::handle_request(&self.tools, request, context).await
             }
+            (
+                ClientRequest::SubscribeRequest(_) | ClientRequest::UnsubscribeRequest(_),
+                Some(inner),
+            ) => self.subscribe(request, context, &**inner).await,
             (_, Some(inner)) => {
                 let answer = inner.handle_request(request, context).await;
                 answer.map(|result| self.tools.complete(result))
@@ -99,6 +103,32 @@ impl Connection {
             ) => Err(unknown_method(request.method())),
             (_, None) => Service::handle_request(&self.tools, request, context).await,
         }
+    }
+
+    /// Has the user's handler begin or end a session's subscription to a resource, and notes what it did.
+    async fn subscribe(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+        inner: &dyn DynService<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let listener = &self.tools.intake.listener;
+        let (begun, ended) = match &request {
+            ClientRequest::SubscribeRequest(begin) => {
+                listener.may_subscribe(&begin.params.uri)?;
+                (Some(begin.params.uri.clone()), None)
+            }
+            ClientRequest::UnsubscribeRequest(end) => (None, Some(end.params.uri.clone())),
+            _ => (None, None),
+        };
+        let answer = inner.handle_request(request, context).await?;
+        if let Some(uri) = begun {
+            listener.subscribe(uri);
+        }
+        if let Some(uri) = ended {
+            listener.unsubscribe(&uri);
+        }
+        Ok(self.tools.complete(answer))
     }
 
     /// Whether a subscription is about tools that come and go, and about nothing of which the user's handler could tell.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Task;
 use super::quantity::{Quantity, Total};
+use crate::events::named;
 use crate::log::{Amount, MaybeLater, Progress, Said};
 use crate::message::Json;
 use crate::question::{Answer, Asked, Asking, NoAnswer, Question, Response};
@@ -278,6 +279,11 @@ impl Sender {
         }
     }
 
+    /// Emits an event whose name and data are right.
+    pub(crate) async fn emit_named(&self, event: &str, data: &Json) {
+        self.task.emit(event, data).await;
+    }
+
     fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
         Sending::Waiting(match event {
             Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
@@ -364,11 +370,5 @@ fn output(text: &str) -> Said {
 
 /// A server event's name and data.
 fn session_event<T: Serialize>(event: &str, data: &T) -> Result<(String, Json), String> {
-    if event.is_empty() {
-        return Err("a server event needs a name".to_owned());
-    }
-    match Json::new(data) {
-        Ok(data) => Ok((event.to_owned(), data)),
-        Err(error) => Err(format!("the event `{event}` cannot be written as JSON: {error}")),
-    }
+    named(event, data).map_err(|error| error.to_string())
 }

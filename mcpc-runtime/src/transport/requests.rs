@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
-    ServerResult,
+    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, NotificationMetaObject, RequestId,
+    ServerJsonRpcMessage, ServerNotification, ServerResult, SubscriptionFilter,
+    SubscriptionsAcknowledgedNotification,
 };
 
 use super::Versions;
@@ -27,6 +28,15 @@ pub(crate) trait Intake: Send + Sync {
 
     /// Looks at a request to cancel a task.
     fn cancel_task(&self, request: &mut CancelTaskRequest);
+
+    /// The connection is there, with this queue.
+    fn connected(&self, outbox: &Outbox);
+
+    /// A subscription was acknowledged.
+    fn listens(&self, id: &RequestId, accepted: &SubscriptionFilter);
+
+    /// A subscription has ended.
+    fn listens_no_more(&self, id: &RequestId);
 }
 
 /// One connection's unanswered requests; a clone is another handle to them.
@@ -59,6 +69,8 @@ struct Unanswered {
     /// That of a call of a tool.
     gate: Option<Gate>,
     tool_name: Option<Arc<str>>,
+    /// Whether it is a subscription.
+    listens: bool,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
 }
@@ -72,6 +84,7 @@ impl fmt::Debug for Requests {
 impl Requests {
     pub(super) fn new(outbox: Outbox, versions: Versions, intake: Arc<dyn Intake>) -> Self {
         let table = Mutex::default();
+        intake.connected(&outbox);
         Self(Arc::new(Shared { outbox, intake, versions, table }))
     }
 
@@ -111,6 +124,9 @@ impl Requests {
                 {
                     table.cancelled.add(id);
                     drop(table);
+                    if request.listens {
+                        self.0.intake.listens_no_more(id);
+                    }
                     if let Some(gate) = request.gate {
                         gate.cancel();
                     }
@@ -154,6 +170,7 @@ impl Requests {
                 unanswered.tool_name = self.0.intake.call(call);
             }
             ClientRequest::CancelTaskRequest(cancel) => self.0.intake.cancel_task(cancel),
+            ClientRequest::SubscriptionsListenRequest(_) => unanswered.listens = true,
             _ => {}
         }
         vacant.insert(unanswered);
@@ -167,6 +184,14 @@ impl Requests {
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
+        if let JsonRpcMessage::Notification(notification) = &message
+            && let ServerNotification::SubscriptionsAcknowledgedNotification(acknowledged) =
+                &notification.notification
+        {
+            let acknowledged = acknowledged.clone();
+            self.outbox().push_message(message);
+            return self.acknowledged(&acknowledged);
+        }
         let mut table = self.table();
         let answered = id.and_then(|id| table.unanswered.remove(id));
         if id.is_some() && answered.is_none() && table.closed {
@@ -174,9 +199,24 @@ impl Requests {
             return;
         }
         drop(table);
+        if let (Some(id), Some(Unanswered { listens: true, .. })) = (id, &answered) {
+            self.0.intake.listens_no_more(id);
+        }
         match answered.and_then(|request| request.gate) {
             Some(gate) => gate.open(message),
             None => self.outbox().push_message(message),
+        }
+    }
+
+    /// What a subscription is about can be told from here on, unless it has ended.
+    fn acknowledged(&self, acknowledged: &SubscriptionsAcknowledgedNotification) {
+        let meta = acknowledged.extensions.get::<NotificationMetaObject>();
+        let meta = meta.or(acknowledged.params.meta.as_ref());
+        let Some(id) = meta.and_then(NotificationMetaObject::subscription_id) else { return };
+        // Held, so that its end is noted after this.
+        let table = self.table();
+        if table.unanswered.contains_key(&id) {
+            self.0.intake.listens(&id, &acknowledged.params.notifications);
         }
     }
 
@@ -187,7 +227,7 @@ impl Requests {
             table.closed = true;
             std::mem::take(&mut table.unanswered)
         };
-        for (id, Unanswered { gate, tool_name, is_modern }) in unanswered {
+        for (id, Unanswered { gate, tool_name, is_modern, .. }) in unanswered {
             // Nothing of a task follows whose call is answered with an error.
             if let Some(gate) = gate {
                 gate.cancel();
@@ -233,6 +273,12 @@ pub(super) mod tests {
         }
 
         fn cancel_task(&self, _: &mut CancelTaskRequest) {}
+
+        fn connected(&self, _: &Outbox) {}
+
+        fn listens(&self, _: &RequestId, _: &SubscriptionFilter) {}
+
+        fn listens_no_more(&self, _: &RequestId) {}
     }
 
     pub(in crate::transport) fn call(id: i64) -> ClientJsonRpcMessage {

@@ -144,8 +144,7 @@ async fn every_client_answers_a_yes_or_no_a_choice_and_a_form_each_in_its_way() 
             As::Tasks | As::ClaudeCode => "\"tasks/update\"",
             _ => "\"message_task\"",
         };
-        let is_said =
-            |line: &&str| line.contains(way) && !line.contains("\"tools\":");
+        let is_said = |line: &&str| line.contains(way) && !line.contains("\"tools\":");
         let by = if matches!(persona, As::Forms | As::Codex | As::Copilot) {
             " server: "
         } else {
