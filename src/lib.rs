@@ -1,3 +1,4 @@
+//! [asking]: guide::asking
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
@@ -250,7 +251,7 @@ pub mod __private {
     };
     pub use mcpc_runtime::parameter::{
         Arguments, Checked, DefaultKind, Example, FromText, HiddenDefault, InputSchema,
-        MayBeOfRequest, Parameter, Range, Settings, ShownDefault,
+        MayBeOfRequest, MayBeReceiver, Parameter, Range, Settings, ShownDefault,
     };
     pub use mcpc_runtime::tool::{
         About, Definition, Hints, IntoIcons, IntoMeta, Kind, List, Listed, Tool, ToolTimes, Tools,

@@ -58,6 +58,15 @@ async fn client() {
     assert_eq!(err.lines().collect::<Vec<_>>(), lines);
 }
 
+/// What else it does is for the suite that it was written for.
+#[tokio::test]
+async fn conformance() {
+    let client = start("conformance").await;
+    let greeted = client.call("greet", json!({"name": "World"})).await.expect("answered");
+    assert_eq!(text(&greeted), "Hello, World!");
+    client.close().await;
+}
+
 #[test]
 fn quickstart_is_the_readmes() {
     let server = include_str!("../examples/quickstart.rs");
@@ -85,7 +94,7 @@ fn every_link_of_the_readme_is_one_of_the_crate() {
         Some(format!("//! {name}]: {module}"))
     });
     let links: Vec<_> = links.collect();
-    assert_eq!(links.len(), 3, "{links:?}");
+    assert_eq!(links.len(), 4, "{links:?}");
     for link in links {
         assert!(of_the_crate.contains(&link.as_str()), "no `{link}` in src/lib.rs");
     }

@@ -181,8 +181,8 @@ async fn main() -> mcpc::Result {
         .state(Arc::clone(&running))
         .tools(content() + questions::tools() + tasks::tools())
         .dynamic_tools(true)
-        // So that a client with tasks sees one, however soon it ends.
-        .task_patience(Duration::ZERO)
+        // So that a client with tasks sees one of what takes a second.
+        .task_patience(Duration::from_millis(300))
         .build()?;
     let service = running.get_or_init(|| service);
     service.serve_stdio().await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcpc::rmcp::model::ErrorData;
-use mcpc::{NoAnswer, Sender, Tools, tools};
+use mcpc::{Call, NoAnswer, Sender, Tools, tools};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::sleep;
@@ -54,8 +54,8 @@ async fn multi_input(updates: Sender) -> Result<String, NoAnswer> {
 
 /// Greets a user whose name it asks for. Its client has to take tasks.
 #[mcpc::background(required)]
-async fn test_tool_with_task(updates: Sender) -> Result<String, NoAnswer> {
-    let Somebody { name } = updates.ask("What is your name?").await?;
+async fn test_tool_with_task(call: Call) -> Result<String, NoAnswer> {
+    let Somebody { name } = call.ask("What is your name?").await?;
     sleep(Duration::from_secs(1)).await;
     Ok(format!("Hello, {name}!"))
 }
@@ -70,10 +70,10 @@ struct Somebody {
     name: String,
 }
 
-/// Fails with an error of the protocol.
+/// Fails after a second, with an error of the protocol.
 #[mcpc::background]
 async fn protocol_error_job() -> Result<(), ErrorData> {
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_secs(1)).await;
     Err(ErrorData::internal_error("something broke", None))
 }
 

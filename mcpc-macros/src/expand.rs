@@ -253,6 +253,8 @@ fn parameter(parameter: &Parameter, is_schema_given: bool) -> TokenStream {
 fn slot(ty: &Type) -> TokenStream {
     if idioms::may_be_of_request(ty) {
         quote!(<#ty as __mcpc::MayBeOfRequest>::slot_of)
+    } else if types::is_called(ty, "Receiver") {
+        quote!(<#ty as __mcpc::MayBeReceiver>::slot_of)
     } else {
         quote!(<#ty as __mcpc::Parameter>::slot)
     }

@@ -70,6 +70,13 @@ async fn sign_in(updates: Sender) -> String {
     outcome(updates.ask_url("Sign in, please", "https://example.com/sign-in").await)
 }
 
+/// Asks from a thread that may block.
+#[mcpc::background]
+async fn from_a_thread(updates: Sender) -> String {
+    let asks = move || outcome(updates.blocking_ask::<u8>("How many?"));
+    tokio::task::spawn_blocking(asks).await.expect("no panic")
+}
+
 /// Asks, and says how the wait for an answer ends.
 #[mcpc::background]
 async fn abandoned(updates: Sender) -> Result<String, NoAnswer> {
@@ -87,6 +94,14 @@ async fn plain(call: mcpc::Call) -> String {
 #[mcpc::background]
 async fn by_call(call: mcpc::Call) -> String {
     outcome(call.ask::<bool>("Go on?").await)
+}
+
+/// Asks with its call before and after it works.
+#[mcpc::background]
+async fn by_call_and_on(call: mcpc::Call) -> String {
+    let before = outcome(call.ask::<String>("What with?").await);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    format!("{before} {}", outcome(call.ask::<bool>("Keep it?").await))
 }
 
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
@@ -130,8 +145,20 @@ fn outcome<T: std::fmt::Debug>(answer: Result<T, NoAnswer>) -> String {
 
 fn server() -> Server {
     Server::new("asks").tools(mcpc::tools![
-        confirm, choose, fill_in, ask_twice, in_time, nested, sign_in, abandoned, plain, by_call,
-        obey, listen
+        confirm,
+        choose,
+        fill_in,
+        ask_twice,
+        in_time,
+        nested,
+        sign_in,
+        abandoned,
+        plain,
+        by_call,
+        obey,
+        listen,
+        from_a_thread,
+        by_call_and_on
     ])
 }
 
@@ -252,7 +279,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 15);
+    assert_eq!(client.names().await.len(), 17);
 }
 
 #[tokio::test(start_paused = true)]
@@ -454,6 +481,16 @@ async fn a_call_of_the_newest_protocol_is_answered_with_the_question_and_goes_on
     assert_eq!(forged["error"]["code"], -32602, "{forged}");
 }
 
+#[tokio::test]
+async fn a_thread_that_blocks_may_ask() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("from_a_thread", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "3"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let (text, _) = client.check(&task_of(&text), 50).await;
+    assert!(text.contains("The result:\n3"), "{text}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_of_the_newest_protocol_is_answered_with_the_same_question_three_times() {
     for tool in ["choose", "plain"] {
@@ -590,6 +627,46 @@ async fn the_call_of_a_background_tool_asks_as_its_sender_does() {
     assert!(!client.ask("message_task", answer).await.1);
     let (text, _) = client.check(&task_of(&text), 50).await;
     assert!(text.contains("The result:\ntrue"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_asks_at_once_its_reply_asks_and_then_there_is_a_task() {
+    let mut client = modern(true);
+    let asked = client.call("by_call_and_on", json!({})).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    assert!(asked.get("taskId").is_none(), "{asked}");
+    let again = |key: &str, answer: Value| {
+        json!({
+            "name": "by_call_and_on",
+            "arguments": {},
+            "requestState": asked["requestState"],
+            "inputResponses": {key: accept(json!({"answer": answer}))},
+        })
+    };
+    let refused = client.request("tools/call", again("q1", json!({"a": 1}))).await["result"].take();
+    assert_eq!(refused["resultType"], "input_required", "{refused}");
+    let task = client.request("tools/call", again("q2", json!("care"))).await["result"].take();
+    assert_eq!((&task["resultType"], &task["status"]), (&json!("task"), &json!("working")));
+    assert!(task.get("requestState").is_none(), "{task}");
+    // From here on there is a task, which asks.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let id = task["taskId"].as_str().expect("an id");
+    assert_eq!(status(&client.get(id).await), ("input_required", "Keep it?"));
+    let yes = json!({"taskId": id, "inputResponses": {"q3": accept(json!({}))}});
+    assert!(client.request("tasks/update", yes).await["error"].is_null());
+    let (result, _) = client.poll(id).await;
+    assert_eq!(first(result["content"][0]["text"].as_str().expect("a text")), "\"care\" true");
+}
+
+/// Where no call waits, none asks.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_does_not_wait_leaves_it_to_its_task_to_ask() {
+    let server = server().task_patience(Duration::ZERO);
+    let mut client = WithTasks::open(server);
+    client.meta["io.modelcontextprotocol/clientCapabilities"]["elicitation"] = json!({"form": {}});
+    let id = client.start("by_call_and_on", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(status(&client.get(&id).await), ("input_required", "What with?"));
 }
 
 #[tokio::test(start_paused = true)]

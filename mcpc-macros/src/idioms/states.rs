@@ -36,7 +36,10 @@ fn borrowed(ty: &Type) -> Option<Error> {
     let Type::Reference(reference) = ty else { return None };
     let of = &*reference.elem;
     let is_data = types::shape(of).is_some() || last_segment(of).is_none();
-    if is_data || is_handed_in(of) || ["str", "Path", "Option"].iter().any(|it| is_called(of, it)) {
+    if is_data
+        || is_handed_in(of)
+        || ["str", "Path", "Option"].iter().any(|it| is_called(of, it))
+    {
         return None;
     }
     let message = types::must_be_owned(reference);
@@ -85,5 +88,5 @@ fn is_lock(ty: &Type) -> bool {
 
 /// Whether a type is what the runtime hands in.
 fn is_handed_in(ty: &Type) -> bool {
-    ["Sender", "State", "Call"].iter().any(|name| is_called(ty, name))
+    ["Sender", "Receiver", "State", "Call"].iter().any(|name| is_called(ty, name))
 }

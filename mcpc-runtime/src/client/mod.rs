@@ -26,7 +26,7 @@ use rmcp::model::{
     FormElicitationCapability, Implementation, JsonObject, ProtocolVersion, Tool,
     UrlElicitationCapability,
 };
-use rmcp::service::{ClientInitializeError, ClientLifecycleMode, RunningService};
+use rmcp::service::{ClientInitializeError, RunningService};
 use rmcp::transport::IntoTransport;
 use rmcp::{Peer, RoleClient};
 use serde_json::Value;
@@ -41,7 +41,7 @@ use crate::message::ProtocolInfo;
 pub use crate::transport::AnyError;
 use crate::transport::Erased;
 use drive::Driver;
-use handshake::handshake;
+use handshake::{discover, handshake};
 use heard::Heard;
 use link::Link;
 use questions::{Callback, Handler, Questions};
@@ -62,6 +62,12 @@ const EXIT_LIMIT: Duration = Duration::from_secs(15);
 
 /// When a child process that does not answer `server/discover` is started once more.
 const SECOND_TRY: Duration = Duration::from_secs(3);
+
+/// How long the first process has when the second has answered, as what it speaks is newer.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// How long a server may take to answer `server/discover`, unless another one shows when that would be.
+const DISCOVER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many bytes are kept of what a task said and nobody has read.
 const KEPT: usize = 16 << 20;
@@ -111,7 +117,7 @@ impl Client {
             info: Implementation::new("mcpc", env!("CARGO_PKG_VERSION")),
             best: Way::Mcpc,
             kept: KEPT,
-            initializes: false,
+            patience: Some(DISCOVER_LIMIT),
             callback: None,
         }
     }
@@ -195,7 +201,8 @@ impl Client {
         &self.link.session_id
     }
 
-    /// The connection, for everything else that MCP offers.
+    /// The connection, for everything else that MCP offers. A background tool that is called over it answers with the
+    /// `created` of MCPC, if the server speaks that: the rest is heard by [`events`](Self::events).
     #[must_use]
     pub fn peer(&self) -> &Peer<RoleClient> {
         &self.link.peer
@@ -224,18 +231,19 @@ pub struct ClientBuilder {
     info: Implementation,
     best: Way,
     kept: usize,
-    initializes: bool,
+    /// How long the answer to `server/discover` is waited for; `None` if that is not asked.
+    patience: Option<Duration>,
     callback: Option<Callback>,
 }
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { info, best, kept, initializes, callback: _ } = self;
+        let Self { info, best, kept, patience, callback: _ } = self;
         f.debug_struct("ClientBuilder")
             .field("info", info)
             .field("best", best)
             .field("kept", kept)
-            .field("initializes", initializes)
+            .field("patience", patience)
             .finish_non_exhaustive()
     }
 }
@@ -266,7 +274,7 @@ impl ClientBuilder {
     /// (`server/discover`), and one that does not answer that is waited for, for ten seconds.
     #[must_use]
     pub fn initialize(mut self) -> Self {
-        self.initializes = true;
+        self.patience = None;
         self
     }
 
@@ -316,7 +324,7 @@ impl ClientBuilder {
     ///
     /// A server that dies of being asked whether it has MCP 2026-07-28, as old ones do, may leave its process behind. So one
     /// that does not answer within three seconds is started once more, beside the first, and asked to `initialize`;
-    /// whichever answers first is taken, and the other is killed.
+    /// if that one answers, and the first one not within another second, it is taken. The other is killed.
     ///
     /// # Errors
     ///
@@ -324,10 +332,12 @@ impl ClientBuilder {
     pub async fn spawn(self, mut command: Command) -> Result<Client, ClientError> {
         use std::process::Stdio;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut first = self.clone().over_child(&mut command);
-        if self.initializes {
-            return first.await;
+        if self.patience.is_none() {
+            return self.over_child(&mut command).await;
         }
+        // However long it takes to start: the other one tells whether it should be there.
+        let first = Self { patience: Some(Duration::MAX), ..self.clone() };
+        let mut first = first.over_child(&mut command);
         let connected = tokio::time::timeout(SECOND_TRY, &mut first).await;
         let first_goes_on = connected.is_err();
         if let Ok(connected) = connected
@@ -344,6 +354,10 @@ impl ClientBuilder {
             },
             connected = &mut second => match connected {
                 Err(_) if first_goes_on => first.await,
+                Ok(second) if first_goes_on => {
+                    let first = tokio::time::timeout(LAST_MOMENT, first).await;
+                    Ok(first.ok().and_then(Result::ok).unwrap_or(second))
+                }
                 connected => connected,
             },
         }
@@ -379,17 +393,24 @@ impl ClientBuilder {
         child: Option<Child>,
     ) -> Boxed<'static, Result<Client, ClientError>> {
         Box::pin(async move {
-            let transport = Wrapped::new(transport, routes.clone());
+            let mut transport = Wrapped::new(transport, routes.clone());
             let questions = self.questions(&routes);
             let handler = Handler {
                 questions: questions.clone(),
                 routes: routes.clone(),
                 info: self.config(),
             };
-            let lifecycle = self.lifecycle();
-            let running = rmcp::serve_client_with_lifecycle(handler, transport, lifecycle)
-                .await
-                .map_err(|error| ClientError::Initialize(Box::new(error)))?;
+            let initialize = |error| ClientError::Initialize(Box::new(error));
+            let server = match self.patience {
+                None => None,
+                Some(patience) => {
+                    discover(&mut transport, &handler.info, patience).await.map_err(initialize)?
+                }
+            };
+            let running = match server {
+                Some(server) => rmcp::service::serve_directly(handler, transport, Some(server)),
+                None => rmcp::serve_client(handler, transport).await.map_err(initialize)?,
+            };
             let link = self.link(running.peer().clone(), routes, questions).await?;
             Ok(Client { link, running: Some(running), child })
         })
@@ -412,16 +433,6 @@ impl ClientBuilder {
         capabilities.elicitation = Some(elicitation);
         ClientConfig::new(capabilities, self.info.clone())
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
-    }
-
-    fn lifecycle(&self) -> ClientLifecycleMode {
-        match self.initializes {
-            true => ClientLifecycleMode::Initialize,
-            false => ClientLifecycleMode::Auto {
-                preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-                legacy_version: Some(ProtocolVersion::V_2025_11_25),
-            },
-        }
     }
 
     /// Finds out whether the server of a connection speaks MCPC.

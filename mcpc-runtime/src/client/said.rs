@@ -15,7 +15,8 @@ use crate::message::Message;
 pub enum Said {
     /// What the tool sent.
     Update(Value),
-    /// How far the task is.
+    /// How far the task is. Of an update of MCPC, what has no fields but the text `status` and the number `progress` is
+    /// that, as no message says so.
     #[non_exhaustive]
     Progress {
         /// How much is done, in the units of the tool; in percent with MCPC.

@@ -34,11 +34,18 @@ pub(super) struct Ours {
 pub struct Wrapped {
     inner: Erased<RoleClient>,
     routes: Routes,
+    /// The request whose answer nobody waits for any more.
+    ignored: Option<RequestId>,
 }
 
 impl Wrapped {
     pub(super) fn new(inner: Erased<RoleClient>, routes: Routes) -> Self {
-        Self { inner, routes }
+        Self { inner, routes, ignored: None }
+    }
+
+    /// The answer to this request reaches nobody from now on.
+    pub(super) fn ignore(&mut self, id: RequestId) {
+        self.ignored = Some(id);
     }
 
     /// Notes which call is ours, and what the client says of itself.
@@ -89,7 +96,11 @@ impl Wrapped {
     /// Publishes what is ours of what the server sent, and returns whether it is nobody else's.
     fn heard(&self, message: &ServerJsonRpcMessage) -> bool {
         match message {
+            JsonRpcMessage::Response(response) if self.ignored.as_ref() == Some(&response.id) => {
+                true
+            }
             JsonRpcMessage::Response(response) => self.replied(&response.id, &response.result),
+            JsonRpcMessage::Error(error) if error.id.is_some() && self.ignored == error.id => true,
             JsonRpcMessage::Error(error) => {
                 error.id.as_ref().map(|id| self.routes.answered(id));
                 false

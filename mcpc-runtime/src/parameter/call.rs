@@ -79,7 +79,9 @@ impl Call {
     /// Asks something, and waits for the answer: as [`Sender::ask`], which says what can be asked.
     ///
     /// In a plain tool, the call stays open meanwhile, so only a client that shows forms can be asked. In a background tool,
-    /// this is the `Sender`'s.
+    /// this is the `Sender`'s; but a client of MCP's tasks is asked by the reply to its call as long as that is open, which
+    /// is for [`task_patience`](crate::server::Server::task_patience): so it learns of no task before it has agreed to what
+    /// the task is about.
     ///
     /// # Errors
     ///
@@ -88,17 +90,22 @@ impl Call {
     /// # Cancel safety
     ///
     /// Dropped, it withdraws the question.
-    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+    pub fn ask<T: Answer>(
+        &self,
+        question: impl Into<Question>,
+    ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        let Asking { mut asked, read } = T::asked(text)?;
-        let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        loop {
-            let response = self.asking(&asked, deadline).await?;
-            match read(&asked, response)? {
-                Ok(answer) => return Ok(answer),
-                Err(problem) => asked.problem = Some(problem),
+        Box::pin(async move {
+            let Asking { mut asked, read } = T::asked(text)?;
+            let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+            loop {
+                let response = self.asking(&asked, deadline).await?;
+                match read(&asked, response)? {
+                    Ok(answer) => return Ok(answer),
+                    Err(problem) => asked.problem = Some(problem),
+                }
             }
-        }
+        })
     }
 
     /// Has the user open an address: as [`Sender::ask_url`].
@@ -122,7 +129,10 @@ impl Call {
         deadline: Option<(Duration, Instant)>,
     ) -> Result<Response, NoAnswer> {
         let asking: BoxFuture<'_, _> = match &self.0.asks {
-            Asks::Task(sender) => return sender.asking(asked, deadline).await,
+            Asks::Task(sender) => {
+                let asked = Asked { by_call: true, ..asked.clone() };
+                return sender.asking(&asked, deadline).await;
+            }
             Asks::ByReply(conversation) => {
                 let capabilities = self.0.context.client_capabilities();
                 if !Shows::of(capabilities.as_ref()).shows(&asked.form) {

@@ -36,6 +36,33 @@ impl<T: Parameter> MayBeOfRequest for T {
     }
 }
 
+/// Something that is called as what tells a task what to do next.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "nothing can be said to a task by a `{Self}`",
+    label = "what is in its brackets is not `serde::Deserialize`, or not `schemars::JsonSchema`",
+    note = "derive both, of serde 1 and schemars 1, for that type and for every type inside it"
+)]
+pub trait MayBeReceiver: Sized {
+    /// The slot of a parameter of this type.
+    fn slot_of(
+        name: &'static str,
+        description: &'static str,
+        settings: Settings<Self>,
+    ) -> Slot<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Parameter> MayBeReceiver for T {
+    fn slot_of(
+        name: &'static str,
+        description: &'static str,
+        settings: Settings<Self>,
+    ) -> Slot<Self> {
+        Self::slot(name, description, settings)
+    }
+}
+
 /// What to write in place of a type that rmcp has for a part of the request. It could be an argument, and nobody means
 /// that.
 pub(super) fn part_of_request(id: TypeId) -> Option<&'static str> {

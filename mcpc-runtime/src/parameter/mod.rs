@@ -18,7 +18,7 @@ pub(crate) use call::CallParts;
 pub use check::Checked;
 pub(crate) use groups::Groups;
 pub use inputs::Inputs;
-pub use mistaken::MayBeOfRequest;
+pub use mistaken::{MayBeOfRequest, MayBeReceiver};
 pub use slot::{Description, Settings, Slot};
 pub(crate) use state::States;
 pub use state::{State, StateType};

@@ -123,7 +123,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
             answer: std::any::type_name::<T>(),
             problem,
         })?;
-        let asked = Asked { text, form, problem: None };
+        let asked = Asked { text, form, problem: None, by_call: false };
         Ok(Asking { asked, read: |asked, answer| answer.read::<T>(&asked.form, T::json_schema) })
     }
 }
@@ -151,6 +151,9 @@ pub struct Asked {
     /// What was wrong with the answer before.
     #[serde(default, rename = "refused", skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
+    /// Whether the call asks it rather than its task, as long as it is open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_call: bool,
 }
 
 /// What goes with a question: how a model answers it.
@@ -166,7 +169,7 @@ struct Told<'a> {
 impl Asked {
     /// A question that is answered at an address, which a person opens.
     pub(crate) fn at(text: String, url: String) -> Self {
-        Self { text, form: Form::Url(url), problem: None }
+        Self { text, form: Form::Url(url), problem: None, by_call: false }
     }
 
     /// What a log has of a question.

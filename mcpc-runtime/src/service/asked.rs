@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::control::unknown_id;
 use crate::delivery::{Questions, Shows};
 use crate::log::{LogError, Question, TaskReader};
-use crate::question::{Response, judged};
+use crate::question::{Asked, Response, judged};
 use crate::tool::Definition;
 
 impl ToolService {
@@ -23,6 +23,11 @@ impl ToolService {
             are_looked_for: shows_any && is_modern && looks,
             message_task: self.shared().control.map(|control| control.message_task),
         }
+    }
+
+    /// Whether the call asks this, and not its task.
+    pub(super) fn is_asked_by_call(question: &Question) -> bool {
+        Asked::of(question).is_some_and(|asked| asked.by_call)
     }
 
     /// What a client is asked in place of the result, for which it calls again; `None` if it shows nothing of that.

@@ -186,6 +186,14 @@ impl ToolService {
         CallToolResult::success(vec![ContentBlock::text(text)])
     }
 
+    /// Has a task go on after its call.
+    fn go_on(&self, leave: Leave, context: &Context) {
+        match context.extensions.get::<Gate>() {
+            Some(gate) => self.stop_if_cancelled(leave, gate),
+            None => drop(leave.keep()),
+        }
+    }
+
     /// Has a task stopped whose client never hears of it; from here on it goes on otherwise.
     pub(super) fn stop_if_cancelled(&self, leave: Leave, gate: &Gate) {
         let (ending, kept) = (self.ending.clone(), leave.keep());
@@ -297,6 +305,7 @@ impl ToolService {
                     reader,
                     waited: patience.filter(|_| read.is_none()),
                     is_task,
+                    is_open: patience != Some(Duration::ZERO),
                     questions: &questions,
                 };
                 let reply = match self.goes_on(tool, goes_on).await {
@@ -307,10 +316,7 @@ impl ToolService {
                         return Err(error);
                     }
                 };
-                match context.extensions.get::<Gate>() {
-                    Some(gate) => self.stop_if_cancelled(leave, gate),
-                    None => drop(leave.keep()),
-                }
+                self.go_on(leave, context);
                 trace::note(context, if is_task { "created" } else { "ticket" });
                 Ok(reply)
             }
@@ -323,12 +329,13 @@ impl ToolService {
         tool: &Definition,
         goes_on: GoesOn<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let GoesOn { task_id, reader, waited, is_task, questions } = goes_on;
+        let GoesOn { task_id, reader, waited, is_task, is_open, questions } = goes_on;
         let open = match waited {
             None => reader.status().in_time().await?.questions,
             Some(_) => Vec::new(),
         };
-        if !is_task && let Some(asked) = Self::input_required(questions, task_id, &open) {
+        let asks = !is_task || is_open && open.iter().any(Self::is_asked_by_call);
+        if asks && let Some(asked) = Self::input_required(questions, task_id, &open) {
             return Ok(asked);
         }
         // A log that does not say this in time may tell later, when somebody asks with the ticket.
@@ -511,6 +518,8 @@ struct GoesOn<'a> {
     /// How long the call waited; `None` if the task asks something.
     waited: Option<Duration>,
     is_task: bool,
+    /// Whether the call may stay open at all.
+    is_open: bool,
     questions: &'a Questions,
 }
 

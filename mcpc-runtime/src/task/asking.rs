@@ -63,6 +63,9 @@ impl Task {
 
     async fn ask_once(&self, asked: &Asked) -> Result<Response, NoAnswer> {
         let open = Open { task: self, id: self.next_question() };
+        // A call is not answered twice, and where it is answered with what is asked, its client calls again.
+        let by_call = asked.by_call && self.questions.are_looked_for;
+        let asked = &Asked { by_call, ..asked.clone() };
         let message_task = self.questions.message_task.filter(|_| asked.is_answered_by_message());
         let message_task = message_task.map(|tool| (tool, &*self.ids.task_id));
         self.send(Said::Question(asked.to_log(&open.id, message_task))).await;

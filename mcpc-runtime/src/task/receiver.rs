@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Sender, Task};
 use crate::log::{Json, MaybeLater};
@@ -28,7 +28,7 @@ pub struct Receiver<M> {
     taken: usize,
     /// Those of them that were not read yet.
     waiting: VecDeque<Json>,
-    of: PhantomData<fn() -> M>,
+    read: fn(&Value) -> Result<M, String>,
 }
 
 impl<M> fmt::Debug for Receiver<M> {
@@ -37,10 +37,13 @@ impl<M> fmt::Debug for Receiver<M> {
     }
 }
 
-impl<M: DeserializeOwned + JsonSchema> Receiver<M> {
-    pub(crate) fn new(sender: &Sender) -> Self {
+impl<M> Receiver<M> {
+    pub(crate) fn new(sender: &Sender) -> Self
+    where
+        M: DeserializeOwned + JsonSchema,
+    {
         let task = Arc::clone(&sender.task);
-        Self { task, taken: 0, waiting: VecDeque::new(), of: PhantomData }
+        Self { task, taken: 0, waiting: VecDeque::new(), read: read_instruction::<M> }
     }
 
     /// The next instruction, in the order in which they were given; `None` as soon as the task is asked to stop, or is over.
@@ -88,8 +91,7 @@ impl<M: DeserializeOwned + JsonSchema> Receiver<M> {
     fn read(&mut self) -> Option<M> {
         while let Some(instruction) = self.waiting.pop_front() {
             let value = serde_json::from_str(instruction.as_str());
-            let read =
-                value.map_err(|error| error.to_string()).and_then(|it| read_instruction(&it));
+            let read = value.map_err(|error| error.to_string()).and_then(|it| (self.read)(&it));
             match read {
                 Ok(instruction) => return Some(instruction),
                 Err(problem) => event!(

@@ -18,7 +18,7 @@ use crate::question::{Answer, Asked, Asking, NoAnswer, Question, Response};
 
 /// Talks to the client about a running task.
 ///
-/// A background tool takes one as a parameter. No method fails: the runtime ends a task whose client left or
+/// A background tool takes one as a parameter. No method but those that ask fails: the runtime ends a task whose client left or
 /// that was told to stop. A clone is another handle to the same task; one that outlives its task sends nothing
 /// any more and waits for nobody, which is logged once for each task.
 ///
@@ -164,17 +164,36 @@ impl Sender {
     /// # Cancel safety
     ///
     /// Dropped, it withdraws the question: an answer that comes later is refused.
-    pub async fn ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+    // Boxed, as rustc reports a type that cannot be asked for once more for each use of an opaque one.
+    pub fn ask<T: Answer>(
+        &self,
+        question: impl Into<Question>,
+    ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        let Asking { mut asked, read } = T::asked(text)?;
-        let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        loop {
-            let response = self.asking(&asked, timeout).await?;
-            match read(&asked, response)? {
-                Ok(answer) => return Ok(answer),
-                Err(problem) => asked.problem = Some(problem),
+        Box::pin(async move {
+            let Asking { mut asked, read } = T::asked(text)?;
+            let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
+            loop {
+                let response = self.asking(&asked, timeout).await?;
+                match read(&asked, response)? {
+                    Ok(answer) => return Ok(answer),
+                    Err(problem) => asked.problem = Some(problem),
+                }
             }
-        }
+        })
+    }
+
+    /// Like [`ask`](Self::ask), for code that is not async: `spawn_blocking`, rayon, plain threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    ///
+    /// # Panics
+    ///
+    /// When it is called from async code, as it would block the runtime.
+    pub fn blocking_ask<T: Answer>(&self, question: impl Into<Question>) -> Result<T, NoAnswer> {
+        self.task.runtime.block_on(self.ask(question))
     }
 
     /// Has the user open an address, and waits until that is agreed to: for what no model should read and no log keep, as

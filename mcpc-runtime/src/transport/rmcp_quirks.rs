@@ -13,8 +13,9 @@
 //!   be said as rmcp says it. Goes when rmcp ignores them.
 //! - **What cannot be read as a method's parameters is a custom request**, which the handler hears of, or which is
 //!   answered with "unknown method". We [answer it](misread) with `-32602` and what is wrong. Goes when rmcp does.
-//! - **`initialize` is taken in a version that has none.** A request that names 2026-07-28 or later in its `_meta` still
-//!   begins a connection with `initialize`, in either shape. We [refuse it](misread). Goes when rmcp does.
+//! - **`initialize` and a first `ping` are taken in a version that has none.** A request that names 2026-07-28 or later in
+//!   its `_meta` still begins a connection with `initialize`, in either shape, and a `ping` before any other request is
+//!   answered. We [refuse them](misread). Goes when rmcp does.
 //! - **A refusal repeats the version that the client named**, however long. We [cut it](cut_version) where it is read.
 //!   Goes when rmcp shortens it.
 //! - **The filter of `subscriptions/listen` has no tasks.** [`subscribe`] reads their ids from the line once more and
@@ -73,8 +74,8 @@ use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod, CancelTaskParams,
     ClientJsonRpcMessage, ClientRequest, ConstString as _, CustomRequest, ErrorCode, ErrorData,
     GetMeta as _, GetTaskMethod, GetTaskParams, InitializeRequestParams, InitializeResultMethod,
-    JsonRpcMessage, ProtocolVersion, Request, RequestId, RequestMetaObject, UpdateTaskMethod,
-    UpdateTaskParams,
+    JsonRpcMessage, PingRequestMethod, ProtocolVersion, Request, RequestId, RequestMetaObject,
+    UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -133,8 +134,8 @@ pub(super) fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> b
 
 /// The answer to a request of ours that rmcp takes for something else, or for a reason to end.
 pub(super) fn misread(request: &ClientRequest) -> Option<ErrorData> {
-    if is_initialize(request) && !has_initialize(request) {
-        let problem = format!("MCP has no `initialize` as of {}", ProtocolVersion::NO_INITIALIZE);
+    if let Some(method) = removed(request) {
+        let problem = format!("MCP has no `{method}` as of {}", ProtocolVersion::NO_INITIALIZE);
         return Some(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
     }
     malformed(request).map(|(method, problem)| {
@@ -143,12 +144,24 @@ pub(super) fn misread(request: &ClientRequest) -> Option<ErrorData> {
     })
 }
 
-fn is_initialize(request: &ClientRequest) -> bool {
-    match request {
-        ClientRequest::InitializeRequest(_) => true,
-        ClientRequest::CustomRequest(custom) => custom.method == InitializeResultMethod::VALUE,
+/// The method of a request that its protocol does not have any more, and that rmcp answers nevertheless.
+fn removed(request: &ClientRequest) -> Option<&str> {
+    let method = match request {
+        ClientRequest::InitializeRequest(_) | ClientRequest::PingRequest(_) => request.method(),
+        ClientRequest::CustomRequest(custom) => &*custom.method,
+        _ => return None,
+    };
+    let is_removed = match method {
+        InitializeResultMethod::VALUE => !has_initialize(request),
+        // Of a version that nobody knows rmcp says so.
+        PingRequestMethod::VALUE => {
+            let version = request.get_meta().protocol_version();
+            !has_initialize(request)
+                && version.is_some_and(|it| ProtocolVersion::KNOWN_VERSIONS.contains(&it))
+        }
         _ => false,
-    }
+    };
+    is_removed.then_some(method)
 }
 
 /// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.

@@ -1,5 +1,6 @@
 //! Our client: against our server in every way, and against servers that say what a test wants.
 
+mod by_hand;
 mod questions;
 mod scripted;
 
@@ -175,6 +176,25 @@ async fn a_task_is_stopped_in_every_way() {
         assert_eq!(other.result::<Counted>().await.expect("it goes on").to, 10, "{way:?}");
         let running = client.call("check_task", json!({})).await.expect("answered");
         assert!(!text(&running).contains("is running"), "{way:?}: {}", text(&running));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_stopped_at_once_never_goes_on() {
+    for way in WAYS {
+        let client = connect_by(way).await;
+        for waited in [0, 1, 50, 999, 1_000, 1_001] {
+            let mut task = client.start("forever", json!({})).await.expect("started");
+            if waited > 0 {
+                sleep(Duration::from_millis(waited)).await;
+            }
+            task.stop().await.expect("it can be stopped");
+            let error = task.result::<Value>().await.expect_err("it was stopped");
+            assert!(matches!(error, TaskError::Stopped(_)), "{way:?}, {waited}: {error:?}");
+        }
+        sleep(Duration::from_secs(1)).await;
+        let tasks = client.call("check_task", json!({})).await.expect("answered");
+        assert!(!text(&tasks).contains("is running"), "{way:?}: {}", text(&tasks));
     }
 }
 

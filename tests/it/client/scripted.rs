@@ -314,3 +314,58 @@ async fn a_task_of_2025_is_cancelled() {
     assert!(matches!(error, TaskError::Stopped(_)), "{error:?}");
     assert_eq!(error.to_string(), "the task was stopped: as asked");
 }
+
+/// The answer was on its way when the call was taken back, and it says that there is a task.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_began_when_it_was_stopped_is_stopped() {
+    let mut call = Value::Null;
+    let (ours, _unasked, serving) = scripted(move |request| {
+        let tool = json!({"name": "my_stop_task", "inputSchema": {"type": "object"}});
+        match request["method"].as_str() {
+            Some("tools/call") if request["params"]["name"] == "old" => {
+                call = request.clone();
+                Vec::new()
+            }
+            Some("notifications/cancelled") => {
+                assert_eq!(request["params"]["requestId"], call["id"]);
+                let ids = &call["params"]["arguments"]["_metadata"];
+                vec![reply(&call, &message(ids, "created", Value::Null))]
+            }
+            Some("tools/list") => vec![result(request, json!({"tools": [tool]}))],
+            _ => of_0_2_1(request, |request, _| vec![reply(request, "stopped")]),
+        }
+    });
+    let client = Client::connect(ours).await.expect("the server answers");
+    let mut task = client.start("old", json!({})).await.expect("started");
+    let id = task.id();
+    task.stop().await.expect("it is taken back");
+    let error = task.result::<Value>().await.expect_err("it was stopped");
+    assert_eq!(error.to_string(), "the task was stopped");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    client.close().await;
+    let read = serving.await.expect("no panic");
+    let stop = read.last().expect("a call");
+    assert_eq!(stop["params"]["name"], "my_stop_task", "whatever prefix it has");
+    assert_eq!(stop["params"]["arguments"]["task_id"].as_str(), id.as_deref());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_newest_handshake_that_comes_late_disturbs_nobody() {
+    let mut discover = Value::Null;
+    let (ours, _unasked, _serving) = scripted(move |request| match request["method"].as_str() {
+        Some("server/discover") => {
+            discover = request.clone();
+            Vec::new()
+        }
+        Some("initialize") => {
+            let late = error(&discover, -32601, "unknown");
+            vec![late, initialized(request, json!({"tools": {}}))]
+        }
+        Some("tools/call") if request["params"]["name"] == "old" => vec![reply(request, "7")],
+        Some("tools/call") => vec![error(request, -32602, "unknown tool")],
+        _ => Vec::new(),
+    });
+    let client = Client::connect(ours).await.expect("the server answers");
+    let reply = client.call("old", Value::Null).await.expect("answered");
+    assert_eq!(mcpc::client::text(&reply), "7");
+}

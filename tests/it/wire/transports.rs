@@ -209,6 +209,22 @@ async fn an_initialize_of_the_newest_protocol_is_a_method_that_nobody_knows() {
     }
 }
 
+/// The same of `ping`, also before anything has begun.
+#[tokio::test]
+async fn a_ping_of_the_newest_protocol_is_a_method_that_nobody_knows() {
+    for wire in [Wire::open(server()), Wire::open_over_rmcp(server())] {
+        let mut client = WithTasks::over(wire);
+        for _ in 0..2 {
+            let reply = client.request("ping", json!({})).await;
+            let message = "MCP has no `ping` as of 2026-07-28";
+            assert_eq!(reply["error"], json!({"code": -32601, "message": message}), "{reply}");
+            assert!(client.request("tools/list", json!({})).await["result"].is_object());
+        }
+    }
+    let mut client = Plain::connect(server()).await;
+    assert_eq!(client.request("ping", Value::Null).await["result"], json!({}));
+}
+
 /// A handler that has something to say about itself.
 struct Known;
 
