@@ -298,6 +298,18 @@ async fn an_address_is_shown_to_clients_that_show_addresses_and_to_nobody_else()
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_address_that_is_shown_in_a_session_has_an_id_of_its_own() {
+    let mut client = with_forms(json!({"url": {}})).await;
+    let mut ids = std::collections::BTreeSet::new();
+    for call in ["one", "other"] {
+        client.call(call, "sign_in", json!({})).await;
+        let asked = client.value().await;
+        ids.insert(asked["params"]["elicitationId"].as_str().expect("an id").to_owned());
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_model_of_any_other_client_finds_the_question_in_its_ticket() {
     let mut client = Plain::connect(server()).await;
     let (text, is_error) = client.ask("choose", json!({})).await;
