@@ -222,6 +222,10 @@ mod examples_of_the_runtime {
     pub struct TakeStdio;
 
     #[cfg(feature = "testing")]
+    #[doc = include_str!("../mcpc-runtime/docs/testing_answers.md")]
+    pub struct TestingAnswers;
+
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../mcpc-runtime/docs/testing_connect.md")]
     pub struct TestingConnect;
 

@@ -3,10 +3,11 @@
 //!
 //! `tests/model/run` runs it, as it is built with a flag of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shuttle::rand::{Rng as _, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{future, thread};
 
@@ -14,11 +15,12 @@ use rmcp::model::JsonObject;
 
 use crate::delivery::{Delivery, Questions};
 use crate::log::{
-    Amount, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog, Owner,
-    Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
+    Amount, Answered, CreateError, Cursor, End, EndKind, Json, Limits, MaybeLater, MemoryLog,
+    Owner, Progress, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, after,
 };
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
+use crate::question::{Asked, Form, NoAnswer, Response};
 use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
 
 /// How many orders are tried.
@@ -94,7 +96,8 @@ async fn read(reader: &dyn TaskReader) -> Option<EndKind> {
                     assert!(done > progress, "progress went back");
                     progress = done;
                 }
-                Said::Output(_) | Said::Question(_) => unreachable!("neither was sent"),
+                Said::Question(_) => next += 1,
+                Said::Output(_) => unreachable!("none was sent"),
             }
         }
         if let Some(end) = page.end {
@@ -112,9 +115,13 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
     let _inside = runtime.enter();
     let model = Arc::new(model);
     let again = Arc::clone(&model);
-    shuttle::check_random(move || model(), ORDERS);
+    let mut config = shuttle::Config::new();
+    // What a question needs, which is written as JSON and read.
+    config.stack_size = 1 << 18;
+    let random = RandomScheduler::new(ORDERS);
+    shuttle::Runner::new(random, config.clone()).run(move || model());
     // Finds what needs one of them to rest for long.
-    shuttle::check_pct(move || again(), ORDERS, 3);
+    shuttle::Runner::new(PctScheduler::new(3, ORDERS), config).run(move || again());
 }
 
 /// Appending, reading, stopping, ending, expiring and taking the id again.
@@ -189,28 +196,24 @@ fn idle(tasks: &Tasks) -> thread::JoinHandle<()> {
     })
 }
 
+/// A task that is yet to be started, in a log of its own.
+fn new_task(questions: Questions) -> (Tasks, NewTask) {
+    let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
+    let ids = Ids { session_id: "s".into(), task_id: "t".into() };
+    let (arguments, retention) = (&JsonObject::new(), HOUR);
+    let created =
+        now(tasks.create(Request { tool_name: &"tool".into(), ids: &ids, arguments, retention }));
+    let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
+    let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
+    let reaches = (Delivery::Log(None), questions);
+    (tasks, NewTask::new("tool".into(), ids, reaches, created, times))
+}
+
 /// Every way of ending a task at once.
 #[test]
 fn a_task() {
     check(|| {
-        let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
-        let ids = Ids { session_id: "s".into(), task_id: "t".into() };
-        let (arguments, retention) = (&JsonObject::new(), HOUR);
-        let created = now(tasks.create(Request {
-            tool_name: &"tool".into(),
-            ids: &ids,
-            arguments,
-            retention,
-        }));
-        let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
-        let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
-        let task = NewTask::new(
-            "tool".into(),
-            ids,
-            (Delivery::Log(None), Questions::UNREACHABLE),
-            created,
-            times,
-        );
+        let (tasks, task) = new_task(Questions::UNREACHABLE);
         let (sender, body_sender) = (task.sender(), task.sender());
         let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
         let reader = reader.expect("it was created");
@@ -253,6 +256,73 @@ fn a_task() {
         idle.join().expect("no panic");
         assert_eq!(now(tasks.stop(vec!["t".into()])), Ok(Stop::Ended));
         assert_eq!((tasks.running(), tasks.end_all()), (0, 0));
+    });
+}
+
+/// Answers a question of the task, as soon as that is asked, unless that takes too long.
+fn answers(tasks: &Tasks, answer: Response) -> thread::JoinHandle<Answered> {
+    let tasks = tasks.clone();
+    thread::spawn(move || {
+        for _ in 0..20 {
+            let answer = answer.to_json();
+            let answered = future::block_on(tasks.answer_question(&"t".into(), "q1", answer));
+            match answered.expect("in memory") {
+                Answered::Unknown => thread::yield_now(),
+                answered => return answered,
+            }
+        }
+        Answered::Unknown
+    })
+}
+
+/// Asking, two answers at once, a stop, and somebody who reads.
+#[test]
+fn a_task_that_asks() {
+    check(|| {
+        let questions = Questions { message_task: Some("message_task"), ..Questions::UNREACHABLE };
+        let (tasks, task) = new_task(questions);
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let reader = reader.expect("it was created");
+        let reader = thread::spawn(move || future::block_on(async move { read(&*reader).await }));
+        let heard = Arc::new(Mutex::new(None));
+        let body = {
+            let (updates, heard) = (task.sender(), Arc::clone(&heard));
+            Box::pin(async move {
+                updates.send(1).await;
+                // A type has a schema, which takes more of a stack than there is here.
+                let (text, form) = ("Go on?".to_owned(), Form::YesOrNo);
+                let asked = Asked { text, form, problem: None, by_call: false };
+                let answer = updates.asking(&asked, None).await;
+                *heard.lock().expect("no panic") = Some(answer);
+                "done".into_success()
+            })
+        };
+        let runner = future::spawn(task.run(body));
+        let (one, other) = (answers(&tasks, Response::Decline), answers(&tasks, Response::Cancel));
+        let stop = {
+            let tasks = tasks.clone();
+            thread::spawn(move || now(tasks.stop(vec!["t".into()])).expect("in memory"))
+        };
+        let answered = [one, other].map(|it| it.join().expect("no panic"));
+        let _ = stop.join().expect("no panic");
+        future::block_on(runner).expect("no panic");
+        let end = reader.join().expect("no panic").expect("every task has an end");
+        assert_eq!(end, EndKind::Complete);
+        let heard = heard.lock().expect("no panic").take().expect("it went on");
+        match (answered, heard) {
+            ([Answered::Now, Answered::Now], _) => panic!("both answers were taken"),
+            // It was asked to stop before it looked at the answer.
+            (_, Err(NoAnswer::Stopped)) => {}
+            ([Answered::Now, _], heard) => assert_eq!(heard, Ok(Response::Decline)),
+            ([_, Answered::Now], heard) => assert_eq!(heard, Ok(Response::Cancel)),
+            (_, heard) => panic!("nobody answered, and it heard {heard:?}"),
+        }
+        future::block_on(tasks.idle());
+        let reader = future::block_on(tasks.reader(&"t".into())).expect("in memory");
+        let status = now(reader.expect("it is kept").status()).expect("in memory");
+        assert!(status.questions.is_empty(), "a question is open after the end");
+        let late = future::block_on(tasks.answer_question(&"t".into(), "q1", Json::null()));
+        assert_eq!(late, Ok(Answered::Unknown));
     });
 }
 

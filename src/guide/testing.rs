@@ -42,6 +42,8 @@
 //! # }
 //! ```
 //!
+//! It is [told](crate::testing::Sent::tell) what its [receiver](crate::testing::Sent::receiver) takes, and [asks](crate::testing::Sent::answers) the test.
+//!
 //! # What a client gets
 //!
 //! [`connect`] connects a client to a server in this process. It is one of a kind ([`As`] lists them): what a protocol says,
@@ -89,8 +91,78 @@
 //! | which pictures, sounds and resources are in the result | [`Outcome::blocks`] |
 //! | what its model gets to see | [`Outcome::seen`], [`Client::model_sees`] |
 //! | how a running call is doing, and whether it stops | [`Client::start`] |
+//! | what its task does with an instruction | [`Running::message`] |
+//! | what it was asked | [`Client::questions`] |
 //! | whether the server ends in order, and broke no rule; of a process also its status, and what it left | [`Client::leave`] |
 //! | what went over the wire | [`Client::transcript`] |
+//!
+//! # Questions
+//!
+//! [`Client::answers`] takes a closure that answers what the server asks: the same for every kind of client, which brings the
+//! answer to the server in its own way. It shows a form, calls again, updates its task, or its model reads the question in a
+//! ticket or an update and calls `message_task`.
+//!
+//! ```
+//! use mcpc::testing::{self, As, Reply, json};
+//! use mcpc::{NoAnswer, Sender, Server, tools};
+//!
+//! #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+//! #[serde(rename_all = "snake_case")]
+//! enum Target {
+//!     Staging,
+//!     Production,
+//! }
+//!
+//! /// Deploys the latest build.
+//! #[mcpc::background]
+//! async fn deploy(updates: Sender) -> Result<String, NoAnswer> {
+//!     let target = updates.ask::<Target>("Where to?").await?;
+//!     match updates.ask::<bool>(format!("Deploy to {target:?}?")).await? {
+//!         true => Ok(format!("it runs on {target:?}")),
+//!         false => Ok("nothing was deployed".to_owned()),
+//!     }
+//! }
+//!
+//! fn server() -> Server {
+//!     Server::new("deployer").tools(tools![deploy])
+//! }
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # copilot_deploys_what_is_agreed_to().await;
+//! # deploys_nothing_where_nobody_answers().await;
+//! # }
+//! async fn copilot_deploys_what_is_agreed_to() {
+//!     let client = testing::connect(server, As::Copilot).await;
+//!     client.answers(|asked| match asked.text() {
+//!         "Where to?" => Reply::from("production"),
+//!         _ => Reply::from(true),
+//!     });
+//!     let outcome = client.call("deploy", json!({})).await;
+//!     assert_eq!(outcome.result(), Ok("it runs on Production"));
+//! }
+//!
+//! # /*
+//! #[tokio::test]
+//! # */
+//! async fn deploys_nothing_where_nobody_answers() {
+//!     let (updates, _sent) = testing::sender();
+//!     assert_eq!(deploy(updates).await, Err(NoAnswer::Unreachable));
+//!     let (updates, sent) = testing::sender();
+//!     sent.answers(|_| Reply::Decline);
+//!     assert_eq!(deploy(updates).await, Err(NoAnswer::Declined));
+//! }
+//! ```
+//!
+//! - A [`Reply`] is a value, `true` or `false`, an object of the fields of a form, or that there is none: declined, dismissed,
+//!   or that nobody is there.
+//! - Codex shows only whether to agree, so there a question that has to be filled in ends as
+//!   [`NoAnswer::OnlyYesOrNo`](crate::NoAnswer::OnlyYesOrNo), whatever the closure says.
+//! - Without answers a person is away. A question waits for its timeout, and is dismissed after ten minutes, so a call
+//!   always returns. A [`sender`] without answers reaches nobody: `Unreachable`, at once.
 //!
 //! # Every client
 //!
@@ -179,9 +251,11 @@
 //! A test that asks for [`Server::lint`](crate::Server::lint) finds what hosts and models' APIs object to in the tools.
 //!
 //! [`As`]: crate::testing::As
+//! [`Client::answers`]: crate::testing::Client::answers
 //! [`Client::events`]: crate::testing::Client::events
 //! [`Client::leave`]: crate::testing::Client::leave
 //! [`Client::model_sees`]: crate::testing::Client::model_sees
+//! [`Client::questions`]: crate::testing::Client::questions
 //! [`Client::start`]: crate::testing::Client::start
 //! [`Client::transcript`]: crate::testing::Client::transcript
 //! [`Outcome::blocks`]: crate::testing::Outcome::blocks
@@ -190,6 +264,8 @@
 //! [`Outcome::texts`]: crate::testing::Outcome::texts
 //! [`Outcome::updates`]: crate::testing::Outcome::updates
 //! [`Outcome::value`]: crate::testing::Outcome::value
+//! [`Reply`]: crate::testing::Reply
+//! [`Running::message`]: crate::testing::Running::message
 //! [`connect_process`]: crate::testing::connect_process
 //! [`connect_io`]: crate::testing::connect_io
 //! [`connect`]: crate::testing::connect

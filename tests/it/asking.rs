@@ -128,11 +128,9 @@ async fn obey(updates: Sender, mut told: Receiver<Instruction>) -> String {
 /// Works beside what it is told.
 #[mcpc::background]
 async fn listen(updates: Sender, mut told: Receiver<String>) -> String {
-    loop {
-        tokio::select! {
-            () = updates.stopped() => return "stopped".to_owned(),
-            Some(text) = told.recv() => return format!("told {text}"),
-        }
+    tokio::select! {
+        () = updates.stopped() => "stopped".to_owned(),
+        text = told.recv() => format!("told {}", text.unwrap_or_default()),
     }
 }
 
@@ -501,6 +499,22 @@ async fn a_thread_that_blocks_may_ask() {
     assert!(!client.ask("message_task", answer).await.1);
     let (text, _) = client.check(&task_of(&text), 50).await;
     assert!(text.contains("The result:\n3"), "{text}");
+}
+
+/// A check right after the answer would tell nothing.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_answered_is_not_news() {
+    let mut client = Plain::connect(server()).await;
+    let (text, _) = client.ask("by_call_and_on", json!({})).await;
+    let answer = json!({"task_id": task_of(&text), "message": "care"});
+    assert!(!client.ask("message_task", answer).await.1);
+    let began = tokio::time::Instant::now();
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 50, "{checked}");
+    // The next one is.
+    let (checked, _) = client.check(&task_of(&text), 50).await;
+    assert_eq!(began.elapsed().as_secs(), 60, "{checked}");
+    assert!(checked.contains("Keep it?"), "{checked}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -267,7 +267,7 @@ async fn a_session_of_an_older_protocol_has_no_tasks() {
     assert_eq!(began["capabilities"], json!({"logging": {}, "tools": {}}));
     let (text, is_error) = client.ask("count", json!({"seconds": 2})).await;
     assert_eq!((text.lines().next(), is_error), (Some(r#"{"seconds":2}"#), false));
-    assert_eq!(client.list().await.len(), 9, "and its control tools");
+    assert_eq!(client.list().await.len(), 10, "and its control tools");
     let reply = client.request("tasks/get", json!({"taskId": "t"})).await;
     assert_eq!(reply["error"]["code"], -32601);
 }

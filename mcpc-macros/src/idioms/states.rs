@@ -36,10 +36,7 @@ fn borrowed(ty: &Type) -> Option<Error> {
     let Type::Reference(reference) = ty else { return None };
     let of = &*reference.elem;
     let is_data = types::shape(of).is_some() || last_segment(of).is_none();
-    if is_data
-        || is_handed_in(of)
-        || ["str", "Path", "Option"].iter().any(|it| is_called(of, it))
-    {
+    if is_data || is_handed_in(of) || ["str", "Path", "Option"].iter().any(|it| is_called(of, it)) {
         return None;
     }
     let message = types::must_be_owned(reference);

@@ -173,8 +173,8 @@ async fn worth_a_look(reader: &dyn TaskReader, last: LastSeen) -> Result<(), Log
     while let Some(page) = after(reader, seen).await? {
         seen = page.next;
         // Everything since the last look, and not only what came last.
-        let all = new(reader, last).await?;
-        if all.is_none_or(|all| is_worth_a_look(&all, last.percent)) {
+        let Some(all) = new(reader, last).await? else { break };
+        if is_worth_a_look(&all, last.percent) || asks(reader, &all).await? {
             break;
         }
         tokio::task::coop::consume_budget().await;
@@ -190,6 +190,14 @@ async fn new(reader: &dyn TaskReader, last: LastSeen) -> Result<Option<Page>, Lo
     })
 }
 
+/// Whether anything is asked there that has no answer yet.
+async fn asks(reader: &dyn TaskReader, page: &Page) -> Result<bool, LogError> {
+    if !page.said.iter().any(|said| matches!(said, Said::Question(_))) {
+        return Ok(false);
+    }
+    Ok(!reader.status().in_time().await?.questions.is_empty())
+}
+
 fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     /// In percent.
     const MUCH: f64 = 10.0;
@@ -197,9 +205,7 @@ fn is_worth_a_look(page: &Page, percent_before: f64) -> bool {
     const MANY_BYTES: usize = 2 << 10;
     let bytes = || page.updates().map(|update| update.as_str().len()).sum::<usize>();
     let percent = page.progress().and_then(|progress| progress.amount.percent());
-    let asks = page.said.iter().any(|said| matches!(said, Said::Question(_)));
     page.end.is_some()
-        || asks
         || page.missed > 0
         || percent.is_some_and(|percent| (percent - percent_before).abs() >= MUCH)
         || page.updates().count() >= MANY_UPDATES

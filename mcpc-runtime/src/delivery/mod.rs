@@ -257,6 +257,9 @@ pub(crate) enum Delivery {
 pub(crate) trait Witness: std::fmt::Debug + Send + Sync {
     /// An event of the session.
     fn server_event(&self, event: &str, data: &Json);
+
+    /// Whether it answers what the task asks.
+    fn answers(&self) -> bool;
 }
 
 /// An event of the session, ready to leave.
@@ -326,6 +329,15 @@ impl Delivery {
             Self::Witness(witness) => {
                 Some(ServerEvent::Witness(&**witness, event.to_owned(), data.clone()))
             }
+        }
+    }
+
+    /// Whether a test answers what the task asks.
+    pub(crate) fn answers(&self) -> bool {
+        match self {
+            Self::Callbacks(_) | Self::Log(_) => false,
+            #[cfg(feature = "testing")]
+            Self::Witness(witness) => witness.answers(),
         }
     }
 

@@ -132,8 +132,11 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
 #[doc(hidden)]
 pub struct Asking<T> {
     pub(crate) asked: Asked,
-    pub(crate) read: fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>,
+    pub(crate) read: Read<T>,
 }
+
+/// Reads a response; the inner error says what is wrong with it.
+type Read<T> = fn(&Asked, Response) -> Result<Result<T, String>, NoAnswer>;
 
 impl<T> std::fmt::Debug for Asking<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -48,7 +48,7 @@ impl Task {
         if self.stop.is_cancelled() {
             return Err(NoAnswer::Stopped);
         }
-        if !self.questions.reach_somebody(&asked.form) {
+        if !self.delivery.answers() && !self.questions.reach_somebody(&asked.form) {
             return Err(NoAnswer::Unreachable);
         }
         let mut asked = asked.clone();
@@ -76,7 +76,10 @@ impl Task {
         let shown = async {
             match elicited.await {
                 Some(response) => response,
-                None if self.questions.are_looked_for || message_task.is_some() => {
+                None if self.questions.are_looked_for
+                    || message_task.is_some()
+                    || self.delivery.answers() =>
+                {
                     std::future::pending().await
                 }
                 None => Err(NoAnswer::Unreachable),

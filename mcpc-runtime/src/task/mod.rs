@@ -39,6 +39,8 @@ pub(crate) use joins::{Among, Part, Share, Shared};
 pub use receiver::Receiver;
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
+#[cfg(feature = "testing")]
+pub(crate) use sender::WeakSender;
 pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
 
 pub use quantity::{Quantity, Total};

@@ -252,6 +252,12 @@ impl Sender {
         Box::pin(self.task.ask(asked, timeout))
     }
 
+    /// A handle that keeps nothing.
+    #[cfg(feature = "testing")]
+    pub(crate) fn downgrade(&self) -> WeakSender {
+        WeakSender(Arc::downgrade(&self.task))
+    }
+
     fn send_state(&self, amount: Amount, status: &str) {
         self.task.append_latest(Progress { amount, status: status.into() });
     }
@@ -291,6 +297,19 @@ impl Sender {
             Ok((name, data)) => self.task.runtime.block_on(self.task.emit(&name, &data)),
             Err(reason) => self.task.break_off(reason),
         }
+    }
+}
+
+/// A handle to a task that keeps nothing of it.
+#[cfg(feature = "testing")]
+#[derive(Debug)]
+pub(crate) struct WeakSender(std::sync::Weak<Task>);
+
+#[cfg(feature = "testing")]
+impl WeakSender {
+    /// The sender, if there is another still.
+    pub(crate) fn upgrade(&self) -> Option<Sender> {
+        self.0.upgrade().map(|task| Sender { task })
     }
 }
 

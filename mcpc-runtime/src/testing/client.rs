@@ -12,13 +12,14 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::answers::{Answers, Asked, Reply};
 use super::clock;
 use super::outcome::Outcome;
 use super::persona::{As, Facts};
 use super::process::{Ended, Process};
 use super::rules;
 use super::running::Running;
-use super::wire::{Line, Side, Wire};
+use super::wire::{Line, Person, Side, Wire};
 use crate::error::Result as Served;
 use crate::message::{Message, ProtocolInfo};
 use crate::names::{CHECK_TASK, Dialect, STOP_TASK};
@@ -35,6 +36,7 @@ pub struct Client(pub(super) Arc<Session>);
 pub(super) struct Session {
     pub(super) persona: As,
     pub(super) wire: Wire,
+    pub(super) answers: Answers,
     next_id: AtomicU64,
     /// Whether each request says who the client is, as there is no session.
     is_stateless: Mutex<bool>,
@@ -67,6 +69,8 @@ pub(super) struct Called {
     pub(super) tool: String,
     pub(super) arguments: Value,
     pub(super) outcome: Option<Outcome>,
+    /// Whether the client left out answers that its person gave meanwhile.
+    pub(super) is_without_answers: bool,
 }
 
 /// How a client left its server.
@@ -112,6 +116,32 @@ impl Client {
     #[must_use = "what is heard of the call is read from this"]
     pub fn start(&self, tool: &str, arguments: Value) -> Running {
         Running::new(Arc::clone(&self.0), tool, arguments)
+    }
+
+    /// Answers what the server asks from now on, and what it has asked and is not answered yet: the same closure for every
+    /// kind of client, which brings the answer to the server in its own way ([`As`] says which has which).
+    ///
+    /// - In a form that the server shows (`elicitation/create`), at once. [`As::Codex`] accepts without what was asked.
+    /// - In a second call, which goes on with the first (`input_required` of MCP 2026-07-28).
+    /// - In a task (`inputRequests`, `tasks/update`).
+    /// - By `message_task`, as a model that read the question in an update or in a ticket.
+    ///
+    /// All but the first only while a call [goes on](Running::next). What is refused is answered three times at most; then the
+    /// call ends with the refusal as its error.
+    ///
+    /// Where no answers were given, nobody is there ([`Reply::Away`]): the question stays open for ten minutes, unless
+    /// its task gives it up before, and is dismissed then (a model, which cannot, declines). So the call returns in any case,
+    /// with what the tool makes of [`NoAnswer`](crate::question::NoAnswer).
+    ///
+    #[doc = include_str!("../../docs/testing_answers.md")]
+    pub fn answers<R: Into<Reply>>(&self, answers: impl FnMut(&Asked) -> R + Send + 'static) {
+        self.0.answers.give(answers);
+    }
+
+    /// What the client was asked so far, in order; again what it was asked again.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Asked> {
+        self.0.answers.asked()
     }
 
     /// The tools, as the server lists them now.
@@ -222,9 +252,12 @@ impl Session {
         writer: impl AsyncWrite + Send + Unpin + 'static,
         server: Server,
     ) -> Arc<Self> {
+        let answers = Answers::default();
+        let person = Person { forms: persona.facts().forms, answers: answers.clone() };
         let session = Arc::new(Self {
             persona,
-            wire: Wire::new(reader, writer),
+            wire: Wire::new(reader, writer, person),
+            answers,
             next_id: AtomicU64::new(0),
             is_stateless: Mutex::new(persona.facts().is_stateless()),
             tools: Mutex::default(),
@@ -318,6 +351,41 @@ impl Session {
         (self.send_as(id, "tools/call", call), task_id)
     }
 
+    /// Makes a call again that was answered with a question, with what answers it.
+    pub(super) fn send_call_again(&self, call: usize, answers: Value) -> u64 {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let Some(Called { tool, arguments, .. }) = lock(&self.calls).get(call).cloned() else {
+            unreachable!("a call is noted before it is made");
+        };
+        let mut params = json!({"name": tool, "arguments": arguments});
+        if self.facts().has_token {
+            params["_meta"] = json!({ "progressToken": id });
+        }
+        for key in ["inputResponses", "requestState"] {
+            params[key] = answers[key].clone();
+        }
+        self.send_as(id, "tools/call", params)
+    }
+
+    /// Sends the call of a control tool, as a model makes it, and returns its id.
+    pub(super) fn send_control(&self, tool: &str, arguments: Value) -> u64 {
+        self.send("tools/call", self.control_call(tool, arguments))
+    }
+
+    /// The same, and waits for the reply.
+    pub(super) async fn ask_control(&self, tool: &str, arguments: Value) -> Result<Value, String> {
+        self.request("tools/call", self.control_call(tool, arguments)).await
+    }
+
+    fn control_call(&self, tool: &str, arguments: Value) -> Value {
+        let mut call = json!({"name": tool, "arguments": arguments});
+        if let Some(dialect) = self.facts().dialect {
+            let keys = dialect.metadata();
+            call["arguments"][keys.argument] = json!({ keys.session_id: "sess-1" });
+        }
+        call
+    }
+
     /// Takes back a request.
     pub(super) fn cancel(&self, id: u64, reason: &str) {
         let params = json!({"requestId": id, "reason": reason});
@@ -380,14 +448,15 @@ impl Session {
     pub(super) fn note_call(&self, tool: &str, arguments: &Value) -> usize {
         let mut calls = lock(&self.calls);
         let (tool, arguments) = (tool.to_owned(), arguments.clone());
-        calls.push(Called { tool, arguments, outcome: None });
+        calls.push(Called { tool, arguments, outcome: None, is_without_answers: false });
         calls.len() - 1
     }
 
     /// Notes what came of a call.
-    pub(super) fn note_outcome(&self, call: usize, outcome: &Outcome) {
+    pub(super) fn note_outcome(&self, call: usize, outcome: &Outcome, is_without_answers: bool) {
         if let Some(called) = lock(&self.calls).get_mut(call) {
             called.outcome = Some(outcome.clone());
+            called.is_without_answers = is_without_answers;
         }
     }
 
@@ -404,9 +473,14 @@ impl Session {
     /// The rules that the server broke; with `is_over`, everything must have its answer.
     pub(super) fn broken_rules(&self, is_over: bool) -> Vec<String> {
         let lines = self.wire.transcript.lines();
-        let of =
-            rules::Of { facts: self.facts(), tools: &lock(&self.tools), is_ours: self.is_ours };
-        rules::broken(&lines, of, is_over)
+        let (facts, tools, is_ours) = (self.facts(), &*lock(&self.tools), self.is_ours);
+        let calls = self.calls();
+        let has_ended = |call: &Called| call.outcome.as_ref().is_some_and(Outcome::is_answered);
+        let is_at_rest = !calls.is_empty() && calls.iter().all(has_ended);
+        let of = rules::Of { facts, tools, is_ours, is_at_rest };
+        let mut broken = rules::broken(&lines, of, is_over);
+        broken.extend(self.answers.problem());
+        broken
     }
 
     /// Leaves, and waits until the server has ended. It does so once: what came of it is said again.

@@ -20,6 +20,8 @@ use super::{Serves, clock, open};
 /// - that the server breaks no rule of MCP or MCPC that a client can see: every request has one reply, nothing follows the
 ///   end of a task, progress increases and ends with its call, no callback for a client that does not speak MCPC, a task for
 ///   those alone that declare the extension, structured content where it is promised, and so on;
+/// - that no question stays open, and each answer is taken or refused in words ([`Client::answers`]): the test gives the answers
+///   once, and each client brings them in its way. A call in which [`As::Codex`] left out what was answered is not compared;
 /// - that no host gives up on a call, or makes an error of a reply;
 /// - that the server ends in order when its client leaves, and after [`As::Leaves`] went away in the middle of the first
 ///   call that takes its time.
@@ -192,6 +194,9 @@ fn differences(other: As, theirs: &[Called], ours: &[Called]) -> Vec<String> {
         let is_same = |their: &&Called| their.tool == our.tool && their.arguments == our.arguments;
         let Some(at) = theirs.iter().position(is_same) else { continue };
         let their = theirs.remove(at);
+        if their.is_without_answers || our.is_without_answers {
+            continue;
+        }
         let (Some(their), Some(our_outcome)) = (&their.outcome, &our.outcome) else { continue };
         let is_answered = their.is_answered() && our_outcome.is_answered();
         let (their, our_result) = (Compared::of(their), Compared::of(our_outcome));

@@ -15,6 +15,7 @@
 //! process, a socket, a thread of its own) does not stop the clock meanwhile, and its limits seem to pass at once: a test of
 //! such a tool calls `tokio::time::resume()` after it has connected. `spawn_blocking` does stop the clock.
 
+mod answers;
 mod client;
 mod clock;
 mod every;
@@ -28,6 +29,7 @@ mod view;
 mod wire;
 mod words;
 
+pub use answers::{Asked, Reply};
 pub use client::{Client, Left};
 pub use every::every_client;
 pub use outcome::{Outcome, Update};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::answers::Forms;
 use super::view::{Cut, View};
 use crate::names::Dialect;
 
 /// A kind of client, for [`connect`](super::connect).
 ///
-/// The first seven are what a protocol says; the others are the hosts that people use, as they were measured on 29
+/// The first eight are what a protocol says; the others are the hosts that people use, as they were measured on 29
 /// November 2026 against a server of this crate: what each opens a connection with, whether its calls have a progress
 /// token, how long it waits, what it does then, what its model sees of a reply, and when it kills a server that does not
 /// end. Whatever else a host does (its name, capabilities that have nothing to do with tools) is left out.
@@ -22,6 +23,7 @@ use crate::names::Dialect;
 /// | [`Tasks`](Self::Tasks) | 2026-07-28 | the Tasks extension | never | the texts | and waits |
 /// | [`Progress`](Self::Progress) | 2025-06-18 | a progress token | never | the texts | and waits |
 /// | [`Plain`](Self::Plain) | 2025-06-18 | nothing | never | the texts | and waits |
+/// | [`Forms`](Self::Forms) | 2025-11-25 | nothing | never | the texts | and waits |
 /// | [`Stalls`](Self::Stalls) | as `Mcpc` | as `Mcpc`, and reads nothing for a minute | never | the result | and waits |
 /// | [`Leaves`](Self::Leaves) | as `Mcpc` | as `Mcpc` | never | nothing | in the middle of a call |
 /// | [`ClaudeCode`](Self::ClaudeCode) 2.1.332 | `server/discover` 2026-07-28 | the Tasks extension, a progress token | never (653 s) | structured content alone, else the texts; of a task 100,000 characters, of a longer reply nothing but the name of a file | kills after 0.5 s (SIGINT, SIGTERM 0.1 s later) |
@@ -36,6 +38,11 @@ use crate::names::Dialect;
 /// Who gives up takes the call back (`notifications/cancelled`), but for Cline; so does who is [stopped](super::Running::stop),
 /// but for Gemini and Cline, whose servers hear nothing of it. opencode also takes back every call that was answered. Claude
 /// Code polls a task until five polls in a row have failed, or one because the server does not know the method.
+///
+/// What a server asks is [answered](super::Client::answers) by `Forms`, Codex, Copilot, Claude Code and `Tasks` in a form
+/// (`elicitation/create`; of 2026-07-28 in the reply to a call, or of a task), of which Codex only shows whether to agree,
+/// and accepts without what was asked. `Forms` alone shows addresses. The models of all others read the question and answer
+/// with `message_task`.
 ///
 /// A server in this process hears of all signals as the end of its input, and is killed by dropping what serves it; a
 /// [process](super::connect_process) gets the signals.
@@ -52,6 +59,8 @@ pub enum As {
     Progress,
     /// A client that knows nothing but calls.
     Plain,
+    /// A client that knows nothing but calls, and shows forms and addresses.
+    Forms,
     /// A client of MCPC that reads nothing for a minute after each call; for a second where the clock is not
     /// [paused](super#the-clock).
     Stalls,
@@ -77,12 +86,13 @@ pub enum As {
 
 impl As {
     /// Every kind of client.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Mcpc,
         Self::Mcpc026,
         Self::Tasks,
         Self::Progress,
         Self::Plain,
+        Self::Forms,
         Self::Stalls,
         Self::Leaves,
         Self::ClaudeCode,
@@ -102,6 +112,7 @@ impl As {
             Self::Tasks => &TASKS,
             Self::Progress => &PROGRESS,
             Self::Plain => &PLAIN,
+            Self::Forms => &FORMS,
             Self::ClaudeCode => &CLAUDE_CODE,
             Self::Codex => &CODEX,
             Self::Copilot => &COPILOT,
@@ -139,6 +150,8 @@ pub(super) struct Facts {
     pub(super) has_tasks: bool,
     /// Whether its calls have a progress token.
     pub(super) has_token: bool,
+    /// What it shows of a question.
+    pub(super) forms: Forms,
     /// How long it waits for a reply.
     pub(super) limit: Limit,
     pub(super) cancels: Cancels,
@@ -206,8 +219,15 @@ impl Facts {
         match self.dialect {
             // As the reference has it.
             Some(_) => json!({"sampling": {}, "roots": {"listChanged": true}}),
-            None => json!({}),
+            None => self.with_forms(json!({})),
         }
+    }
+
+    fn with_forms(&self, mut capabilities: Value) -> Value {
+        if let Some(elicitation) = self.forms.capability() {
+            capabilities["elicitation"] = elicitation;
+        }
+        capabilities
     }
 
     /// What it says of itself where there is a session.
@@ -230,7 +250,7 @@ impl Facts {
         json!({
             "io.modelcontextprotocol/protocolVersion": self.revision,
             "io.modelcontextprotocol/clientInfo": self.info(),
-            "io.modelcontextprotocol/clientCapabilities": capabilities,
+            "io.modelcontextprotocol/clientCapabilities": self.with_forms(capabilities),
         })
     }
 }
@@ -242,6 +262,7 @@ const PLAIN: Facts = Facts {
     dialect: None,
     has_tasks: false,
     has_token: false,
+    forms: Forms::None,
     limit: Limit::None,
     cancels: Cancels { at_limit: true, at_stop: true, answered: false },
     polls: 1,
@@ -254,7 +275,11 @@ const PLAIN: Facts = Facts {
 
 const PROGRESS: Facts = Facts { name: "progress", has_token: true, ..PLAIN };
 
-const TASKS: Facts = Facts { name: "tasks", revision: STATELESS, has_tasks: true, ..PLAIN };
+const FORMS: Facts =
+    Facts { name: "forms", revision: "2025-11-25", forms: Forms::FullAndUrls, ..PLAIN };
+
+const TASKS: Facts =
+    Facts { name: "tasks", revision: STATELESS, has_tasks: true, forms: Forms::Full, ..PLAIN };
 
 const MCPC: Facts = Facts {
     name: "mcp",
@@ -293,6 +318,7 @@ const CLAUDE_CODE: Facts = Facts {
 const CODEX: Facts = Facts {
     name: "codex",
     version: "0.171.0",
+    forms: Forms::YesOrNo,
     limit: in_all(300),
     view: View::StructuredAlone,
     cut: Cut::Middle { beginning: 5_950, end: 5_950 },
@@ -305,6 +331,7 @@ const COPILOT: Facts = Facts {
     name: "copilot",
     version: "1.0.102",
     revision: STATELESS,
+    forms: Forms::Full,
     limit: SILENT,
     view: View::Glued,
     cut: Cut::After { most: 20_000, shown: 500 },

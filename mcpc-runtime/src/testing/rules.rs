@@ -1,6 +1,8 @@
 //! The rules of the protocols, as a client can see them kept or broken.
 
-use std::collections::HashMap;
+mod questions;
+
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -17,13 +19,28 @@ pub(super) struct Of<'a> {
     pub(super) tools: &'a [Value],
     /// Whether it is one of this crate, which promises more than MCPC asks for.
     pub(super) is_ours: bool,
+    /// Whether all calls of the client came to their ends, and there were some.
+    pub(super) is_at_rest: bool,
 }
 
 /// The rules that a server broke, in a sentence each. With `is_over`, every request must be answered and every task ended.
 pub(super) fn broken(lines: &[Line], of: Of<'_>, is_over: bool) -> Vec<String> {
-    let Of { facts, tools, is_ours } = of;
+    let Of { facts, tools, is_ours, is_at_rest } = of;
     let (requests, tasks, broken) = (HashMap::new(), HashMap::new(), Vec::new());
-    let mut rules = Rules { facts, tools, is_ours, requests, tasks, listens: false, broken };
+    let (elicited, shows) = (HashSet::new(), Value::Null);
+    let (has_session, listens) = (false, false);
+    let mut rules = Rules {
+        facts,
+        tools,
+        is_ours,
+        requests,
+        tasks,
+        elicited,
+        shows,
+        has_session,
+        listens,
+        broken,
+    };
     for line in lines {
         match line.from {
             Side::Client => rules.client_says(line),
@@ -32,6 +49,10 @@ pub(super) fn broken(lines: &[Line], of: Of<'_>, is_over: bool) -> Vec<String> {
     }
     if is_over {
         rules.all_is_over();
+    }
+    // Else the task may go on that asks.
+    if is_over && is_at_rest {
+        rules.nothing_is_asked();
     }
     rules.broken
 }
@@ -43,6 +64,12 @@ struct Rules<'a> {
     /// By their ids, as JSON.
     requests: HashMap<String, Request>,
     tasks: HashMap<String, Task>,
+    /// The requests of the server that show something and are open, by their ids as JSON.
+    elicited: HashSet<String>,
+    /// What the client said that it shows.
+    shows: Value,
+    /// Whether it opened a session, in which a server may ask.
+    has_session: bool,
     /// Whether the client asked to hear of tasks.
     listens: bool,
     broken: Vec<String>,
@@ -53,10 +80,12 @@ struct Request {
     method: String,
     /// The tool, of a call.
     tool: String,
-    /// The task that it names.
+    /// The task that it names, or the call that it goes on with.
     task_id: Option<String>,
     /// The progress token that it gave, as JSON.
     token: Option<String>,
+    /// The questions that it answers.
+    answers: Vec<String>,
     /// Whether its client speaks MCP 2026-07-28, where structured content may be any value.
     is_stateless: bool,
     /// How far it was said to be.
@@ -73,6 +102,10 @@ struct Task {
     tool: String,
     /// How it ended.
     end: Option<String>,
+    /// What each of its questions asks, by their ids.
+    asked: HashMap<String, String>,
+    /// The questions whose answers were taken.
+    answered: HashSet<String>,
 }
 
 const KEYS: [&str; 7] =
@@ -93,8 +126,12 @@ impl Rules<'_> {
                     request.is_cancelled = true;
                 }
             }
-            Some("notifications/initialized") | None => {}
+            Some("notifications/initialized") => {}
+            None => {
+                self.elicited.remove(&line.get("id").to_string());
+            }
             Some(method) => {
+                self.declares(method, params);
                 self.listens |= method == "subscriptions/listen";
                 let request = Request {
                     method: method.to_owned(),
@@ -105,6 +142,7 @@ impl Rules<'_> {
                         .map(Value::to_string),
                     is_stateless: params["_meta"]["io.modelcontextprotocol/protocolVersion"]
                         == STATELESS,
+                    answers: questions::keys(&params["inputResponses"]),
                     progress: None,
                     is_answered: false,
                     is_cancelled: false,
@@ -125,6 +163,10 @@ impl Rules<'_> {
             Some(Some("notifications/progress")) => self.progress(line),
             Some(Some("notifications/tasks")) if !(self.listens && self.facts.has_tasks) => {
                 self.breaks(line, "a client that does not listen for tasks hears of one");
+            }
+            Some(Some("elicitation/create")) => self.elicits(line),
+            Some(Some("notifications/cancelled")) => {
+                self.elicited.remove(&line.get("params")["requestId"].to_string());
             }
             Some(Some(_)) => {}
             Some(None) => self.breaks(line, "a method is not a string"),
@@ -173,6 +215,7 @@ impl Rules<'_> {
         let was_answered = std::mem::replace(&mut request.is_answered, true);
         let (method, tool) = (request.method.clone(), request.tool.clone());
         let task_id = request.task_id.clone();
+        let answers = std::mem::take(&mut request.answers);
         if was_answered {
             return self.breaks(line, "a second reply to a request");
         }
@@ -180,7 +223,14 @@ impl Rules<'_> {
             return;
         }
         match &*method {
+            "tools/call" if result["resultType"] == "input_required" => {
+                self.asked_by_reply(line, result, &answers);
+            }
             "tools/call" => self.call_result(line, result, &tool, task_id),
+            "tasks/update" => {
+                let task = self.tasks.entry(task_id.unwrap_or_default()).or_default();
+                task.answered.extend(answers);
+            }
             "tasks/get" => self.status(line, result, task_id),
             _ => {}
         }
@@ -275,6 +325,7 @@ impl Rules<'_> {
         if matches!(status, "completed" | "failed" | "cancelled") {
             known.end = Some(status.to_owned());
         }
+        self.asked_by_task(line, task);
         if before.is_some_and(|before| before != status) {
             self.breaks(line, "a task that has ended has another status");
         }
@@ -302,6 +353,9 @@ impl Rules<'_> {
         let is_asked = self.requests.values().any(|it| it.task_id.as_deref() == Some(&*task_id));
         let is_ours = self.is_ours;
         let task = self.tasks.entry(task_id).or_default();
+        let asked = message.result["question_id"].as_str();
+        let before = asked.and_then(|id| task.asked.insert(id.to_owned(), String::new()));
+        let is_asked_twice = before.is_some();
         let rule = match message.task_event() {
             _ if !is_asked && !task.is_created => {
                 Some("a callback of a task that the client did not start")
@@ -309,6 +363,7 @@ impl Rules<'_> {
             None => Some("an event that a task of MCPC does not have"),
             Some(TaskEvent::Created) => Some("`created` is a reply, not a callback"),
             Some(_) if task.end.is_some() => Some("a callback after the end of its task"),
+            Some(_) if is_asked_twice => Some(questions::ONE_ID),
             Some(event) => {
                 if event.is_terminal() {
                     task.end = Some(message.event);
@@ -357,12 +412,13 @@ fn has_all(value: &Value, required: &Value) -> bool {
     value.is_object() && required.all(|key| value.get(key).is_some())
 }
 
-/// The task that a request names: in the arguments of a call, or as MCP does.
+/// The task that a request names, in the arguments of a call or as MCP does, or the call that it goes on with.
 fn task_id(params: &Value) -> Option<String> {
     let arguments = &params["arguments"];
     let of_call =
         MetadataKeys::ALL.iter().find_map(|it| arguments[it.argument][it.task_id].as_str());
-    of_call.or_else(|| params["taskId"].as_str()).map(str::to_owned)
+    let named = of_call.or_else(|| params["taskId"].as_str());
+    named.or_else(|| params["requestState"].as_str()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -397,7 +453,11 @@ mod tests {
         let early = [call.clone(), callback("update"), created.clone(), callback("complete")];
         let in_order = [call, created, callback("update"), callback("complete")];
         let broken = |lines: &[Line], is_ours| {
-            broken(lines, Of { facts: As::Mcpc.facts(), tools: &[], is_ours }, true)
+            broken(
+                lines,
+                Of { facts: As::Mcpc.facts(), tools: &[], is_ours, is_at_rest: true },
+                true,
+            )
         };
         let found = broken(&early, true);
         let rule = "a callback before `created`: ";

@@ -1,5 +1,7 @@
 //! A call that was made, and how each kind of client learns what comes of it.
 
+mod questions;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use self::questions::Questions;
+use super::answers::Asked as Question;
 use super::client::{Session, message};
 use super::clock;
 use super::outcome::{Ending, Outcome, Update, blocks_of, content_of_value, text_of};
@@ -17,7 +21,7 @@ use super::persona::{As, Limit};
 use super::wire::{Line, Side};
 use super::words::{self, Ticket};
 use crate::message::{MessageType, TaskEvent};
-use crate::names::{CALLBACK_ID, STOP_TASK};
+use crate::names::{CALLBACK_ID, MESSAGE_TASK, STOP_TASK};
 
 /// How long a client that stalls reads nothing, and where that is real time.
 const STALLS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
@@ -39,6 +43,9 @@ pub struct Running {
     task_id: Option<String>,
     stage: Stage,
     polls: Polls,
+    questions: Questions,
+    /// How many answers the client had left out before.
+    left_out: usize,
     /// What was heard and not taken by [`next`](Self::next).
     fresh: VecDeque<Update>,
     updates: Vec<Update>,
@@ -56,6 +63,12 @@ enum Stage {
     Listening,
     /// The time to ask again how a task is doing.
     Pausing(Instant),
+    /// What the server says to answers, before it is asked about the task again.
+    Answering(Ticket),
+    /// The time to ask again about a task whose question nobody answers.
+    Resting(Instant, Ticket),
+    /// Whoever answers what the reply to the call asks, with which it is made again.
+    Shown(Value),
 }
 
 /// How a task of MCP is asked about.
@@ -102,9 +115,23 @@ impl Running {
             }
             _ => Stage::Asking(asked),
         };
-        let (polls, fresh, updates, outcome) =
-            (Polls::default(), VecDeque::new(), Vec::new(), None);
-        Self { session, call, called_at: now, seen, task_id, stage, polls, fresh, updates, outcome }
+        let (polls, questions) = (Polls::default(), Questions::default());
+        let left_out = session.answers.left_out();
+        let (fresh, updates, outcome) = (VecDeque::new(), Vec::new(), None);
+        Self {
+            session,
+            call,
+            called_at: now,
+            seen,
+            task_id,
+            stage,
+            polls,
+            questions,
+            left_out,
+            fresh,
+            updates,
+            outcome,
+        }
     }
 
     /// The next thing that the client hears of the call before its end; `None` at the end. Cancel safe.
@@ -163,8 +190,43 @@ impl Running {
             Stage::Pausing(_) | Stage::Asking(Asked { what: What::Status, .. }) => {
                 self.session.send("tasks/cancel", json!({ "taskId": self.task_id }));
             }
-            Stage::Stalling(_) | Stage::Listening | Stage::Asking(_) => self.stop_by_tool(),
+            Stage::Shown(_) => self.end(Ending::Cancelled, "the call was cancelled"),
+            Stage::Stalling(_)
+            | Stage::Listening
+            | Stage::Asking(_)
+            | Stage::Answering(_)
+            | Stage::Resting(..) => self.stop_by_tool(),
         }
+    }
+
+    /// Gives the task an instruction ([`Receiver`](crate::task::Receiver)), as the model does with `message_task`, and returns
+    /// what that is answered with. A call whose client knows of no task yet goes on until it does.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, which says why; or that the call ended before.
+    ///
+    /// # Panics
+    ///
+    /// When the server has no tool for messages, or does not answer within a minute.
+    pub async fn message(&mut self, message: impl Into<Value>) -> Result<String, String> {
+        while self.outcome.is_none() && (self.task_id.is_none() || self.is_unanswered()) {
+            self.go_on().await;
+        }
+        if self.outcome.is_some() {
+            return Err("the call has ended".to_owned());
+        }
+        let Some(tool) = self.session.control_tool(MESSAGE_TASK) else {
+            self.session.fail("the server has no tool that tells a task something");
+        };
+        let arguments = json!({ "task_id": self.task_id, "message": message.into() });
+        let said = self.session.ask_control(&tool, arguments).await;
+        let reply = said.unwrap_or_else(|error| self.session.fail(&error));
+        if let Some(error) = reply["error"]["message"].as_str() {
+            return Err(error.to_owned());
+        }
+        let text = text_of(&reply["result"]);
+        if reply["result"]["isError"] == true { Err(text) } else { Ok(text) }
     }
 
     fn stop_by_tool(&self) {
@@ -194,9 +256,25 @@ impl Running {
                 self.stage = Stage::Asking(asked);
             }
             Stage::Pausing(until) => {
-                sleep_until(until).await;
-                self.ask_status();
+                let is_over = self.unless_somebody_answers(sleep_until(until)).await.is_some();
+                match is_over {
+                    true => self.ask_status(),
+                    false => self.answer(),
+                }
             }
+            Stage::Resting(until, ticket) => {
+                let is_over = self.unless_somebody_answers(sleep_until(until)).await.is_some();
+                match is_over {
+                    true => self.check(ticket),
+                    false => self.answer_and_check(ticket),
+                }
+            }
+            Stage::Shown(state) => {
+                let never = std::future::pending::<()>();
+                self.unless_somebody_answers(never).await;
+                self.call_again(state);
+            }
+            Stage::Answering(_) => self.hear(None).await,
             Stage::Asking(asked) => self.hear(Some(asked)).await,
             Stage::Listening => self.hear(None).await,
         }
@@ -210,10 +288,16 @@ impl Running {
             (_, Some(asked), Some(limit)) => Some(asked.at + limit),
             _ => None,
         };
-        let heard = self.session.wire.transcript.heard(self.seen);
-        let heard = match until {
-            Some(until) => timeout_at(until, heard).await,
-            None => Ok(heard.await),
+        let (session, seen) = (Arc::clone(&self.session), self.seen);
+        let heard = session.wire.transcript.heard(seen);
+        let heard = async {
+            match until {
+                Some(until) => timeout_at(until, heard).await,
+                None => Ok(heard.await),
+            }
+        };
+        let Some(heard) = self.unless_somebody_answers(heard).await else {
+            return self.answer();
         };
         match (heard, asked, limit) {
             (Ok(Some((next, line))), asked, _) => {
@@ -249,6 +333,9 @@ impl Running {
     fn look_at(&mut self, line: &Line, asked: Option<Asked>) {
         if line.get("id") == CALLBACK_ID {
             return self.called_back(line);
+        }
+        if self.is_of_an_answer(line) {
+            return;
         }
         let Some(asked) = asked else { return };
         if line.answers(asked.id) {
@@ -286,6 +373,9 @@ impl Running {
         };
         let (text, blocks) = result_of(line);
         match message.task_event() {
+            Some(TaskEvent::Update) if message.result["question_id"].is_string() => {
+                self.called_back_to_ask(&message.result);
+            }
             Some(TaskEvent::Update) => {
                 let progress = Some(&message.result).filter(|it| it["status"].is_string());
                 let number = progress.and_then(|progress| progress["progress"].as_f64());
@@ -299,6 +389,17 @@ impl Running {
             Some(TaskEvent::Failed) => self.called_back_last(Ending::Error, &text, blocks),
             Some(TaskEvent::Created) | None => {}
         }
+    }
+
+    fn called_back_to_ask(&mut self, question: &Value) {
+        let text = |key: &str| question[key].as_str().unwrap_or_default().to_owned();
+        let asked = match question["answer_with"].as_str().and_then(words::answered_with) {
+            Some(how) => Question::in_words(text("question_id"), text("question"), how.expected),
+            // It is answered elsewhere, if anywhere.
+            None => return self.update(text("question"), None, None),
+        };
+        self.update(text("question"), None, None);
+        self.told_of_question(asked);
     }
 
     fn called_back_last(&mut self, ending: Ending, text: &str, blocks: Vec<Value>) {
@@ -330,6 +431,9 @@ impl Running {
             self.task_id = result["taskId"].as_str().map(str::to_owned);
             return self.pause(result);
         }
+        if result["resultType"] == "input_required" {
+            return self.shown_by_call(result);
+        }
         let is_created = message(line).is_some_and(|message| {
             message.message_type == MessageType::Task && message.task_id == self.task_id
         });
@@ -345,7 +449,10 @@ impl Running {
         let text = text_of(result);
         if let Some(ticket) = words::ticket(&text) {
             self.task_id = Some(ticket.task_id.clone());
-            return self.check(ticket);
+            return match words::spoken(&text) {
+                spoken if spoken.is_empty() => self.check(ticket),
+                spoken => self.spoken(spoken, ticket),
+            };
         }
         let (text, sent) = words::split_sent(&text);
         self.updates_in_words(sent);
@@ -371,12 +478,7 @@ impl Running {
 
     /// Calls a control tool, as a model would.
     fn ask_tool(&mut self, ticket: Ticket, arguments: Value, what: impl FnOnce(Ticket) -> What) {
-        let mut call = json!({"name": ticket.check_task, "arguments": arguments});
-        if let Some(dialect) = self.session.facts().dialect {
-            let keys = dialect.metadata();
-            call["arguments"][keys.argument] = json!({ keys.session_id: "sess-1" });
-        }
-        let id = self.session.send("tools/call", call);
+        let id = self.session.send_control(&ticket.check_task, arguments);
         self.stage = Stage::Asking(Asked { id, at: Instant::now(), what: what(ticket) });
     }
 
@@ -395,7 +497,10 @@ impl Running {
                 self.came(end.is_error, end.text, blocks_of(result), seen);
             }
             None if result["isError"] == true => self.end(Ending::Error, &text),
-            None => self.check(ticket),
+            None => match words::spoken(words::split_news(&text)) {
+                spoken if spoken.is_empty() => self.check(ticket),
+                spoken => self.spoken(spoken, ticket),
+            },
         }
     }
 
@@ -453,7 +558,10 @@ impl Running {
                 if !message.is_empty() && self.updates.last().is_none_or(|it| it.text != message) {
                     self.update(message.to_owned(), None, None);
                 }
-                self.pause(task);
+                self.shown_by_task(&task["inputRequests"]);
+                if self.outcome.is_none() {
+                    self.pause(task);
+                }
             }
         }
     }
@@ -470,7 +578,11 @@ impl Running {
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        self.session.note_outcome(self.call, &outcome);
+        if let Some(problem) = self.session.answers.problem() {
+            self.session.fail(&problem);
+        }
+        let is_without_answers = self.session.answers.left_out() > self.left_out;
+        self.session.note_outcome(self.call, &outcome, is_without_answers);
         self.outcome = Some(outcome);
     }
 }

@@ -1,20 +1,28 @@
 //! A `Sender` without a server, and what was sent with it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::answers::{Answers, Asked, Forms, Reply, TRIES};
 use crate::delivery::{Delivery, Questions, Witness};
 use crate::log::{
-    Answered, Boxed, CreateError, End, Finished, Json, List, LogError, MaybeLater, Owner, Said,
-    Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
+    Answered, Boxed, CreateError, End, Finished, Json, List, LogError, MaybeLater, Owner, Question,
+    Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
-use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
+use crate::question::{self, Instructions, judged};
+use crate::task::{
+    Grace, NewTask, Receiver, Request, Sender, TaskLimits, TaskPermits, Tasks, WeakSender,
+};
 
 /// Something that a body sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +32,8 @@ pub enum Item {
     Update(Value),
     /// A part of the output, by [`Sender::output`].
     Output(String),
+    /// A question, by [`Sender::ask`] and [`Sender::ask_url`].
+    Question(Asked),
     /// How far the task is, by [`Sender::progress`] and [`Sender::status`].
     #[non_exhaustive]
     Progress {
@@ -60,7 +70,8 @@ pub fn sender() -> (Sender, Sent) {
     });
     let _inside = Handle::try_current().is_err().then(|| WITHOUT_ASYNC.enter());
     let sender = new_task(&recording).sender();
-    (sender, Sent { recording, read: 0 })
+    let weak = sender.downgrade();
+    (sender, Sent { recording, weak, read: 0 })
 }
 
 fn new_task(recording: &Arc<Recording>) -> NewTask {
@@ -83,6 +94,7 @@ fn new_task(recording: &Arc<Recording>) -> NewTask {
 #[derive(Debug)]
 pub struct Sent {
     recording: Arc<Recording>,
+    weak: WeakSender,
     /// How many items [`next`](Self::next) returned.
     read: usize,
 }
@@ -99,7 +111,7 @@ impl Sent {
     pub fn updates(&self) -> Vec<Value> {
         self.only(|item| match item {
             Item::Update(value) => Some(value),
-            Item::Output(_) | Item::Progress { .. } | Item::Event { .. } => None,
+            _ => None,
         })
     }
 
@@ -108,7 +120,7 @@ impl Sent {
     pub fn output(&self) -> Vec<String> {
         self.only(|item| match item {
             Item::Output(text) => Some(text),
-            Item::Update(_) | Item::Progress { .. } | Item::Event { .. } => None,
+            _ => None,
         })
     }
 
@@ -117,7 +129,7 @@ impl Sent {
     pub fn progress(&self) -> Vec<(Option<f64>, Option<f64>, String)> {
         self.only(|item| match item {
             Item::Progress { done, total, text } => Some((done, total, text)),
-            Item::Update(_) | Item::Output(_) | Item::Event { .. } => None,
+            _ => None,
         })
     }
 
@@ -126,8 +138,63 @@ impl Sent {
     pub fn events(&self) -> Vec<(String, Value)> {
         self.only(|item| match item {
             Item::Event { event, data } => Some((event, data)),
-            Item::Update(_) | Item::Output(_) | Item::Progress { .. } => None,
+            _ => None,
         })
+    }
+
+    /// Answers what the function asks from now on, with the same closure as [`Client::answers`](super::Client::answers).
+    ///
+    /// An answer goes the way of one to a form: it is checked, and what is refused is asked again; an empty object, where
+    /// something has to be filled in, is [`NoAnswer::OnlyYesOrNo`](crate::question::NoAnswer::OnlyYesOrNo). A question that nobody
+    /// answers ([`Reply::Away`]) waits for its timeout, or for the function to be stopped.
+    ///
+    /// Where no answers were given when a question is asked, nobody can be:
+    /// [`NoAnswer::Unreachable`](crate::question::NoAnswer::Unreachable), at once.
+    ///
+    /// # Panics
+    ///
+    /// Where the function asks: when the closure panics, or when three answers to a question were refused.
+    pub fn answers<R: Into<Reply>>(&self, answers: impl FnMut(&Asked) -> R + Send + 'static) {
+        self.recording.answers.give(answers);
+        self.recording.hints.send_replace(());
+    }
+
+    /// What the function asked so far, in order; again what it was asked again.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Asked> {
+        self.recording.answers.asked()
+    }
+
+    /// What hears what the function is [told](Self::tell): its parameter, for a test.
+    ///
+    /// # Panics
+    ///
+    /// When the [`Sender`] and its clones are gone.
+    pub fn receiver<M: DeserializeOwned + JsonSchema>(&self) -> Receiver<M> {
+        let Some(sender) = self.weak.upgrade() else {
+            panic!("the sender is gone: take the receiver before the function is called");
+        };
+        lock(&self.recording.told).kind = Some(Instructions::of::<M>());
+        Receiver::new(&sender)
+    }
+
+    /// Gives the function an instruction: a value of the type of its receiver, or the JSON that a model would write.
+    ///
+    /// # Panics
+    ///
+    /// When it does not fit the [receiver](Self::receiver), so that a model would be refused.
+    pub fn tell(&self, instruction: impl Serialize) {
+        let value = match serde_json::to_value(instruction) {
+            Ok(value) => value,
+            Err(error) => panic!("an instruction cannot be written as JSON: {error}"),
+        };
+        let kind = lock(&self.recording.told).kind;
+        if let Some(Err(problem)) = kind.map(|kind| kind.check(&value)) {
+            panic!("the function was not told: {problem}");
+        }
+        let written = Json::new(&value).unwrap_or_else(|_| Json::null());
+        lock(&self.recording.told).instructions.push(written);
+        self.recording.hints.send_replace(());
     }
 
     /// Waits for the next thing that is sent; `None` when nothing can come, as the function and its clones of the `Sender`
@@ -170,14 +237,79 @@ impl Sent {
 struct Recording {
     items: Mutex<Vec<Item>>,
     changed: Notify,
+    answers: Answers,
+    open: Mutex<HashMap<String, Open>>,
+    told: Mutex<Instructed>,
+    /// Sent whenever there may be an answer or an instruction.
+    hints: watch::Sender<()>,
     stop: CancellationToken,
     /// Nobody can send any more.
     gone: CancellationToken,
 }
 
+/// A question that waits for its answer.
+#[derive(Clone, Debug)]
+struct Open {
+    question: Question,
+    asked: Asked,
+    /// How often it was tried to answer it.
+    tries: usize,
+    answer: Option<Json>,
+}
+
+/// What the function was told.
+#[derive(Debug, Default)]
+struct Instructed {
+    /// What can be said, once there is a receiver.
+    kind: Option<Instructions>,
+    instructions: Vec<Json>,
+}
+
+/// A lock that is held where nothing panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Recording {
     fn items(&self) -> MutexGuard<'_, Vec<Item>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.items)
+    }
+
+    /// Notes a question. It is answered where its answer is waited for, so that a test fails there.
+    fn ask(&self, question: Question) {
+        let Some(asked) = shown(&question) else { return };
+        self.answers.note(&asked);
+        self.add(Item::Question(asked.clone()));
+        let open = Open { question, asked, tries: 0, answer: None };
+        lock(&self.open).insert(open.question.id.to_string(), open);
+    }
+
+    /// The answer to a question, if there is one.
+    fn answer(&self, id: &str) -> Option<Json> {
+        loop {
+            let mut open = lock(&self.open).get(id).cloned()?;
+            if open.answer.is_some() {
+                return open.answer;
+            }
+            let reply = self.answers.reply(&open.asked);
+            if let Some(problem) = self.answers.problem() {
+                panic!("{problem}");
+            }
+            let result = open.asked.result(Forms::FullAndUrls, reply)?;
+            match judged(&open.question, &result)? {
+                Ok(response) => open.answer = Some(response.to_json()),
+                Err(problem) => {
+                    open.tries += 1;
+                    let again = question::Asked::of(&open.question)?;
+                    let again = question::Asked { problem: Some(problem), ..again };
+                    open.asked = shown(&again.to_log(id, None))?;
+                    let text = open.asked.text();
+                    assert!(open.tries < TRIES, "no answer to a question fits: {text}");
+                    self.answers.note(&open.asked);
+                }
+            }
+            lock(&self.open).insert(id.to_owned(), open);
+        }
     }
 
     fn add(&self, item: Item) {
@@ -189,6 +321,12 @@ impl Recording {
 /// What is sent as JSON, as a test compares it. A number of more than 64 bits is a float, as in every [`Value`].
 fn value(json: &Json) -> Value {
     serde_json::from_str(json.as_str()).unwrap_or_else(|_| json.as_str().into())
+}
+
+/// A question, as a client shows it.
+fn shown(question: &Question) -> Option<Asked> {
+    let params = question::Asked::of(question)?.to_elicitation(&question.id).ok()?;
+    Some(Asked::elicited(&question.id, &serde_json::to_value(params).ok()?))
 }
 
 /// The log that a recording is.
@@ -249,7 +387,10 @@ impl TaskWriter for Writer {
                 total: progress.amount.total,
                 text: progress.status.into(),
             },
-            Said::Question(question) => Item::Update(value(&question.value)),
+            Said::Question(question) => {
+                self.0.ask(question);
+                return MaybeLater::Now(Ok(()));
+            }
         });
         MaybeLater::Now(Ok(()))
     }
@@ -262,20 +403,27 @@ impl TaskWriter for Writer {
         &self.0.stop
     }
 
-    fn answer_to(&self, _question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>> {
-        MaybeLater::Now(Ok(None))
+    fn answer_to(&self, question: &str) -> MaybeLater<'static, Result<Option<Json>, LogError>> {
+        let (recording, question) = (Arc::clone(&self.0), question.to_owned());
+        MaybeLater::later(async move { Ok(recording.answer(&question)) })
     }
 
-    fn close_question(&self, _question: &str) -> MaybeLater<'static, Result<(), LogError>> {
+    fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>> {
+        lock(&self.0.open).remove(question);
         MaybeLater::Now(Ok(()))
     }
 
-    fn instructions(&self, _after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>> {
-        MaybeLater::Now(Ok(Vec::new()))
+    fn instructions(&self, after: usize) -> MaybeLater<'static, Result<Vec<Json>, LogError>> {
+        let told = lock(&self.0.told);
+        MaybeLater::Now(Ok(told.instructions.iter().skip(after).cloned().collect()))
     }
 
     fn watch(&self) -> Boxed<'static, ()> {
-        Box::pin(std::future::pending())
+        let mut hints = self.0.hints.subscribe();
+        Box::pin(async move {
+            // What sends them is kept by what waits.
+            let _ = hints.changed().await;
+        })
     }
 }
 
@@ -307,5 +455,9 @@ struct Events(Arc<Recording>);
 impl Witness for Events {
     fn server_event(&self, event: &str, data: &Json) {
         self.0.add(Item::Event { event: event.to_owned(), data: value(data) });
+    }
+
+    fn answers(&self) -> bool {
+        self.0.answers.are_given()
     }
 }

@@ -1,5 +1,6 @@
 //! A connection, and every line that went over it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
 use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
+
+use super::answers::{Answers, Asked, Forms, Reply, away};
 
 /// Who wrote a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +125,7 @@ pub(super) struct Wire {
     /// `None` once the client has left.
     input: Mutex<Option<UnboundedSender<String>>>,
     is_reading: watch::Sender<bool>,
-    reader: tokio::task::AbortHandle,
+    reader: AbortHandle,
 }
 
 impl Wire {
@@ -129,6 +133,7 @@ impl Wire {
     pub(super) fn new(
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
+        person: Person,
     ) -> Self {
         let transcript = Arc::new(Transcript::new());
         let (input, lines) = mpsc::unbounded_channel();
@@ -137,6 +142,8 @@ impl Wire {
             transcript: Arc::clone(&transcript),
             answers: input.downgrade(),
             is_reading: is_reading.subscribe(),
+            person,
+            waiting: HashMap::new(),
         };
         tokio::spawn(write(writer, lines));
         let reader = tokio::spawn(read.run(reader)).abort_handle();
@@ -199,11 +206,21 @@ async fn write(
     let _ = writer.shutdown().await;
 }
 
+/// Who sits before a client.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) forms: Forms,
+    pub(super) answers: Answers,
+}
+
 /// Reads what the server says.
 struct Reading {
     transcript: Arc<Transcript>,
     answers: WeakUnboundedSender<String>,
     is_reading: watch::Receiver<bool>,
+    person: Person,
+    /// The questions before a person who is away, by their ids as JSON.
+    waiting: HashMap<String, AbortHandle>,
 }
 
 impl Reading {
@@ -222,13 +239,20 @@ impl Reading {
         self.transcript.close();
     }
 
-    /// Answers what the server asks its client: none of these clients offers more than to be there.
-    fn answer(&self, message: &Value) {
+    /// Answers what the server asks its client.
+    fn answer(&mut self, message: &Value) {
         let (Some(method), id) = (message["method"].as_str(), &message["id"]) else { return };
+        if method == "notifications/cancelled" {
+            let withdrawn = self.waiting.remove(&message["params"]["requestId"].to_string());
+            withdrawn.inspect(AbortHandle::abort);
+        }
         let Some(answers) = self.answers.upgrade().filter(|_| !id.is_null()) else { return };
         let answer = match method {
             "ping" => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
             "roots/list" => json!({"jsonrpc": "2.0", "id": id, "result": {"roots": []}}),
+            "elicitation/create" if self.person.forms != Forms::None => {
+                return self.elicit(id, &message["params"], &answers);
+            }
             _ => json!({
                 "jsonrpc": "2.0",
                 "id": id,
@@ -236,5 +260,50 @@ impl Reading {
             }),
         };
         say(&self.transcript, &answers, &answer);
+    }
+
+    /// Shows a form, and answers when the person before it does.
+    fn elicit(&mut self, id: &Value, params: &Value, input: &UnboundedSender<String>) {
+        let Person { forms, answers } = &self.person;
+        let (forms, answers) = (*forms, answers.clone());
+        let asked = Asked::elicited(id.as_str().unwrap_or(&id.to_string()), params);
+        answers.note(&asked);
+        let answer = {
+            let id = id.clone();
+            move |result| json!({"jsonrpc": "2.0", "id": id, "result": result})
+        };
+        let mut given = answers.given();
+        if let Some(result) = asked.result(forms, answers.reply(&asked)) {
+            if forms == Forms::YesOrNo {
+                answers.note_said(&asked, &result);
+            }
+            return say(&self.transcript, input, &answer(result));
+        }
+        let (transcript, input) = (Arc::clone(&self.transcript), input.downgrade());
+        let waits = tokio::spawn(async move {
+            let back = Instant::now() + away();
+            let result = loop {
+                let reply = match tokio::time::timeout_at(back, given.changed()).await {
+                    Ok(_) => answers.reply(&asked),
+                    Err(_) => Reply::Cancel,
+                };
+                if let Some(result) = asked.result(forms, reply) {
+                    break result;
+                }
+            };
+            if forms == Forms::YesOrNo {
+                answers.note_said(&asked, &result);
+            }
+            if let Some(input) = input.upgrade() {
+                say(&transcript, &input, &answer(result));
+            }
+        });
+        self.waiting.insert(id.to_string(), waits.abort_handle());
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.waiting.values().for_each(AbortHandle::abort);
     }
 }

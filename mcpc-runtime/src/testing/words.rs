@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::answers::Asked;
+
 /// What a model does after a reply that does not say all.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ticket {
@@ -13,6 +15,9 @@ pub(super) struct Ticket {
 }
 
 const TICKET: &str = " goes on as task `";
+/// The same of one that was started, and asks something first.
+const WAITS: &str = " waits as task `";
+const ASKS: &str = "It asks: ";
 const PARTS: &str = "[These are the beginning and the end of ";
 const PART: &str = "[bytes ";
 
@@ -25,8 +30,66 @@ const NEWS: [&str; 2] =
 
 /// What a ticket asks for; `None` of any other text.
 pub(super) fn ticket(text: &str) -> Option<Ticket> {
+    if let Some((_, rest)) = text.split_once(WAITS) {
+        // What it asks says what to call, too.
+        return call(rest.rsplit_once(" Call `")?.1);
+    }
     let (_, rest) = text.split_once(TICKET)?;
     call(rest.split_once("`. Call `")?.1)
+}
+
+/// A question that a model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spoken {
+    pub(super) asked: Asked,
+    /// The tool that brings the answer, under the name that the server gave it.
+    pub(super) message_task: String,
+}
+
+/// How a text says that a question is answered.
+#[derive(Debug, PartialEq)]
+pub(super) struct AnsweredWith {
+    message_task: String,
+    question: String,
+    pub(super) expected: String,
+}
+
+/// The questions that a text has, of a ticket or of the news of a task.
+pub(super) fn spoken(text: &str) -> Vec<Spoken> {
+    let (mut spoken, mut rest) = (Vec::new(), text);
+    while let Some((_, after)) = rest.split_once(ASKS) {
+        let Some((question, how)) = asked(after) else { break };
+        let AnsweredWith { message_task, question: id, expected } = how;
+        let said = question.strip_suffix(&format!(" ({expected})")).unwrap_or(question);
+        let asked = Asked::in_words(id, said.to_owned(), expected);
+        spoken.push(Spoken { asked, message_task });
+        rest = &after[question.len()..];
+    }
+    spoken
+}
+
+/// What is asked, and how it is answered, which comes on a line of its own.
+fn asked(text: &str) -> Option<(&str, AnsweredWith)> {
+    let lines = text.match_indices("\nCall `");
+    lines.into_iter().find_map(|(at, _)| Some((&text[..at], answered_with(&text[at + 1..])?)))
+}
+
+/// How a question is answered.
+pub(super) fn answered_with(text: &str) -> Option<AnsweredWith> {
+    let (message_task, rest) = text.strip_prefix("Call `")?.split_once("` with {\"task_id\": ")?;
+    let (_, rest) = string(rest)?;
+    let (question, rest) = string(rest.strip_prefix(", \"question\": ")?)?;
+    let (_, expected) = rest.split_once("} to answer (")?;
+    let (expected, _) = expected.split_once("), or with \"decline\"")?;
+    let message_task = message_task.to_owned();
+    Some(AnsweredWith { message_task, question, expected: expected.to_owned() })
+}
+
+/// The JSON string with which a text begins, and what comes after it.
+fn string(text: &str) -> Option<(String, &str)> {
+    let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
+    let string = strings.next()?.ok()?;
+    Some((string, &text[strings.byte_offset()..]))
 }
 
 /// What the text of a long result asks for.
@@ -83,7 +146,8 @@ pub(super) fn news(text: &str) -> News<'_> {
 fn how_far(how: &str) -> Option<&str> {
     let how = how.strip_prefix("is running")?;
     let how = how.strip_prefix(", and was asked to stop,").unwrap_or(how);
-    let end = how.find(". There is nothing new since the last check").unwrap_or(how.len());
+    let ends = [". There is nothing new since the last check", ". It asks: "];
+    let end = ends.iter().filter_map(|end| how.find(end)).min().unwrap_or(how.len());
     let how_far = how[..end].trim_start_matches([',', ' ']).trim_end_matches('.');
     (!how_far.is_empty()).then_some(how_far)
 }
@@ -103,6 +167,11 @@ fn ended(head: &str) -> Option<Ended<'_>> {
 /// A result without what was sent while it ran, and that, line by line.
 pub(super) fn split_sent(text: &str) -> (&str, Vec<String>) {
     split(text, SENT)
+}
+
+/// The news of a task without what was sent.
+pub(super) fn split_news(text: &str) -> &str {
+    split(text, NEWS).0
 }
 
 fn split<'a>(text: &'a str, headings: [&str; 2]) -> (&'a str, Vec<String>) {

@@ -50,12 +50,13 @@ fn server() -> Server {
 }
 
 /// What each kind of client opens with, which revision it speaks, and whether its calls have a token.
-const OPENINGS: [(As, &str, &str, bool); 15] = [
+const OPENINGS: [(As, &str, &str, bool); 16] = [
     (As::Mcpc, "initialize", "2024-11-05", false),
     (As::Mcpc026, "initialize", "2024-11-05", false),
     (As::Tasks, "server/discover", "2026-07-28", false),
     (As::Progress, "initialize", "2025-06-18", true),
     (As::Plain, "initialize", "2025-06-18", false),
+    (As::Forms, "initialize", "2025-11-25", false),
     (As::Stalls, "initialize", "2024-11-05", false),
     (As::Leaves, "initialize", "2024-11-05", false),
     (As::ClaudeCode, "server/discover", "2026-07-28", true),
@@ -127,7 +128,7 @@ async fn clients_of_mcpc_say_what_its_references_say() {
 /// What a client hears of the task of an hour.
 fn hears(persona: As) -> &'static [&'static str] {
     match persona {
-        As::Plain | As::Cline | As::Continue => &["almost"],
+        As::Plain | As::Forms | As::Cline | As::Continue => &["almost"],
         _ => &["quarter 0", "quarter 1", "quarter 2", "quarter 3", "almost"],
     }
 }

@@ -389,3 +389,134 @@ async fn a_task_that_has_ended_stays_as_it_is() {
     assert_eq!(broken.len(), 1, "{broken:?}");
     assert!(broken[0].starts_with("a task that has ended has another status"), "{broken:?}");
 }
+
+/// What a server says to a call, or to the question how its task is doing, the first time and later.
+type Asks = fn(&Value, usize) -> Vec<String>;
+
+fn elicits(mode: &str) -> String {
+    let params = json!({"mode": mode, "message": "Go on?", "url": "https://example.com"});
+    json!({"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": params}).to_string()
+}
+
+fn asked(text: &str, mode: &str) -> Value {
+    let params = json!({"mode": mode, "message": text, "requestedSchema": {"properties": {}}});
+    json!({"q1": {"method": "elicitation/create", "params": params}})
+}
+
+fn required(call: &Value, requests: Value) -> Vec<String> {
+    let state = if requests.is_null() { Value::Null } else { "s".into() };
+    let result =
+        json!({"resultType": "input_required", "inputRequests": requests, "requestState": state});
+    vec![reply(call, result)]
+}
+
+fn asking(message: &Value, status: &str, requests: Value) -> Vec<String> {
+    vec![reply(message, json!({"taskId": "t", "status": status, "inputRequests": requests}))]
+}
+
+fn is_done(message: &Value) -> Vec<String> {
+    vec![reply(message, json!({"taskId": "t", "status": "completed", "result": text("ok")}))]
+}
+
+/// An update that asks something.
+fn asks(call: &Value) -> String {
+    let mut update: Value = serde_json::from_str(&message(call, "update")).expect("JSON");
+    update["result"] = json!({"question_id": "q1", "question": "Go on?"});
+    callback_of(&update.to_string())
+}
+
+const SILENT: &str = "an answer is refused without a word";
+const NOT_SHOWN: &str = "a client is asked what it does not show";
+
+/// What breaks each rule about questions, for which client, and whether that answers.
+const ASKED: [(Option<&str>, As, bool, Asks); 14] = [
+    (Some(NOT_SHOWN), As::Plain, true, |call, _| vec![elicits("form"), reply(call, text("ok"))]),
+    (Some(NOT_SHOWN), As::Codex, true, |call, _| vec![elicits("url"), reply(call, text("ok"))]),
+    (Some("a client without a session is asked by a request"), As::Tasks, true, |call, _| {
+        vec![elicits("form"), reply(call, text("ok"))]
+    }),
+    (Some("the question 7 is open after the end"), As::Forms, false, |call, _| {
+        vec![elicits("form"), reply(call, text("ok"))]
+    }),
+    (None, As::Forms, true, |call, _| vec![elicits("form"), reply(call, text("ok"))]),
+    (None, As::Forms, false, |call, _| {
+        let params = json!({"requestId": 7});
+        let cancelled =
+            json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+        vec![elicits("form"), cancelled.to_string(), reply(call, text("ok"))]
+    }),
+    (Some(NOT_SHOWN), As::Copilot, true, |call, count| match count {
+        0 => required(call, asked("Go on?", "url")),
+        _ => vec![reply(call, text("ok"))],
+    }),
+    (Some("a call waits for an answer, and asks nothing"), As::Copilot, true, |call, count| {
+        match count {
+            0 => required(call, Value::Null),
+            _ => vec![reply(call, text("ok"))],
+        }
+    }),
+    (Some(SILENT), As::Copilot, true, |call, count| match count {
+        0 | 1 => required(call, asked("Go on?", "form")),
+        _ => vec![reply(call, text("ok"))],
+    }),
+    (None, As::Copilot, true, |call, count| match count {
+        0 => required(call, asked("Go on?", "form")),
+        1 => required(call, asked("The answer was refused: why?\n\nGo on?", "form")),
+        _ => vec![reply(call, text("ok"))],
+    }),
+    (Some("a task waits for an answer, and asks nothing"), As::Tasks, true, |message, count| {
+        match count {
+            0 => vec![task(message)],
+            1 => asking(message, "input_required", Value::Null),
+            _ => is_done(message),
+        }
+    }),
+    (Some("two questions of a task have one id"), As::Tasks, false, |message, count| match count {
+        0 => vec![task(message)],
+        1 => asking(message, "input_required", asked("Go on?", "form")),
+        2 => asking(message, "input_required", asked("Where to?", "form")),
+        _ => is_done(message),
+    }),
+    (Some(SILENT), As::Tasks, true, |message, count| match count {
+        0 => vec![task(message)],
+        1 | 2 => asking(message, "input_required", asked("Go on?", "form")),
+        _ => is_done(message),
+    }),
+    (Some("two questions of a task have one id"), As::Mcpc, false, |call, _| {
+        vec![created(call), asks(call), asks(call), callback(call, "complete")]
+    }),
+];
+
+#[tokio::test(start_paused = true)]
+async fn each_broken_rule_about_questions_is_found_and_named() {
+    for (rule, persona, is_answered, says) in ASKED {
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let (client, _) = connect(persona, move |message| match message["method"].as_str() {
+            Some("tools/call" | "tasks/get") => {
+                says(message, count.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+            }
+            Some("tasks/update") => vec![reply(message, json!({}))],
+            _ => vec![],
+        })
+        .await;
+        if is_answered {
+            client.answers(|_| true);
+        }
+        let call = client.call("work", json!({}));
+        let _ = tokio::time::timeout(Duration::from_secs(60), call).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let left = std::panic::AssertUnwindSafe(client.leave());
+        let found = match futures::FutureExt::catch_unwind(left).await {
+            Ok(_) => String::new(),
+            Err(panic) => panic.downcast_ref::<String>().expect("a text").clone(),
+        };
+        let found = found.split("\nthe last lines:").next().unwrap_or_default();
+        let found: Vec<&str> = found.lines().skip(1).collect();
+        match rule {
+            None => assert_eq!(found, [""; 0], "{persona}"),
+            Some(rule) => {
+                assert!(found.len() == 1 && found[0].contains(rule), "{rule}: {found:#?}");
+            }
+        }
+    }
+}
