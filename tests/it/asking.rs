@@ -296,6 +296,18 @@ async fn an_address_is_shown_to_clients_that_show_addresses_and_to_nobody_else()
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_address_that_is_shown_in_a_session_has_an_id_of_its_own() {
+    let mut client = with_forms(json!({"url": {}})).await;
+    let mut ids = std::collections::BTreeSet::new();
+    for call in ["one", "other"] {
+        client.call(call, "sign_in", json!({})).await;
+        let asked = client.value().await;
+        ids.insert(asked["params"]["elicitationId"].as_str().expect("an id").to_owned());
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_model_of_any_other_client_finds_the_question_in_its_ticket() {
     let mut client = Plain::connect(server()).await;
     let (text, is_error) = client.ask("choose", json!({})).await;
@@ -649,24 +661,24 @@ async fn what_a_call_asks_at_once_its_reply_asks_and_then_there_is_a_task() {
     let asked = client.call("by_call_and_on", json!({})).await;
     assert_eq!(asked["resultType"], "input_required", "{asked}");
     assert!(asked.get("taskId").is_none(), "{asked}");
-    let again = |answer: Value| {
+    let again = |key: &str, answer: Value| {
         json!({
             "name": "by_call_and_on",
             "arguments": {},
             "requestState": asked["requestState"],
-            "inputResponses": {"q1": accept(json!({"answer": answer}))},
+            "inputResponses": {key: accept(json!({"answer": answer}))},
         })
     };
-    let refused = client.request("tools/call", again(json!({"a": 1}))).await["result"].take();
+    let refused = client.request("tools/call", again("q1", json!({"a": 1}))).await["result"].take();
     assert_eq!(refused["resultType"], "input_required", "{refused}");
-    let task = client.request("tools/call", again(json!("care"))).await["result"].take();
+    let task = client.request("tools/call", again("q2", json!("care"))).await["result"].take();
     assert_eq!((&task["resultType"], &task["status"]), (&json!("task"), &json!("working")));
     assert!(task.get("requestState").is_none(), "{task}");
     // From here on there is a task, which asks.
     tokio::time::sleep(Duration::from_secs(61)).await;
     let id = task["taskId"].as_str().expect("an id");
     assert_eq!(status(&client.get(id).await), ("input_required", "Keep it?"));
-    let yes = json!({"taskId": id, "inputResponses": {"q2": accept(json!({}))}});
+    let yes = json!({"taskId": id, "inputResponses": {"q3": accept(json!({}))}});
     assert!(client.request("tasks/update", yes).await["error"].is_null());
     let (result, _) = client.poll(id).await;
     assert_eq!(first(result["content"][0]["text"].as_str().expect("a text")), "\"care\" true");

@@ -123,10 +123,12 @@ impl<'a> Elicitation<'a> {
 
     /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
     /// to ask no more.
-    pub(crate) async fn ask(&self, id: &str, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
+    pub(crate) async fn ask(&self, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
         let mut asked = asked.clone();
         for _ in 0..TRIES {
-            let params = asked.to_elicitation(id).ok()?;
+            // By its id a client knows an address again, whatever asks it to be shown.
+            let id = uuid::Uuid::new_v4().to_string();
+            let params = asked.to_elicitation(&id).ok()?;
             let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
             let ClientResult::ElicitResult(result) = self.request(request).await? else {
                 return None;

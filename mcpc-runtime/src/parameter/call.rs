@@ -157,12 +157,10 @@ impl Call {
 
     /// Asks with a request to the client.
     async fn request(&self, asked: &Asked) -> Result<Response, NoAnswer> {
-        /// No other request of the call has one.
-        const ID: &str = "q1";
         let RequestContext { peer, .. } = &self.0.context;
         let shows = Shows::of(self.0.context.client_capabilities().as_ref());
         let elicitation = Elicitation::of(peer, shows, &asked.form);
-        let answer = elicitation.ok_or(NoAnswer::Unreachable)?.ask(ID, asked).await;
+        let answer = elicitation.ok_or(NoAnswer::Unreachable)?.ask(asked).await;
         answer.unwrap_or(Err(NoAnswer::Unreachable))
     }
 

@@ -71,7 +71,7 @@ impl Task {
         self.send(Said::Question(asked.to_log(&open.id, message_task))).await;
         let elicited = async {
             let elicitation = self.questions.elicitation(&asked.form)?;
-            elicitation.ask(&open.id, asked).await
+            elicitation.ask(asked).await
         };
         let shown = async {
             match elicited.await {
