@@ -149,9 +149,7 @@ impl Client {
             Does::Answers(question) | Does::AnswersInWords(question) => {
                 self.say(&id, words(question, json!(number))).await;
             }
-            Does::AnswersWrong(question) if self.has_tasks => {
-                self.fill_in(&id, question, accept(json!("the moon"))).await;
-            }
+            // In words, as what is wrong in a form is asked anew under another key.
             Does::AnswersWrong(question) => self.say(&id, words(question, json!("the moon"))).await,
             Does::Declines(question) => {
                 self.say(&id, json!({"question": format!("q{question}"), "decline": true})).await;
