@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mcpc::client::{Client, Event, Said, Task, TaskError, text};
+use mcpc::client::{Answer, Client, Event, Said, Task, TaskError, text};
 use serde_json::{Value, json};
 use support::example;
 use tokio::process::Command;
@@ -306,17 +306,15 @@ async fn roll_out() {
     let mut said = Vec::new();
     while let Some(news) = task.next().await {
         match news {
-            // As it reaches a model that has no form to show.
-            Said::Update(asked) if asked["question_id"].is_string() => {
-                let question = asked["question"].as_str().expect("a text").to_owned();
-                let answer = if question == "Where to?" { "staging" } else { "yes" };
-                let answer = json!({"question": asked["question_id"], "message": answer});
-                tell(&client, &task, answer).await;
-                said.push(question);
+            Said::Question(question) => {
+                let is_choice = question.message() == "Where to?";
+                let form = if is_choice { json!({"answer": "staging"}) } else { json!({}) };
+                assert!(question.answer(Answer::accept(form)));
+                said.push(question.message().to_owned());
             }
             Said::Progress { text: Some(text), .. } => {
                 if text == "staging-1 gets v2" {
-                    tell(&client, &task, json!({"message": "skip_this"})).await;
+                    task.message(json!("skip_this")).await.expect("it takes that");
                 }
                 said.push(text);
             }
@@ -337,13 +335,6 @@ async fn roll_out() {
     );
     assert_eq!(task.result::<String>().await.expect("a result"), "v2 runs on 1 of 2 machines");
     client.close().await;
-}
-
-/// Answers what a task asks, or tells it something.
-async fn tell(client: &Client, task: &Task, mut message: Value) {
-    message["task_id"] = json!(task.id());
-    let reply = client.call("message_task", message).await.expect("answered");
-    assert_ne!(reply.is_error, Some(true), "{reply:?}");
 }
 
 async fn index(client: &Client, arguments: Value) -> Result<Value, TaskError> {

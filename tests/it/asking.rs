@@ -70,6 +70,29 @@ async fn sign_in(updates: Sender) -> String {
     outcome(updates.ask_url("Sign in, please", "https://example.com/sign-in").await)
 }
 
+/// A number that a form cannot tell from any other.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(try_from = "u32")]
+#[schemars(with = "u32")]
+struct Even(u32);
+
+impl TryFrom<u32> for Even {
+    type Error = &'static str;
+
+    fn try_from(number: u32) -> Result<Self, Self::Error> {
+        if number % 2 == 0 { Ok(Self(number)) } else { Err("it is odd") }
+    }
+}
+
+/// Asks for what only its type can judge.
+#[mcpc::background]
+async fn even(updates: Sender) -> String {
+    match updates.ask::<Even>("How many?").await {
+        Ok(Even(number)) => number.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// Asks from a thread that may block.
 #[mcpc::background]
 async fn from_a_thread(updates: Sender) -> String {
@@ -156,6 +179,7 @@ fn server() -> Server {
         obey,
         listen,
         from_a_thread,
+        even,
         by_call_and_on
     ])
 }
@@ -277,7 +301,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 17);
+    assert_eq!(client.names().await.len(), 18);
 }
 
 #[tokio::test(start_paused = true)]
@@ -783,4 +807,49 @@ async fn deaf(updates: Sender, told: Receiver<String>) {
 
 fn deaf_server() -> Server {
     Server::new("deaf").patience(Duration::ZERO).tools(mcpc::tools![deaf])
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_type_refuses_is_asked_three_times_and_no_more() {
+    let mut client = with_forms(json!({})).await;
+    client.call("call", "even", json!({})).await;
+    for tries in 0..3 {
+        let asked = client.value().await;
+        let message = asked["params"]["message"].as_str().expect("a message");
+        assert_eq!(message.contains("it is odd"), tries > 0, "{message}");
+        client.send(&response(&asked, accept(json!({"answer": 3})))).await;
+    }
+    let text = texts(&client.value().await).join("\n");
+    assert!(
+        text.starts_with("the client answered something else: ") && text.contains("it is odd"),
+        "{text}"
+    );
+}
+
+/// Each request says for itself what its client shows.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_goes_on_never_begins_anew() {
+    let mut client = modern(false);
+    let asked = client.call("plain", json!({})).await;
+    client.meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let again = json!({
+        "name": "plain",
+        "requestState": asked["requestState"],
+        "inputResponses": {"q1": {"action": "decline"}},
+    });
+    let next = client.request("tools/call", again).await["result"].take();
+    assert_eq!(next["resultType"], "input_required", "{next}");
+    assert_eq!(next["requestState"], asked["requestState"], "{next}");
+}
+
+/// A task of several calls that one of them could tell what to do.
+#[mcpc::background(join)]
+async fn shared(told: Receiver<String>) {
+    drop(told);
+}
+
+#[test]
+fn a_task_of_several_calls_takes_no_instructions() {
+    let error = Server::new("s").tools(mcpc::tools![shared]).build().expect_err("it cannot be");
+    assert!(error.to_string().contains("nobody can tell it what to do by a `Receiver`"), "{error}");
 }

@@ -59,7 +59,12 @@ impl Control {
 async fn an_end(tasks: &Tasks) -> Result<(), LogError> {
     /// More are not waited for one by one.
     const MOST: usize = 100;
-    let running = tasks.list().await?.tasks.into_iter();
+    let running = tasks.list().await?.tasks;
+    if running.iter().any(|task| !task.status.questions.is_empty()) {
+        // Somebody has to answer first.
+        return Ok(());
+    }
+    let running = running.into_iter();
     let running = running.filter(|task| task.status.end.is_none()).take(MOST);
     let end = async |task_id: Arc<str>| match tasks.reader(&task_id).await? {
         Some(reader) => until_the_end(&*reader).await,

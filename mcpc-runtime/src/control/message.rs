@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Control;
 use super::known::{find, unknown};
 use crate::log::{Answered, Json, LogError, MaybeLater, Parcel, Question, Status, Told};
+use crate::names::MetadataKeys;
 use crate::phrases::{list, shown};
 use crate::question::{Asked, Response};
 use crate::schema::{Given, Schemas};
@@ -33,20 +34,21 @@ impl Message {
     /// The message of a call, if its arguments are what they are to be.
     pub(crate) fn read(arguments: &JsonObject) -> Option<Self> {
         let text = |name| match arguments.get(name) {
-            None | Some(Value::Null) => Some(None),
+            None => Some(None),
             Some(value) => value.as_str().map(|text| Some(text.to_owned())),
         };
         let declines = match arguments.get("decline") {
-            None | Some(Value::Null) => false,
+            None => false,
             Some(declines) => declines.as_bool()?,
         };
         let message = arguments.get("message").filter(|it| !it.is_null()).cloned();
         Some(Self { task_id: text("task_id")??, question: text("question")?, message, declines })
     }
 
-    /// Whether a call brings nothing else.
+    /// Whether a call brings nothing else but the ids of MCPC.
     pub(crate) fn is_all_of(arguments: &JsonObject) -> bool {
-        arguments.keys().all(|name| ARGUMENTS.contains(&name.as_str()))
+        let is_of_ids = |name: &str| MetadataKeys::ALL.iter().any(|keys| keys.argument == name);
+        arguments.keys().all(|name| ARGUMENTS.contains(&name.as_str()) || is_of_ids(name))
     }
 }
 
@@ -263,8 +265,14 @@ pub(super) fn open_questions(
 ) -> Option<String> {
     let asked = questions.iter().filter_map(|question| Some((question, Asked::of(question)?)));
     let asked = asked.map(|(question, asked)| {
-        let how = asked.answered_with(control.message_task, task_id, &question.id);
-        format!("It asks: {} ({})\n{how}", asked.message(), asked.form.expected())
+        let asks = format!("It asks: {} ({})", asked.message(), asked.form.expected());
+        match asked.is_answered_by_message() {
+            true => {
+                let how = asked.answered_with(control.message_task, task_id, &question.id);
+                format!("{asks}\n{how}")
+            }
+            false => asks,
+        }
     });
     let asked: Vec<String> = asked.collect();
     (!asked.is_empty()).then(|| asked.join("\n"))

@@ -81,11 +81,6 @@ impl Questions {
         is_shown || self.message_task.is_some() && !matches!(form, Form::Url(_))
     }
 
-    /// Whether those of a task go out with what it says: where the client is not asked itself.
-    pub(crate) fn are_told(&self) -> bool {
-        self.peer.is_none()
-    }
-
     /// Whether a question of a task comes to nobody but by the reply to the call that waits for the task.
     pub(crate) fn are_asked_by_reply(&self, question: &log::Question) -> bool {
         Asked::of(question).is_some_and(|asked| self.elicitation(&asked.form).is_none())

@@ -17,7 +17,7 @@ use crate::error;
 use crate::events::{Listener, named};
 use crate::message::{Json, server_event};
 use crate::outbox::{Gate, Outbox, TextCallback};
-use crate::question::{Answer, Asked, Asking, Conversation, NoAnswer, Question, Response};
+use crate::question::{Answer, Asked, Conversation, NoAnswer, Question, Response};
 use crate::task::{Sender, Tasks};
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
@@ -100,15 +100,9 @@ impl Call {
     ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
         Box::pin(async move {
-            let Asking { mut asked, read } = T::asked(text)?;
             let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-            loop {
-                let response = self.asking(&asked, deadline).await?;
-                match read(&asked, response)? {
-                    Ok(answer) => return Ok(answer),
-                    Err(problem) => asked.problem = Some(problem),
-                }
-            }
+            let ask = async |asked: Asked| self.asking(&asked, deadline).await;
+            T::asked(text)?.until_it_is_read(ask).await
         })
     }
 

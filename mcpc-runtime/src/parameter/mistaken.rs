@@ -40,8 +40,8 @@ impl<T: Parameter> MayBeOfRequest for T {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "nothing can be said to a task by a `{Self}`",
-    label = "what is in its brackets is not `serde::Deserialize`, or not `schemars::JsonSchema`",
-    note = "derive both, of serde 1 and schemars 1, for that type and for every type inside it"
+    label = "not an `mcpc::Receiver` of what can be read",
+    note = "write `mcpc::Receiver<M>`, and derive serde's `Deserialize` and schemars' `JsonSchema` for `M` and for every type inside it"
 )]
 pub trait MayBeReceiver: Sized {
     /// The slot of a parameter of this type.

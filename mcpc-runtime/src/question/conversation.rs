@@ -87,6 +87,7 @@ impl Conversation {
         let (answer, answered) = oneshot::channel();
         {
             let mut state = self.state();
+            state.open.retain(|open| !open.answer.is_closed());
             state.count += 1;
             let id = format!("q{}", state.count);
             state.open.push(Open { id, asked, answer });
@@ -119,8 +120,7 @@ impl Conversation {
         let mut state = self.state();
         if let Some(at) = state.open.iter().position(|open| open.id == id) {
             // Nobody may wait for it any more.
-            let _ = state.open.swap_remove(at).answer.send(response);
-            state.open.sort_by(|one, other| one.id.cmp(&other.id));
+            let _ = state.open.remove(at).answer.send(response);
         }
     }
 }

@@ -45,7 +45,8 @@ impl Question {
     /// answered or the task ends.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        // Of what is longer, no clock knows when it is over.
+        self.timeout = Some(timeout.min(Duration::from_secs(30 * 365 * 24 * 3600)));
         self
     }
 }
@@ -133,6 +134,27 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
 pub struct Asking<T> {
     pub(crate) asked: Asked,
     pub(crate) read: Read<T>,
+}
+
+impl<T> Asking<T> {
+    /// Asks until the type can be read, as often as any question is asked: a form may take what the type does not.
+    pub(crate) async fn until_it_is_read<F>(
+        self,
+        mut ask: impl FnMut(Asked) -> F,
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = Result<Response, NoAnswer>>,
+    {
+        let Self { mut asked, read } = self;
+        for _ in 0..TRIES {
+            let response = ask(asked.clone()).await?;
+            match read(&asked, response)? {
+                Ok(answer) => return Ok(answer),
+                Err(problem) => asked.problem = Some(problem),
+            }
+        }
+        Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+    }
 }
 
 /// Reads a response; the inner error says what is wrong with it.

@@ -58,7 +58,10 @@ impl ToolService {
             ErrorData::invalid_params(problem, None)
         })?;
         self.take_responses(&task_id, &*reader, responses).await?;
-        let leave = Leave::Task(self.tasks().clone(), task_id);
+        let leave = match tool.joins {
+            true => Leave::Nothing(task_id),
+            false => Leave::Task(self.tasks().clone(), task_id),
+        };
         self.wait(tool, leave, &*reader, None, context, wait).await
     }
 

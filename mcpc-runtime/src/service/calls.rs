@@ -42,7 +42,7 @@ impl ToolService {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.take().unwrap_or_default();
         match tool.about.kind {
-            Kind::Plain if Self::asks_by_reply(context) => {
+            Kind::Plain if call.request_state.is_some() || Self::asks_by_reply(context) => {
                 call.arguments = Some(arguments);
                 Box::pin(self.call_that_asks(&tool, call, context)).await
             }
@@ -352,8 +352,15 @@ impl ToolService {
         let (how_far, twin) = (how_far.flatten(), twin.flatten());
         let running = Running { tool_name: &tool.about.name, task_id, how_far, twin, asks: &open };
         match (is_task, self.shared().control) {
-            (false, Some(control)) => Ok(control.ticket(&running, waited).into()),
-            (_, control) => {
+            (false, Some(control)) => {
+                // What it asked was answered meanwhile.
+                let waited = waited.or_else(|| open.is_empty().then_some(Duration::ZERO));
+                Ok(control.ticket(&running, waited).into())
+            }
+            (false, None) => {
+                Err(format!("`{}` asks what this client cannot answer", tool.about.name).into())
+            }
+            (true, control) => {
                 let note = control.map(|control| control.note(&running));
                 Ok(tasks_extension::created(task_id, reader, note).await?.into())
             }
@@ -558,6 +565,8 @@ pub(super) enum Leave {
     Share(Share),
     /// The same, but that the part is not given up when this is dropped.
     Kept(Part),
+    /// It is not: the call that started it, or joined it, has its part still.
+    Nothing(Arc<str>),
 }
 
 impl Leave {
@@ -566,6 +575,7 @@ impl Leave {
             Self::Task(_, task_id) => task_id,
             Self::Share(share) => share.task_id(),
             Self::Kept(part) => part.task_id(),
+            Self::Nothing(task_id) => task_id,
         }
     }
 
@@ -583,6 +593,7 @@ impl Leave {
             Self::Task(tasks, task_id) => drop(tasks.stop_here(&task_id)),
             Self::Share(share) => drop(share),
             Self::Kept(part) => drop(part.leave()),
+            Self::Nothing(_) => {}
         }
     }
 
@@ -591,6 +602,7 @@ impl Leave {
             Self::Task(tasks, task_id) => tasks.stop(vec![task_id]),
             Self::Share(share) => share.leave(),
             Self::Kept(part) => part.leave(),
+            Self::Nothing(_) => MaybeLater::Now(Ok(Stop::Unknown)),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::log::Question;
 use crate::question::{Conversation, Response, judged};
 use crate::tool::Definition;
 
-/// How many calls of a connection may wait for an answer at once; the first go first.
+/// How many calls of a connection may wait for an answer at once; those that are over go first, then the oldest.
 const MOST: usize = 100;
 
 /// The calls of a connection that wait for an answer, or were answered since.
@@ -58,7 +58,11 @@ impl Parked {
         let number = calls.count;
         calls.by_id.insert(call.conversation.id().into(), Call { number, ..call.clone() });
         if calls.by_id.len() > MOST {
-            let first = calls.by_id.values().min_by_key(|call| call.number).cloned();
+            let first = calls
+                .by_id
+                .values()
+                .min_by_key(|call| (call.outcome.peek().is_none(), call.number));
+            let first = first.cloned();
             if let Some(first) = first {
                 first.conversation.cancelled().cancel();
                 calls.by_id.remove(first.conversation.id());
@@ -120,7 +124,11 @@ impl ToolService {
         context.cancelled = conversation.cancelled().clone();
         let body = self.plain_body(tool, call.arguments.unwrap_or_default(), &context)?;
         let (service, tool) = (self.clone(), Arc::clone(tool));
-        let runs = tokio::spawn(async move { service.run(&tool, body, &context).await });
+        let runs = tokio::spawn(async move {
+            // As the token of any other call, it is cancelled when the call is answered, too.
+            let _answered = context.cancelled.clone().drop_guard();
+            service.run(&tool, body, &context).await
+        });
         let outcome = async move {
             let ended = |_| Err("the server ended before the tool did".to_owned().into());
             runs.await.unwrap_or_else(ended)

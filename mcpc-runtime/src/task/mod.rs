@@ -196,7 +196,8 @@ impl Task {
     /// What the client hears of what the body said, as far as it leaves beside the log.
     fn event<'a>(&self, said: &'a Said) -> Option<Event<'a>> {
         match said {
-            Said::Question(_) if !self.questions.are_told() => None,
+            // The client is asked itself.
+            Said::Question(question) if !self.questions.are_asked_by_reply(question) => None,
             said => Some(Event::of(said)),
         }
     }

@@ -15,7 +15,7 @@ use super::quantity::{Quantity, Total};
 use crate::events::named;
 use crate::log::{Amount, MaybeLater, Progress, Said};
 use crate::message::Json;
-use crate::question::{Answer, Asked, Asking, NoAnswer, Question, Response};
+use crate::question::{Answer, Asked, NoAnswer, Question, Response};
 
 /// Talks to the client about a running task.
 ///
@@ -172,15 +172,9 @@ impl Sender {
     ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
         Box::pin(async move {
-            let Asking { mut asked, read } = T::asked(text)?;
             let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-            loop {
-                let response = self.asking(&asked, timeout).await?;
-                match read(&asked, response)? {
-                    Ok(answer) => return Ok(answer),
-                    Err(problem) => asked.problem = Some(problem),
-                }
-            }
+            let ask = async |asked: Asked| self.asking(&asked, timeout).await;
+            T::asked(text)?.until_it_is_read(ask).await
         })
     }
 

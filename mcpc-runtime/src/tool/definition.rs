@@ -223,6 +223,10 @@ impl Definition {
         tool.annotations = about.hints.annotations();
         let refused = |problem| Error::Attribute { tool: about.name.to_string(), problem };
         self.listing.write(&mut tool).map_err(refused)?;
+        if self.joins && self.instructions().is_some() {
+            let problem = "several calls share a task by `join`, so nobody can tell it what to do by a `Receiver`";
+            return Err(refused(problem.to_owned()));
+        }
         if let Some(header) = header_of_two(&tool.input_schema) {
             return Err(refused(format!("two arguments have the header `{header}`")));
         }
