@@ -32,7 +32,9 @@
 //! - `Declined` and `Cancelled` are the user's choice. Of a `bool`, declining is the answer `false`.
 //! - `TimedOut`: only a question with a [`timeout`](crate::Question::timeout) is given up; any other waits for its answer or the
 //!   task's end. A form that nobody waits for any more is withdrawn.
-//! - `OnlyYesOrNo`: the client agreed and filled in nothing (Codex CLI has yes and no alone). Ask for a `bool` then.
+//! - `OnlyYesOrNo`: the client agreed and filled in nothing. Codex CLI shows yes or no and a choice on a terminal, and agrees
+//!   by itself where it runs without asking for approval, to a `bool` as well: what must not happen unseen is not for such a
+//!   run.
 //! - `Stopped`: the task was asked to stop.
 //! - `Unreachable`: the client shows nothing, and there is no `message_task`
 //!   ([`Server::control_tools`](crate::Server::control_tools), or a plain tool).

@@ -78,7 +78,7 @@ pub enum NoAnswer {
     /// Nobody answered within the question's [timeout](Question::timeout).
     #[error("nobody answered within {0:?}")]
     TimedOut(Duration),
-    /// The client agreed and left out what was asked, as one does that can only say yes or no (Codex CLI).
+    /// The client agreed and left out what was asked, as one does that can only say yes or no (`codex exec`).
     #[error("the client can only say yes or no, and agreed")]
     OnlyYesOrNo,
     /// The client went on answering what was not asked.
