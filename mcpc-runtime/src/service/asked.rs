@@ -53,10 +53,7 @@ impl ToolService {
         let task_id = task_id.into();
         let reader = self.tasks().reader(&task_id).await?;
         let reader = reader.filter(|reader| reader.tool_name() == &*tool.about.name);
-        let reader = reader.ok_or_else(|| {
-            let problem = "`requestState` is not one that a call of this tool was answered with";
-            ErrorData::invalid_params(problem, None)
-        })?;
+        let reader = reader.ok_or_else(unknown_state)?;
         self.take_responses(&task_id, &*reader, responses).await?;
         let leave = match tool.joins {
             true => Leave::Nothing(task_id),
@@ -99,4 +96,10 @@ impl ToolService {
             error => super::answer::unavailable(error),
         })
     }
+}
+
+/// What a call is told that goes on with one that nobody knows.
+pub(super) fn unknown_state() -> ErrorData {
+    let problem = "`requestState` is not one that a call of this tool was answered with";
+    ErrorData::invalid_params(problem, None)
 }

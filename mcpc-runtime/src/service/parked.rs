@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, InputRequiredResult,
-    InputResponses,
+    CallToolRequestParams, CallToolResponse, CallToolResult, InputRequiredResult, InputResponses,
 };
 
+use super::asked::unknown_state;
 use super::calls::Refusal;
 use super::{ToolService, trace};
 use crate::context::Context;
@@ -135,11 +135,6 @@ impl ToolService {
         };
         Ok(Call { conversation, outcome: outcome.boxed().shared(), number: 0 })
     }
-}
-
-fn unknown_state() -> ErrorData {
-    let problem = "`requestState` is not one that a call of this tool was answered with";
-    ErrorData::invalid_params(problem, None)
 }
 
 /// Hands answers to a call. After one that does not fit it asks anew.
