@@ -110,6 +110,8 @@ macro_rules! tools {
 pub mod guide;
 
 pub use ::rmcp::model::{Icon, IconTheme};
+#[cfg(feature = "http")]
+pub use mcpc_runtime::http;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::events::{Events, SessionEvents};
 pub use mcpc_runtime::lint::{Finding, Rule};

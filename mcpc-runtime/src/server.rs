@@ -32,7 +32,12 @@ use crate::task::TaskPermits;
 use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
+#[cfg(feature = "http")]
+pub(crate) use self::serve::{Built, serve_connection};
+#[cfg(not(feature = "http"))]
 use self::serve::Built;
+#[cfg(feature = "http")]
+pub(crate) use self::start::check_runtime;
 
 /// An MCP server made of tools. It is served to one client at once, or [built](Self::build) into a [`Service`] for many.
 ///
