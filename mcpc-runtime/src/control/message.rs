@@ -8,7 +8,7 @@ use super::known::{find, unknown};
 use crate::log::{Answered, Json, LogError, MaybeLater, Parcel, Question, Status, Told};
 use crate::names::MetadataKeys;
 use crate::phrases::{list, shown};
-use crate::question::{Asked, Response};
+use crate::question::{Asked, Response, still_open};
 use crate::schema::{Given, Schemas};
 use crate::task::Tasks;
 use crate::tool::Definition;
@@ -200,7 +200,7 @@ impl About<'_> {
         };
         let response = response.map_err(|problem| {
             let again = asked.answered_with(self.control.message_task, self.task_id, &question.id);
-            format!("The question `{}` is still open: {problem}. {again}", question.id)
+            still_open(&question.id, &problem, &again)
         })?;
         Ok(Meant::Answer(question.id.to_string(), response))
     }

@@ -250,6 +250,19 @@ impl Asked {
     }
 }
 
+/// What a model is told whose answer does not fit; `how` says how it answers.
+pub(crate) fn still_open(id: &str, problem: &str, how: &str) -> String {
+    format!("The question `{id}` is still open: {problem}. {how}")
+}
+
+/// What is wrong with an answer, of which a model was told so.
+#[cfg(feature = "client")]
+pub(crate) fn problem_in(text: &str, id: &str, how: &str) -> Option<String> {
+    let around = still_open(id, "\0", how);
+    let (before, after) = around.split_once('\0')?;
+    Some(text.strip_prefix(before)?.strip_suffix(after)?.to_owned())
+}
+
 /// The response that a client gave to a form, if the question can be read; or what is wrong with it.
 pub(crate) fn judged(
     question: &log::Question,
