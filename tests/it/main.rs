@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod asking_bounds;
 mod asking_in_any_order;
 mod blocking;
 mod building;
