@@ -573,7 +573,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
     if let Some(control) = control.filter(|_| starts_tasks) {
-        let control = control.tools(&tools, schemas);
+        let control = control.tools(tools.iter(), schemas);
         tools.extend(control);
     }
     for tool in &mut tools {

@@ -323,10 +323,11 @@ fn refusal(request: &Value) -> String {
 async fn a_client_of_mcpc_that_fails_to_show_a_form_hears_the_question_as_an_update() {
     let plain = with_forms(json!({})).await;
     let mut client = Mcpc::of(plain);
-    client.begin_task("t", "confirm", json!({})).await;
-    let asked = client.value().await;
-    assert_eq!(asked["method"], "elicitation/create", "{asked}");
-    client.send(&refusal(&asked)).await;
+    client.start("t", "confirm", json!({})).await;
+    let mut both = [client.value().await, client.value().await];
+    both.sort_by_key(|message| message["method"] != "elicitation/create");
+    assert!(texts(&both[1])[0].contains(r#""event":"created""#), "{both:?}");
+    client.send(&refusal(&both[0])).await;
     let update = client.message().await;
     assert_eq!((&update["event"], &update["task_id"]), (&json!("update"), &json!("t")), "{update}");
     assert_eq!(update["result"]["question"], "Go on?", "{update}");

@@ -26,5 +26,6 @@ mod task_log;
 mod tasks;
 mod testing;
 mod tickets;
+mod told;
 mod tools;
 mod wire;

@@ -192,7 +192,7 @@ impl Sent {
             Ok(value) => value,
             Err(error) => panic!("an instruction cannot be written as JSON: {error}"),
         };
-        let kind = lock(&self.recording.told).kind;
+        let kind = lock(&self.recording.told).kind.clone();
         if let Some(Err(problem)) = kind.map(|kind| kind.check(&value)) {
             panic!("the function was not told: {problem}");
         }
