@@ -9,11 +9,12 @@ use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::start::check_runtime;
-use super::{Plan, build, is_background_among};
+use super::{Plan, build};
 use crate::argument::Reading;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::log::Boxed;
+use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
 use crate::tool::{AnyTool, IntoTools, Kind, Tools};
@@ -167,25 +168,20 @@ impl Serve for Built {
 
     fn add(&self, tools: Tools) -> Result {
         let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
-        let Shared { registry, states, control, .. } = &*self.shared;
-        let registry = registry.changing().ok_or(Error::FixedTools)?;
-        let starts_tasks = is_background_among(&more);
+        let registry = self.shared.registry.changing().ok_or(Error::FixedTools)?;
+        for tool in &mut more {
+            tool.reading = self.reading;
+        }
         registry.change(|now| {
-            if starts_tasks && !now.has(Kind::Control) {
-                let control = control.map(|control| control.tools(&more, self.schemas));
-                more.extend(control.into_iter().flatten());
-            }
-            for tool in &mut more {
-                tool.reading = self.reading;
-            }
-            now.with(more, states, self.schemas).map(Some)
+            let next = now.with(more, &self.shared.states, self.schemas)?;
+            self.looked_after(next).map(Some)
         })?;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<bool> {
         let registry = self.shared.registry.changing().ok_or(Error::FixedTools)?;
-        registry.change(|now| Ok(now.without(name)))
+        registry.change(|now| now.without(name).map(|next| self.looked_after(next)).transpose())
     }
 
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result> {
@@ -240,6 +236,18 @@ pub(super) fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 }
 
 impl Built {
+    /// Tools, and those that look after their tasks, which tell what these can be told. Once they are there, they stay.
+    fn looked_after(&self, tools: Registry) -> Result<Registry> {
+        let needs_them = tools.has(Kind::Control) || tools.has(Kind::Background);
+        let Some(control) = self.shared.control.filter(|_| needs_them) else { return Ok(tools) };
+        let tools = tools.without_control();
+        let mut control = control.tools(tools.tools(), self.schemas);
+        for tool in &mut control {
+            tool.reading = self.reading;
+        }
+        tools.with(control, &self.shared.states, self.schemas)
+    }
+
     async fn serve_process(&self, watch: &mut Watch) -> Result {
         let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
         let connection = self.connection();

@@ -229,6 +229,7 @@ impl ToolService {
             context,
             log_level: &self.log_level,
             listener: &self.intake.listener,
+            max_questions: self.shared().max_questions,
         }
     }
 
@@ -381,15 +382,15 @@ impl ToolService {
         own: Own,
         reaches: (Delivery, Questions),
     ) -> (NewTask, Option<Shared>, Leave) {
-        let times =
-            TaskLimits { grace: self.ending.grace().clone(), timeout: tool.about.times.timeout };
+        let (timeout, questions) = (tool.about.times.timeout, self.shared().max_questions);
+        let limits = TaskLimits { grace: self.ending.grace().clone(), timeout, questions };
         let Own { ids, created, shared } = own;
         let leave = match &shared {
             Some(shared) => Leave::Share(shared.share()),
             None => Leave::Task(self.tasks().clone(), Arc::clone(&ids.task_id)),
         };
         let name = Arc::clone(&tool.about.name);
-        (NewTask::new(name, ids, reaches, created, times), shared, leave)
+        (NewTask::new(name, ids, reaches, created, limits), shared, leave)
     }
 
     /// Starts the task's body, or gives the task up if the arguments are bad.

@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) shadowed: Shadowed,
     /// How many requests of a connection may be handled at once.
     pub(crate) max_requests: usize,
+    /// How many questions of a task, or of a call, may be open at once.
+    pub(crate) max_questions: usize,
     /// What is around every call, if anything is.
     pub(crate) around: Option<Layers>,
     /// Who hears what the server tells.
@@ -232,6 +234,7 @@ mod tests {
             inner: None,
             shadowed: Shadowed::default(),
             max_requests: 9,
+            max_questions: 9,
             around: None,
             listeners: Arc::default(),
         })

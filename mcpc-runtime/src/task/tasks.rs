@@ -553,7 +553,7 @@ mod tests {
 
     /// Runs a task that waits to be asked to stop.
     fn run(created: Created, task_id: &str) {
-        let limits = TaskLimits { grace: Grace::new(SECOND), timeout: None };
+        let limits = TaskLimits { grace: Grace::new(SECOND), timeout: None, questions: 1 };
         let delivery = Delivery::Log(None);
         let task = NewTask::new(
             "tool".into(),

@@ -457,7 +457,7 @@ mod tests {
         let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention: GRACE };
         let created = ending.0.tasks.as_ref().expect("its own").create(request).await;
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
-        let limits = TaskLimits { grace: ending.grace().clone(), timeout: None };
+        let limits = TaskLimits { grace: ending.grace().clone(), timeout: None, questions: 1 };
         NewTask::new(
             "tool".into(),
             ids,
