@@ -110,10 +110,10 @@ macro_rules! tools {
 pub mod guide;
 
 pub use ::rmcp::model::{Icon, IconTheme};
-#[cfg(feature = "http")]
-pub use mcpc_runtime::http;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::events::{Events, SessionEvents};
+#[cfg(feature = "http")]
+pub use mcpc_runtime::http;
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};

@@ -33,10 +33,10 @@ use crate::task::TaskPermits;
 use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
-#[cfg(feature = "http")]
-pub(crate) use self::serve::{Built, serve_connection};
 #[cfg(not(feature = "http"))]
 use self::serve::Built;
+#[cfg(feature = "http")]
+pub(crate) use self::serve::{Built, serve_connection};
 #[cfg(feature = "http")]
 pub(crate) use self::start::check_runtime;
 

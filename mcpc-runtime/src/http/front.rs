@@ -162,8 +162,13 @@ impl Front {
             }
             _ => None,
         };
-        let begins = session.is_none() && !is_modern && !headers::is_modern_by_header(&parts.headers);
-        let begins = begins && matches!(request.request, ClientRequest::InitializeRequest(_));
+        let needs_session = !is_modern && !headers::is_modern_by_header(&parts.headers);
+        let begins = needs_session
+            && session.is_none()
+            && matches!(request.request, ClientRequest::InitializeRequest(_));
+        if session.is_none() && needs_session && !begins {
+            return Err(no_session().to(&id));
+        }
         if session.is_none() && !begins {
             let tool = |name: &str| self.tool(name);
             headers::check_mirrored(&parts.headers, request, tool).map_err(|it| it.to(&id))?;

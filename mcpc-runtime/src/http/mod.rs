@@ -96,7 +96,10 @@ impl HttpServer {
 
     /// The origins (`https://app.example.com`) of the pages that may ask, by default those of this machine alone. A
     /// client that is no page sends no origin, and is always let through.
-    pub fn allowed_origins<O: Into<String>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+    pub fn allowed_origins<O: Into<String>>(
+        mut self,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Self {
         self.options.origins = Allowed::These(origins.into_iter().map(Into::into).collect());
         self
     }

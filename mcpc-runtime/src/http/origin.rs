@@ -70,7 +70,8 @@ fn default_port(scheme: &str) -> Option<u16> {
 
 /// A host and its port, if it has one.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
-    let port = authority.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let port =
+        authority.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
     match port.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
         Some((host, port)) => (host, Some(port)),
         None => (authority, None),
@@ -119,7 +120,12 @@ mod tests {
 
     use super::*;
 
-    fn is_allowed(host: &str, origin: Option<&'static str>, hosts: &Allowed, origins: &Allowed) -> bool {
+    fn is_allowed(
+        host: &str,
+        origin: Option<&'static str>,
+        hosts: &Allowed,
+        origins: &Allowed,
+    ) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_str(host).expect("a header"));
         if let Some(origin) = origin {

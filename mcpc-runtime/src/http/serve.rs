@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
-use super::front::Front;
 use super::HttpServer;
+use super::front::Front;
 use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::logging::event;
@@ -108,12 +108,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn serve_connection(
-    front: &Front,
-    router: Router,
-    stream: TcpStream,
-    graceful: &GracefulShutdown,
-) {
+fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: &GracefulShutdown) {
     // What is written is written in one piece, and is not to wait for more.
     if let Err(error) = stream.set_nodelay(true) {
         event!(debug, %error, "answers may be late");
@@ -134,7 +129,8 @@ fn serve_connection(
 
 /// What to listen at, and the path of the endpoint, of an address as people write one.
 fn split(address: &str) -> Result<(String, Option<String>)> {
-    let expected = "a host and a port, as `127.0.0.1:8080`, and the path of the endpoint, if it is not `/mcp`";
+    let expected =
+        "a host and a port, as `127.0.0.1:8080`, and the path of the endpoint, if it is not `/mcp`";
     let wrong = || super::options::limit("serve", &format!("{address:?}"), expected);
     let rest = address.strip_prefix("http://").unwrap_or(address);
     let (authority, path) = match rest.find('/') {

@@ -123,9 +123,8 @@ impl Sessions {
         let Some(principal) = principal else { return self.anybody.clone() };
         let mut table = self.table();
         let account = table.principals.entry(Arc::clone(principal));
-        let account = account.or_insert_with(|| {
-            Arc::new(Account::new(Arc::clone(&self.shared), Some(principal)))
-        });
+        let account = account
+            .or_insert_with(|| Arc::new(Account::new(Arc::clone(&self.shared), Some(principal))));
         (**account).clone()
     }
 

@@ -50,9 +50,7 @@ impl To {
     pub(super) fn of(message: &ServerJsonRpcMessage) -> Self {
         match message {
             JsonRpcMessage::Response(response) => Self::Reply(response.id.clone()),
-            JsonRpcMessage::Error(error) => {
-                error.id.clone().map_or(Self::Session, Self::Reply)
-            }
+            JsonRpcMessage::Error(error) => error.id.clone().map_or(Self::Session, Self::Reply),
             JsonRpcMessage::Request(request) => {
                 let originating = request.request.extensions().get::<OriginatingRequestId>();
                 originating.map_or(Self::Session, |it| Self::Request(it.0.clone()))
@@ -387,8 +385,7 @@ impl Streams {
         if stream.is_away(Instant::now()) {
             self.loose_bytes += stream.let_go(&mut freed);
         }
-        let waits_for_the_absent =
-            !self.is_watched && stream.left.is_some() && stream.holds_room();
+        let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
         self.is_watched |= waits_for_the_absent;
         let waker = match is_reply {
             true => self.complete(number),
@@ -401,10 +398,9 @@ impl Streams {
     /// Leaves out what has no room any more of what waits for somebody who is away.
     fn bound(&mut self, number: u64) {
         let Some(stream) = self.by_number.get_mut(&number) else { return };
-        for (keep, most) in [
-            (Keep::ForAWhile, self.budget),
-            (Keep::Always, self.budget.saturating_mul(LASTING)),
-        ] {
+        for (keep, most) in
+            [(Keep::ForAWhile, self.budget), (Keep::Always, self.budget.saturating_mul(LASTING))]
+        {
             while self.loose_bytes > most
                 && let Some(bytes) = stream.leave_out(keep)
             {
@@ -415,7 +411,11 @@ impl Streams {
 
     /// Has somebody read a stream in place of who did before, from after an event on; `None` if there is no such
     /// stream.
-    pub(super) fn attach(&mut self, number: u64, after: Option<u64>) -> Option<(u64, Option<Waker>)> {
+    pub(super) fn attach(
+        &mut self,
+        number: u64,
+        after: Option<u64>,
+    ) -> Option<(u64, Option<Waker>)> {
         let stream = self.by_number.get_mut(&number)?;
         stream.reader += 1;
         stream.left = None;
