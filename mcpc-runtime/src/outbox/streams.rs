@@ -294,7 +294,7 @@ impl Stream {
     fn write(number: u64, next: &mut u64, event: &Event, has_ids: bool, out: &mut Vec<u8>) {
         write_missed(event.number - *next, out);
         if has_ids {
-            let _to_a_vector = write!(out, "id: {number}-{}\n", event.number);
+            let _to_a_vector = writeln!(out, "id: {number}-{}", event.number);
         }
         write_data(&event.json, out);
         *next = event.number + 1;
