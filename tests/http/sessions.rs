@@ -77,3 +77,35 @@ async fn clients_before_2025_11_25_are_sent_no_event_without_data() {
         assert!(text.contains(&format!("\"protocolVersion\":\"{version}\"")), "{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_for_an_hour_and_loses_the_stream_finds_what_was_sent_last() {
+    let session = Http::to(&service()).begin().await;
+    let mut stream = session.listen(None).await;
+    let counts = crate::support::mcpc("t", json!({"to": 360, "every_ms": 10_000}));
+    session.call(1, "count", counts).await;
+    let mut ids = Vec::new();
+    for _ in 0..=300 {
+        ids.push(stream.events.callback_and_id().await.1);
+    }
+    drop(stream);
+    // Its client has read ten less than were sent to it.
+    let mut again = session.listen(Some(&ids[290])).await;
+    assert_eq!(again.events.callback().await["result"], 291);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_stand_alone_are_as_many_as_there_may_be() {
+    let service = crate::server().max_requests(2).build().expect("it can be built");
+    let client = Http::to(&service);
+    let wait = json!({"name": "wait", "arguments": {"seconds": 60}});
+    let first = client.alone(1, "tools/call", wait.clone()).await;
+    let _second = client.alone(1, "tools/call", wait.clone()).await;
+    let third = client.alone(1, "tools/call", wait).await;
+    assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(third.headers["retry-after"], "5");
+    let message = third.json().await["error"]["message"].clone();
+    assert_eq!(message, "2 requests are unanswered; try again later");
+    drop(first);
+    assert_eq!(text(&client.call_alone(1, "add", json!({"a": 1, "b": 2})).await), "3");
+}

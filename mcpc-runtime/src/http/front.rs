@@ -289,7 +289,10 @@ impl Front {
         }
         let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
         // Most answers come at once, and leave with the head.
-        let _is_there = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        if first == Ok(First::Over) && session.ending.has_begun() {
+            return Err(Refused::not_found("the session has ended; start a new one").to(&id));
+        }
         Ok(self.events(reader, session.primes, in_use))
     }
 
@@ -315,7 +318,11 @@ impl Front {
         let Asking { request, body } = asking;
         let id = request.id.clone();
         let connection = Connection::of(&self.sessions.account(principal.as_ref()));
-        let visit = self.sessions.visit(connection.ending());
+        let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
+            let most = self.sessions.shared().max_requests;
+            let problem = format!("{most} requests are unanswered; try again later");
+            Refused::unavailable(problem, RETRY).to(&id)
+        })?;
         let (transport, post, flush) = self.built.posted(&connection, false);
         let running = rmcp::service::serve_directly(connection, transport, None);
         let mut reader = post.request(request, body).ok_or_else(|| in_flight(&id))?;
