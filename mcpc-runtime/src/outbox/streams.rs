@@ -30,6 +30,13 @@ const CHUNK: usize = 64 << 10;
 /// What an event takes besides its bytes.
 const OVERHEAD: usize = 128;
 
+/// What the stream of a request takes besides its events.
+const STREAM: usize = 512;
+
+/// How many times the budget is kept of what was sent. What is lost with a connection was on its way, in buffers at both
+/// ends of it; with a client on the same machine that reads more slowly than it is written to, about a MiB.
+const SENT: usize = 4;
+
 /// How many times the budget may wait of what is not left out, for somebody who is away.
 const LASTING: usize = 8;
 
@@ -134,7 +141,7 @@ pub(super) struct Streams {
     sent_at: Instant,
     /// How many bytes wait for somebody who is away, and take no room of others.
     loose_bytes: usize,
-    /// How many bytes may be kept of what was sent, and of what waits loosely.
+    /// How many bytes may wait loosely.
     budget: usize,
     /// Whether somebody will look after those who are away.
     is_watched: bool,
@@ -177,7 +184,8 @@ struct Event {
 
 impl Event {
     fn cost(&self) -> usize {
-        OVERHEAD + self.json.len()
+        let of_stream = if self.number == 1 { STREAM } else { 0 };
+        of_stream + OVERHEAD + self.json.len()
     }
 }
 
@@ -512,13 +520,21 @@ impl Streams {
             stream.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
+        if stream.is_complete && stream.waiting.is_empty() {
+            stream.waiting.shrink_to_fit();
+            stream.sent.shrink_to_fit();
+        }
         self.forget_the_oldest();
         Poll::Ready(Sending::Events(freed))
     }
 
     /// Forgets the oldest of what was sent, as long as that is more than is kept.
     fn forget_the_oldest(&mut self) {
-        let kept = if self.has_session { self.budget } else { 0 };
+        let kept = if self.has_session { self.budget.saturating_mul(SENT) } else { 0 };
+        self.forget_down_to(kept);
+    }
+
+    fn forget_down_to(&mut self, kept: usize) {
         while self.sent_bytes > kept
             && let Some(number) = self.sent.pop_front()
         {
@@ -535,10 +551,12 @@ impl Streams {
         if self.sent_at.elapsed() < limit {
             return;
         }
-        let budget = std::mem::take(&mut self.budget);
-        self.forget_the_oldest();
-        self.budget = budget;
-        self.sent.shrink_to(16);
+        self.forget_down_to(0);
+        self.sent.shrink_to_fit();
+        for stream in self.by_number.values_mut() {
+            stream.sent.shrink_to_fit();
+            stream.waiting.shrink_to_fit();
+        }
     }
 
     /// Forgets the stream of a request that nobody reads, and of which nothing is left.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use futures::StreamExt as _;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
     ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcRequest, RequestId,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::requests::Requests;
 use super::{End, Flush, Why, Wiring, rmcp_quirks};
@@ -42,7 +43,8 @@ impl Posted {
         let outbox = Outbox::new(Form::Events { has_session }, bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
-        let (sender, inbox) = unbounded_channel();
+        // One of tokio's holds room for 32 messages: 15 KiB in a session in which nothing happens.
+        let (sender, inbox) = unbounded();
         let post = Post { inbox: sender, outbox: outbox.clone(), requests: requests.clone() };
         (Self { inbox, outbox, requests, end }, post, flush)
     }
@@ -57,7 +59,7 @@ impl Posted {
         tokio::select! {
             biased;
             () = ending.begun() => {}
-            message = self.inbox.recv() => match message {
+            message = self.inbox.next() => match message {
                 Some(message) => return Some(message),
                 None => ending.begin(Why::ClientLeft),
             }
@@ -111,7 +113,7 @@ impl Post {
         };
         if let Some(message) = self.requests.read(message) {
             // Nobody takes it once the connection has ended.
-            let _is_taken = self.inbox.send(message);
+            let _is_taken = self.inbox.unbounded_send(message);
         }
         if let Some(id) = cancelled {
             self.outbox.close_stream(&id);
