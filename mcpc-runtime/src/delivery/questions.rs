@@ -5,10 +5,13 @@ use std::fmt;
 use rmcp::RoleServer;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientResult,
-    ElicitRequest, InputRequest, InputRequests, RequestId, ServerNotification, ServerRequest,
+    ElicitRequest, InputRequest, InputRequests, RequestId, RequestMetaObject, ServerNotification,
+    ServerRequest,
 };
-use rmcp::service::{Peer, PeerRequestOptions};
+use rmcp::service::{OriginatingRequestId, Peer, PeerRequestOptions};
+use serde_json::json;
 
+use super::tasks_2025::RELATED_TASK;
 use crate::log;
 use crate::question::{Asked, Form, NoAnswer, Response, TRIES};
 
@@ -102,7 +105,18 @@ impl Questions {
 }
 
 /// Asks a client that shows questions.
-pub(crate) struct Elicitation<'a>(&'a Peer<RoleServer>);
+pub(crate) struct Elicitation<'a> {
+    peer: &'a Peer<RoleServer>,
+    related: Option<RelatedTask<'a>>,
+}
+
+/// The task that asks, to a client of MCP 2025-11-25.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelatedTask<'a> {
+    pub(crate) task_id: &'a str,
+    /// The request that waits for the task, and on whose way back the client reads what it is asked.
+    pub(crate) waiting: Option<&'a RequestId>,
+}
 
 impl fmt::Debug for Elicitation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,7 +127,12 @@ impl fmt::Debug for Elicitation<'_> {
 impl<'a> Elicitation<'a> {
     /// Of a client that shows such a question.
     pub(crate) fn of(peer: &'a Peer<RoleServer>, shows: Shows, form: &Form) -> Option<Self> {
-        shows.shows(form).then_some(Self(peer))
+        shows.shows(form).then_some(Self { peer, related: None })
+    }
+
+    /// The same for a task that the client asked for.
+    pub(crate) fn about(self, related: RelatedTask<'a>) -> Self {
+        Self { related: Some(related), ..self }
     }
 
     /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
@@ -121,17 +140,7 @@ impl<'a> Elicitation<'a> {
     pub(crate) async fn ask(&self, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
         let mut asked = asked.clone();
         for _ in 0..TRIES {
-            // By its id a client knows an address again, whatever asks it to be shown.
-            let id = uuid::Uuid::new_v4().to_string();
-            let params = asked.to_elicitation(&id).ok()?;
-            let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
-            let ClientResult::ElicitResult(result) = self.request(request).await? else {
-                return None;
-            };
-            if Response::is_bare(&asked, &result) {
-                return Some(Ok(Response::YesAlone));
-            }
-            match Response::to_form(&asked, result) {
+            match self.ask_once(&asked).await? {
                 Ok(response) => return Some(Ok(response)),
                 Err(problem) => asked.problem = Some(problem),
             }
@@ -139,10 +148,33 @@ impl<'a> Elicitation<'a> {
         Some(Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default())))
     }
 
+    /// The same, and returns what is wrong with an answer that does not fit.
+    pub(crate) async fn ask_once(&self, asked: &Asked) -> Option<Result<Response, String>> {
+        // By its id a client knows an address again, whatever asks it to be shown.
+        let id = uuid::Uuid::new_v4().to_string();
+        let mut request = ElicitRequest::new(asked.to_elicitation(&id).ok()?);
+        if let Some(RelatedTask { task_id, waiting }) = self.related {
+            let mut meta = RequestMetaObject::new();
+            meta.insert(RELATED_TASK.to_owned(), json!({ "taskId": task_id }));
+            request.extensions.insert(meta);
+            if let Some(id) = waiting {
+                request.extensions.insert(OriginatingRequestId(id.clone()));
+            }
+        }
+        let request = ServerRequest::ElicitRequest(request);
+        let ClientResult::ElicitResult(result) = self.request(request).await? else {
+            return None;
+        };
+        if Response::is_bare(asked, &result) {
+            return Some(Ok(Response::YesAlone));
+        }
+        Some(Response::to_form(asked, result))
+    }
+
     async fn request(&self, request: ServerRequest) -> Option<ClientResult> {
         let options = PeerRequestOptions::no_options();
-        let handle = self.0.send_cancellable_request(request, options).await.ok()?;
-        let mut withdrawal = Withdrawal(Some((self.0.clone(), handle.id.clone())));
+        let handle = self.peer.send_cancellable_request(request, options).await.ok()?;
+        let mut withdrawal = Withdrawal(Some((self.peer.clone(), handle.id.clone())));
         let result = handle.await_response().await;
         withdrawal.0 = None;
         result.ok()

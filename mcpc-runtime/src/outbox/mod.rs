@@ -13,7 +13,7 @@ mod permit;
 mod prefetch;
 
 pub(crate) use claim::Claim;
-pub(crate) use gate::{BeforeReply, Gate};
+pub(crate) use gate::{Gate, Pushing};
 pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
 pub(crate) use pending::{Form, Items, Pending};
 pub(crate) use permit::Permit;

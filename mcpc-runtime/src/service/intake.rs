@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject, RequestId,
-    SubscriptionFilter,
+    CallToolRequest, CancelTaskRequest, GetExtensions as _, InitializeResult, JsonObject,
+    ProtocolVersion, RequestId, SubscriptionFilter,
 };
 use serde_json::Value;
 
+use super::told_2025::SessionTasks;
 use super::{Shared as Server, bounded};
 use crate::control::{Message, Messaging, Stopping, stop_meant};
 use crate::events::Listener;
@@ -27,6 +28,8 @@ pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
+    /// Those of a session of MCP 2025-11-25.
+    pub(super) session_tasks: SessionTasks,
 }
 
 /// A task that a call gets, if it runs.
@@ -90,6 +93,15 @@ impl Intake for TaskIntake {
         let task_id = request.params.task_id.as_str().into();
         let stop: Stopping = Parcel::new(self.tasks.stop(vec![task_id]));
         request.extensions_mut().insert(stop);
+    }
+
+    fn greets(&self, greeting: &InitializeResult) -> bool {
+        let is_it = greeting.protocol_version == ProtocolVersion::V_2025_11_25;
+        let has_tasks = is_it && self.shared.has_tasks;
+        if has_tasks {
+            self.session_tasks.begin();
+        }
+        has_tasks
     }
 
     fn connected(&self, outbox: &Outbox) {

@@ -16,7 +16,9 @@ mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod tasks_2025;
 mod theirs;
+mod told_2025;
 mod trace;
 
 pub(crate) use capabilities::{add_tasks, list_changes};
@@ -34,6 +36,7 @@ use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
 use self::parked::Parked;
+use self::told_2025::SessionTasks;
 use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::{LeastLevel, LogLevel};
@@ -129,7 +132,8 @@ impl Connection {
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
-        let intake = Arc::new(TaskIntake { shared, tasks, listener });
+        let session_tasks = SessionTasks::default();
+        let intake = Arc::new(TaskIntake { shared, tasks, listener, session_tasks });
         let tools = ToolService { intake, ending, log_level, parked: Parked::default(), announces };
         Self { tools, limit, changes }
     }

@@ -25,7 +25,7 @@ pub(crate) use erased::Erased;
 pub(crate) use lines::{Lines, Reader, Writer};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
-pub(crate) use rmcp_quirks::Subscription;
+pub(crate) use rmcp_quirks::{Subscription, TaskParams};
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
