@@ -113,6 +113,8 @@ pub mod guide;
 pub use ::rmcp::model::{Icon, IconTheme};
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::events::{Events, SessionEvents};
+#[cfg(feature = "http")]
+pub use mcpc_runtime::http;
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};

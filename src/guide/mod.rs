@@ -37,7 +37,9 @@
 //!   [asks](crate::Sender::ask) where to and whether to go on, and while it works it can be
 //!   [told](crate::Receiver) to skip what it is at.
 //!
-//! The first lines of each say what its user types.
+//! The first lines of each say what its user types. Each has a client beside it, for a terminal and for scripts:
+//! [`watch_client`](https://github.com/mcpc-rs/mcpc/blob/main/examples/watch_client.rs) and
+//! [`roll_out_client`](https://github.com/mcpc-rs/mcpc/blob/main/examples/roll_out_client.rs).
 //!
 //! # A test of a tool
 //!

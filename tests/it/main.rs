@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod asking_bounds;
 mod asking_in_any_order;
 mod blocking;
 mod building;
@@ -26,5 +27,6 @@ mod tasks;
 mod tasks_2025;
 mod testing;
 mod tickets;
+mod told;
 mod tools;
 mod wire;

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::tasks_2025::RELATED_TASK;
 use crate::log;
-use crate::question::{Asked, Form, NoAnswer, Response, TRIES};
+use crate::question::{Asked, Form, NoAnswer, Response, in_tries};
 
 /// What a client shows to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Questions {
 
     /// Whether a question of a task comes to nobody but by the reply to the call that waits for the task.
     pub(crate) fn are_asked_by_reply(&self, question: &log::Question) -> bool {
-        Asked::of(question).is_some_and(|asked| self.elicitation(&asked.form).is_none())
+        Asked::of(question).is_some_and(|asked| self.elicitation(&asked).is_none())
     }
 
     /// Those of a task that the client shows, if it looks for questions.
@@ -99,8 +99,9 @@ impl Questions {
     }
 
     /// How a client is asked that shows this.
-    pub(crate) fn elicitation(&self, form: &Form) -> Option<Elicitation<'_>> {
-        Elicitation::of(self.peer.as_ref()?, self.shows, form)
+    pub(crate) fn elicitation(&self, asked: &Asked) -> Option<Elicitation<'_>> {
+        let peer = self.peer.as_ref().filter(|_| !asked.by_message)?;
+        Elicitation::of(peer, self.shows, &asked.form)
     }
 }
 
@@ -116,6 +117,18 @@ pub(crate) struct RelatedTask<'a> {
     pub(crate) task_id: &'a str,
     /// The request that waits for the task, and on whose way back the client reads what it is asked.
     pub(crate) waiting: Option<&'a RequestId>,
+}
+
+impl RelatedTask<'_> {
+    /// Says in a request which task asks it.
+    fn mark(self, request: &mut ElicitRequest) {
+        let mut meta = RequestMetaObject::new();
+        meta.insert(RELATED_TASK.to_owned(), json!({ "taskId": self.task_id }));
+        request.extensions.insert(meta);
+        if let Some(id) = self.waiting {
+            request.extensions.insert(OriginatingRequestId(id.clone()));
+        }
+    }
 }
 
 impl fmt::Debug for Elicitation<'_> {
@@ -135,40 +148,36 @@ impl<'a> Elicitation<'a> {
         Self { related: Some(related), ..self }
     }
 
-    /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
-    /// to ask no more.
-    pub(crate) async fn ask(&self, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
-        let mut asked = asked.clone();
-        for _ in 0..TRIES {
-            match self.ask_once(&asked).await? {
-                Ok(response) => return Some(Ok(response)),
-                Err(problem) => asked.problem = Some(problem),
-            }
-        }
-        Some(Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default())))
+    /// Asks until the answer fits. Dropped before, the client is told to ask no more.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer::Unreachable`] if the client fails to ask.
+    pub(crate) async fn ask(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+        in_tries(asked, async |asked| self.ask_once(&asked).await).await
     }
 
-    /// The same, and returns what is wrong with an answer that does not fit.
-    pub(crate) async fn ask_once(&self, asked: &Asked) -> Option<Result<Response, String>> {
+    /// Asks once; the inner error is what is wrong with an answer that does not fit.
+    pub(crate) async fn ask_once(
+        &self,
+        asked: &Asked,
+    ) -> Result<Result<Response, String>, NoAnswer> {
         // By its id a client knows an address again, whatever asks it to be shown.
         let id = uuid::Uuid::new_v4().to_string();
-        let mut request = ElicitRequest::new(asked.to_elicitation(&id).ok()?);
-        if let Some(RelatedTask { task_id, waiting }) = self.related {
-            let mut meta = RequestMetaObject::new();
-            meta.insert(RELATED_TASK.to_owned(), json!({ "taskId": task_id }));
-            request.extensions.insert(meta);
-            if let Some(id) = waiting {
-                request.extensions.insert(OriginatingRequestId(id.clone()));
+        let params = asked.to_elicitation(&id).map_err(|_| NoAnswer::Unreachable)?;
+        let mut request = ElicitRequest::new(params);
+        if let Some(related) = self.related {
+            related.mark(&mut request);
+        }
+        match self.request(ServerRequest::ElicitRequest(request)).await {
+            Some(ClientResult::ElicitResult(result)) => {
+                Ok(match Response::is_bare(asked, &result) {
+                    true => Ok(Response::YesAlone),
+                    false => Response::to_form(asked, result),
+                })
             }
+            Some(_) | None => Err(NoAnswer::Unreachable),
         }
-        let request = ServerRequest::ElicitRequest(request);
-        let ClientResult::ElicitResult(result) = self.request(request).await? else {
-            return None;
-        };
-        if Response::is_bare(asked, &result) {
-            return Some(Ok(Response::YesAlone));
-        }
-        Some(Response::to_form(asked, result))
     }
 
     async fn request(&self, request: ServerRequest) -> Option<ClientResult> {

@@ -76,7 +76,7 @@ impl Connection {
     async fn route_others(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
             ClientRequest::ListToolsRequest(list) => {
@@ -86,6 +86,9 @@ impl Connection {
             }
             request => request,
         };
+        if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {
+            self.hear_changes_from_here(&mut context.extensions);
+        }
         match (&request, self.inner()) {
             (ClientRequest::SubscriptionsListenRequest(listen), Some(inner))
                 if self.is_about_tools(&listen.params.notifications, &**inner) =>

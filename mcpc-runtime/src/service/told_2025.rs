@@ -295,12 +295,12 @@ async fn ask(task_id: Arc<str>, question: Question, how: Asks, questions: Questi
     let Some(asked) = Asked::of(&question) else { return };
     let related = RelatedTask { task_id: &task_id, waiting: how.waiting.as_ref() };
     let asking = Questions { peer: Some(Box::new(how.peer)), ..questions };
-    let Some(elicitation) = asking.elicitation(&asked.form) else { return };
+    let Some(elicitation) = asking.elicitation(&asked) else { return };
     let response = match elicitation.about(related).ask_once(&asked).await {
-        Some(response) => response.unwrap_or_else(Response::Refused),
+        Ok(response) => response.unwrap_or_else(Response::Refused),
         // A model may answer it yet.
-        None if asking.message_task.is_some() && asked.is_answered_by_message() => return,
-        None => Response::Cancel,
+        Err(_) if asking.message_task.is_some() && asked.is_answered_by_message() => return,
+        Err(_) => Response::Cancel,
     };
     // One that came before stays, and a log that fails is told of by the task.
     let _answered = tasks.answer_question(&task_id, &question.id, response.to_json()).await;
