@@ -24,6 +24,7 @@ mod services;
 mod slow_reader;
 mod task_log;
 mod tasks;
+mod tasks_2025;
 mod testing;
 mod tickets;
 mod told;

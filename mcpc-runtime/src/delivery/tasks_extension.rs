@@ -57,7 +57,7 @@ pub(crate) async fn detailed(
     Ok(DetailedTask::new(task(task_id, &status), payload))
 }
 
-fn task(task_id: &str, status: &Status) -> Task {
+pub(super) fn task(task_id: &str, status: &Status) -> Task {
     let Status { created_at, changed_at, age, latest, end, retention, .. } = status;
     let status = TaskStatus::Working;
     let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));

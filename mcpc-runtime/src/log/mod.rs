@@ -263,6 +263,8 @@ pub struct Status {
     pub end: Option<Arc<End>>,
     /// Whether it was asked to stop, of one that runs.
     pub is_stopping: bool,
+    /// Whether [`TaskLog::stop`] was asked to stop it before its end.
+    pub was_stopped: bool,
     /// How long after its end it stays readable.
     pub retention: Duration,
 }
@@ -293,6 +295,15 @@ pub trait TaskLog: Send + Sync {
     /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
     /// first.
     fn list(&self, owner: &Owner) -> MaybeLater<'static, Result<List, LogError>>;
+
+    /// The tasks of `owner` that are known, each with a number, by which those that were created later come later:
+    /// `most` of those whose number is above `after`.
+    fn list_after(
+        &self,
+        owner: &Owner,
+        after: u64,
+        most: usize,
+    ) -> MaybeLater<'static, Result<Vec<(u64, Known)>, LogError>>;
 
     /// Asks a task to stop.
     fn stop(&self, key: &TaskKey) -> MaybeLater<'static, Result<Stop, LogError>>;

@@ -17,7 +17,7 @@ mod reader;
 mod streams;
 
 pub(crate) use claim::Claim;
-pub(crate) use gate::{BeforeReply, Gate};
+pub(crate) use gate::{Gate, Pushing};
 pub(crate) use outgoing::{
     CreatedCallback, JsonNotification, Outgoing, TextCallback, callback_message,
 };

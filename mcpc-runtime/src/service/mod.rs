@@ -18,7 +18,9 @@ mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod tasks_2025;
 mod theirs;
+mod told_2025;
 mod trace;
 
 #[cfg(feature = "http")]

@@ -26,6 +26,9 @@ impl Connection {
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
         }
+        if let Some(asked) = self.tools.asked_of_2025(&request, theirs.is_some(), &context) {
+            return self.tools.answer_of_2025(asked?, context.into()).await.into_outcome();
+        }
         if let ClientRequest::CallToolRequest(call) = &mut request
             && let Some(inner) = theirs
         {
@@ -76,7 +79,11 @@ impl Connection {
         mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
-            ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
+            ClientRequest::ListToolsRequest(list) => {
+                let has_tasks = self.tools.has_tasks_of_2025(context.protocol_version());
+                let listed = self.list_tools(list, context).await?;
+                return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
+            }
             request => request,
         };
         if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {

@@ -31,7 +31,7 @@ pub(crate) use lines::{Refusal, decode};
 pub(crate) use posted::{Post, Posted};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
-pub(crate) use rmcp_quirks::Subscription;
+pub(crate) use rmcp_quirks::{Subscription, TaskParams};
 #[cfg(feature = "http")]
 pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};

@@ -282,14 +282,47 @@ pub(crate) async fn a_task_is_asked_to_stop_as_long_as_it_runs(log: &dyn TaskLog
     assert_eq!(log.stop(&key).await, Ok(Stop::Unknown));
     let writer = create(log, &key).await;
     let reader = reader(log, &key).await;
-    assert!(!reader.status().await.expect("it works").is_stopping);
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (false, false));
     assert_eq!(log.stop(&key).await, Ok(Stop::Asked));
     timeout(Duration::from_secs(2), writer.stopped().cancelled()).await.expect("it is asked");
-    assert!(reader.status().await.expect("it works").is_stopping);
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (true, true));
     assert_eq!(log.stop(&key).await, Ok(Stop::Asked));
-    finish(writer, End::new(EndKind::Stopped, Json::text("stopped"))).await;
+    finish(writer, End::new(EndKind::Complete, Json::text("done all the same"))).await;
     assert_eq!(log.stop(&key).await, Ok(Stop::Ended));
-    assert!(!reader.status().await.expect("it works").is_stopping, "it is over");
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (false, true), "it is over");
+}
+
+pub(crate) async fn one_that_is_asked_to_stop_after_its_end_was_not_stopped(log: &dyn TaskLog) {
+    let key = key("o", "t");
+    finish(create(log, &key).await, end("end")).await;
+    assert_eq!(log.stop(&key).await, Ok(Stop::Ended));
+    assert!(!reader(log, &key).await.status().await.expect("it works").was_stopped);
+}
+
+pub(crate) async fn tasks_are_listed_in_the_order_of_their_creation(log: &dyn TaskLog) {
+    let mut running = Vec::new();
+    for id in ["a", "b", "c", "d"] {
+        running.push(create(log, &key("o", id)).await);
+        drop(create(log, &key("other", id)).await);
+    }
+    finish(running.remove(1), end("b")).await;
+    let (mut pages, mut seen) = (Vec::new(), 0);
+    loop {
+        let page = log.list_after(&Owner::new("o"), seen, 3).await.expect("it works");
+        let Some((last, _)) = page.last() else { break };
+        seen = *last;
+        let ids: Vec<String> = page.iter().map(|(_, task)| task.task_id.to_string()).collect();
+        pages.push(ids.join(" "));
+        // What is created meanwhile comes after what was there, whatever has ended.
+        if pages.len() == 1 {
+            finish(running.remove(0), end("a")).await;
+            running.push(create(log, &key("o", "e")).await);
+        }
+    }
+    assert_eq!(pages, ["a b c", "d e"]);
 }
 
 pub(crate) async fn a_task_says_where_it_stands(log: &dyn TaskLog) {
