@@ -73,6 +73,17 @@ struct Queue {
     state: State,
 }
 
+impl Queue {
+    /// Counts a reply that was added, and adds what waited for it.
+    fn count_reply(&mut self, bytes: usize, held: Option<Pending>) {
+        self.pending.reply_bytes += bytes;
+        self.reply_bytes += bytes;
+        if let Some(held) = held {
+            self.pending.append(held);
+        }
+    }
+}
+
 /// What there was to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -156,13 +167,6 @@ impl Outbox {
 
     /// Pushes a message and, right after it, what waited for it.
     fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
-        let push = |queue: &mut Queue, bytes| {
-            queue.pending.reply_bytes += bytes;
-            queue.reply_bytes += bytes;
-            if let Some(held) = held {
-                queue.pending.append(held);
-            }
-        };
         with_line(|line| {
             // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
             if let Err(error) = serde_json::to_writer(&mut *line, &message) {
@@ -172,31 +176,37 @@ impl Outbox {
                 line.push(b'\n');
             }
             match self.0.form {
-                Form::Lines => self.extend(line, |queue| push(queue, line.len())),
+                Form::Lines => self.extend(line, |queue| queue.count_reply(line.len(), held)),
                 // The transport writes it in a form of its own, but hardly shorter than this.
-                Form::Messages => self.add(message, |queue| push(queue, line.len())),
+                Form::Messages => self.add(message, |queue| queue.count_reply(line.len(), held)),
             }
         });
         self.wake();
     }
 
-    /// Pushes what a request is answered with where it is read.
+    /// Pushes what a request is answered with without rmcp's loop.
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        self.push_reply_and(id, reply, None);
+    }
+
+    /// Pushes such a reply and, right after it, what waited for it.
+    fn push_reply_and(&self, id: RequestId, reply: Reply, held: Option<Pending>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 reply.into_line(id, line);
-                self.push_line(line);
+                self.push_line_and(line, held);
             }),
-            Form::Messages => self.push_message(reply.into_message(id)),
+            Form::Messages => self.push_message_and(reply.into_message(id), held),
         }
     }
 
     /// Pushes bytes that answer a line which is not a message.
     pub(crate) fn push_line(&self, line: &[u8]) {
-        self.extend(line, |queue| {
-            queue.pending.reply_bytes += line.len();
-            queue.reply_bytes += line.len();
-        });
+        self.push_line_and(line, None);
+    }
+
+    fn push_line_and(&self, line: &[u8], held: Option<Pending>) {
+        self.extend(line, |queue| queue.count_reply(line.len(), held));
         self.wake();
     }
 

@@ -256,7 +256,8 @@ impl Built {
     ) -> Result {
         let versions = connection.supported_protocol_versions();
         let end = End::new(connection.ending().clone());
-        let wiring = Wiring { bounds: self.bounds, versions, end, intake: connection.intake() };
+        let (intake, answers) = (connection.intake(), connection.answers());
+        let wiring = Wiring { bounds: self.bounds, versions, end, intake, answers };
         let (transport, flush) = transport(wiring);
         let served = serve_connection(connection, transport).await;
         flush.finish().await;
