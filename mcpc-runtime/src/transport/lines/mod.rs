@@ -82,7 +82,12 @@ impl Lines {
             // Nothing else may have its turn as long as lines are there that are answered right here.
             tokio::task::coop::consume_budget().await;
             self.reply_room_available().await?;
-            let message = match self.input.next().await {
+            self.input.ready().await;
+            if self.outbox.is_full() {
+                // A reply was pushed meanwhile.
+                continue;
+            }
+            let message = match self.input.take() {
                 Line::Whole(line) => match decode(line) {
                     Ok(mut message) => {
                         rmcp_quirks::subscribe(&mut message, line, &self.outbox);
