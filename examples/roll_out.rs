@@ -1,7 +1,13 @@
 //! A server that rolls a version out, machine by machine: it asks where to and whether to go on, and can be told to skip the
 //! machine it is at.
 //!
-//! To a model: "Roll out v2.", then "to staging", "yes", and while it runs: "skip this one".
+//! To a model: "Roll out v2.", then "to staging", "yes", and while it runs: "skip this one". In a
+//! terminal, by its client:
+//!
+//! ```sh
+//! cargo build --examples
+//! target/debug/examples/roll_out_client v2
+//! ```
 
 use std::time::Duration;
 

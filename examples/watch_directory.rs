@@ -1,9 +1,10 @@
 //! A server that watches directories: it says which files appear in them, until it is stopped.
 //!
-//! To a model: "Tell me when a file comes into ~/inbox." In a terminal:
+//! To a model: "Tell me when a file comes into ~/inbox." In a terminal, by its client:
 //!
 //! ```sh
-//! client watch '{"directory": "/home/me/inbox"}' target/debug/examples/watch_directory
+//! cargo build --examples
+//! target/debug/examples/watch_client /home/me/inbox
 //! ```
 
 use std::path::PathBuf;

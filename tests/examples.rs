@@ -4,11 +4,14 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use mcpc::client::{Answer, Client, Event, Said, Task, TaskError, text};
 use serde_json::{Value, json};
 use support::example;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 async fn start(name: &str) -> Client {
     Client::spawn(Command::new(example(name))).await.expect("the example starts")
@@ -335,6 +338,189 @@ async fn roll_out() {
     );
     assert_eq!(task.result::<String>().await.expect("a result"), "v2 runs on 1 of 2 machines");
     client.close().await;
+}
+
+/// A client among the examples, as its user has it.
+struct Program {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(example(name));
+        command.args(arguments).env("RUST_BACKTRACE", "0").kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the example starts");
+        let input = child.stdin.take();
+        let output = child.stdout.take().expect("piped");
+        Self { child, input, lines: BufReader::new(output).lines() }
+    }
+
+    async fn type_line(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("open");
+        input.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+    }
+
+    /// The next line, without its time.
+    async fn line(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.next_line()).await;
+        let line = line.expect("it says something").expect("UTF-8")?;
+        let (seconds, line) = line.split_once(" s  ").expect("a time");
+        assert!(seconds.trim().parse::<f64>().is_ok(), "{seconds}");
+        Some(line.to_owned())
+    }
+
+    /// All lines that it says yet, what it complains of, and whether it did what it was for.
+    async fn end(mut self) -> (Vec<String>, String, bool) {
+        self.input = None;
+        let mut lines = Vec::new();
+        while let Some(line) = self.line().await {
+            lines.push(line);
+        }
+        let output = self.child.wait_with_output().await.expect("it ends");
+        let errors = String::from_utf8(output.stderr).expect("UTF-8");
+        (lines, errors, output.status.success())
+    }
+
+    #[cfg(unix)]
+    fn interrupt(&self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it runs");
+        let id = rustix::process::Pid::from_raw(id).expect("a process id");
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is ours");
+    }
+}
+
+#[tokio::test]
+async fn watch_client_shows_files_until_enter_is_typed() {
+    let directory = directory("watch-client");
+    let mut watcher = Program::start("watch_client", &[&directory.to_string_lossy()]);
+    let watching = format!("task      watching `{}`", directory.display());
+    assert_eq!(watcher.line().await, Some(watching));
+    let made = directory.join("made.txt");
+    std::fs::write(&made, "new").expect("a temporary file");
+    let (first, second) = (watcher.line().await, watcher.line().await);
+    let both: BTreeSet<String> = first.into_iter().chain(second).collect();
+    let update = format!("task      `{}` appeared", made.display());
+    let event = format!("event     file_appeared {}", json!({ "file": made }));
+    assert_eq!(both, [update, event].into());
+    watcher.type_line("").await;
+    assert_eq!(watcher.line().await.as_deref(), Some("result    files that appeared: 1"));
+    assert_eq!(watcher.end().await, (Vec::new(), String::new(), true));
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+#[tokio::test]
+async fn watch_client_ends_by_itself_after_as_many_files_as_it_was_told() {
+    let directory = directory("watch-script");
+    let arguments = [&directory.to_string_lossy(), "--files", "1"];
+    let mut watcher = Program::start("watch_client", &arguments);
+    // Nobody is there to type anything.
+    watcher.input = None;
+    watcher.line().await.expect("it watches");
+    std::fs::write(directory.join("made.txt"), "new").expect("a temporary file");
+    let (lines, errors, succeeds) = watcher.end().await;
+    let result = "result    files that appeared: 1".to_owned();
+    assert_eq!((lines.last(), &*errors, succeeds), (Some(&result), "", true));
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn watch_client_asks_the_task_to_stop_where_it_is_interrupted() {
+    let directory = directory("watch-interrupted");
+    let mut watcher = Program::start("watch_client", &[&directory.to_string_lossy()]);
+    watcher.line().await.expect("it watches");
+    watcher.interrupt();
+    let result = "result    files that appeared: 0".to_owned();
+    assert_eq!(watcher.end().await, (vec![result], String::new(), true));
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
+#[tokio::test]
+async fn watch_client_says_why_there_is_nothing_to_watch() {
+    let (lines, errors, succeeds) =
+        Program::start("watch_client", &["no-such-directory"]).end().await;
+    assert_eq!((lines, succeeds), (Vec::new(), false));
+    let expected = "Error: the task failed: `no-such-directory` cannot be watched: ";
+    assert!(errors.starts_with(expected), "{errors}");
+    let (_, errors, _) = Program::start("watch_client", &[]).end().await;
+    assert_eq!(errors, "Error: usage: watch_client DIRECTORY [--files COUNT]\n");
+    let (_, errors, _) = Program::start("watch_client", &[".", "--files"]).end().await;
+    assert_eq!(errors, "Error: `--files` needs a value\n");
+}
+
+#[tokio::test]
+async fn roll_out_client_asks_at_the_terminal_and_tells_what_is_typed() {
+    let mut roll_out = Program::start("roll_out_client", &["v2"]);
+    let asks = "asks      Where to? (staging or production)";
+    assert_eq!(roll_out.line().await.as_deref(), Some(asks));
+    roll_out.type_line("nowhere").await;
+    let refused = "asks      The answer was refused: the string \"nowhere\" is none of `staging`, `production`";
+    assert_eq!(roll_out.line().await.as_deref(), Some(refused));
+    roll_out.lines.next_line().await.expect("an empty line");
+    let again = roll_out.lines.next_line().await.expect("the question");
+    assert_eq!(again.as_deref(), Some("Where to? (staging or production)"));
+    roll_out.type_line("production").await;
+    let sure = "asks      Roll v2 out to 3 machines? (yes or no)";
+    assert_eq!(roll_out.line().await.as_deref(), Some(sure));
+    roll_out.type_line("yes").await;
+    assert_eq!(roll_out.line().await.as_deref(), Some("0 %       eu-1 gets v2"));
+    roll_out.type_line("faster").await;
+    assert_eq!(roll_out.line().await.as_deref(), Some("          say `skip` or `stop`"));
+    roll_out.type_line("skip").await;
+    assert_eq!(roll_out.line().await.as_deref(), Some("told      skip this one"));
+    assert_eq!(roll_out.line().await.as_deref(), Some("          eu-1 was skipped"));
+    assert_eq!(roll_out.line().await.as_deref(), Some("33 %      eu-2 gets v2"));
+    roll_out.type_line("stop").await;
+    assert_eq!(roll_out.line().await.as_deref(), Some("result    v2 runs on 0 of 3 machines"));
+    assert_eq!(roll_out.end().await, (Vec::new(), String::new(), true));
+}
+
+#[tokio::test]
+async fn roll_out_client_takes_all_answers_from_its_arguments() {
+    let arguments = ["v2", "--to", "staging", "--yes", "--skip", "staging-1"];
+    let mut roll_out = Program::start("roll_out_client", &arguments);
+    roll_out.input = None;
+    let (lines, errors, succeeds) = roll_out.end().await;
+    assert_eq!((&*errors, succeeds), ("", true));
+    assert_eq!(
+        lines,
+        [
+            "asks      Where to? (staging or production)",
+            "answer    staging",
+            "asks      Roll v2 out to 2 machines? (yes or no)",
+            "answer    yes",
+            "0 %       staging-1 gets v2",
+            "told      skip this one",
+            "          staging-1 was skipped",
+            "50 %      staging-2 gets v2",
+            "          staging-2 runs v2",
+            "result    v2 runs on 1 of 2 machines",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn roll_out_client_rolls_nothing_out_that_nobody_agrees_to() {
+    let mut roll_out = Program::start("roll_out_client", &["v2", "--to", "staging"]);
+    roll_out.input = None;
+    let (lines, errors, succeeds) = roll_out.end().await;
+    assert_eq!((&*errors, succeeds), ("", true));
+    assert_eq!(
+        lines[2..],
+        [
+            "asks      Roll v2 out to 2 machines? (yes or no)",
+            "answer    none, as nobody is here to give one",
+            "result    nothing was rolled out",
+        ]
+    );
+    let mut roll_out = Program::start("roll_out_client", &["v2"]);
+    roll_out.input = None;
+    let (_, errors, succeeds) = roll_out.end().await;
+    let expected = "Error: the task failed: the user declined to answer\n";
+    assert_eq!((&*errors, succeeds), (expected, false));
 }
 
 async fn index(client: &Client, arguments: Value) -> Result<Value, TaskError> {

@@ -20,7 +20,7 @@ use crate::log::{
 };
 use crate::metadata::Ids;
 use crate::output::{Failed, Output as _, Success};
-use crate::question::{Asked, Form, NoAnswer, Response};
+use crate::question::{Asked, Form, MOST_OPEN, NoAnswer, Response};
 use crate::task::{Grace, NewTask, Request, Sender, TaskLimits, TaskPermits, Tasks};
 
 /// How many orders are tried.
@@ -204,7 +204,7 @@ fn new_task(questions: Questions) -> (Tasks, NewTask) {
     let created =
         now(tasks.create(Request { tool_name: &"tool".into(), ids: &ids, arguments, retention }));
     let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
-    let times = TaskLimits { grace: Grace::new(HOUR), timeout: None };
+    let times = TaskLimits { grace: Grace::new(HOUR), timeout: None, questions: MOST_OPEN };
     let reaches = (Delivery::Log(None), questions);
     (tasks, NewTask::new("tool".into(), ids, reaches, created, times))
 }
@@ -290,9 +290,9 @@ fn a_task_that_asks() {
             Box::pin(async move {
                 updates.send(1).await;
                 // A type has a schema, which takes more of a stack than there is here.
-                let (text, form) = ("Go on?".to_owned(), Form::YesOrNo);
-                let asked = Asked { text, form, problem: None, by_call: false };
-                let answer = updates.asking(&asked, None).await;
+                let form = Form::YesOrNo;
+                let asked = Asked { form, ..Asked::at("Go on?".to_owned(), String::new()) };
+                let answer = updates.asking(&asked).await;
                 *heard.lock().expect("no panic") = Some(answer);
                 "done".into_success()
             })

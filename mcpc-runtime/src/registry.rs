@@ -70,6 +70,17 @@ impl Registry {
         Some(entries.filter(|(tool, _)| &*tool.about.name != name).collect())
     }
 
+    /// The same without the tools that look after tasks.
+    pub(crate) fn without_control(&self) -> Self {
+        let entries = self.tools.iter().cloned().zip(self.listed.iter().cloned());
+        entries.filter(|(tool, _)| tool.about.kind != Kind::Control).collect()
+    }
+
+    /// All tools.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &Definition> {
+        self.tools.iter().map(|tool| &**tool)
+    }
+
     /// Logs what a model will miss in a server, which may have other tools than these.
     pub(crate) fn warn(&self, server: &str, may_have_others: bool) {
         if self.tools.is_empty() && !may_have_others {

@@ -25,6 +25,7 @@ use crate::events::{Events, Listeners};
 use crate::lint::{self, Finding};
 use crate::log::{Limits, MemoryLog, TaskLog};
 use crate::parameter::States;
+use crate::question::MOST_OPEN;
 use crate::registry::{LiveRegistry, Registry};
 use crate::schema::Schemas;
 use crate::service::{ServerTimes, Shadowed, Shared, add_tasks, list_changes};
@@ -32,7 +33,12 @@ use crate::task::TaskPermits;
 use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
+#[cfg(not(feature = "http"))]
 use self::serve::Built;
+#[cfg(feature = "http")]
+pub(crate) use self::serve::{Built, serve_connection};
+#[cfg(feature = "http")]
+pub(crate) use self::start::check_runtime;
 
 /// An MCP server made of tools. It is served to one client at once, or [built](Self::build) into a [`Service`] for many.
 ///
@@ -59,6 +65,7 @@ struct Parts {
     log: Option<Arc<dyn TaskLog>>,
     bounds: Bounds,
     max_requests: usize,
+    max_questions: usize,
     process: Process,
     schemas: Schemas,
     reading: Reading,
@@ -131,6 +138,7 @@ impl Server {
             log: None,
             bounds: Bounds { message_bytes: 16 << 20, queued_bytes: 1 << 20 },
             max_requests: 20_000,
+            max_questions: MOST_OPEN,
             process: Process { signals: true, is_ours: true },
             schemas: Schemas::default(),
             reading: Reading::default(),
@@ -362,6 +370,15 @@ impl Server {
         self
     }
 
+    /// How many questions a task may have open at once, and so may the call of a plain tool; what is asked beyond it is not,
+    /// and is [`NoAnswer::TooMany`](crate::question::NoAnswer::TooMany), at once. 100 by default. To ask many things in turn,
+    /// a tool awaits one before the next.
+    #[must_use]
+    pub fn max_questions(mut self, max_questions: usize) -> Self {
+        self.0.parts().max_questions = max_questions;
+        self
+    }
+
     /// How many bytes of updates may wait for a client that reads slowly, before `Sender::send` waits, too;
     /// a single update may be larger. 1 MiB per connection by default.
     #[must_use]
@@ -508,6 +525,22 @@ impl Server {
         self.build()?.serve_io(reader, writer).await
     }
 
+    /// Serves clients over HTTP at an address, as `127.0.0.1:8080` or `127.0.0.1:8080/mcp`, until a signal asks the process to
+    /// end: as [`Service::serve_http`].
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and as [`HttpServer::serve`](crate::http::HttpServer::serve).
+    #[cfg(feature = "http")]
+    pub fn serve_http<A: Into<String>>(
+        self,
+        address: A,
+    ) -> impl Future<Output = Result> + Send + use<A> {
+        let service = self.build();
+        let address = address.into();
+        async move { service?.serve_http(address).await }
+    }
+
     /// Serves one client over any transport of rmcp, which keeps no text: integers of more than 64 bits are refused, and
     /// [`max_message_bytes`](Self::max_message_bytes) does not apply.
     ///
@@ -561,7 +594,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     let control = (parts.control_tools && has_tasks)
         .then(|| Control::new(&parts.control_prefix, longest_check, parts.result_bytes));
     if let Some(control) = control.filter(|_| starts_tasks) {
-        let control = control.tools(&tools, schemas);
+        let control = control.tools(tools.iter(), schemas);
         tools.extend(control);
     }
     for tool in &mut tools {
@@ -583,6 +616,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
         inner,
         shadowed: Shadowed::default(),
         max_requests,
+        max_questions: parts.max_questions,
         around: (!parts.around.is_empty()).then(|| parts.around.into()),
         listeners: parts.listeners,
     };

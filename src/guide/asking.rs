@@ -25,6 +25,9 @@
 //! | is one of MCPC and shows no forms | by an update with `question`, `question_id` and `answer_with` | by `message_task` |
 //! | any other | by a [ticket](super::clients#tickets) with the question, at once, and by `check_task` | by `message_task`; its model asks the user |
 //!
+//! A client that fails to show a form (it answers the request with an error) is not asked so again: its model is, by an update
+//! or a ticket, as that of a client without forms.
+//!
 //! An answer is checked where it arrives. A model whose answer does not fit is told what was expected, and the question stays
 //! open; a form that is filled in wrongly is shown again with that, and given up after three times. What can come instead
 //! of an answer is [`NoAnswer`], an error that a tool may return:
@@ -35,6 +38,8 @@
 //! - `OnlyYesOrNo`: the client agreed and filled in nothing. Codex CLI shows yes or no and a choice on a terminal, and agrees
 //!   by itself where it runs without asking for approval, to a `bool` as well: what must not happen unseen is not for such a
 //!   run.
+//! - `TooMany`: as many questions of the task are open as may, 100 unless [`Server::max_questions`](crate::Server::max_questions)
+//!   says otherwise. It is an error and no wait, so that a tool that asks without end is noticed.
 //! - `Stopped`: the task was asked to stop.
 //! - `Unreachable`: the client shows nothing, and there is no `message_task`
 //!   ([`Server::control_tools`](crate::Server::control_tools), or a plain tool).

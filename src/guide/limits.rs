@@ -11,6 +11,7 @@
 //! |---|---|---|---|
 //! | [`max_tasks`] | the tasks that run at once; one more call is told to try again later | per server | 10,000 |
 //! | [`max_requests`] | the requests that are unanswered at once; one more is refused | per connection | 20,000 |
+//! | [`max_questions`] | the [questions](super::asking) that are open at once; one more is `NoAnswer::TooMany`, at once | per task, and per call of a plain tool | 100 |
 //! | [`max_kept_bytes`] | what is kept of a task's updates, and of its output; the oldest goes first | per task, each | 16 KiB |
 //! | [`max_result_bytes`] | how much of a result is in one reply of a call that waits, or of `check_task` | per reply | 100,000 bytes |
 //! | [`max_queued_bytes`] | the updates that wait for a client that reads slowly; then [`Sender::send`] waits, too | per connection | 1 MiB |
@@ -131,6 +132,7 @@
 //! [`heartbeat`]: crate::Server::heartbeat
 //! [`max_kept_bytes`]: crate::Server::max_kept_bytes
 //! [`max_message_bytes`]: crate::Server::max_message_bytes
+//! [`max_questions`]: crate::Server::max_questions
 //! [`max_queued_bytes`]: crate::Server::max_queued_bytes
 //! [`max_requests`]: crate::Server::max_requests
 //! [`max_result_bytes`]: crate::Server::max_result_bytes

@@ -8,6 +8,7 @@
 //! | ask the user while a task runs, and tell a task what to do next | [`asking`] |
 //! | set times and bounds; serve several clients | [`limits`] |
 //! | say who the server is; prefix, filter, make, add and remove tools; tell clients what happens; run code around every call | [`servers`] |
+//! | serve over HTTP: sessions, owners, a proxy, how many processes | [`http`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
@@ -37,7 +38,9 @@
 //!   [asks](crate::Sender::ask) where to and whether to go on, and while it works it can be
 //!   [told](crate::Receiver) to skip what it is at.
 //!
-//! The first lines of each say what its user types.
+//! The first lines of each say what its user types. Each has a client beside it, for a terminal and for scripts:
+//! [`watch_client`](https://github.com/mcpc-rs/mcpc/blob/main/examples/watch_client.rs) and
+//! [`roll_out_client`](https://github.com/mcpc-rs/mcpc/blob/main/examples/roll_out_client.rs).
 //!
 //! # A test of a tool
 //!
@@ -64,6 +67,7 @@ pub mod asking;
 pub mod client;
 pub mod clients;
 pub mod ends;
+pub mod http;
 pub mod limits;
 pub mod logs;
 pub mod results;

@@ -96,6 +96,9 @@
 //! # assert!(server.check().is_ok());
 //! ```
 //!
+//! [`DynamicTool::told`](crate::DynamicTool::told) is a background tool that takes [instructions](super::asking#instructions), by a
+//! schema of their own, and hears them by a `Receiver<serde_json::Value>`.
+//!
 //! They go to the server one by one, in a `Vec`, or beside a list: `tools![add] + forecast`. (`tools![..]` itself lists
 //! functions alone.) A closure says once of what type its error is, with
 //! `Ok::<_, String>(..)`, where it never fails or all of its errors come by `?`. One that is kept in a variable before it is

@@ -157,7 +157,7 @@ async fn listen(updates: Sender, mut told: Receiver<String>) -> String {
     }
 }
 
-fn outcome<T: std::fmt::Debug>(answer: Result<T, NoAnswer>) -> String {
+pub(crate) fn outcome<T: std::fmt::Debug>(answer: Result<T, NoAnswer>) -> String {
     match answer {
         Ok(answer) => format!("{answer:?}"),
         Err(error) => format!("{error:?}"),
@@ -186,27 +186,37 @@ fn server() -> Server {
 
 /// A client of a session that shows forms.
 async fn with_forms(elicitation: Value) -> Plain {
+    with_forms_on(server(), elicitation).await
+}
+
+/// The same of any server.
+pub(crate) async fn with_forms_on(server: Server, elicitation: Value) -> Plain {
     let about = json!({
         "protocolVersion": "2025-06-18",
         "capabilities": {"elicitation": elicitation},
         "clientInfo": {"name": "forms", "version": "1"},
     });
-    Plain::begin_with(Wire::open(server()), about).await.0
+    Plain::begin_with(Wire::open(server), about).await.0
 }
 
 /// A client of 2026-07-28 that shows forms, with the Tasks extension or without.
 fn modern(tasks: bool) -> WithTasks {
-    let mut client = WithTasks::open(server());
+    modern_on(server(), tasks)
+}
+
+/// The same of any server.
+pub(crate) fn modern_on(server: Server, tasks: bool) -> WithTasks {
+    let mut client = WithTasks::open(server);
     client.meta = if tasks { meta() } else { meta_without_tasks() };
     client.meta["io.modelcontextprotocol/clientCapabilities"]["elicitation"] = json!({"form": {}});
     client
 }
 
-fn accept(content: Value) -> Value {
+pub(crate) fn accept(content: Value) -> Value {
     json!({"action": "accept", "content": content})
 }
 
-fn response(request: &Value, result: Value) -> String {
+pub(crate) fn response(request: &Value, result: Value) -> String {
     json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string()
 }
 
@@ -223,7 +233,7 @@ async fn elicited(tool: &str, result: Value) -> (Value, String) {
 }
 
 /// The first line of a text: the result, before what was sent.
-fn first(text: &str) -> &str {
+pub(crate) fn first(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
@@ -302,6 +312,58 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
     assert_eq!(client.names().await.len(), 18);
+}
+
+fn refusal(request: &Value) -> String {
+    let error = json!({"code": -32603, "message": "nobody is at the screen"});
+    json!({"jsonrpc": "2.0", "id": request["id"], "error": error}).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_mcpc_that_fails_to_show_a_form_hears_the_question_as_an_update() {
+    let plain = with_forms(json!({})).await;
+    let mut client = Mcpc::of(plain);
+    client.start("t", "confirm", json!({})).await;
+    let mut both = [client.value().await, client.value().await];
+    both.sort_by_key(|message| message["method"] != "elicitation/create");
+    assert!(texts(&both[1])[0].contains(r#""event":"created""#), "{both:?}");
+    client.send(&refusal(&both[0])).await;
+    let update = client.message().await;
+    assert_eq!((&update["event"], &update["task_id"]), (&json!("update"), &json!("t")), "{update}");
+    assert_eq!(update["result"]["question"], "Go on?", "{update}");
+    assert!(update["result"]["answer_with"].is_string(), "{update}");
+    let id = &update["result"]["question_id"];
+    let answer = json!({"task_id": "t", "question": id, "message": "yes"});
+    client.call("answer", "message_task", answer).await;
+    let mut rest = [client.value().await, client.value().await];
+    rest.sort_by_key(|message| message["id"] != "answer");
+    assert_eq!(texts(&rest[0]), ["Task `t` has the answer, and goes on."]);
+    assert!(texts(&rest[1])[0].contains(r#""result":"true""#), "{rest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_a_client_that_fails_to_show_a_form_gets_the_question_at_once() {
+    let mut client = with_forms(json!({})).await;
+    client.call("call", "choose", json!({})).await;
+    let asked = client.value().await;
+    let began = tokio::time::Instant::now();
+    client.send(&refusal(&asked)).await;
+    let ticket = texts(&client.value().await).join("\n");
+    assert_eq!(began.elapsed(), Duration::ZERO, "{ticket}");
+    assert!(ticket.contains("It asks: Where to? (one of"), "{ticket}");
+    let id = task_of(&ticket);
+    let answer = json!({"task_id": id, "message": "staging"});
+    assert!(!client.ask("message_task", answer).await.1);
+    assert!(client.check(&id, 50).await.0.contains("The result:\nStaging"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_a_client_fails_to_show_is_shown_to_nobody_else() {
+    let mut client = with_forms(json!({"url": {}})).await;
+    client.call("call", "sign_in", json!({})).await;
+    let asked = client.value().await;
+    client.send(&refusal(&asked)).await;
+    assert_eq!(first(&texts(&client.value().await).join("\n")), "Unreachable");
 }
 
 #[tokio::test(start_paused = true)]

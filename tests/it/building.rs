@@ -309,6 +309,7 @@ async fn a_limit_that_makes_the_server_useless() {
     for (server, text) in [
         (server().max_requests(0), "`Server::max_requests` is 0; expected at least 1"),
         (server().max_tasks(0), "`Server::max_tasks` is 0; expected at least 1"),
+        (server().max_questions(0), "`Server::max_questions` is 0; expected at least 1"),
         (server().max_queued_bytes(0), "`Server::max_queued_bytes` is 0; expected at least 1"),
         (
             server().max_message_bytes(too_short),
@@ -335,6 +336,7 @@ async fn a_limit_that_is_only_tight() {
         .tools(tools![nap, work])
         .max_requests(1)
         .max_tasks(1)
+        .max_questions(1)
         .max_queued_bytes(1)
         .max_kept_bytes(0)
         .max_message_bytes(INITIALIZE.len())

@@ -6,6 +6,7 @@
 mod support;
 
 mod asking;
+mod asking_bounds;
 mod asking_in_any_order;
 mod blocking;
 mod building;
@@ -25,5 +26,6 @@ mod task_log;
 mod tasks;
 mod testing;
 mod tickets;
+mod told;
 mod tools;
 mod wire;

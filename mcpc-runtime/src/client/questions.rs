@@ -19,7 +19,7 @@ use super::said::{Answer, Event, Question, Said};
 use crate::guard::{Guarded, guarded};
 use crate::log::Boxed;
 use crate::logging::event;
-use crate::question::{Asked, Form};
+use crate::question::{Asked, Form, problem_in};
 
 /// What answers a question in place of who reads a task's stream.
 pub(super) type Callback = Arc<dyn Fn(Question) -> Boxed<'static, Answer> + Send + Sync>;
@@ -109,7 +109,7 @@ pub(super) struct Told {
     asked: Asked,
     /// How a model answers it; it is no question of a server of ours without that.
     #[serde(rename = "answer_with")]
-    _how: String,
+    how: String,
 }
 
 impl Told {
@@ -119,10 +119,14 @@ impl Told {
         Self::deserialize(update).ok()
     }
 
-    /// The parameters of `elicitation/create` that ask the same. `refusal` is what was wrong with the answer before.
+    /// The parameters of `elicitation/create` that ask the same. `refusal` is what the server said to the answer before.
     pub(super) fn params(&self, refusal: Option<&str>) -> Value {
         let message = match refusal {
-            Some(refusal) => format!("{refusal}\n\n{}", self.asked.message()),
+            Some(refusal) => match problem_in(refusal, &self.id, &self.how) {
+                // A person reads it, who has no use for what a model is told to call.
+                Some(problem) => Asked { problem: Some(problem), ..self.asked.clone() }.message(),
+                None => format!("{refusal}\n\n{}", self.asked.message()),
+            },
             None => self.asked.message(),
         };
         json!({ "message": message, "requestedSchema": self.asked.form.schema() })

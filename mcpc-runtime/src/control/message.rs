@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::Control;
 use super::known::{find, unknown};
 use crate::log::{Answered, Json, LogError, MaybeLater, Parcel, Question, Status, Told};
-use crate::names::MetadataKeys;
+use crate::metadata::Metadata;
 use crate::phrases::{list, shown};
-use crate::question::{Asked, Response};
-use crate::schema::{Given, Schemas};
+use crate::question::{Asked, Response, still_open};
+use crate::schema::{Definitions, Given, Schemas};
 use crate::task::Tasks;
 use crate::tool::Definition;
 
@@ -45,10 +45,15 @@ impl Message {
         Some(Self { task_id: text("task_id")??, question: text("question")?, message, declines })
     }
 
-    /// Whether a call brings nothing else but the ids of MCPC.
-    pub(crate) fn is_all_of(arguments: &JsonObject) -> bool {
-        let is_of_ids = |name: &str| MetadataKeys::ALL.iter().any(|keys| keys.argument == name);
-        arguments.keys().all(|name| ARGUMENTS.contains(&name.as_str()) || is_of_ids(name))
+    /// The same of a call that is not refused: it brings nothing else but the ids of MCPC.
+    pub(crate) fn all_of(arguments: &JsonObject) -> Option<Self> {
+        let is_its_own = |name: &String| ARGUMENTS.contains(&name.as_str());
+        if !arguments.keys().all(is_its_own) {
+            let mut others = arguments.clone();
+            others.retain(|name, _| !is_its_own(name));
+            Metadata::take(&mut others).ok().filter(|_| others.is_empty())?;
+        }
+        Self::read(arguments)
     }
 }
 
@@ -56,18 +61,19 @@ impl Message {
 const ARGUMENTS: [&str; 4] = ["task_id", "message", "question", "decline"];
 
 /// The schema of the tool's arguments and what it does, on a server of these tools.
-pub(super) fn listed(tools: &[Definition], schemas: Schemas) -> (Given, String) {
+pub(super) fn listed<'a>(
+    tools: impl Iterator<Item = &'a Definition>,
+    schemas: Schemas,
+) -> (Given, String) {
     let mut description = "Says something to a task that another tool started and that is still running: the answer to \
         a question that it asked, or an instruction. The task goes on with it; nothing is started."
         .to_owned();
     let (mut alternatives, mut definitions) =
-        (vec![json!({ "type": "string" })], JsonObject::new());
-    let told = tools.iter().filter_map(|tool| Some((&tool.about.name, tool.instructions()?)));
+        (vec![json!({ "type": "string" })], Definitions::default());
+    let told = tools.filter_map(|tool| Some((&tool.about.name, tool.instructions()?)));
     for (tool, instructions) in told {
         let mut schema = instructions.schema(schemas);
-        if let Some(Value::Object(own)) = schema.shift_remove("$defs") {
-            definitions.extend(own);
-        }
+        definitions.take_from(&mut schema, tool);
         let is = in_words(&schema);
         description.push_str(&format!(" A task of `{tool}` takes {is} as an instruction."));
         if schema.get("type").is_none_or(|it| it != "string") || schema.contains_key("enum") {
@@ -84,7 +90,7 @@ pub(super) fn listed(tools: &[Definition], schemas: Schemas) -> (Given, String) 
     message["description"] =
         "What to say; JSON in a text where more than a text is expected".into();
     let schema = |message: Value| {
-        let mut schema = json!({
+        let schema = json!({
             "type": "object",
             "properties": {
                 "task_id": { "type": "string", "description": "The id of the task" },
@@ -101,10 +107,9 @@ pub(super) fn listed(tools: &[Definition], schemas: Schemas) -> (Given, String) 
             "required": ["task_id"],
             "additionalProperties": false,
         });
-        if !definitions.is_empty() {
-            schema["$defs"] = definitions.clone().into();
-        }
-        schema.as_object().cloned().unwrap_or_default()
+        let mut schema = schema.as_object().cloned().unwrap_or_default();
+        definitions.add_to(&mut schema);
+        schema
     };
     // What a task takes is said better where the task is known.
     let given = Given { listed: schema(message), checked: schema(json!({})) };
@@ -200,7 +205,7 @@ impl About<'_> {
         };
         let response = response.map_err(|problem| {
             let again = asked.answered_with(self.control.message_task, self.task_id, &question.id);
-            format!("The question `{}` is still open: {problem}. {again}", question.id)
+            still_open(&question.id, &problem, &again)
         })?;
         Ok(Meant::Answer(question.id.to_string(), response))
     }

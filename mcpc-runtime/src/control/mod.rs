@@ -48,7 +48,11 @@ impl Control {
     }
 
     /// The tools, for a server of these.
-    pub(crate) fn tools(self, tools: &[Definition], schemas: Schemas) -> Vec<Definition> {
+    pub(crate) fn tools<'a>(
+        self,
+        tools: impl Iterator<Item = &'a Definition>,
+        schemas: Schemas,
+    ) -> Vec<Definition> {
         vec![self.check_tool(), self.stop_tool(), self.message_tool(tools, schemas)]
     }
 
@@ -176,7 +180,11 @@ impl Control {
         )
     }
 
-    fn message_tool(self, tools: &[Definition], schemas: Schemas) -> Definition {
+    fn message_tool<'a>(
+        self,
+        tools: impl Iterator<Item = &'a Definition>,
+        schemas: Schemas,
+    ) -> Definition {
         let (given, description) = message::listed(tools, schemas);
         let about = about(self.message_task, description, HINTS);
         control(about, given, move |arguments, inputs| {

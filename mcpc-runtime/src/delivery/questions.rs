@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::service::{Peer, PeerRequestOptions};
 
 use crate::log;
-use crate::question::{Asked, Form, NoAnswer, Response, TRIES};
+use crate::question::{Asked, Form, NoAnswer, Response, in_tries};
 
 /// What a client shows to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Questions {
 
     /// Whether a question of a task comes to nobody but by the reply to the call that waits for the task.
     pub(crate) fn are_asked_by_reply(&self, question: &log::Question) -> bool {
-        Asked::of(question).is_some_and(|asked| self.elicitation(&asked.form).is_none())
+        Asked::of(question).is_some_and(|asked| self.elicitation(&asked).is_none())
     }
 
     /// Those of a task that the client shows, if it looks for questions.
@@ -96,8 +96,9 @@ impl Questions {
     }
 
     /// How a client is asked that shows this.
-    pub(crate) fn elicitation(&self, form: &Form) -> Option<Elicitation<'_>> {
-        Elicitation::of(self.peer.as_ref()?, self.shows, form)
+    pub(crate) fn elicitation(&self, asked: &Asked) -> Option<Elicitation<'_>> {
+        let peer = self.peer.as_ref().filter(|_| !asked.by_message)?;
+        Elicitation::of(peer, self.shows, &asked.form)
     }
 }
 
@@ -116,27 +117,28 @@ impl<'a> Elicitation<'a> {
         shows.shows(form).then_some(Self(peer))
     }
 
-    /// Asks until the answer fits; `None` if the client cannot be asked after all. Dropped before, the client is told
-    /// to ask no more.
-    pub(crate) async fn ask(&self, asked: &Asked) -> Option<Result<Response, NoAnswer>> {
-        let mut asked = asked.clone();
-        for _ in 0..TRIES {
+    /// Asks until the answer fits. Dropped before, the client is told to ask no more.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer::Unreachable`] if the client fails to ask.
+    pub(crate) async fn ask(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+        in_tries(asked, async |asked| {
             // By its id a client knows an address again, whatever asks it to be shown.
             let id = uuid::Uuid::new_v4().to_string();
-            let params = asked.to_elicitation(&id).ok()?;
+            let params = asked.to_elicitation(&id).map_err(|_| NoAnswer::Unreachable)?;
             let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
-            let ClientResult::ElicitResult(result) = self.request(request).await? else {
-                return None;
-            };
-            if Response::is_bare(&asked, &result) {
-                return Some(Ok(Response::YesAlone));
+            match self.request(request).await {
+                Some(ClientResult::ElicitResult(result)) => {
+                    Ok(match Response::is_bare(&asked, &result) {
+                        true => Ok(Response::YesAlone),
+                        false => Response::to_form(&asked, result),
+                    })
+                }
+                Some(_) | None => Err(NoAnswer::Unreachable),
             }
-            match Response::to_form(&asked, result) {
-                Ok(response) => return Some(Ok(response)),
-                Err(problem) => asked.problem = Some(problem),
-            }
-        }
-        Some(Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default())))
+        })
+        .await
     }
 
     async fn request(&self, request: ServerRequest) -> Option<ClientResult> {

@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rmcp::RoleServer;
 use rmcp::model::Implementation;
 use rmcp::service::RequestContext;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
 use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
@@ -17,7 +15,7 @@ use crate::error;
 use crate::events::{Listener, named};
 use crate::message::{Json, server_event};
 use crate::outbox::{Gate, Outbox, TextCallback};
-use crate::question::{Answer, Asked, Conversation, NoAnswer, Question, Response};
+use crate::question::{Answer, Asked, Conversation, NoAnswer, Question, Response, Room, in_time};
 use crate::task::{Sender, Tasks};
 
 /// The call that a tool answers: its ids, its client, and rmcp's view of the request.
@@ -30,11 +28,18 @@ use crate::task::{Sender, Tasks};
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
+/// To whom a request belongs, among its extensions.
+#[cfg(feature = "http")]
+#[derive(Clone, Debug)]
+pub(crate) struct Principal(pub(crate) Arc<str>);
+
 struct Parts {
     session_id: Box<str>,
     task_id: Option<Box<str>>,
     context: RequestContext<RoleServer>,
     asks: Asks,
+    /// For what a plain tool asks.
+    room: Room,
     log_messages: Option<LogMessages>,
     /// The queue of a client that speaks MCPC.
     callbacks: Option<Outbox>,
@@ -80,6 +85,20 @@ impl Call {
         self.0.context.client_info()
     }
 
+    /// To whom the request belongs, over HTTP, if the server [tells](crate::http::HttpServer::principal).
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        self.0.context.extensions.get::<Principal>().map(|principal| &*principal.0)
+    }
+
+    /// The head of the request, over HTTP: its headers, and the extensions that layers around the server put there.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn http(&self) -> Option<&axum::http::request::Parts> {
+        self.0.context.extensions.get()
+    }
+
     /// Asks something, and waits for the answer: as [`Sender::ask`], which says what can be asked.
     ///
     /// In a plain tool, the call stays open meanwhile, so only a client that shows forms can be asked. In a background tool,
@@ -99,11 +118,10 @@ impl Call {
         question: impl Into<Question>,
     ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        Box::pin(async move {
-            let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-            let ask = async |asked: Asked| self.asking(&asked, deadline).await;
+        Box::pin(in_time(timeout, async move {
+            let ask = async |asked: Asked| self.asking(&asked).await;
             T::asked(text)?.until_it_is_read(ask).await
-        })
+        }))
     }
 
     /// Has the user open an address: as [`Sender::ask_url`].
@@ -117,45 +135,23 @@ impl Call {
         url: impl Into<String>,
     ) -> Result<(), NoAnswer> {
         let Question { text, timeout } = question.into();
-        let deadline = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        self.asking(&Asked::at(text, url.into()), deadline).await?.agreed()
+        in_time(timeout, self.asking(&Asked::at(text, url.into()))).await?.agreed()
     }
 
-    async fn asking(
-        &self,
-        asked: &Asked,
-        deadline: Option<(Duration, Instant)>,
-    ) -> Result<Response, NoAnswer> {
-        let asking: BoxFuture<'_, _> = match &self.0.asks {
-            Asks::Task(sender) => {
-                let asked = Asked { by_call: true, ..asked.clone() };
-                return sender.asking(&asked, deadline).await;
-            }
-            Asks::ByReply(conversation) => {
-                let capabilities = self.0.context.client_capabilities();
-                if !Shows::of(capabilities.as_ref()).shows(&asked.form) {
-                    return Err(NoAnswer::Unreachable);
-                }
-                Box::pin(conversation.ask(asked.clone()))
-            }
-            Asks::ByRequest => Box::pin(self.request(asked)),
-        };
-        match deadline {
-            None => asking.await,
-            Some((timeout, deadline)) => {
-                let answer = timeout_at(deadline, asking).await;
-                answer.unwrap_or(Err(NoAnswer::TimedOut(timeout)))
-            }
+    async fn asking(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+        if let Asks::Task(sender) = &self.0.asks {
+            return sender.asking(&Asked { by_call: true, ..asked.clone() }).await;
         }
-    }
-
-    /// Asks with a request to the client.
-    async fn request(&self, asked: &Asked) -> Result<Response, NoAnswer> {
-        let RequestContext { peer, .. } = &self.0.context;
         let shows = Shows::of(self.0.context.client_capabilities().as_ref());
-        let elicitation = Elicitation::of(peer, shows, &asked.form);
-        let answer = elicitation.ok_or(NoAnswer::Unreachable)?.ask(asked).await;
-        answer.unwrap_or(Err(NoAnswer::Unreachable))
+        if !shows.shows(&asked.form) {
+            return Err(NoAnswer::Unreachable);
+        }
+        let _place = self.0.room.enter()?;
+        match (&self.0.asks, Elicitation::of(&self.0.context.peer, shows, &asked.form)) {
+            (Asks::ByReply(conversation), _) => conversation.ask(asked).await,
+            (_, Some(elicitation)) => elicitation.ask(asked).await,
+            (_, None) => Err(NoAnswer::Unreachable),
+        }
     }
 
     /// Logs something to the client, as a logging notification of the tool. Waits while the client is slow.
@@ -255,6 +251,7 @@ pub(crate) struct CallParts<'a> {
     /// What the client's session wants to hear of.
     pub(crate) log_level: &'a LeastLevel,
     pub(crate) listener: &'a Listener,
+    pub(crate) max_questions: usize,
 }
 
 impl fmt::Debug for CallParts<'_> {
@@ -278,6 +275,7 @@ impl CallParts<'_> {
         };
         Call(Arc::new(Parts {
             asks,
+            room: Room::new(self.max_questions),
             session_id: self.session_id.into(),
             task_id: self.task_id.map(Into::into),
             context,

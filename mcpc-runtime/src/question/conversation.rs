@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Asked, NoAnswer, Response, TRIES};
+use super::{Asked, NoAnswer, Response, in_tries};
 use crate::log;
 
 /// The questions of one call, which goes on however many requests it takes. A clone is another handle to them.
@@ -72,15 +72,8 @@ impl Conversation {
     }
 
     /// Asks, and waits for the answer. Dropped, the question is withdrawn.
-    pub(crate) async fn ask(&self, asked: Asked) -> Result<Response, NoAnswer> {
-        let mut asked = asked;
-        for _ in 0..TRIES {
-            match self.ask_once(asked.clone()).await? {
-                Response::Refused(problem) => asked.problem = Some(problem),
-                response => return Ok(response),
-            }
-        }
-        Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+    pub(crate) async fn ask(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+        in_tries(asked, async |asked| Ok(self.ask_once(asked).await?.fits())).await
     }
 
     async fn ask_once(&self, asked: Asked) -> Result<Response, NoAnswer> {

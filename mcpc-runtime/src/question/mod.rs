@@ -4,12 +4,14 @@ mod conversation;
 mod form;
 mod instruction;
 mod response;
+mod room;
 
 pub(crate) use conversation::Conversation;
 pub(crate) use form::Form;
 pub use instruction::Instructions;
 pub(crate) use instruction::read as read_instruction;
 pub(crate) use response::Response;
+pub(crate) use room::{MOST_OPEN, Room};
 
 use std::time::Duration;
 
@@ -18,13 +20,14 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::log;
 use crate::message::Json;
 use crate::phrases;
 
 /// How often a client is asked the same: one that answers so often what was not asked will not do better.
-pub(crate) const TRIES: usize = 3;
+const TRIES: usize = 3;
 
 /// What to ask with [`Sender::ask`](crate::task::Sender::ask) or [`Call::ask`](crate::parameter::Call::ask).
 ///
@@ -84,6 +87,11 @@ pub enum NoAnswer {
     /// The client went on answering what was not asked.
     #[error("the client answered something else: {0}")]
     NotUnderstood(String),
+    /// As many questions of the task wait for an answer as may
+    /// ([`Server::max_questions`](crate::server::Server::max_questions)), or of the call that a plain tool asks with. This one
+    /// was not asked.
+    #[error("{0} questions wait for an answer already, which is the maximum")]
+    TooMany(usize),
     /// The task was asked to stop, so it does not wait any more.
     #[error("asked to stop before there was an answer")]
     Stopped,
@@ -124,7 +132,7 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Answer for T {
             answer: std::any::type_name::<T>(),
             problem,
         })?;
-        let asked = Asked { text, form, problem: None, by_call: false };
+        let asked = Asked { text, form, problem: None, by_call: false, by_message: false };
         Ok(Asking { asked, read: |asked, answer| answer.read::<T>(&asked.form, T::json_schema) })
     }
 }
@@ -138,22 +146,39 @@ pub struct Asking<T> {
 
 impl<T> Asking<T> {
     /// Asks until the type can be read, as often as any question is asked: a form may take what the type does not.
-    pub(crate) async fn until_it_is_read<F>(
-        self,
-        mut ask: impl FnMut(Asked) -> F,
-    ) -> Result<T, NoAnswer>
+    pub(crate) async fn until_it_is_read<F>(self, ask: impl Fn(Asked) -> F) -> Result<T, NoAnswer>
     where
         F: Future<Output = Result<Response, NoAnswer>>,
     {
-        let Self { mut asked, read } = self;
-        for _ in 0..TRIES {
-            let response = ask(asked.clone()).await?;
-            match read(&asked, response)? {
-                Ok(answer) => return Ok(answer),
-                Err(problem) => asked.problem = Some(problem),
-            }
+        let Self { asked, read } = self;
+        in_tries(&asked, async |asked| read(&asked, ask(asked.clone()).await?)).await
+    }
+}
+
+/// Asks until an answer fits, as often as any client is asked the same, with what was wrong before. The inner error is
+/// what is wrong with an answer.
+pub(crate) async fn in_tries<T, F>(asked: &Asked, ask: impl Fn(Asked) -> F) -> Result<T, NoAnswer>
+where
+    F: Future<Output = Result<Result<T, String>, NoAnswer>>,
+{
+    let mut asked = asked.clone();
+    for _ in 0..TRIES {
+        match ask(asked.clone()).await? {
+            Ok(answer) => return Ok(answer),
+            Err(problem) => asked.problem = Some(problem),
         }
-        Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+    }
+    Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+}
+
+/// Waits for an answer for as long as its question says. Dropped before, the question is withdrawn.
+pub(crate) async fn in_time<T>(
+    limit: Option<Duration>,
+    answer: impl Future<Output = Result<T, NoAnswer>>,
+) -> Result<T, NoAnswer> {
+    match limit {
+        None => answer.await,
+        Some(limit) => timeout(limit, answer).await.unwrap_or(Err(NoAnswer::TimedOut(limit))),
     }
 }
 
@@ -179,6 +204,9 @@ pub struct Asked {
     /// Whether the call asks it rather than its task, as long as it is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) by_call: bool,
+    /// Whether the client is not shown a form, as it failed to show it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) by_message: bool,
 }
 
 /// What goes with a question: how a model answers it.
@@ -194,7 +222,7 @@ struct Told<'a> {
 impl Asked {
     /// A question that is answered at an address, which a person opens.
     pub(crate) fn at(text: String, url: String) -> Self {
-        Self { text, form: Form::Url(url), problem: None, by_call: false }
+        Self { text, form: Form::Url(url), problem: None, by_call: false, by_message: false }
     }
 
     /// What a log has of a question.
@@ -248,6 +276,19 @@ impl Asked {
             form => json!({ "mode": "form", "message": message, "requestedSchema": form.schema() }),
         })
     }
+}
+
+/// What a model is told whose answer does not fit; `how` says how it answers.
+pub(crate) fn still_open(id: &str, problem: &str, how: &str) -> String {
+    format!("The question `{id}` is still open: {problem}. {how}")
+}
+
+/// What is wrong with an answer, of which a model was told so.
+#[cfg(feature = "client")]
+pub(crate) fn problem_in(text: &str, id: &str, how: &str) -> Option<String> {
+    let around = still_open(id, "\0", how);
+    let (before, after) = around.split_once('\0')?;
+    Some(text.strip_prefix(before)?.strip_suffix(after)?.to_owned())
 }
 
 /// The response that a client gave to a form, if the question can be read; or what is wrong with it.

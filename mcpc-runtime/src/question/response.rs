@@ -103,6 +103,14 @@ impl Response {
         read.map(Self::Accept).map_err(|problems| in_words(Form::FIELD, &problems))
     }
 
+    /// The response itself, unless the question is asked anew; the error is why.
+    pub(crate) fn fits(self) -> Result<Self, String> {
+        match self {
+            Self::Refused(problem) => Err(problem),
+            response => Ok(response),
+        }
+    }
+
     /// Whether the client agreed to a form and filled in nothing, as one does that shows no forms.
     pub(crate) fn is_bare(asked: &Asked, result: &ElicitResult) -> bool {
         let is_empty = match &result.content {

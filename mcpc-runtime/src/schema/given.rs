@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rmcp::model::JsonObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::inlining::{percent_decoded, reference};
 
@@ -42,6 +42,25 @@ impl Given {
         Ok(Self { listed, checked })
     }
 
+    /// Reads the schema of any value, which is checked as the argument of this name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(crate) fn of_value(schema: Value, name: &str) -> Result<Self, String> {
+        let Value::Object(listed) = schema else { return Err(not_a_schema(&schema)) };
+        let mut value = checked(&listed)?;
+        let definitions = value.shift_remove("$defs");
+        let properties = JsonObject::from_iter([(name.to_owned(), value.into())]);
+        let mut checked = JsonObject::from_iter([
+            ("type".to_owned(), "object".into()),
+            ("properties".to_owned(), properties.into()),
+            ("required".to_owned(), json!([name])),
+        ]);
+        checked.extend(definitions.map(|definitions| ("$defs".to_owned(), definitions)));
+        Ok(Self { listed, checked })
+    }
+
     /// Whether an argument is listed by its name.
     pub(crate) fn lists(&self, argument: &str) -> bool {
         let properties = self.checked.get("properties");
@@ -49,11 +68,13 @@ impl Given {
     }
 }
 
+fn not_a_schema(value: &Value) -> String {
+    format!("it is {}, and not a schema", crate::phrases::kind(value))
+}
+
 /// A schema of objects, which is all that MCP knows.
 fn of_objects(schema: Value) -> Result<JsonObject, String> {
-    let Value::Object(mut schema) = schema else {
-        return Err(format!("it is {}, and not a schema", crate::phrases::kind(&schema)));
-    };
+    let Value::Object(mut schema) = schema else { return Err(not_a_schema(&schema)) };
     match schema.get("type") {
         Some(kind) if kind == "object" => {}
         Some(kind) => {
@@ -155,13 +176,18 @@ fn rewrite_object(schema: &mut JsonObject) {
         schema.insert("items".to_owned(), rest);
         schema.insert("prefixItems".to_owned(), first.into());
     }
+    each_in(schema, &mut rewrite);
+}
+
+/// Has a look at each schema that is a part of one.
+pub(super) fn each_in(schema: &mut JsonObject, look: &mut impl FnMut(&mut Value)) {
     for (key, value) in schema.iter_mut().filter(|(key, _)| !is_data(key)) {
         match value {
             Value::Object(named) if NAMED.contains(&key.as_str()) => {
-                named.values_mut().for_each(rewrite);
+                named.values_mut().for_each(&mut *look);
             }
-            Value::Array(schemas) => schemas.iter_mut().for_each(rewrite),
-            other => rewrite(other),
+            Value::Array(schemas) => schemas.iter_mut().for_each(&mut *look),
+            other => look(other),
         }
     }
 }

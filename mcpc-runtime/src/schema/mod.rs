@@ -5,6 +5,7 @@ mod formats;
 mod given;
 mod inlining;
 mod portable;
+mod together;
 mod wrapped;
 
 use rmcp::model::JsonObject;
@@ -18,6 +19,7 @@ pub(crate) use self::formats::Format;
 pub(crate) use self::given::Given;
 pub(crate) use self::inlining::{definitions, reference};
 use self::portable::{Portable, remove_null};
+pub(crate) use self::together::Definitions;
 use self::wrapped::{has_wide_integers, is_text, is_wrapped};
 
 /// How the schemas of a server's tools are written.

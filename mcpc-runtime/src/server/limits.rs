@@ -16,6 +16,7 @@ const SHORTEST_START: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","p
 /// Refuses limits that let nothing through. A grace or a patience of zero is a wish like any other.
 pub(super) fn check(parts: &Parts) -> Result {
     at_least("max_requests", parts.max_requests, 1, "at least 1")?;
+    at_least("max_questions", parts.max_questions, 1, "at least 1")?;
     at_least("max_queued_bytes", parts.bounds.queued_bytes, 1, "at least 1")?;
     let session = SHORTEST_START.len();
     let expected =

@@ -9,11 +9,12 @@ use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::start::check_runtime;
-use super::{Plan, build, is_background_among};
+use super::{Plan, build};
 use crate::argument::Reading;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::log::Boxed;
+use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
 use crate::tool::{AnyTool, IntoTools, Kind, Tools};
@@ -21,6 +22,8 @@ use crate::transport::{
     AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
 };
+#[cfg(feature = "http")]
+use crate::transport::{Post, Posted};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///
@@ -67,6 +70,11 @@ impl Service {
     /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools).
     pub fn remove(&self, name: &str) -> Result<bool> {
         self.0.remove(name)
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn built(&self) -> Arc<Built> {
+        Arc::clone(&self.0).built()
     }
 
     /// What tells connected clients what happens: events, and that resources or prompts have changed. It may be used from
@@ -127,10 +135,10 @@ impl Service {
 }
 
 /// What connections are made of.
-pub(super) struct Built {
-    pub(super) shared: Arc<Shared>,
-    pub(super) bounds: Bounds,
-    pub(super) process: Process,
+pub(crate) struct Built {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) bounds: Bounds,
+    pub(crate) process: Process,
     pub(super) schemas: Schemas,
     pub(super) reading: Reading,
 }
@@ -138,6 +146,8 @@ pub(super) struct Built {
 /// Hides [`Built`] behind a pointer, as `Plan` hides what it is built of: what drops it, and what serves it, is
 /// compiled here, once, and not in each user's crate.
 trait Serve: Send + Sync {
+    #[cfg(feature = "http")]
+    fn built(self: Arc<Self>) -> Arc<Built>;
     fn events(&self) -> Events;
     fn add(&self, tools: Tools) -> Result;
     fn remove(&self, name: &str) -> Result<bool>;
@@ -147,31 +157,31 @@ trait Serve: Send + Sync {
 }
 
 impl Serve for Built {
+    #[cfg(feature = "http")]
+    fn built(self: Arc<Self>) -> Arc<Built> {
+        self
+    }
+
     fn events(&self) -> Events {
         Events::new(Arc::clone(&self.shared.listeners))
     }
 
     fn add(&self, tools: Tools) -> Result {
         let mut more: Vec<_> = tools.into_iter().map(|AnyTool(tool)| tool).collect();
-        let Shared { registry, states, control, .. } = &*self.shared;
-        let registry = registry.changing().ok_or(Error::FixedTools)?;
-        let starts_tasks = is_background_among(&more);
+        let registry = self.shared.registry.changing().ok_or(Error::FixedTools)?;
+        for tool in &mut more {
+            tool.reading = self.reading;
+        }
         registry.change(|now| {
-            if starts_tasks && !now.has(Kind::Control) {
-                let control = control.map(|control| control.tools(&more, self.schemas));
-                more.extend(control.into_iter().flatten());
-            }
-            for tool in &mut more {
-                tool.reading = self.reading;
-            }
-            now.with(more, states, self.schemas).map(Some)
+            let next = now.with(more, &self.shared.states, self.schemas)?;
+            self.looked_after(next).map(Some)
         })?;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<bool> {
         let registry = self.shared.registry.changing().ok_or(Error::FixedTools)?;
-        registry.change(|now| Ok(now.without(name)))
+        registry.change(|now| now.without(name).map(|next| self.looked_after(next)).transpose())
     }
 
     fn stdio(self: Arc<Self>) -> Boxed<'static, Result> {
@@ -226,6 +236,18 @@ pub(super) fn serve_stdio(mut plan: Box<dyn Plan>) -> Boxed<'static, Result> {
 }
 
 impl Built {
+    /// Tools, and those that look after their tasks, which tell what these can be told. Once they are there, they stay.
+    fn looked_after(&self, tools: Registry) -> Result<Registry> {
+        let needs_them = tools.has(Kind::Control) || tools.has(Kind::Background);
+        let Some(control) = self.shared.control.filter(|_| needs_them) else { return Ok(tools) };
+        let tools = tools.without_control();
+        let mut control = control.tools(tools.tools(), self.schemas);
+        for tool in &mut control {
+            tool.reading = self.reading;
+        }
+        tools.with(control, &self.shared.states, self.schemas)
+    }
+
     async fn serve_process(&self, watch: &mut Watch) -> Result {
         let Stdio { reader, writer, closed, spare } = Stdio::serve()?;
         let connection = self.connection();
@@ -245,6 +267,24 @@ impl Built {
         served.await
     }
 
+    /// The transport of a connection over HTTP, with a session or without, and where its messages are handed in.
+    #[cfg(feature = "http")]
+    pub(crate) fn posted(
+        &self,
+        connection: &Connection,
+        has_session: bool,
+    ) -> (AnyTransport, Post, Flush) {
+        let (posted, post, flush) = Posted::new(has_session, self.wiring(connection));
+        (AnyTransport::Posted(posted), post, flush)
+    }
+
+    fn wiring(&self, connection: &Connection) -> Wiring {
+        let versions = connection.supported_protocol_versions();
+        let end = End::new(connection.ending().clone());
+        let (intake, answers) = (connection.intake(), connection.answers());
+        Wiring { bounds: self.bounds, versions, end, intake, answers }
+    }
+
     fn connection(&self) -> Connection {
         Connection::new(Arc::clone(&self.shared))
     }
@@ -254,18 +294,14 @@ impl Built {
         connection: Connection,
         transport: impl FnOnce(Wiring) -> (AnyTransport, Flush),
     ) -> Result {
-        let versions = connection.supported_protocol_versions();
-        let end = End::new(connection.ending().clone());
-        let (intake, answers) = (connection.intake(), connection.answers());
-        let wiring = Wiring { bounds: self.bounds, versions, end, intake, answers };
-        let (transport, flush) = transport(wiring);
+        let (transport, flush) = transport(self.wiring(&connection));
         let served = serve_connection(connection, transport).await;
         flush.finish().await;
         served
     }
 }
 
-async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
+pub(crate) async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
     let running = match rmcp::serve_server(connection, transport).await {
         Ok(running) => running,
         // A client that leaves without a word has done nothing wrong.

@@ -46,6 +46,7 @@ impl Brought {
             context,
             log_level,
             listener: &intake.listener,
+            max_questions: intake.shared.max_questions,
         }
     }
 

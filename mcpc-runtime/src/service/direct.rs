@@ -3,11 +3,11 @@
 //! The loop is needed once: it knows how a session began, and hands out the peer that says so. After that it would add
 //! nothing to what is ours, and take more time than the answer does.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use rmcp::RoleServer;
-use rmcp::model::{ClientRequest, GetMeta as _};
+use rmcp::model::{ClientRequest, Extensions, GetMeta as _};
 use rmcp::service::Peer;
 
 use super::ToolService;
@@ -24,24 +24,14 @@ use crate::transport::{Answer, Answers, Asked};
 /// What answers those of one connection.
 pub(super) struct Direct {
     tools: ToolService,
-    pub(super) limit: Limit,
-    /// The client as the loop knows it, once it does.
-    peer: OnceLock<Peer<RoleServer>>,
+    limit: Limit,
     /// Whether a session is to begin again. When it has is known to the loop alone, so all that follows is left to it.
     begins_again: AtomicBool,
 }
 
 impl Direct {
     pub(super) fn new(tools: ToolService, limit: Limit) -> Self {
-        Self { tools, limit, peer: OnceLock::new(), begins_again: AtomicBool::new(false) }
-    }
-
-    /// The loop has read a request, and so knows who asks.
-    pub(super) fn meet(&self, request: &ClientRequest, peer: &Peer<RoleServer>) {
-        // That of a question before the beginning reaches nobody.
-        if !matches!(request, ClientRequest::DiscoverRequest(_)) {
-            self.peer.get_or_init(|| peer.clone());
-        }
+        Self { tools, limit, begins_again: AtomicBool::new(false) }
     }
 
     /// Whether what a request runs is all ours; `None` if it needs the loop.
@@ -58,7 +48,7 @@ impl Direct {
             }
             // The loop answers it, but it holds for the calls that follow.
             ClientRequest::SetLevelRequest(level) => {
-                if !is_modern(version()) && self.limit.enter().is_ok() {
+                if !is_modern(version()) && self.limit.enter(&mut Extensions::new()).is_ok() {
                     self.tools.log_level.set(level);
                 }
                 None
@@ -82,10 +72,10 @@ impl Direct {
     }
 
     /// Handles a request, as the loop would have it handled.
-    async fn handle(self: Arc<Self>, request: Ours, context: Context) -> Reply {
+    async fn handle(self: Arc<Self>, request: Ours, mut context: Context) -> Reply {
         let is_modern = context.knows_tasks();
         let refused = |error| Reply::new(Err(error), is_modern);
-        let _running = match self.limit.enter() {
+        let _running = match self.limit.enter(&mut context.extensions) {
             Ok(running) => running,
             Err(error) => return refused(error),
         };
@@ -103,7 +93,7 @@ impl Direct {
 impl Answers for Direct {
     fn answer(self: Arc<Self>, asked: Asked) -> Result<Answer, Box<Asked>> {
         let is_known = !self.begins_again.load(Ordering::Relaxed);
-        let Some(peer) = self.peer.get().filter(|_| is_known).cloned() else {
+        let Some(peer) = self.tools.intake.peer().filter(|_| is_known).cloned() else {
             return Err(Box::new(asked));
         };
         let Some(is_ours) = self.runs_ours(&asked.request, &peer) else {

@@ -21,10 +21,13 @@ impl Service<RoleServer> for Connection {
     async fn handle_request(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        self.direct.meet(&request, &context.peer);
-        let _running = self.direct.limit.enter()?;
+        if !matches!(request, ClientRequest::DiscoverRequest(_)) {
+            // Before the beginning, a question gets a peer that reaches nobody.
+            self.tools.intake.meet(&context.peer);
+        }
+        let _running = self.limit.enter(&mut context.extensions)?;
         // These see to their end by themselves: they tell what became of the task or the tool.
         let (theirs, has_an_end) = match &request {
             ClientRequest::CallToolRequest(call) => {
@@ -93,10 +96,7 @@ impl ServerHandler for ToolService {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        match &self.shared().inner {
-            Some(inner) => inner.supported_protocol_versions(),
-            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
-        }
+        self.shared().versions()
     }
 
     fn accepted_subscription_filter(

@@ -1,6 +1,8 @@
 //! Our `rmcp` service: calls, lists of tools and tasks are answered here, every other method by the user's
 //! own handler.
 
+#[cfg(feature = "http")]
+mod account;
 mod answer;
 mod around;
 mod asked;
@@ -22,6 +24,8 @@ mod subscriptions;
 mod theirs;
 mod trace;
 
+#[cfg(feature = "http")]
+pub(crate) use account::Account;
 pub(crate) use capabilities::{add_tasks, list_changes};
 pub(crate) use theirs::Shadowed;
 
@@ -30,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{JsonObject, ServerConfig};
+use rmcp::model::{JsonObject, ProtocolVersion, ServerConfig};
 use rmcp::service::DynService;
 
 use self::changes::Changes;
@@ -45,7 +49,7 @@ use crate::events::{Listener, Listeners};
 use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
-use crate::task::{TaskPermits, Tasks};
+use crate::task::{InstructionsOf, TaskPermits, Tasks};
 use crate::transport::{Answers, Ending, Intake};
 
 /// What all connections of a server share.
@@ -65,10 +69,22 @@ pub(crate) struct Shared {
     pub(crate) shadowed: Shadowed,
     /// How many requests of a connection may be handled at once.
     pub(crate) max_requests: usize,
+    /// How many questions of a task, or of a call, may be open at once.
+    pub(crate) max_questions: usize,
     /// What is around every call, if anything is.
     pub(crate) around: Option<Layers>,
     /// Who hears what the server tells.
     pub(crate) listeners: Arc<Listeners>,
+}
+
+impl Shared {
+    /// The versions of the protocol that the server speaks.
+    fn versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match &self.inner {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -116,27 +132,37 @@ impl std::fmt::Debug for Shared {
 /// One connection's view of a server.
 pub(crate) struct Connection {
     tools: ToolService,
+    limit: Limit,
     direct: Arc<Direct>,
     changes: Changes,
 }
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let tools = Arc::clone(&shared);
-        let instructions = move |tool: &str| tools.registry.find(tool)?.instructions();
-        let tasks =
-            Tasks::new(Arc::clone(&shared.log), shared.places.clone(), Box::new(instructions));
-        let (ending, log_level) =
-            (Ending::new(tasks.clone(), shared.times.grace), LeastLevel::new(Some(LogLevel::Info)));
+        let (log, permits) = (Arc::clone(&shared.log), shared.places.clone());
+        let tasks = Tasks::new(log, permits, instructions(&shared));
+        let ending = Ending::new(tasks.clone(), shared.times.grace);
+        Self::with(shared, tasks, ending, Parked::default())
+    }
+
+    /// One of several that an account has, which is there when they are gone.
+    #[cfg(feature = "http")]
+    pub(crate) fn of(account: &Account) -> Self {
+        let Account { shared, tasks, grace, parked } = account.clone();
+        Self::with(shared, tasks, Ending::of_visit(grace), parked)
+    }
+
+    fn with(shared: Arc<Shared>, tasks: Tasks, ending: Ending, parked: Parked) -> Self {
+        let log_level = LeastLevel::new(Some(LogLevel::Info));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
-        let intake = Arc::new(TaskIntake { shared, tasks, listener });
-        let tools = ToolService { intake, ending, log_level, parked: Parked::default(), announces };
-        let direct = Arc::new(Direct::new(tools.clone(), limit));
-        Self { tools, direct, changes }
+        let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
+        let tools = ToolService { intake, ending, log_level, parked, announces };
+        let direct = Arc::new(Direct::new(tools.clone(), limit.clone()));
+        Self { tools, limit, direct, changes }
     }
 
     /// How the connection ends.
@@ -153,6 +179,12 @@ impl Connection {
     pub(crate) fn answers(&self) -> Arc<dyn Answers> {
         self.direct.clone()
     }
+}
+
+/// What the tasks of a tool can be told.
+fn instructions(shared: &Arc<Shared>) -> Box<InstructionsOf> {
+    let shared = Arc::clone(shared);
+    Box::new(move |tool| shared.registry.find(tool)?.instructions())
 }
 
 /// Answers everything about tools. A clone is another handle to the same.
@@ -223,6 +255,7 @@ mod tests {
             inner: None,
             shadowed: Shadowed::default(),
             max_requests: 9,
+            max_questions: 9,
             around: None,
             listeners: Arc::default(),
         })

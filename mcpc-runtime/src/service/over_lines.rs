@@ -131,7 +131,8 @@ fn all_tools() -> Vec<Definition> {
         })
     }));
     let control = Control::new("", Duration::from_secs(1), 99);
-    all.extend(control.tools(&all, Schemas::default()));
+    let control = control.tools(all.iter(), Schemas::default());
+    all.extend(control);
     all
 }
 

@@ -43,6 +43,12 @@ struct Call {
 /// Any number of requests may wait for it: a client repeats one whose reply it lost.
 type Outcome = Shared<BoxFuture<'static, Result<CallToolResult, Refusal>>>;
 
+impl std::fmt::Debug for Parked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parked").finish_non_exhaustive()
+    }
+}
+
 impl Parked {
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,12 +1,8 @@
 //! A task that asks.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout_at};
-
 use super::Task;
 use crate::log::{Json, LogError, Said};
-use crate::question::{Asked, NoAnswer, Response, TRIES};
+use crate::question::{Asked, NoAnswer, Response, in_tries};
 
 /// A question that waits for its answer; dropped, it waits no more.
 struct Open<'a> {
@@ -29,39 +25,31 @@ impl Drop for Open<'_> {
 }
 
 impl Task {
-    /// Asks, and waits for the answer until the deadline. Dropped before, the question is withdrawn.
-    pub(super) async fn ask(
-        &self,
-        asked: &Asked,
-        timeout: Option<(Duration, Instant)>,
-    ) -> Result<Response, NoAnswer> {
-        let answer = self.ask_without_end(asked);
-        match timeout {
-            None => answer.await,
-            Some((timeout, deadline)) => {
-                timeout_at(deadline, answer).await.unwrap_or(Err(NoAnswer::TimedOut(timeout)))
-            }
-        }
-    }
-
-    async fn ask_without_end(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+    /// Asks, and waits for the answer. Dropped before, the question is withdrawn.
+    pub(super) async fn ask(&self, asked: &Asked) -> Result<Response, NoAnswer> {
         if self.stop.is_cancelled() {
             return Err(NoAnswer::Stopped);
         }
         if !self.delivery.answers() && !self.questions.reach_somebody(&asked.form) {
             return Err(NoAnswer::Unreachable);
         }
-        let mut asked = asked.clone();
-        for _ in 0..TRIES {
-            match self.ask_once(&asked).await? {
-                Response::Refused(problem) => asked.problem = Some(problem),
-                response => return Ok(response),
-            }
-        }
-        Err(NoAnswer::NotUnderstood(asked.problem.unwrap_or_default()))
+        let _place = self.room.enter()?;
+        in_tries(asked, async |asked| Ok(self.ask_once(asked).await?.fits())).await
     }
 
-    async fn ask_once(&self, asked: &Asked) -> Result<Response, NoAnswer> {
+    async fn ask_once(&self, asked: Asked) -> Result<Response, NoAnswer> {
+        let is_for_a_model =
+            self.questions.message_task.is_some() && asked.is_answered_by_message();
+        match self.ask_in_one_way(&asked).await {
+            // Nobody has heard of it who could answer now.
+            Err(NoAnswer::Unreachable) if is_for_a_model => {
+                self.ask_in_one_way(&Asked { by_message: true, ..asked }).await
+            }
+            response => response,
+        }
+    }
+
+    async fn ask_in_one_way(&self, asked: &Asked) -> Result<Response, NoAnswer> {
         let open = Open { task: self, id: self.next_question() };
         // A call is not answered twice, and where it is answered with what is asked, its client calls again.
         let by_call = asked.by_call && self.questions.are_looked_for;
@@ -69,20 +57,10 @@ impl Task {
         let message_task = self.questions.message_task.filter(|_| asked.is_answered_by_message());
         let message_task = message_task.map(|tool| (tool, &*self.ids.task_id));
         self.send(Said::Question(asked.to_log(&open.id, message_task))).await;
-        let elicited = async {
-            let elicitation = self.questions.elicitation(&asked.form)?;
-            elicitation.ask(asked).await
-        };
         let shown = async {
-            match elicited.await {
-                Some(response) => response,
-                None if self.questions.are_looked_for
-                    || message_task.is_some()
-                    || self.delivery.answers() =>
-                {
-                    std::future::pending().await
-                }
-                None => Err(NoAnswer::Unreachable),
+            match self.questions.elicitation(asked) {
+                Some(elicitation) => elicitation.ask(asked).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {

@@ -41,7 +41,7 @@ pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 #[cfg(feature = "testing")]
 pub(crate) use sender::WeakSender;
-pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
+pub(crate) use tasks::{Created, InstructionsOf, Request, TaskPermits, Tasks};
 
 pub use quantity::{Quantity, Total};
 
@@ -62,6 +62,7 @@ use crate::logging::event;
 use crate::message::Json;
 use crate::metadata::Ids;
 use crate::outbox::{Claim, Permit};
+use crate::question::Room;
 use crate::sync::{Mutex, MutexGuard, Notify};
 
 /// A running task, shared by the runner and every clone of its [`Sender`].
@@ -71,6 +72,8 @@ struct Task {
     delivery: Delivery,
     questions: Questions,
     limits: TaskLimits,
+    /// For what it asks.
+    room: Room,
     /// Logging and sending are one step under this lock, so that both have one order.
     progression: Mutex<Progression>,
     /// Cancelled when the body is to leave: because it was asked to stop, or because the task is over.

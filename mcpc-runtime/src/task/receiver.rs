@@ -28,7 +28,24 @@ pub struct Receiver<M> {
     taken: usize,
     /// Those of them that were not read yet.
     waiting: VecDeque<Json>,
-    read: fn(&Value) -> Result<M, String>,
+    read: Read<M>,
+}
+
+/// Reads an instruction, or says what is wrong with it.
+enum Read<M> {
+    Typed(fn(&Value) -> Result<M, String>),
+    Given(Box<Given<M>>),
+}
+
+type Given<M> = dyn Fn(&Value) -> Result<M, String> + Send + Sync;
+
+impl<M> Read<M> {
+    fn read(&self, value: &Value) -> Result<M, String> {
+        match self {
+            Self::Typed(read) => read(value),
+            Self::Given(read) => read(value),
+        }
+    }
 }
 
 impl<M> fmt::Debug for Receiver<M> {
@@ -37,13 +54,26 @@ impl<M> fmt::Debug for Receiver<M> {
     }
 }
 
+impl Receiver<Value> {
+    /// One of instructions that a schema describes.
+    pub(crate) fn reading(
+        sender: &Sender,
+        read: impl Fn(&Value) -> Result<Value, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::by(sender, Read::Given(Box::new(read)))
+    }
+}
+
 impl<M> Receiver<M> {
     pub(crate) fn new(sender: &Sender) -> Self
     where
         M: DeserializeOwned + JsonSchema,
     {
-        let task = Arc::clone(&sender.task);
-        Self { task, taken: 0, waiting: VecDeque::new(), read: read_instruction::<M> }
+        Self::by(sender, Read::Typed(read_instruction::<M>))
+    }
+
+    fn by(sender: &Sender, read: Read<M>) -> Self {
+        Self { task: Arc::clone(&sender.task), taken: 0, waiting: VecDeque::new(), read }
     }
 
     /// The next instruction, in the order in which they were given; `None` as soon as the task is asked to stop, or is over.
@@ -91,7 +121,7 @@ impl<M> Receiver<M> {
     fn read(&mut self) -> Option<M> {
         while let Some(instruction) = self.waiting.pop_front() {
             let value = serde_json::from_str(instruction.as_str());
-            let read = value.map_err(|error| error.to_string()).and_then(|it| (self.read)(&it));
+            let read = value.map_err(|error| error.to_string()).and_then(|it| self.read.read(&it));
             match read {
                 Ok(instruction) => return Some(instruction),
                 Err(problem) => event!(

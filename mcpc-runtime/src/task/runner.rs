@@ -21,6 +21,7 @@ use crate::metadata::Ids;
 use crate::outbox::{Permit, Prefetching};
 use crate::output::{Body, Failed, Outcome, Success};
 use crate::phrases::timed_out;
+use crate::question::Room;
 use crate::sync::{Mutex, Notify};
 
 /// How long what was asked to stop may go on: for so long, or until all of a connection's time is up. A clone
@@ -65,13 +66,15 @@ impl Grace {
     }
 }
 
-/// How long a task may go on.
+/// How long a task may go on, and how much it may ask.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskLimits {
     /// After it was asked to stop.
     pub(crate) grace: Grace,
     /// Until it is asked to stop, if its tool says so.
     pub(crate) timeout: Option<Duration>,
+    /// How many of its questions may be open at once.
+    pub(crate) questions: usize,
 }
 
 /// A task that was accepted and whose body is yet to be started.
@@ -101,6 +104,7 @@ impl NewTask {
             ids,
             delivery,
             questions,
+            room: Room::new(limits.questions),
             limits,
             progression: Mutex::new(progression),
             stop,
@@ -362,10 +366,10 @@ mod tests {
             let created = tasks.create(request).await;
             let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
             let outbox = Outbox::new(Form::Lines, BUDGET);
-            let gate = Gate::new(outbox.clone(), true);
+            let gate = Gate::new(outbox.clone(), RequestId::Number(1), true);
             let delivery =
                 Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool".into()));
-            let times = TaskLimits { grace: Grace::new(GRACE), timeout };
+            let times = TaskLimits { grace: Grace::new(GRACE), timeout, questions: 1 };
             let task = NewTask::new(
                 "tool".into(),
                 ids,

@@ -4,18 +4,16 @@ use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::Task;
 use super::quantity::{Quantity, Total};
 use crate::events::named;
 use crate::log::{Amount, MaybeLater, Progress, Said};
 use crate::message::Json;
-use crate::question::{Answer, Asked, NoAnswer, Question, Response};
+use crate::question::{Answer, Asked, NoAnswer, Question, Response, in_time};
 
 /// Talks to the client about a running task.
 ///
@@ -160,7 +158,7 @@ impl Sender {
     /// # Errors
     ///
     /// Why there is no answer ([`NoAnswer`]): the user declined or dismissed it, nobody answered in time, the task was asked
-    /// to stop, or nobody can be asked.
+    /// to stop, nobody can be asked, or as much waits for an answer as may.
     ///
     /// # Cancel safety
     ///
@@ -171,11 +169,10 @@ impl Sender {
         question: impl Into<Question>,
     ) -> BoxFuture<'_, Result<T, NoAnswer>> {
         let Question { text, timeout } = question.into();
-        Box::pin(async move {
-            let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-            let ask = async |asked: Asked| self.asking(&asked, timeout).await;
+        Box::pin(in_time(timeout, async move {
+            let ask = async |asked: Asked| self.asking(&asked).await;
             T::asked(text)?.until_it_is_read(ask).await
-        })
+        }))
     }
 
     /// Like [`ask`](Self::ask), for code that is not async: `spawn_blocking`, rayon, plain threads.
@@ -208,9 +205,7 @@ impl Sender {
         url: impl Into<String>,
     ) -> Result<(), NoAnswer> {
         let Question { text, timeout } = question.into();
-        let asked = Asked::at(text, url.into());
-        let timeout = timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        self.asking(&asked, timeout).await?.agreed()
+        in_time(timeout, self.asking(&Asked::at(text, url.into()))).await?.agreed()
     }
 
     /// Waits until the task is asked to stop. It then has the server's grace to end by itself,
@@ -242,9 +237,8 @@ impl Sender {
     pub(crate) fn asking<'a>(
         &'a self,
         asked: &'a Asked,
-        timeout: Option<(Duration, Instant)>,
     ) -> BoxFuture<'a, Result<Response, NoAnswer>> {
-        Box::pin(self.task.ask(asked, timeout))
+        Box::pin(self.task.ask(asked))
     }
 
     /// A handle that keeps nothing.

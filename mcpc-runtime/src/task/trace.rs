@@ -51,7 +51,7 @@ impl Trace {
 
     /// The body has ended. If it was to end long before, the timer that says so had no thread to run on.
     pub(super) fn gave_way(&self, task: &Task) {
-        let TaskLimits { grace, timeout: Some(timeout) } = &task.limits else { return };
+        let TaskLimits { grace, timeout: Some(timeout), .. } = &task.limits else { return };
         let late = self.began.elapsed().saturating_sub(*timeout + grace.length());
         if late > LATE {
             let [tool, task_id] = self.names(task);

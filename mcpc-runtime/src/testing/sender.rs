@@ -19,7 +19,7 @@ use crate::log::{
     Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
-use crate::question::{self, Instructions, judged};
+use crate::question::{self, Instructions, MOST_OPEN, judged};
 use crate::task::{
     Grace, NewTask, Receiver, Request, Sender, TaskLimits, TaskPermits, Tasks, WeakSender,
 };
@@ -86,7 +86,11 @@ fn new_task(recording: &Arc<Recording>) -> NewTask {
     };
     let delivery = Delivery::Witness(Box::new(Events(Arc::clone(recording))));
     let questions = Questions::UNREACHABLE;
-    let limits = TaskLimits { grace: Grace::new(std::time::Duration::ZERO), timeout: None };
+    let limits = TaskLimits {
+        grace: Grace::new(std::time::Duration::ZERO),
+        timeout: None,
+        questions: MOST_OPEN,
+    };
     NewTask::new(Arc::clone(tool_name), ids, (delivery, questions), created, limits)
 }
 
@@ -188,7 +192,7 @@ impl Sent {
             Ok(value) => value,
             Err(error) => panic!("an instruction cannot be written as JSON: {error}"),
         };
-        let kind = lock(&self.recording.told).kind;
+        let kind = lock(&self.recording.told).kind.clone();
         if let Some(Err(problem)) = kind.map(|kind| kind.check(&value)) {
             panic!("the function was not told: {problem}");
         }

@@ -234,6 +234,9 @@ impl Definition {
         if let Some(problem) = self.written.as_ref().and_then(|it| it.problem(about)) {
             return Err(refused(problem));
         }
+        if let Some(Err(problem)) = self.written.as_ref().and_then(|it| it.instructions.as_ref()) {
+            return Err(self.wrong_schema("instruction", problem.clone()));
+        }
         let output = self.written.as_ref().map_or(Ok(None), |it| it.output_schema());
         let output = output.map_err(|problem| self.wrong_schema("output", problem))?;
         // The first reply to a background call is not a result, so it has no output schema to keep.
@@ -248,7 +251,11 @@ impl Definition {
 
     /// What its tasks can be told, if anything.
     pub(crate) fn instructions(&self) -> Option<Instructions> {
-        self.parameters.iter().find_map(|parameter| parameter.instructions)
+        let written = self.written.as_ref().and_then(|written| written.instructions.as_ref());
+        match written {
+            Some(instructions) => instructions.as_ref().ok().cloned(),
+            None => self.parameters.iter().find_map(|parameter| parameter.instructions.clone()),
+        }
     }
 
     fn wrong_schema(&self, which: &'static str, problem: String) -> Error {

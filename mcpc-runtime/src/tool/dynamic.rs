@@ -15,8 +15,9 @@ use crate::argument::read_by_schema;
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Fails, Failure, Output, Returns};
 use crate::parameter::{Call, InputSchema, Inputs};
+use crate::question::Instructions;
 use crate::schema::Given;
-use crate::task::Sender;
+use crate::task::{Receiver, Sender};
 
 /// A tool that is made at run time: of a name, the JSON schema of its arguments, and a closure.
 ///
@@ -77,10 +78,43 @@ impl DynamicTool {
         Self::new::<T>(about(Kind::Background, name.into()), input_schema.read(), Box::new(body))
     }
 
+    /// A tool whose call starts a task that can be told something while it runs.
+    ///
+    /// What it can be told is said by a schema of its own, of any value; the tool `message_task` tells it to models. The
+    /// closure hears it by its [`Receiver`], each as the JSON that fits the schema.
+    #[must_use]
+    #[track_caller]
+    pub fn told<T, E, R>(
+        name: impl Into<String>,
+        input_schema: impl InputSchema,
+        instruction_schema: impl InputSchema,
+        run: impl Fn(JsonObject, Call, Sender, Receiver<Value>) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: Output,
+        E: Failure + 'static,
+        R: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let (returns, fails) = (T::returns(), Fails::displayed());
+        let instructions = instruction_schema.read().and_then(Instructions::by_schema);
+        let read = instructions.as_ref().ok().and_then(Instructions::reader).map(Arc::new);
+        let body = move |arguments, inputs: &mut Inputs<'_>| {
+            let (call, sender) = (inputs.call.to_call(inputs.sender), inputs.sender.cloned()?);
+            let read = Arc::clone(read.as_ref()?);
+            let told = Receiver::reading(&sender, move |value| read(value));
+            Some(fallible_body(run(arguments, call, sender, told), returns, fails))
+        };
+        let about = about(Kind::Background, name.into());
+        let mut tool = Self::new::<T>(about, input_schema.read(), Box::new(body));
+        tool.0.rewrite(|written| written.instructions = Some(instructions));
+        tool
+    }
+
     fn new<T: Output>(about: About, input: Result<Value, String>, body: Box<Start>) -> Self {
         let written = Written {
             input: Arc::new(input.and_then(Given::new)),
             output: None,
+            instructions: None,
             may_be_structured: T::may_be_structured,
         };
         let run = prepare(written.clone(), body);
@@ -193,7 +227,8 @@ pub(crate) fn control(
     given: Given,
     body: impl Fn(JsonObject, &mut Inputs<'_>) -> Option<Body> + Send + Sync + 'static,
 ) -> Definition {
-    let written = Written { input: Arc::new(Ok(given)), output: None, may_be_structured: || false };
+    let input = Arc::new(Ok(given));
+    let written = Written { input, output: None, instructions: None, may_be_structured: || false };
     let run = prepare(written.clone(), Box::new(body));
     Definition::written(about, written, Returns::reply(), run)
 }
@@ -215,6 +250,8 @@ type Start = dyn Fn(JsonObject, &mut Inputs<'_>) -> Option<Body> + Send + Sync;
 pub(super) struct Written {
     pub(super) input: Arc<Result<Given, String>>,
     output: Option<Result<JsonObject, String>>,
+    /// What its tasks can be told.
+    pub(super) instructions: Option<Result<Instructions, String>>,
     may_be_structured: fn() -> bool,
 }
 

@@ -10,6 +10,8 @@ mod erased;
 #[cfg(unix)]
 mod hangup;
 mod lines;
+#[cfg(feature = "http")]
+mod posted;
 mod process;
 mod requests;
 mod rmcp_quirks;
@@ -25,9 +27,15 @@ pub(crate) use end::{End, Ending, Flush, Why};
 pub use erased::AnyError;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Lines, Reader, Writer};
+#[cfg(feature = "http")]
+pub(crate) use lines::{Refusal, decode};
+#[cfg(feature = "http")]
+pub(crate) use posted::{Post, Posted};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
 pub(crate) use rmcp_quirks::Subscription;
+#[cfg(feature = "http")]
+pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
@@ -70,6 +78,8 @@ pub(crate) struct Wiring {
 pub(crate) enum AnyTransport {
     Lines(Lines),
     Wrapped(Wrapped),
+    #[cfg(feature = "http")]
+    Posted(Posted),
 }
 
 impl Transport<RoleServer> for AnyTransport {
@@ -82,6 +92,8 @@ impl Transport<RoleServer> for AnyTransport {
         let requests = match self {
             Self::Lines(lines) => lines.requests(),
             Self::Wrapped(wrapped) => wrapped.requests(),
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.requests(),
         };
         // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
         // asked for waits after that, or a handler that notifies in a loop would fill the memory.
@@ -103,6 +115,8 @@ impl Transport<RoleServer> for AnyTransport {
         match self {
             Self::Lines(lines) => lines.receive().await,
             Self::Wrapped(wrapped) => wrapped.receive().await,
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.receive().await,
         }
     }
 
@@ -110,6 +124,8 @@ impl Transport<RoleServer> for AnyTransport {
         match self {
             Self::Lines(lines) => lines.close(),
             Self::Wrapped(wrapped) => wrapped.close().await,
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.close().await,
         }
         Ok(())
     }

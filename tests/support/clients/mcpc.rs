@@ -26,6 +26,11 @@ impl Mcpc {
         Self { plain: Plain::begin(wire).await }
     }
 
+    /// A client that has begun a session as any other does.
+    pub(crate) fn of(plain: Plain) -> Self {
+        Self { plain }
+    }
+
     /// Calls a tool as task `task_id` of session `s`.
     pub(crate) async fn start(&mut self, task_id: &str, tool: &str, arguments: Value) {
         self.call(task_id, tool, in_task(task_id, arguments)).await;

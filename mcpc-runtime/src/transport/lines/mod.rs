@@ -18,7 +18,7 @@ use super::requests::Requests;
 use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-use decode::{Refusal, decode};
+pub(crate) use decode::{Refusal, decode};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 
