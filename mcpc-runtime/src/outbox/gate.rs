@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::model::{RequestId, ServerJsonRpcMessage};
 
 use super::{Outbox, Outgoing, Pending, Permit, To};
+use crate::reply::Reply;
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -128,6 +129,15 @@ impl Gate {
 
     /// Pushes the reply, and after it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
+        self.open_after(|outbox, held| outbox.push_message_and(reply, held));
+    }
+
+    /// The same with a reply that rmcp's loop does not know of.
+    pub(crate) fn open_with(&self, id: RequestId, reply: Reply) {
+        self.open_after(|outbox, held| outbox.push_reply_and(id, reply, held));
+    }
+
+    fn open_after(&self, push: impl FnOnce(&Outbox, Option<Pending>)) {
         let mut state = self.state();
         let held = match mem::replace(&mut *state, GateState::Open) {
             GateState::Closed { held, .. } => Some(held),
@@ -137,7 +147,7 @@ impl Gate {
                 return;
             }
         };
-        self.0.outbox.push_message_and(reply, held);
+        push(&self.0.outbox, held);
         self.0.open.store(true, Ordering::Release);
     }
 

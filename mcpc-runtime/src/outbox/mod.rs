@@ -91,6 +91,17 @@ struct Queue {
     state: State,
 }
 
+impl Queue {
+    /// Counts a reply that was added, and adds what waited for it.
+    fn count_reply(&mut self, bytes: usize, held: Option<Pending>) {
+        self.pending.reply_bytes += bytes;
+        self.reply_bytes += bytes;
+        if let Some(held) = held {
+            self.pending.append(held);
+        }
+    }
+}
+
 /// What there was to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -187,17 +198,10 @@ impl Outbox {
         with_line(|line| {
             write_message(&message, line);
             let bytes = line.len();
-            let and = |queue: &mut Queue, held: Option<Pending>| {
-                queue.pending.reply_bytes += bytes;
-                queue.reply_bytes += bytes;
-                if let Some(held) = held {
-                    queue.pending.append(held);
-                }
-            };
             match self.0.form {
-                Form::Lines => self.extend(line, |queue| and(queue, held)),
+                Form::Lines => self.extend(line, |queue| queue.count_reply(bytes, held)),
                 // The transport writes it in a form of its own, but hardly shorter than this.
-                Form::Messages => self.add(message, |queue| and(queue, held)),
+                Form::Messages => self.add(message, |queue| queue.count_reply(bytes, held)),
                 Form::Events { .. } => {
                     let held = held.map(|held| held.items).into_iter().flat_map(Items::into_frames);
                     let frame = Frame::of(To::of(&message), &message, line);
@@ -219,23 +223,31 @@ impl Outbox {
         }
     }
 
-    /// Pushes what a request is answered with where it is read.
+    /// Pushes what a request is answered with without rmcp's loop.
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        self.push_reply_and(id, reply, None);
+    }
+
+    /// Pushes such a reply and, right after it, what waited for it.
+    fn push_reply_and(&self, id: RequestId, reply: Reply, held: Option<Pending>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 reply.into_line(id, line);
-                self.push_line(line);
+                self.push_line_and(line, held);
             }),
-            Form::Messages | Form::Events { .. } => self.push_message(reply.into_message(id)),
+            Form::Messages | Form::Events { .. } => {
+                self.push_message_and(reply.into_message(id), held);
+            }
         }
     }
 
     /// Pushes bytes that answer a line which is not a message.
     pub(crate) fn push_line(&self, line: &[u8]) {
-        self.extend(line, |queue| {
-            queue.pending.reply_bytes += line.len();
-            queue.reply_bytes += line.len();
-        });
+        self.push_line_and(line, None);
+    }
+
+    fn push_line_and(&self, line: &[u8], held: Option<Pending>) {
+        self.extend(line, |queue| queue.count_reply(line.len(), held));
         self.wake();
     }
 

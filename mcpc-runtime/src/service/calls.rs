@@ -752,3 +752,15 @@ impl From<ErrorData> for Refusal {
 
 /// The connection ended before something did.
 pub(super) struct GraceOver;
+
+/// What comes of handling a request; rmcp never answers one whose handler panicked.
+pub(super) fn or_error<T>(
+    answer: Result<std::thread::Result<T>, GraceOver>,
+) -> Result<T, ErrorData> {
+    let problem = match answer {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(_)) => "the server's handler panicked",
+        Err(GraceOver) => "the server has ended",
+    };
+    Err(ErrorData::internal_error(problem, None))
+}

@@ -150,6 +150,11 @@ impl TaskIntake {
         }
     }
 
+    /// By which the client is reached, once rmcp's loop has said so.
+    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.get()
+    }
+
     /// Whether a request is answered as it asks: one that its handler will refuse does nothing here.
     fn lets_in(
         &self,

@@ -38,7 +38,7 @@ pub(crate) struct Post {
 impl Posted {
     /// A connection that has a session, or is there for one request.
     pub(crate) fn new(has_session: bool, wiring: Wiring) -> (Self, Post, Flush) {
-        let Wiring { bounds, versions, end, intake } = wiring;
+        let Wiring { bounds, versions, end, intake, answers: _ } = wiring;
         let outbox = Outbox::new(Form::Events { has_session }, bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
