@@ -2,9 +2,7 @@
 //!
 //! # Asking
 //!
-//! [`Sender::ask`] asks the user, and waits for the answer where it stands:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/ask.md")]
+//! [`Sender::ask`], which has an example, asks the user, and waits for the answer where it stands.
 //!
 //! The type says what is asked for:
 //!
@@ -57,9 +55,7 @@
 //!
 //! # Instructions
 //!
-//! A background tool that takes a [`Receiver`] can be told something while it runs:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/receiver.md")]
+//! A background tool that takes a [`Receiver`], which has an example, can be told something while it runs.
 //!
 //! In a `select!`, it stands beside the work: [`Receiver::recv`] is cancel safe, and returns `None` as soon as the task is
 //! asked to stop.
