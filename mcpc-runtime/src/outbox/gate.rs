@@ -127,6 +127,15 @@ impl Gate {
         Pushing::Pushed
     }
 
+    /// Drops what is held back, of a task that there will not be after all.
+    pub(crate) fn drop_held(&self) {
+        let mut state = self.state();
+        let GateState::Closed { held, .. } = &mut *state else { return };
+        let held = mem::replace(held, Pending::new(self.0.outbox.0.form));
+        drop(state);
+        self.0.outbox.0.free.add_permits(held.permits);
+    }
+
     /// Pushes the reply, and after it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
         self.open_after(|outbox, held| outbox.push_message_and(reply, held));

@@ -176,7 +176,10 @@ impl ToolService {
         let ids = own.ids.clone();
         let reaches = (Self::callbacks(tool, &ids, gate), self.questions(context, false));
         let (task, shared, leave) = self.create(tool, own, reaches);
-        self.launch(tool, arguments, task, shared, context)?;
+        if let Err(refusal) = self.launch(tool, arguments, task, shared, context) {
+            gate.drop_held();
+            return Err(refusal);
+        }
         self.stop_if_cancelled(leave, gate);
         Ok(Self::created(tool, &ids, context))
     }

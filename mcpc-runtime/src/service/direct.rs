@@ -25,19 +25,21 @@ use crate::transport::{Answer, Answers, Asked};
 pub(super) struct Direct {
     tools: ToolService,
     limit: Limit,
+    /// Whether each request is all there is of its connection, so that no loop has to know who asks.
+    stands_alone: bool,
     /// Whether a session is to begin again. When it has is known to the loop alone, so all that follows is left to it.
     begins_again: AtomicBool,
 }
 
 impl Direct {
-    pub(super) fn new(tools: ToolService, limit: Limit) -> Self {
-        Self { tools, limit, begins_again: AtomicBool::new(false) }
+    pub(super) fn new(tools: ToolService, limit: Limit, stands_alone: bool) -> Self {
+        Self { tools, limit, stands_alone, begins_again: AtomicBool::new(false) }
     }
 
     /// Whether what a request runs is all ours; `None` if it needs the loop.
-    fn runs_ours(&self, request: &ClientRequest, peer: &Peer<RoleServer>) -> Option<bool> {
+    fn runs_ours(&self, request: &ClientRequest, peer: Option<&Peer<RoleServer>>) -> Option<bool> {
         let version = || {
-            let of_session = || Some(peer.peer_info()?.protocol_version.clone());
+            let of_session = || Some(peer?.peer_info()?.protocol_version.clone());
             request.get_meta().protocol_version().or_else(of_session)
         };
         match request {
@@ -93,14 +95,15 @@ impl Direct {
 impl Answers for Direct {
     fn answer(self: Arc<Self>, asked: Asked) -> Result<Answer, Box<Asked>> {
         let is_known = !self.begins_again.load(Ordering::Relaxed);
-        let Some(peer) = self.tools.intake.peer().filter(|_| is_known).cloned() else {
+        let peer = self.tools.intake.peer().filter(|_| is_known).cloned();
+        if peer.is_none() && !self.stands_alone {
             return Err(Box::new(asked));
-        };
-        let Some(is_ours) = self.runs_ours(&asked.request, &peer) else {
+        }
+        let Some(is_ours) = self.runs_ours(&asked.request, peer.as_ref()) else {
             return Err(Box::new(asked));
         };
         let Asked { id, mut request, cancelled } = asked;
-        let context = Context::new(id.clone(), &mut request, cancelled.clone(), Some(peer));
+        let context = Context::new(id.clone(), &mut request, cancelled.clone(), peer);
         match Ours::of(request) {
             Ok(request) => Ok(Answer { reply: Box::pin(self.handle(request, context)), is_ours }),
             Err(request) => Err(Box::new(Asked { id, request: *request, cancelled })),
