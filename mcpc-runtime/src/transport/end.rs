@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,20 @@ struct Shared {
     stage: Mutex<Stage>,
     /// Notified when the stage changes.
     changed: Notify,
+    /// How many calls go on beside the requests that began them.
+    beside: AtomicUsize,
+    /// Notified when one of them has ended.
+    is_less: Notify,
+}
+
+/// A call that goes on beside the request that began it: the end of its connection waits for it.
+pub(crate) struct Beside(Ending);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.0.beside.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.is_less.notify_waiters();
+    }
 }
 
 impl fmt::Debug for Ending {
@@ -94,7 +109,26 @@ impl fmt::Debug for Ending {
 impl Ending {
     pub(crate) fn new(tasks: Tasks, grace: Duration) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
-        Self(Arc::new(Shared { tasks, grace: Grace::new(grace), stage, changed }))
+        let (beside, is_less) = (AtomicUsize::new(0), Notify::new());
+        let grace = Grace::new(grace);
+        Self(Arc::new(Shared { tasks, grace, stage, changed, beside, is_less }))
+    }
+
+    /// Has the end wait for something until what is returned is dropped, or the grace is over.
+    pub(crate) fn beside(&self) -> Beside {
+        self.0.beside.fetch_add(1, Ordering::SeqCst);
+        Beside(self.clone())
+    }
+
+    /// Waits until nothing goes on beside its request.
+    async fn is_alone(&self) {
+        loop {
+            let is_less = self.0.is_less.notified();
+            if self.0.beside.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            is_less.await;
+        }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -249,6 +283,7 @@ impl Ending {
     /// Waits until every task has ended and every call is answered. Cancel safe.
     async fn settled(&self, requests: &Requests) {
         self.0.tasks.idle().await;
+        self.is_alone().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
         }
@@ -272,7 +307,7 @@ impl Ending {
 
     /// What there is to be done, and what was read of it: whether anything moves.
     pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
-        let tasks = self.0.tasks.running();
+        let tasks = self.0.tasks.running() + self.0.beside.load(Ordering::SeqCst);
         (tasks, requests.unanswered(), requests.outbox().progress())
     }
 
