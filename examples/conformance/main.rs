@@ -185,7 +185,11 @@ async fn main() -> mcpc::Result {
         .task_patience(Duration::from_millis(300))
         .build()?;
     let service = running.get_or_init(|| service);
-    service.serve_stdio().await
+    // Over HTTP at the address that follows `--http`, or else over stdio.
+    match std::env::args().skip_while(|it| it != "--http").nth(1) {
+        Some(address) => service.http().poll_after(Duration::from_secs(1)).serve(address).await,
+        None => service.serve_stdio().await,
+    }
 }
 
 fn resource(text: &str, uri: &str, mime_type: &str) -> EmbeddedResource {

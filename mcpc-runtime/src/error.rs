@@ -122,6 +122,29 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
+    /// What was set for a server over HTTP lets nothing through, or is not what it has to be.
+    #[cfg(feature = "http")]
+    #[error("`HttpServer::{setting}` is {value}; expected {expected}")]
+    #[non_exhaustive]
+    Http {
+        /// The method of `HttpServer` that set it.
+        setting: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A server was to be served at an address at which it cannot be.
+    #[cfg(feature = "http")]
+    #[error("cannot serve at `{address}`")]
+    #[non_exhaustive]
+    Address {
+        /// The address.
+        address: String,
+        /// Why not.
+        #[source]
+        error: std::io::Error,
+    },
     /// A server was served outside of a tokio runtime.
     #[error("a server must be served inside a tokio runtime, like the one of `#[tokio::main]`")]
     Runtime(#[source] tokio::runtime::TryCurrentError),

@@ -27,6 +27,9 @@ pub mod tool;
 #[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(feature = "http")]
+pub mod http;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

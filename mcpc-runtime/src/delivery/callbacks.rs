@@ -88,4 +88,8 @@ impl Outgoing for EventCallback<'_> {
         let (event, payload) = self.event.on_the_wire();
         callback_message(task_message(address, event, &payload.to_json()))
     }
+
+    fn is_lasting(&self) -> bool {
+        matches!(self.event, Event::End(_))
+    }
 }

@@ -361,7 +361,7 @@ mod tests {
     /// be answered, except that of the client of MCPC.
     #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
     fn modes_of_events(outbox: &Outbox) -> [Delivery; 3] {
-        let gate = || Gate::new(outbox.clone(), true);
+        let gate = || Gate::new(outbox.clone(), NumberOrString::Number(1), true);
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let callbacks = gate();
         let ok = rmcp::model::ServerResult::CallToolResult(CallToolResult::success(Vec::new()));
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn every_combination_has_its_way() {
-        let gate = Gate::new(Outbox::new(Form::Lines, 1), false);
+        let gate = Gate::new(Outbox::new(Form::Lines, 1), NumberOrString::Number(1), false);
         for combination in 0..32 {
             let shows = |bit: u32| combination & (1 << bit) != 0;
             let support = ClientSupport {

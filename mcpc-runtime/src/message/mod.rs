@@ -158,6 +158,13 @@ impl ProtocolInfo {
             },
         }
     }
+
+    /// The same where nothing can follow the reply to a call: MCPC would have nothing to say.
+    pub(crate) fn without_callbacks(mut self) -> Self {
+        self.mcpc_enabled = false;
+        self.mcpc_direct_updates = self.mcpc_direct_updates.map(|_| false);
+        self
+    }
 }
 
 #[cfg(test)]

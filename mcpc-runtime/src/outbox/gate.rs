@@ -5,9 +5,9 @@ use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rmcp::model::ServerJsonRpcMessage;
+use rmcp::model::{RequestId, ServerJsonRpcMessage};
 
-use super::{Outbox, Outgoing, Pending, Permit};
+use super::{Outbox, Outgoing, Pending, Permit, To};
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -18,6 +18,8 @@ pub(crate) struct Gate(Arc<GateShared>);
 
 struct GateShared {
     outbox: Outbox,
+    /// The call's.
+    id: RequestId,
     /// Whether the connection had shown MCPC when the call was read.
     after_handshake: bool,
     /// Whether the gate is open, for a look without a lock; never goes back.
@@ -53,10 +55,10 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(outbox: Outbox, after_handshake: bool) -> Self {
+    pub(crate) fn new(outbox: Outbox, id: RequestId, after_handshake: bool) -> Self {
         let state = GateState::Closed { held: Pending::new(outbox.0.form), on_cancel: None };
         let (open, state) = (AtomicBool::new(false), Mutex::new(state));
-        Self(Arc::new(GateShared { outbox, after_handshake, open, state }))
+        Self(Arc::new(GateShared { outbox, id, after_handshake, open, state }))
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -84,10 +86,7 @@ impl Gate {
         }
         let mut state = self.state();
         match &mut *state {
-            GateState::Closed { held, .. } => {
-                held.items.push(callback);
-                held.permits += permit.spend();
-            }
+            GateState::Closed { held, .. } => held.push(callback, permit),
             GateState::Open => self.0.outbox.push(callback, permit),
             GateState::Cancelled => {}
         }
@@ -98,7 +97,7 @@ impl Gate {
         // Held while pushing, so that the reply cannot get in between.
         let state = self.state();
         if matches!(*state, GateState::Closed { .. }) {
-            self.0.outbox.push(outgoing, permit);
+            self.0.outbox.push_to(Some(To::Request(self.0.id.clone())), outgoing, permit);
         }
     }
 
@@ -109,7 +108,7 @@ impl Gate {
             GateState::Open | GateState::Cancelled => BeforeReply::TooLate,
             GateState::Closed { .. } if self.0.outbox.is_full() => BeforeReply::Full,
             GateState::Closed { .. } => {
-                self.0.outbox.push_message(message);
+                self.0.outbox.push_message_to(To::Request(self.0.id.clone()), message);
                 BeforeReply::Pushed
             }
         }
@@ -169,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_cancelled_call_gives_back_its_room_and_stops_its_task() {
         let outbox = Outbox::new(Form::Lines, 100);
-        let gate = Gate::new(outbox.clone(), false);
+        let gate = Gate::new(outbox.clone(), RequestId::Number(1), false);
         let (stop, stops) = std::sync::mpsc::channel();
         let again = stop.clone();
         gate.on_cancel(move || stop.send("cancelled").expect("somebody listens"));
@@ -191,7 +190,7 @@ mod tests {
     async fn nothing_of_a_call_follows_its_reply_or_its_cancellation() {
         for round in 0..300 {
             let outbox = Outbox::new(Form::Lines, 1 << 20);
-            let gate = Gate::new(outbox.clone(), false);
+            let gate = Gate::new(outbox.clone(), RequestId::Number(1), false);
             let pushers: Vec<_> = (0..3)
                 .map(|_| {
                     let gate = gate.clone();

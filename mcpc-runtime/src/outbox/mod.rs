@@ -11,22 +11,35 @@ mod outgoing;
 mod pending;
 mod permit;
 mod prefetch;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has streams"))]
+mod reader;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has streams"))]
+mod streams;
 
 pub(crate) use claim::Claim;
 pub(crate) use gate::{BeforeReply, Gate};
-pub(crate) use outgoing::{JsonNotification, Outgoing, TextCallback, callback_message};
+pub(crate) use outgoing::{
+    CreatedCallback, JsonNotification, Outgoing, TextCallback, callback_message,
+};
 pub(crate) use pending::{Form, Items, Pending};
 pub(crate) use permit::Permit;
 pub(crate) use prefetch::Prefetching;
+#[cfg(feature = "http")]
+pub(crate) use reader::EventReader;
+#[cfg(feature = "http")]
+pub(crate) use streams::{First, OF_SESSION};
+pub(crate) use streams::{Frame, To};
 
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use rmcp::model::{RequestId, ServerJsonRpcMessage};
+use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
@@ -34,6 +47,7 @@ use tokio::time::sleep;
 use crate::logging::event;
 use crate::reply::Reply;
 use prefetch::Prefetched;
+use streams::{Freed, Streams};
 
 /// How many bytes of replies may wait before the connection reads no further call.
 const REPLY_LIMIT: usize = 1 << 20;
@@ -64,10 +78,14 @@ struct Shared {
     pushed: Notify,
     /// Wakes the reader of calls: replies were written.
     written: Notify,
+    /// Where those are looked after who have left a stream of events.
+    runtime: Option<Handle>,
 }
 
 struct Queue {
     pending: Pending,
+    /// Where things go in place of that, if they are sent as events.
+    streams: Option<Box<Streams>>,
     /// How many bytes of replies are pending or being written.
     reply_bytes: usize,
     state: State,
@@ -120,7 +138,14 @@ impl Outbox {
         // From nothing there would be nothing to take, and more than this cannot be taken in one piece.
         let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
         let budget = budget.clamp(1, most) as u32;
-        let queue = Queue { pending: Pending::new(form), reply_bytes: 0, state: State::Open };
+        let streams = match form {
+            Form::Lines | Form::Messages => None,
+            Form::Events { has_session } => {
+                Some(Box::new(Streams::new(has_session, budget as usize)))
+            }
+        };
+        let pending = Pending::new(form);
+        let queue = Queue { pending, streams, reply_bytes: 0, state: State::Open };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
@@ -131,6 +156,9 @@ impl Outbox {
             progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
+            runtime: matches!(form, Form::Events { .. })
+                .then(|| Handle::try_current().ok())
+                .flatten(),
         }))
     }
 
@@ -156,28 +184,39 @@ impl Outbox {
 
     /// Pushes a message and, right after it, what waited for it.
     fn push_message_and(&self, message: ServerJsonRpcMessage, held: Option<Pending>) {
-        let push = |queue: &mut Queue, bytes| {
-            queue.pending.reply_bytes += bytes;
-            queue.reply_bytes += bytes;
-            if let Some(held) = held {
-                queue.pending.append(held);
-            }
-        };
         with_line(|line| {
-            // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
-            if let Err(error) = serde_json::to_writer(&mut *line, &message) {
-                event!(error, %error, "a message cannot be written as JSON");
-                line.clear();
-            } else {
-                line.push(b'\n');
-            }
+            write_message(&message, line);
+            let bytes = line.len();
+            let and = |queue: &mut Queue, held: Option<Pending>| {
+                queue.pending.reply_bytes += bytes;
+                queue.reply_bytes += bytes;
+                if let Some(held) = held {
+                    queue.pending.append(held);
+                }
+            };
             match self.0.form {
-                Form::Lines => self.extend(line, |queue| push(queue, line.len())),
+                Form::Lines => self.extend(line, |queue| and(queue, held)),
                 // The transport writes it in a form of its own, but hardly shorter than this.
-                Form::Messages => self.add(message, |queue| push(queue, line.len())),
+                Form::Messages => self.add(message, |queue| and(queue, held)),
+                Form::Events { .. } => {
+                    let held = held.map(|held| held.items).into_iter().flat_map(Items::into_frames);
+                    let frame = Frame::of(To::of(&message), &message, line);
+                    return self.deliver(std::iter::once(frame).chain(held));
+                }
             }
+            self.wake();
         });
-        self.wake();
+    }
+
+    /// Pushes a message of rmcp to whom it is for.
+    fn push_message_to(&self, to: To, message: ServerJsonRpcMessage) {
+        match self.0.form {
+            Form::Lines | Form::Messages => self.push_message(message),
+            Form::Events { .. } => with_line(|line| {
+                write_message(&message, line);
+                self.deliver([Frame::of(to, &message, line)]);
+            }),
+        }
     }
 
     /// Pushes what a request is answered with where it is read.
@@ -187,7 +226,7 @@ impl Outbox {
                 reply.into_line(id, line);
                 self.push_line(line);
             }),
-            Form::Messages => self.push_message(reply.into_message(id)),
+            Form::Messages | Form::Events { .. } => self.push_message(reply.into_message(id)),
         }
     }
 
@@ -202,6 +241,11 @@ impl Outbox {
 
     /// Pushes something about a task, with its permit.
     pub(crate) fn push(&self, outgoing: &impl Outgoing, permit: Permit<'_>) {
+        self.push_to(None, outgoing, permit);
+    }
+
+    /// The same to whom it is for, which is the session unless this says otherwise.
+    fn push_to(&self, to: Option<To>, outgoing: &impl Outgoing, permit: Permit<'_>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 outgoing.push_line(line);
@@ -210,8 +254,31 @@ impl Outbox {
             Form::Messages => {
                 self.add(outgoing.message(), |queue| queue.pending.permits += permit.spend());
             }
+            Form::Events { .. } => {
+                return self.deliver([Frame::new(outgoing, to, permit.spend())]);
+            }
         }
         self.wake();
+    }
+
+    /// Hands events to their streams, unless nobody reads those any more, and wakes their readers.
+    fn deliver(&self, frames: impl IntoIterator<Item = Frame>) {
+        let (mut freed, mut wakers, mut is_absent) = (Freed::default(), Vec::new(), false);
+        self.change(|queue| {
+            let Some(streams) = &mut queue.streams else { return };
+            for frame in frames {
+                queue.reply_bytes += frame.reply_bytes;
+                let pushed = streams.push(frame);
+                wakers.extend(pushed.waker);
+                is_absent |= pushed.waits_for_the_absent;
+                freed.add_all(pushed.freed);
+            }
+        });
+        self.give_back(freed);
+        if is_absent {
+            self.watch_the_absent();
+        }
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Adds a line to an open queue of lines, and does whatever else that takes.
@@ -255,11 +322,15 @@ impl Outbox {
                 return Taken::Closed;
             }
         }
+        self.reclaim();
+        Taken::Nothing
+    }
+
+    /// Takes back what threads hold in advance, if somebody waits for it and nothing else will give it back.
+    fn reclaim(&self) {
         if self.0.waiting.load(Ordering::SeqCst) > 0 {
-            // Nothing will give back what they wait for: threads hold it in advance.
             self.0.free.add_permits(self.0.prefetched.reclaim());
         }
-        Taken::Nothing
     }
 
     /// Swaps everything that waits into `taken`, as soon as something does; `false` when the outbox
@@ -282,7 +353,10 @@ impl Outbox {
 
     /// Has the writer look at the queue.
     pub(crate) fn wake(&self) {
-        self.0.pushed.notify_one();
+        match self.0.form {
+            Form::Lines | Form::Messages => self.0.pushed.notify_one(),
+            Form::Events { .. } => self.reclaim_if_all_is_sent(),
+        }
     }
 
     /// Notes that so many bytes of what was taken were written, or one message.
@@ -344,8 +418,10 @@ impl Outbox {
         if queue.state == State::Open {
             queue.state = State::Closing;
         }
+        let wakers = queue.wakers();
         drop(queue);
         self.wake();
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Gives up: the other side is gone. What waits is dropped, and nobody waits for a permit any more.
@@ -353,15 +429,38 @@ impl Outbox {
         let mut queue = self.queue();
         queue.state = State::Dead;
         queue.pending = Pending::new(self.0.form);
+        let wakers = queue.wakers();
+        if let Some(streams) = &mut queue.streams {
+            **streams = Streams::new(false, 0);
+        }
         drop(queue);
         self.0.free.close();
         self.wake();
+        wakers.into_iter().for_each(Waker::wake);
         self.0.written.notify_waiters();
     }
 
     /// Whether the other side is gone.
     pub(crate) fn is_dead(&self) -> bool {
         self.0.free.is_closed()
+    }
+}
+
+impl Queue {
+    /// Those that read its streams.
+    fn wakers(&mut self) -> Vec<Waker> {
+        self.streams.as_mut().map(|streams| streams.wakers()).unwrap_or_default()
+    }
+}
+
+/// Writes a message of rmcp as a line.
+fn write_message(message: &ServerJsonRpcMessage, line: &mut Vec<u8>) {
+    // Writing to a vector cannot fail, and rmcp's messages hold JSON only.
+    if let Err(error) = serde_json::to_writer(&mut *line, message) {
+        event!(error, %error, "a message cannot be written as JSON");
+        line.clear();
+    } else {
+        line.push(b'\n');
     }
 }
 

@@ -17,6 +17,10 @@ pub(crate) trait Outgoing {
     fn push_line(&self, lines: &mut Vec<u8>);
     /// The same as a message of rmcp.
     fn message(&self) -> ServerJsonRpcMessage;
+    /// Whether it is kept for a client that is away, if there is room for anything at all.
+    fn is_lasting(&self) -> bool {
+        false
+    }
 }
 
 /// A callback of which only the message's text is known.
@@ -30,6 +34,24 @@ impl Outgoing for TextCallback {
 
     fn message(&self) -> ServerJsonRpcMessage {
         callback_message(self.0.clone())
+    }
+}
+
+/// The callback that announces a task.
+#[derive(Debug)]
+pub(crate) struct CreatedCallback(pub(crate) TextCallback);
+
+impl Outgoing for CreatedCallback {
+    fn push_line(&self, lines: &mut Vec<u8>) {
+        self.0.push_line(lines);
+    }
+
+    fn message(&self) -> ServerJsonRpcMessage {
+        self.0.message()
+    }
+
+    fn is_lasting(&self) -> bool {
+        true
     }
 }
 

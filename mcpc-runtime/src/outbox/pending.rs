@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 
 use rmcp::model::ServerJsonRpcMessage;
 
-use super::Outgoing;
+use super::{Frame, Outgoing, Permit};
 
 /// The form in which a connection takes its messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
     Lines,
     Messages,
+    /// Server-sent events: to the streams of a session, or to the one request of a connection without.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has events"))]
+    Events {
+        has_session: bool,
+    },
 }
 
 /// Messages, in their connection's form.
@@ -20,6 +25,8 @@ pub(crate) enum Items {
     Lines(Vec<u8>),
     /// rmcp's messages, for any other transport.
     Messages(VecDeque<ServerJsonRpcMessage>),
+    /// What waits for its gate, to be sent as events.
+    Frames(Vec<Frame>),
 }
 
 impl Items {
@@ -27,6 +34,7 @@ impl Items {
         match form {
             Form::Lines => Self::Lines(Vec::new()),
             Form::Messages => Self::Messages(VecDeque::new()),
+            Form::Events { .. } => Self::Frames(Vec::new()),
         }
     }
 
@@ -39,6 +47,7 @@ impl Items {
                 lines.shrink_to(KEPT);
             }
             Self::Messages(messages) => messages.clear(),
+            Self::Frames(frames) => frames.clear(),
         }
     }
 
@@ -46,14 +55,23 @@ impl Items {
         match self {
             Self::Lines(lines) => lines.is_empty(),
             Self::Messages(messages) => messages.is_empty(),
+            Self::Frames(frames) => frames.is_empty(),
         }
     }
 
-    /// Adds something about a task.
-    pub(super) fn push(&mut self, outgoing: &impl Outgoing) {
+    fn push(&mut self, outgoing: &impl Outgoing, permits: usize) {
         match self {
             Self::Lines(lines) => outgoing.push_line(lines),
             Self::Messages(messages) => messages.push_back(outgoing.message()),
+            Self::Frames(frames) => frames.push(Frame::new(outgoing, None, permits)),
+        }
+    }
+
+    /// The events among them.
+    pub(super) fn into_frames(self) -> Vec<Frame> {
+        match self {
+            Self::Lines(_) | Self::Messages(_) => Vec::new(),
+            Self::Frames(frames) => frames,
         }
     }
 
@@ -61,7 +79,8 @@ impl Items {
         match (self, other) {
             (Self::Lines(lines), Self::Lines(mut more)) => lines.append(&mut more),
             (Self::Messages(messages), Self::Messages(mut more)) => messages.append(&mut more),
-            (Self::Lines(_), Self::Messages(_)) | (Self::Messages(_), Self::Lines(_)) => {
+            (Self::Frames(frames), Self::Frames(mut more)) => frames.append(&mut more),
+            (Self::Lines(_) | Self::Messages(_) | Self::Frames(_), _) => {
                 unreachable!("a connection has one form of message")
             }
         }
@@ -86,6 +105,13 @@ impl Pending {
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         (self.permits, self.reply_bytes) = (0, 0);
+    }
+
+    /// Adds something about a task.
+    pub(super) fn push(&mut self, outgoing: &impl Outgoing, permit: Permit<'_>) {
+        let permits = permit.spend();
+        self.items.push(outgoing, permits);
+        self.permits += permits;
     }
 
     pub(super) fn append(&mut self, other: Self) {

@@ -28,6 +28,11 @@ use crate::task::{Sender, Tasks};
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
+/// To whom a request belongs, among its extensions.
+#[cfg(feature = "http")]
+#[derive(Clone, Debug)]
+pub(crate) struct Principal(pub(crate) Arc<str>);
+
 struct Parts {
     session_id: Box<str>,
     task_id: Option<Box<str>>,
@@ -86,6 +91,20 @@ impl Call {
     #[must_use]
     pub fn client(&self) -> Option<Implementation> {
         self.0.context.client_info()
+    }
+
+    /// To whom the request belongs, over HTTP, if the server [tells](crate::http::HttpServer::principal).
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        self.0.context.extensions.get::<Principal>().map(|principal| &*principal.0)
+    }
+
+    /// The head of the request, over HTTP: its headers, and the extensions that layers around the server put there.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn http(&self) -> Option<&axum::http::request::Parts> {
+        self.0.context.extensions.get()
     }
 
     /// Asks something, and waits for the answer: as [`Sender::ask`], which says what can be asked.

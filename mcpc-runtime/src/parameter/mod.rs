@@ -15,6 +15,8 @@ pub use crate::delivery::LogLevel;
 pub use all::{Arguments, InputSchema};
 pub use call::Call;
 pub(crate) use call::CallParts;
+#[cfg(feature = "http")]
+pub(crate) use call::Principal;
 pub use check::Checked;
 pub(crate) use groups::Groups;
 pub use inputs::Inputs;

@@ -22,6 +22,8 @@ use crate::transport::{
     AnyTransport, Bounds, End, Erased, Flush, Lines, Process, Reader, Stdio, Watch, Why, Wiring,
     Wrapped, Writer,
 };
+#[cfg(feature = "http")]
+use crate::transport::{Post, Posted};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///
@@ -68,6 +70,11 @@ impl Service {
     /// When the server was not built with [`dynamic_tools`](super::Server::dynamic_tools).
     pub fn remove(&self, name: &str) -> Result<bool> {
         self.0.remove(name)
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn built(&self) -> Arc<Built> {
+        Arc::clone(&self.0).built()
     }
 
     /// What tells connected clients what happens: events, and that resources or prompts have changed. It may be used from
@@ -128,10 +135,10 @@ impl Service {
 }
 
 /// What connections are made of.
-pub(super) struct Built {
-    pub(super) shared: Arc<Shared>,
-    pub(super) bounds: Bounds,
-    pub(super) process: Process,
+pub(crate) struct Built {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) bounds: Bounds,
+    pub(crate) process: Process,
     pub(super) schemas: Schemas,
     pub(super) reading: Reading,
 }
@@ -139,6 +146,8 @@ pub(super) struct Built {
 /// Hides [`Built`] behind a pointer, as `Plan` hides what it is built of: what drops it, and what serves it, is
 /// compiled here, once, and not in each user's crate.
 trait Serve: Send + Sync {
+    #[cfg(feature = "http")]
+    fn built(self: Arc<Self>) -> Arc<Built>;
     fn events(&self) -> Events;
     fn add(&self, tools: Tools) -> Result;
     fn remove(&self, name: &str) -> Result<bool>;
@@ -148,6 +157,11 @@ trait Serve: Send + Sync {
 }
 
 impl Serve for Built {
+    #[cfg(feature = "http")]
+    fn built(self: Arc<Self>) -> Arc<Built> {
+        self
+    }
+
     fn events(&self) -> Events {
         Events::new(Arc::clone(&self.shared.listeners))
     }
@@ -253,6 +267,23 @@ impl Built {
         served.await
     }
 
+    /// The transport of a connection over HTTP, with a session or without, and where its messages are handed in.
+    #[cfg(feature = "http")]
+    pub(crate) fn posted(
+        &self,
+        connection: &Connection,
+        has_session: bool,
+    ) -> (AnyTransport, Post, Flush) {
+        let (posted, post, flush) = Posted::new(has_session, self.wiring(connection));
+        (AnyTransport::Posted(posted), post, flush)
+    }
+
+    fn wiring(&self, connection: &Connection) -> Wiring {
+        let versions = connection.supported_protocol_versions();
+        let end = End::new(connection.ending().clone());
+        Wiring { bounds: self.bounds, versions, end, intake: connection.intake() }
+    }
+
     fn connection(&self) -> Connection {
         Connection::new(Arc::clone(&self.shared))
     }
@@ -262,17 +293,14 @@ impl Built {
         connection: Connection,
         transport: impl FnOnce(Wiring) -> (AnyTransport, Flush),
     ) -> Result {
-        let versions = connection.supported_protocol_versions();
-        let end = End::new(connection.ending().clone());
-        let wiring = Wiring { bounds: self.bounds, versions, end, intake: connection.intake() };
-        let (transport, flush) = transport(wiring);
+        let (transport, flush) = transport(self.wiring(&connection));
         let served = serve_connection(connection, transport).await;
         flush.finish().await;
         served
     }
 }
 
-async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
+pub(crate) async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
     let running = match rmcp::serve_server(connection, transport).await {
         Ok(running) => running,
         // A client that leaves without a word has done nothing wrong.

@@ -24,7 +24,7 @@ pub fn take_stdio() {
 }
 
 /// Fails where a server cannot be served, and not in the middle of a call.
-pub(super) fn check_runtime() -> Result {
+pub(crate) fn check_runtime() -> Result {
     Handle::try_current().map_err(Error::Runtime)?;
     // Whether a runtime has timers, only its panic tells.
     drop(tokio::time::sleep(Duration::ZERO));

@@ -16,6 +16,7 @@ use crate::log::{LogError, Parcel, Stop, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
+use crate::outbox::Gate;
 use crate::output::error_reply;
 use crate::phrases::shown;
 use crate::reply::Reply;
@@ -66,7 +67,9 @@ impl ToolService {
         mut context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
         if let Some(dialect) = Dialect::of_handshake(&call.name) {
-            return Ok(self.greet(dialect).into());
+            let gate = context.extensions.get::<Gate>();
+            let can_follow = gate.is_none_or(|gate| gate.outbox().can_follow());
+            return Ok(self.greet(dialect, can_follow).into());
         }
         let reply = match Trace::of(&call.name, &mut context) {
             None => self.call(call, &context).await,
@@ -121,8 +124,9 @@ impl ToolService {
         }
     }
 
-    fn greet(&self, dialect: Dialect) -> CallToolResult {
+    fn greet(&self, dialect: Dialect, can_follow: bool) -> CallToolResult {
         let info = ProtocolInfo::new(dialect, &self.shared().config.server_info.name);
+        let info = if can_follow { info } else { info.without_callbacks() };
         let text = serde_json::to_string(&info).expect("protocol information is text and flags");
         CallToolResult::success(vec![ContentBlock::text(text)])
     }

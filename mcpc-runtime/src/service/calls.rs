@@ -24,7 +24,7 @@ use crate::guard::{Guarded, guarded};
 use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
-use crate::outbox::Gate;
+use crate::outbox::{CreatedCallback, Gate, Permit, TextCallback};
 use crate::output::{Body, Failed, Written, readable};
 use crate::parameter::{CallParts, Inputs};
 use crate::phrases::{in_short, timed_out};
@@ -116,9 +116,10 @@ impl ToolService {
     /// The best way to serve a call.
     fn mode<'a>(&self, has_metadata: bool, context: &'a Context) -> Mode<'a> {
         let gate = context.extensions.get::<Gate>();
+        let can_follow = gate.is_some_and(|gate| gate.outbox().can_follow());
         choose(ClientSupport {
-            metadata: has_metadata,
-            handshake: gate.is_some_and(Gate::is_after_handshake),
+            metadata: has_metadata && can_follow,
+            handshake: can_follow && gate.is_some_and(Gate::is_after_handshake),
             tasks: context.takes_tasks(),
             token: context.meta.get_progress_token(),
             gate,
@@ -175,6 +176,12 @@ impl ToolService {
     /// How a client of MCPC hears of a task.
     pub(super) fn callbacks(tool: &Definition, ids: &Ids, gate: &Gate) -> Delivery {
         let name = Arc::clone(&tool.about.name);
+        if gate.outbox().is_of_events() {
+            // The reply is on a stream of its own, and its client may see it later than what follows.
+            let Ids { session_id, task_id } = ids;
+            let text = created(Address { session_id, task_id, tool_name: &name });
+            gate.push(&CreatedCallback(TextCallback(text)), Permit::NONE);
+        }
         Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), name))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::RoleServer;
-use rmcp::model::SubscriptionFilter;
+use rmcp::model::{Extensions, SubscriptionFilter};
 use rmcp::service::{Peer, SubscriptionContext};
 use tokio::sync::watch;
 
@@ -25,7 +25,19 @@ impl Changes {
     }
 }
 
+/// The changes since a request was read, among its extensions: once its client has heard that it is told of changes, it
+/// may cause some by other connections.
+#[derive(Clone)]
+struct FromHere(watch::Receiver<()>);
+
 impl Connection {
+    /// Has a subscription hear of each change from here on.
+    pub(super) fn hear_changes_from_here(&self, extensions: &mut Extensions) {
+        if let Some(registry) = self.tools.shared().registry.changing() {
+            extensions.insert(FromHere(registry.changes()));
+        }
+    }
+
     /// Tells a client of each change from here on, whose session has begun. One without a session subscribes instead.
     pub(super) fn tell_changes(&self, peer: Peer<RoleServer>) {
         let Some(mut changes) = self.changes.heard.clone() else { return };
@@ -57,8 +69,8 @@ impl ToolService {
 
     /// Tells of each change until the client cancels the subscription, or the connection ends.
     pub(super) async fn tell_subscriber(&self, subscription: SubscriptionContext) {
-        let Some(registry) = self.shared().registry.changing() else { return };
-        let mut changes = registry.changes();
+        let from_here = subscription.request_context().extensions.get::<FromHere>();
+        let Some(FromHere(mut changes)) = from_here.cloned() else { return };
         loop {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },

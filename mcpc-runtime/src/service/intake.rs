@@ -178,9 +178,12 @@ impl TaskIntake {
             Ok(metadata) => metadata,
             Err(problem) => return MaybeLater::Now(Err(problem)),
         };
-        let (has_metadata, ids) = (metadata.present, metadata.ids());
+        let has_metadata = metadata.present;
+        // An id that somebody chose, somebody else may guess.
+        let ids = if self.tasks.are_secret() { Metadata::default().ids() } else { metadata.ids() };
         let arguments = &*tool.of_the_model(arguments);
-        let among = tool.joins.then(|| self.tasks.join(&tool.about.name, &ids.task_id, arguments));
+        let joins = tool.joins && !self.tasks.are_secret();
+        let among = joins.then(|| self.tasks.join(&tool.about.name, &ids.task_id, arguments));
         let among = match among {
             Some(Among::Joins(share)) if !has_metadata => {
                 let place = Place::Joined(share, None);

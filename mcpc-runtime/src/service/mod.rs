@@ -1,6 +1,8 @@
 //! Our `rmcp` service: calls, lists of tools and tasks are answered here, every other method by the user's
 //! own handler.
 
+#[cfg(feature = "http")]
+mod account;
 mod answer;
 mod around;
 mod asked;
@@ -19,6 +21,8 @@ mod subscriptions;
 mod theirs;
 mod trace;
 
+#[cfg(feature = "http")]
+pub(crate) use account::Account;
 pub(crate) use capabilities::{add_tasks, list_changes};
 pub(crate) use theirs::Shadowed;
 
@@ -41,7 +45,7 @@ use crate::events::{Listener, Listeners};
 use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
-use crate::task::{TaskPermits, Tasks};
+use crate::task::{InstructionsOf, TaskPermits, Tasks};
 use crate::transport::{Ending, Intake};
 
 /// What all connections of a server share.
@@ -130,19 +134,28 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let tools = Arc::clone(&shared);
-        let instructions = move |tool: &str| tools.registry.find(tool)?.instructions();
-        let tasks =
-            Tasks::new(Arc::clone(&shared.log), shared.places.clone(), Box::new(instructions));
-        let (ending, log_level) =
-            (Ending::new(tasks.clone(), shared.times.grace), LeastLevel::new(Some(LogLevel::Info)));
+        let (log, permits) = (Arc::clone(&shared.log), shared.places.clone());
+        let tasks = Tasks::new(log, permits, instructions(&shared));
+        let ending = Ending::new(tasks.clone(), shared.times.grace);
+        Self::with(shared, tasks, ending, Parked::default())
+    }
+
+    /// One of several that an account has, which is there when they are gone.
+    #[cfg(feature = "http")]
+    pub(crate) fn of(account: &Account) -> Self {
+        let Account { shared, tasks, grace, parked } = account.clone();
+        Self::with(shared, tasks, Ending::of_visit(grace), parked)
+    }
+
+    fn with(shared: Arc<Shared>, tasks: Tasks, ending: Ending, parked: Parked) -> Self {
+        let log_level = LeastLevel::new(Some(LogLevel::Info));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
         let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
-        let tools = ToolService { intake, ending, log_level, parked: Parked::default(), announces };
+        let tools = ToolService { intake, ending, log_level, parked, announces };
         Self { tools, limit, changes }
     }
 
@@ -155,6 +168,12 @@ impl Connection {
     pub(crate) fn intake(&self) -> Arc<dyn Intake> {
         self.tools.intake.clone()
     }
+}
+
+/// What the tasks of a tool can be told.
+fn instructions(shared: &Arc<Shared>) -> Box<InstructionsOf> {
+    let shared = Arc::clone(shared);
+    Box::new(move |tool| shared.registry.find(tool)?.instructions())
 }
 
 /// Answers everything about tools. A clone is another handle to the same.

@@ -56,6 +56,12 @@ struct Call {
 /// Any number of requests may wait for it: a client repeats one whose reply it lost.
 type Outcome = Shared<BoxFuture<'static, Result<CallToolResult, Refusal>>>;
 
+impl std::fmt::Debug for Parked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parked").finish_non_exhaustive()
+    }
+}
+
 impl Parked {
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -149,8 +155,14 @@ impl ToolService {
         context.cancelled = conversation.cancelled().clone();
         let body = self.plain_body(tool, call.arguments.unwrap_or_default(), &context)?;
         let span = trace::span_of_call(&context);
-        let (service, tool, asks) = (self.clone(), Arc::clone(tool), conversation.clone());
-        let beside = self.ending.beside();
+        let (mut service, tool, asks) = (self.clone(), Arc::clone(tool), conversation.clone());
+        let beside = match self.ending.of_what_stays() {
+            Some(ending) => {
+                service.ending = ending;
+                None
+            }
+            None => Some(self.ending.beside()),
+        };
         let runs = tokio::spawn(async move {
             let _beside = beside;
             let outcome = {

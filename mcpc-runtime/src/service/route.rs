@@ -73,12 +73,15 @@ impl Connection {
     async fn route_others(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
             ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
             request => request,
         };
+        if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {
+            self.hear_changes_from_here(&mut context.extensions);
+        }
         match (&request, self.inner()) {
             (ClientRequest::SubscriptionsListenRequest(listen), Some(inner))
                 if self.is_about_tools(&listen.params.notifications, &**inner) =>

@@ -41,7 +41,7 @@ pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
 pub use sender::Sender;
 #[cfg(feature = "testing")]
 pub(crate) use sender::WeakSender;
-pub(crate) use tasks::{Created, Request, TaskPermits, Tasks};
+pub(crate) use tasks::{Created, InstructionsOf, Request, TaskPermits, Tasks};
 
 pub use quantity::{Quantity, Total};
 

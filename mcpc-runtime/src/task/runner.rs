@@ -366,7 +366,7 @@ mod tests {
             let created = tasks.create(request).await;
             let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
             let outbox = Outbox::new(Form::Lines, BUDGET);
-            let gate = Gate::new(outbox.clone(), true);
+            let gate = Gate::new(outbox.clone(), RequestId::Number(1), true);
             let delivery =
                 Delivery::Callbacks(Callbacks::new(gate.clone(), ids.clone(), "tool".into()));
             let times = TaskLimits { grace: Grace::new(GRACE), timeout, questions: 1 };

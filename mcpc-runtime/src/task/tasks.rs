@@ -32,6 +32,8 @@ pub(crate) struct Tasks(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     log: Arc<dyn TaskLog>,
     owner: Owner,
+    /// Whether a task's id is all that tells who it belongs to.
+    are_secret: bool,
     permits: TaskPermits,
     here: Mutex<Here>,
     /// Notified whenever none runs here any more.
@@ -131,9 +133,42 @@ impl Tasks {
         permits: TaskPermits,
         instructions: Box<InstructionsOf>,
     ) -> Self {
+        Self::with(Owner::of_one_connection(), false, log, permits, instructions)
+    }
+
+    /// The tasks of all that have this owner, which hold clones of this.
+    #[cfg(feature = "http")]
+    pub(crate) fn of(
+        owner: Owner,
+        log: Arc<dyn TaskLog>,
+        permits: TaskPermits,
+        instructions: Box<InstructionsOf>,
+    ) -> Self {
+        Self::with(owner, false, log, permits, instructions)
+    }
+
+    /// The tasks of clients that nobody tells apart: who knows a task's id may ask for it, and nobody learns of an id
+    /// here.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_anybody(
+        log: Arc<dyn TaskLog>,
+        permits: TaskPermits,
+        instructions: Box<InstructionsOf>,
+    ) -> Self {
+        Self::with(Owner::of_one_connection(), true, log, permits, instructions)
+    }
+
+    fn with(
+        owner: Owner,
+        are_secret: bool,
+        log: Arc<dyn TaskLog>,
+        permits: TaskPermits,
+        instructions: Box<InstructionsOf>,
+    ) -> Self {
         Self(Arc::new(Shared {
             log,
-            owner: Owner::of_one_connection(),
+            owner,
+            are_secret,
             permits,
             here: Mutex::default(),
             idle: Notify::new(),
@@ -270,8 +305,22 @@ impl Tasks {
         self.0.order.settled(|| self.0.log.reader(&self.key(task_id))).await
     }
 
-    /// The tasks that may be asked about.
+    /// Whether there is another handle to them.
+    #[cfg(feature = "http")]
+    pub(crate) fn are_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Whether a task's id is all that tells who it belongs to.
+    pub(crate) fn are_secret(&self) -> bool {
+        self.0.are_secret
+    }
+
+    /// The tasks that may be asked about by somebody who names none.
     pub(crate) async fn list(&self) -> Result<List, LogError> {
+        if self.0.are_secret {
+            return Ok(List { running: 0, ended: 0, tasks: Vec::new() });
+        }
         self.0.order.settled(|| self.0.log.list(&self.0.owner)).await
     }
 

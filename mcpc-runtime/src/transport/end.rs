@@ -73,7 +73,8 @@ enum Stage {
 pub(crate) struct Ending(Arc<Shared>);
 
 struct Shared {
-    tasks: Tasks,
+    /// Those that end with the connection; `None` if they belong to somebody who stays.
+    tasks: Option<Tasks>,
     /// What bodies have, which may be cut short.
     grace: Grace,
     stage: Mutex<Stage>,
@@ -108,10 +109,30 @@ impl fmt::Debug for Ending {
 // The stages.
 impl Ending {
     pub(crate) fn new(tasks: Tasks, grace: Duration) -> Self {
+        Self::with(Some(tasks), Grace::new(grace))
+    }
+
+    /// That of a connection whose tasks belong to somebody who stays, and who has this grace.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_visit(grace: Grace) -> Self {
+        Self::with(None, grace)
+    }
+
+    fn with(tasks: Option<Tasks>, grace: Grace) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
         let (beside, is_less) = (AtomicUsize::new(0), Notify::new());
-        let grace = Grace::new(grace);
         Self(Arc::new(Shared { tasks, grace, stage, changed, beside, is_less }))
+    }
+
+    /// How many tasks run that end with the connection.
+    pub(crate) fn running(&self) -> usize {
+        self.0.tasks.as_ref().map_or(0, Tasks::running)
+    }
+
+    /// What a call goes by that is to go on when the connection is gone, as somebody stays whose it is; nothing, if the call
+    /// ends with the connection.
+    pub(crate) fn of_what_stays(&self) -> Option<Self> {
+        self.0.tasks.is_none().then(|| Self::with(None, self.0.grace.clone()))
     }
 
     /// Has the end wait for something until what is returned is dropped, or the grace is over.
@@ -150,8 +171,10 @@ impl Ending {
         if self.has_begun() {
             return;
         }
-        let tasks = self.0.tasks.running();
-        self.0.tasks.stop_all();
+        let tasks = self.running();
+        if let Some(tasks) = &self.0.tasks {
+            tasks.stop_all();
+        }
         let until = Instant::now() + self.0.grace.length();
         let begun = self.advance(|stage| match stage {
             Stage::Serving => Some(Stage::Ending { until, why }),
@@ -184,6 +207,8 @@ impl Ending {
             Stage::Serving | Stage::Gone { .. } => None,
         });
         match before? {
+            // Of one request, which is all that many a visit is, there is nothing to tell.
+            Stage::Ending { .. } | Stage::Flushing { .. } if self.0.tasks.is_none() => None,
             Stage::Ending { why, .. } | Stage::Flushing { why, .. } => {
                 mention(move || event!(info, %why, "the connection has ended"))
             }
@@ -282,7 +307,9 @@ impl Ending {
 
     /// Waits until every task has ended and every call is answered. Cancel safe.
     async fn settled(&self, requests: &Requests) {
-        self.0.tasks.idle().await;
+        if let Some(tasks) = &self.0.tasks {
+            tasks.idle().await;
+        }
         self.is_alone().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
@@ -294,7 +321,7 @@ impl Ending {
     pub(super) async fn force(&self, requests: &Requests) {
         self.time_up().await;
         self.stalled(requests).await;
-        let cut_off = self.0.tasks.end_all();
+        let cut_off = self.0.tasks.as_ref().map_or(0, Tasks::end_all);
         if cut_off > 0 {
             aside(move || {
                 event!(warn, tasks = cut_off, "tasks were cut off: their bodies do not give way");
@@ -307,7 +334,7 @@ impl Ending {
 
     /// What there is to be done, and what was read of it: whether anything moves.
     pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
-        let tasks = self.0.tasks.running() + self.0.beside.load(Ordering::SeqCst);
+        let tasks = self.running() + self.0.beside.load(Ordering::SeqCst);
         (tasks, requests.unanswered(), requests.outbox().progress())
     }
 
@@ -468,7 +495,7 @@ mod tests {
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let arguments = &JsonObject::new();
         let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention: GRACE };
-        let created = ending.0.tasks.create(request).await;
+        let created = ending.0.tasks.as_ref().expect("its own").create(request).await;
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let limits = TaskLimits { grace: ending.grace().clone(), timeout: None, questions: 1 };
         NewTask::new(
@@ -484,7 +511,7 @@ mod tests {
     async fn after_the_grace_a_task_is_ended_that_does_not_end() {
         let requests = requests(&Outbox::new(Form::Lines, 1 << 20));
         let ending = ending();
-        let tasks = ending.0.tasks.clone();
+        let tasks = ending.0.tasks.clone().expect("its own");
         let held_up = held_up(&ending).await;
         ending.begin(Why::InputEnded);
         let early = timeout(GRACE, ending.force(&requests)).await;

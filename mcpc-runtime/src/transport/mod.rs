@@ -9,6 +9,8 @@ mod erased;
 #[cfg(unix)]
 mod hangup;
 mod lines;
+#[cfg(feature = "http")]
+mod posted;
 mod process;
 mod requests;
 mod rmcp_quirks;
@@ -23,9 +25,15 @@ pub(crate) use end::{End, Ending, Flush, Why};
 pub use erased::AnyError;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Lines, Reader, Writer};
+#[cfg(feature = "http")]
+pub(crate) use lines::{Refusal, decode};
+#[cfg(feature = "http")]
+pub(crate) use posted::{Post, Posted};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
 pub(crate) use rmcp_quirks::Subscription;
+#[cfg(feature = "http")]
+pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
@@ -66,6 +74,8 @@ pub(crate) struct Wiring {
 pub(crate) enum AnyTransport {
     Lines(Lines),
     Wrapped(Wrapped),
+    #[cfg(feature = "http")]
+    Posted(Posted),
 }
 
 impl Transport<RoleServer> for AnyTransport {
@@ -78,6 +88,8 @@ impl Transport<RoleServer> for AnyTransport {
         let requests = match self {
             Self::Lines(lines) => lines.requests(),
             Self::Wrapped(wrapped) => wrapped.requests(),
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.requests(),
         };
         // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
         // asked for waits after that, or a handler that notifies in a loop would fill the memory.
@@ -99,6 +111,8 @@ impl Transport<RoleServer> for AnyTransport {
         match self {
             Self::Lines(lines) => lines.receive().await,
             Self::Wrapped(wrapped) => wrapped.receive().await,
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.receive().await,
         }
     }
 
@@ -106,6 +120,8 @@ impl Transport<RoleServer> for AnyTransport {
         match self {
             Self::Lines(lines) => lines.close(),
             Self::Wrapped(wrapped) => wrapped.close().await,
+            #[cfg(feature = "http")]
+            Self::Posted(posted) => posted.close().await,
         }
         Ok(())
     }

@@ -164,7 +164,7 @@ impl Requests {
         match request {
             ClientRequest::CallToolRequest(call) => {
                 table.handshake |= Dialect::of_handshake(&call.params.name).is_some();
-                let gate = Gate::new(self.outbox().clone(), table.handshake);
+                let gate = Gate::new(self.outbox().clone(), id.clone(), table.handshake);
                 call.extensions_mut().insert(gate.clone());
                 unanswered.gate = Some(gate);
                 unanswered.tool_name = self.0.intake.call(call);

@@ -5,7 +5,7 @@ use std::future::pending;
 use crate::logging::event;
 
 /// Hears of the signals that ask the process to end: SIGTERM, SIGINT and SIGHUP; elsewhere, Ctrl-C.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     each: Vec<(i32, tokio::signal::unix::Signal)>,
     #[cfg(not(unix))]
@@ -16,7 +16,7 @@ pub(super) struct Signals {
 impl Signals {
     /// From here on, a signal no longer ends the process by itself. Must be called inside of a tokio runtime
     /// with IO enabled.
-    pub(super) fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let listen = |kind: SignalKind| match signal(kind) {
@@ -30,12 +30,12 @@ impl Signals {
         Self { each: kinds.into_iter().filter_map(listen).collect() }
     }
 
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { each: Vec::new() }
     }
 
     /// The number of the next signal. Cancel safe.
-    pub(super) async fn next(&mut self) -> i32 {
+    pub(crate) async fn next(&mut self) -> i32 {
         if self.each.is_empty() {
             return pending().await;
         }
@@ -54,16 +54,16 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         Self { is_heard: true }
     }
 
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { is_heard: false }
     }
 
     /// The number of the next signal. Cancel safe.
-    pub(super) async fn next(&mut self) -> i32 {
+    pub(crate) async fn next(&mut self) -> i32 {
         const INTERRUPT: i32 = 2;
         if !self.is_heard {
             return pending().await;

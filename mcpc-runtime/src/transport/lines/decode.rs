@@ -19,9 +19,9 @@ use crate::phrases::{in_short, shown};
 /// An answer to a line that is not a message.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    id: Value,
-    code: i32,
-    message: String,
+    pub(crate) id: Value,
+    pub(crate) code: i32,
+    pub(crate) message: String,
 }
 
 impl Refusal {

@@ -16,7 +16,7 @@ use super::requests::Requests;
 use super::{Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-use decode::{Refusal, decode};
+pub(crate) use decode::{Refusal, decode};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 

@@ -1,0 +1,124 @@
+//! The body of a response that is a stream of events.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures::Stream;
+use tokio::time::{Sleep, sleep};
+
+use crate::outbox::EventReader;
+
+/// What a stream of events is like.
+pub(super) struct Manner {
+    /// What it begins with.
+    pub(super) opening: Vec<u8>,
+    /// After how long without an event something is sent that says nothing, so that all between notice who is gone.
+    pub(super) keep_alive: Duration,
+    /// After how long without an event it ends, for the client to come back.
+    pub(super) poll_after: Option<Duration>,
+}
+
+/// The events of one reader. What is held until it is dropped goes with it.
+struct Events<H> {
+    reader: EventReader,
+    opening: Vec<u8>,
+    keep_alive: Duration,
+    poll_after: Option<Duration>,
+    /// Until when nothing is said.
+    silence: Option<Pin<Box<Sleep>>>,
+    /// How long nothing was said before that.
+    silent_for: Duration,
+    is_over: bool,
+    held: Option<H>,
+}
+
+impl<H> fmt::Debug for Events<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+/// A response of the events that a reader reads.
+pub(super) fn response<H: Send + Unpin + 'static>(
+    reader: EventReader,
+    manner: Manner,
+    held: H,
+) -> Response {
+    let Manner { opening, keep_alive, poll_after } = manner;
+    let events = Events {
+        reader,
+        opening,
+        keep_alive,
+        poll_after,
+        silence: None,
+        silent_for: Duration::ZERO,
+        is_over: false,
+        held: Some(held),
+    };
+    let mut response = Response::new(Body::from_stream(events));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    // What keeps back a response until it is whole would keep back all of its events.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+impl<H: Unpin> Stream for Events<H> {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.is_over {
+            return Poll::Ready(None);
+        }
+        let mut out = std::mem::take(&mut this.opening);
+        let poll = this.reader.poll_events(context, &mut out);
+        if poll == Poll::Ready(false) {
+            this.is_over = true;
+            this.held = None;
+        }
+        if !out.is_empty() {
+            (this.silence, this.silent_for) = (None, Duration::ZERO);
+            return Poll::Ready(Some(Ok(out.into())));
+        }
+        match poll {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => this.poll_silence(context),
+        }
+    }
+}
+
+impl<H> Events<H> {
+    /// What is sent where nothing is said.
+    fn poll_silence(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        loop {
+            let left = self.poll_after.map(|limit| limit.saturating_sub(self.silent_for));
+            let next = left.map_or(self.keep_alive, |left| left.min(self.keep_alive));
+            let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(next)));
+            if silence.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.silence = None;
+            self.silent_for += next;
+            if self.poll_after.is_some_and(|limit| self.silent_for >= limit) {
+                self.is_over = true;
+                self.held = None;
+                return Poll::Ready(None);
+            }
+            if next == self.keep_alive {
+                return Poll::Ready(Some(Ok(Bytes::from_static(b":\n\n"))));
+            }
+        }
+    }
+}

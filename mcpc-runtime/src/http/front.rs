@@ -1,0 +1,451 @@
+//! What is done about a request of HTTP.
+
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
+use rmcp::RoleServer;
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, GetExtensions as _, JsonRpcMessage, JsonRpcRequest,
+    ProtocolVersion, RequestId, Tool,
+};
+use rmcp::service::RunningService;
+use tokio::time::timeout;
+
+use super::events::{Manner, response};
+use super::headers::{self, SESSION, text};
+use super::options::Options;
+use super::origin;
+use super::refused::Refused;
+use super::sessions::{InUse, Session, Sessions, Visit};
+use crate::logging::event;
+use crate::outbox::{EventReader, First, OF_SESSION};
+use crate::parameter::Principal;
+use crate::phrases::shown;
+use crate::server::Built;
+use crate::service::Connection;
+use crate::transport::{AnyTransport, Flush, Post, decode};
+
+/// How long a client that does not read its answers waits for the next request to be taken.
+const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
+
+/// For how long what a request is answered with first may decide on the status.
+const PATIENCE_WITH_THE_STATUS: Duration = Duration::from_secs(1);
+
+/// For how long an answer goes with the head of its response.
+const PATIENCE_WITH_THE_HEAD: Duration = Duration::from_millis(20);
+
+/// How much of a body that is too long is read, so that its sender gets to read why it is refused.
+const REST: usize = 1 << 20;
+
+/// When to come back to a server that ends.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// A server, as it is seen over HTTP.
+pub(super) struct Front {
+    pub(super) built: Arc<Built>,
+    pub(super) options: Options,
+    pub(super) sessions: Arc<Sessions>,
+    /// What ends sessions that nobody uses; there is nothing to do before there is one.
+    pub(super) reaper: Once,
+}
+
+impl Front {
+    pub(super) async fn handle(self: Arc<Self>, request: Request<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        match self.answer(parts, body).await {
+            Ok(response) => response,
+            Err(refused) => refused.into_response(),
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
+        let Options { hosts, origins, .. } = &self.options;
+        origin::check(&parts.headers, &parts.uri, hosts, origins)?;
+        if self.sessions.is_ending() {
+            return Err(Refused::unavailable("the server ends", RETRY)
+                .with(header::CONNECTION, HeaderValue::from_static("close")));
+        }
+        match parts.method {
+            Method::POST => self.post(parts, body).await,
+            Method::GET => self.get(&parts),
+            Method::DELETE => self.delete(&parts),
+            _ => Err(Refused::method("POST, GET, DELETE")),
+        }
+    }
+
+    /// To whom a request belongs.
+    fn principal(&self, parts: &Parts) -> Option<Arc<str>> {
+        self.options.principal.as_ref()?(parts).map(Into::into)
+    }
+
+    async fn post(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
+        headers::check_content_type(&parts.headers)?;
+        headers::check_accept(&parts.headers)?;
+        let bytes = self.read(body).await?;
+        if bytes.trim_ascii().is_empty() {
+            return Err(Refused::bad_request("the body is empty; expected a JSON-RPC message"));
+        }
+        let message = match decode(&bytes) {
+            Ok(message) => message,
+            Err(Some(refusal)) => return Err(Refused::malformed(refusal)),
+            // It asks for no answer.
+            Err(None) => return Ok(StatusCode::ACCEPTED.into_response()),
+        };
+        let principal = self.principal(&parts);
+        match message {
+            JsonRpcMessage::Request(request) => {
+                self.request(parts, Asking { request, body: &bytes }, principal).await
+            }
+            message => self.tell(&parts, message, principal.as_ref()),
+        }
+    }
+
+    /// Reads a body, as far as it may be long and take time.
+    async fn read(&self, body: Body) -> Result<Bytes, Refused> {
+        let read = timeout(self.options.body_timeout, self.read_all(body)).await;
+        read.unwrap_or_else(|_| {
+            let waited = self.options.body_timeout;
+            let problem = format!("the body did not arrive within {waited:?}");
+            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, -32000, problem)
+                .with(header::CONNECTION, HeaderValue::from_static("close")))
+        })
+    }
+
+    async fn read_all(&self, body: Body) -> Result<Bytes, Refused> {
+        let longest = self.built.bounds.message_bytes;
+        let mut body = body.into_data_stream();
+        let (mut first, mut all) = (Bytes::new(), Vec::new());
+        while let Some(part) = body.next().await {
+            let part =
+                part.map_err(|error| Refused::bad_request(format!("the body ends: {error}")))?;
+            if first.len() + all.len() + part.len() > longest {
+                // Whoever sends the rest does not read before it is sent.
+                let mut rest = part.len();
+                while rest < REST
+                    && let Some(Ok(part)) = body.next().await
+                {
+                    rest += part.len();
+                }
+                let problem = format!("a message must not be longer than {longest} bytes");
+                return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, -32600, problem)
+                    .with(header::CONNECTION, HeaderValue::from_static("close")));
+            }
+            if first.is_empty() && all.is_empty() {
+                first = part;
+                continue;
+            }
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&part);
+        }
+        // Most are in one piece, which is not copied.
+        Ok(if all.is_empty() { first } else { all.into() })
+    }
+
+    async fn request(
+        self: &Arc<Self>,
+        parts: Parts,
+        mut asking: Asking<'_>,
+        principal: Option<Arc<str>>,
+    ) -> Result<Response, Refused> {
+        let request = &mut asking.request;
+        let id = request.id.clone();
+        let is_modern = headers::is_modern_by_body(request);
+        let session = match text(&parts.headers, SESSION) {
+            Some(session) if !is_modern => {
+                headers::check_version(&parts.headers).map_err(|it| it.to(&id))?;
+                Some(self.session(session, principal.as_ref()).map_err(|it| it.to(&id))?)
+            }
+            _ => None,
+        };
+        let needs_session = !is_modern && !headers::is_modern_by_header(&parts.headers);
+        let begins = needs_session
+            && session.is_none()
+            && matches!(request.request, ClientRequest::InitializeRequest(_));
+        if session.is_none() && needs_session && !begins {
+            return Err(no_session().to(&id));
+        }
+        if session.is_none() && !begins {
+            let tool = |name: &str| self.tool(name);
+            headers::check_mirrored(&parts.headers, request, tool).map_err(|it| it.to(&id))?;
+        }
+        // As rmcp's own server hands them over, so a handler that moves finds them.
+        let extensions = request.request.extensions_mut();
+        if let Some(principal) = &principal {
+            extensions.insert(Principal(Arc::clone(principal)));
+        }
+        extensions.insert(parts);
+        match session {
+            Some(session) => self.of_session(session, asking).await,
+            None if begins => self.begin(asking, principal).await,
+            None => self.alone(asking, principal).await,
+        }
+    }
+
+    /// A tool of ours, as it is listed.
+    fn tool(&self, name: &str) -> Option<Tool> {
+        let registry = self.sessions.shared().registry.now();
+        registry.list().iter().find(|tool| tool.name == name).cloned()
+    }
+
+    /// The session of a request.
+    fn session(&self, id: &str, principal: Option<&Arc<str>>) -> Result<Arc<Session>, Refused> {
+        let session = self.sessions.get(id);
+        // Nobody learns of another's session.
+        let session = session.filter(|session| session.principal.as_ref() == principal);
+        session.filter(|session| !session.ending.has_begun()).ok_or_else(|| {
+            Refused::not_found(format!("there is no session `{}`; start a new one", shown(id)))
+        })
+    }
+
+    /// Begins a session.
+    async fn begin(
+        self: &Arc<Self>,
+        asking: Asking<'_>,
+        principal: Option<Arc<str>>,
+    ) -> Result<Response, Refused> {
+        let Asking { request, body } = asking;
+        let id = request.id.clone();
+        let primes = match &request.request {
+            ClientRequest::InitializeRequest(initialize) => {
+                let version = initialize.params.protocol_version.as_str();
+                version >= ProtocolVersion::V_2025_11_25.as_str()
+            }
+            _ => false,
+        };
+        let connection = match &principal {
+            Some(principal) => Connection::of(&self.sessions.account(Some(principal))),
+            None => Connection::new(Arc::clone(self.sessions.shared())),
+        };
+        let ending = connection.ending().clone();
+        let (transport, post, flush) = self.built.posted(&connection, true);
+        let session_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
+        let session = Session::new(Arc::clone(&session_id), principal, post, ending, primes);
+        if !self.sessions.add(&session, self.options.max_sessions) {
+            event!(warn, sessions = self.options.max_sessions, "a session was refused");
+            let most = self.options.max_sessions;
+            let problem = format!("this server already has its maximum of {most} sessions");
+            return Err(Refused::unavailable(problem, RETRY).to(&id));
+        }
+        self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
+        self.serve(connection, transport, flush, session_id);
+        let in_use = session.enter();
+        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let first = reader.first().await;
+        if let Some(refused) = status_of(first) {
+            // Nobody will come back to it.
+            self.sessions.end(&session.id);
+            let mut response = self.events(reader, false, in_use);
+            *response.status_mut() = refused;
+            return Ok(response);
+        }
+        let header = HeaderValue::from_str(&session.id).expect("a UUID is a header");
+        let mut response = self.events(reader, primes, in_use);
+        response.headers_mut().insert(SESSION, header);
+        Ok(response)
+    }
+
+    /// Serves a session in a task of its own.
+    fn serve(
+        self: &Arc<Self>,
+        connection: Connection,
+        transport: AnyTransport,
+        flush: Flush,
+        id: Arc<str>,
+    ) {
+        let sessions = Arc::clone(&self.sessions);
+        tokio::spawn(async move {
+            struct HasEnded(Arc<Sessions>, Arc<str>);
+            impl Drop for HasEnded {
+                fn drop(&mut self) {
+                    self.0.has_ended(&self.1);
+                }
+            }
+            let _has_ended = HasEnded(sessions, id);
+            if let Err(error) = crate::server::serve_connection(connection, transport).await {
+                event!(debug, %error, "a session did not begin");
+            }
+            flush.finish().await;
+        });
+    }
+
+    /// Answers a request of a session.
+    async fn of_session(
+        &self,
+        session: Arc<Session>,
+        asking: Asking<'_>,
+    ) -> Result<Response, Refused> {
+        let Asking { request, body } = asking;
+        let id = request.id.clone();
+        let in_use = session.enter();
+        let room = session.post.outbox().reply_room_available();
+        if timeout(PATIENCE_WITH_READERS, room).await.is_err() {
+            let problem = "the answers to earlier requests of this session are not read";
+            return Err(Refused::unavailable(problem, RETRY).to(&id));
+        }
+        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        // Most answers come at once, and leave with the head.
+        let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        if first == Ok(First::Over) && session.ending.has_begun() {
+            return Err(Refused::not_found("the session has ended; start a new one").to(&id));
+        }
+        Ok(self.events(reader, session.primes, in_use))
+    }
+
+    /// The events of a stream of a session.
+    fn events(&self, reader: EventReader, primes: bool, in_use: InUse) -> Response {
+        let Options { keep_alive, poll_after, retry, .. } = self.options;
+        let number = reader.number();
+        let opening = match primes {
+            true => opening(number, reader.after(), retry).into_bytes(),
+            false => Vec::new(),
+        };
+        // Only who was told how can come back.
+        let poll_after = poll_after.filter(|_| primes && number != OF_SESSION);
+        response(reader, Manner { opening, keep_alive, poll_after }, in_use)
+    }
+
+    /// Answers a request that stands alone.
+    async fn alone(
+        self: &Arc<Self>,
+        asking: Asking<'_>,
+        principal: Option<Arc<str>>,
+    ) -> Result<Response, Refused> {
+        let Asking { request, body } = asking;
+        let id = request.id.clone();
+        let connection = Connection::of(&self.sessions.account(principal.as_ref()));
+        let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
+            let most = self.sessions.shared().max_requests;
+            let problem = format!("{most} requests are unanswered; try again later");
+            Refused::unavailable(problem, RETRY).to(&id)
+        })?;
+        let (transport, post, flush) = self.built.posted(&connection, false);
+        let running = rmcp::service::serve_directly(connection, transport, None);
+        let mut reader = post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let asked = Asked { post, id, _flush: flush, _running: running, _visit: visit };
+        let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
+        if let Some(status) = first.ok().and_then(status_of) {
+            let mut json = Vec::new();
+            reader.take_json(&mut json);
+            let mut response = Response::new(Body::from(json));
+            *response.status_mut() = status;
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::CONTENT_TYPE, json);
+            return Ok(response);
+        }
+        let keep_alive = self.options.keep_alive;
+        let manner = Manner { opening: Vec::new(), keep_alive, poll_after: None };
+        Ok(response(reader, manner, asked))
+    }
+
+    /// Takes what is answered with nothing.
+    fn tell(
+        &self,
+        parts: &Parts,
+        message: ClientJsonRpcMessage,
+        principal: Option<&Arc<str>>,
+    ) -> Result<Response, Refused> {
+        if let Some(id) = text(&parts.headers, SESSION) {
+            headers::check_version(&parts.headers)?;
+            let session = self.session(id, principal)?;
+            let _in_use = session.enter();
+            session.post.tell(message);
+        } else if !headers::is_modern_by_header(&parts.headers) {
+            return Err(no_session());
+        }
+        Ok(StatusCode::ACCEPTED.into_response())
+    }
+
+    /// Reads the stream of a session, or goes on with another that it lost.
+    fn get(&self, parts: &Parts) -> Result<Response, Refused> {
+        let session = self.session_of(parts)?;
+        headers::check_accept(&parts.headers)?;
+        let last = text(&parts.headers, headers::LAST_EVENT);
+        let (number, after) = match last {
+            None => (OF_SESSION, None),
+            Some(last) => {
+                let event = last.split_once('-').and_then(|(stream, number)| {
+                    Some((stream.parse().ok()?, Some(number.parse().ok()?)))
+                });
+                event.ok_or_else(|| {
+                    let last = shown(last);
+                    Refused::bad_request(format!("`Last-Event-ID` names no event: `{last}`"))
+                })?
+            }
+        };
+        let in_use = session.enter();
+        let reader = session.post.outbox().read_stream(number, after).ok_or_else(|| {
+            Refused::bad_request(format!("the stream {number} was read to its end"))
+        })?;
+        Ok(self.events(reader, session.primes, in_use))
+    }
+
+    fn delete(&self, parts: &Parts) -> Result<Response, Refused> {
+        let session = self.session_of(parts)?;
+        self.sessions.end(&session.id);
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
+
+    /// The session that a request without a body is about.
+    fn session_of(&self, parts: &Parts) -> Result<Arc<Session>, Refused> {
+        if headers::is_modern_by_header(&parts.headers) {
+            return Err(Refused::method("POST"));
+        }
+        headers::check_version(&parts.headers)?;
+        let principal = self.principal(parts);
+        let id = text(&parts.headers, SESSION).ok_or_else(no_session)?;
+        self.session(id, principal.as_ref())
+    }
+}
+
+/// How a stream begins: with where to come back to, and when.
+fn opening(number: u64, after: u64, retry: Duration) -> String {
+    let retry = retry.as_millis();
+    format!("id: {number}-{after}\nretry: {retry}\ndata:\n\n")
+}
+
+fn no_session() -> Refused {
+    Refused::bad_request("the header `Mcp-Session-Id` is missing: `initialize` begins a session")
+}
+
+fn in_flight(id: &RequestId) -> Refused {
+    let shown_id = id.to_string();
+    let problem = format!("a request with the id {} is still unanswered", shown(&shown_id));
+    Refused::bad_request(problem).to(id)
+}
+
+/// The status of what is answered with nothing but an error; `None` if it is answered otherwise.
+fn status_of(first: First) -> Option<StatusCode> {
+    match first {
+        First::Message(Some(-32601)) => Some(StatusCode::NOT_FOUND),
+        First::Message(Some(-32602 | -32600 | -32022..=-32020)) => Some(StatusCode::BAD_REQUEST),
+        First::Message(_) => None,
+        // The server ends.
+        First::Over => Some(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// A request, and the body that it was read from.
+struct Asking<'a> {
+    request: JsonRpcRequest<ClientRequest>,
+    body: &'a [u8],
+}
+
+/// A request that stands alone; dropped before its answer, it is cancelled.
+struct Asked {
+    post: Post,
+    id: RequestId,
+    _flush: Flush,
+    _running: RunningService<RoleServer, Connection>,
+    _visit: Visit,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.post.cancel(&self.id);
+    }
+}

@@ -1,0 +1,86 @@
+//! How a server is served over HTTP, unless it says otherwise.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::request::Parts;
+
+use super::origin::Allowed;
+use crate::error::{Error, Result};
+
+/// Tells to whom a request belongs.
+pub(super) type PrincipalOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) path: String,
+    pub(super) hosts: Allowed,
+    pub(super) origins: Allowed,
+    pub(super) principal: Option<Arc<PrincipalOf>>,
+    pub(super) max_sessions: usize,
+    pub(super) session_idle: Duration,
+    pub(super) header_timeout: Duration,
+    pub(super) body_timeout: Duration,
+    pub(super) write_timeout: Duration,
+    pub(super) keep_alive: Duration,
+    /// After how long without a word the stream of a call ends, for its client to come back.
+    pub(super) poll_after: Option<Duration>,
+    /// After how long a client whose stream has ended comes back.
+    pub(super) retry: Duration,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            path: "/mcp".to_owned(),
+            hosts: Allowed::default(),
+            origins: Allowed::default(),
+            principal: None,
+            max_sessions: 10_000,
+            session_idle: Duration::from_secs(30 * 60),
+            header_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(15),
+            poll_after: None,
+            retry: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Options {
+    /// Refuses what would let nothing through.
+    pub(super) fn check(&self) -> Result {
+        if !self.path.starts_with('/') || self.path.contains(['{', '}', '*', '?', '#']) {
+            return Err(limit("path", &self.path, "a path that starts with `/`, as `/mcp`"));
+        }
+        if self.max_sessions == 0 {
+            return Err(limit("max_sessions", "0", "at least 1"));
+        }
+        for (setting, time) in [
+            ("session_idle", self.session_idle),
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+            ("write_timeout", self.write_timeout),
+            ("keep_alive", self.keep_alive),
+            ("poll_after", self.poll_after.unwrap_or(Duration::MAX)),
+        ] {
+            if time.is_zero() {
+                return Err(limit(setting, "0ns", "a longer time"));
+            }
+        }
+        self.hosts.check("allowed_hosts", false)?;
+        self.origins.check("allowed_origins", true)
+    }
+}
+
+pub(super) fn limit(setting: &'static str, value: &str, expected: &str) -> Error {
+    Error::Http { setting, value: value.to_owned(), expected: expected.to_owned() }
+}

@@ -1,0 +1,151 @@
+//! Serves a listener, until a signal asks the process to end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+
+use super::HttpServer;
+use super::front::Front;
+use crate::error::{Error, Result};
+use crate::log::Boxed;
+use crate::logging::event;
+use crate::server::check_runtime;
+use crate::transport::{Signals, Why};
+
+/// How long a client has to read what it is answered with at the end.
+const LAST_READ: Duration = Duration::from_secs(2);
+
+/// How much longer than the grace of tasks the end may take.
+const LONGEST_END: Duration = Duration::from_secs(5);
+
+/// How long to wait where no connection can be accepted, as the process has too many.
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
+
+pub(super) fn serve_at(mut server: HttpServer, address: String) -> Boxed<'static, Result> {
+    Box::pin(async move {
+        check_runtime()?;
+        let (authority, path) = split(&address)?;
+        if let Some(path) = path {
+            server.options.path = path;
+        }
+        server.options.check()?;
+        let listener = TcpListener::bind(&authority).await;
+        let listener = listener.map_err(|error| Error::Address { address, error })?;
+        serve(server, listener).await
+    })
+}
+
+pub(super) fn serve_on(server: HttpServer, listener: TcpListener) -> Boxed<'static, Result> {
+    Box::pin(async move {
+        check_runtime()?;
+        serve(server, listener).await
+    })
+}
+
+async fn serve(server: HttpServer, listener: TcpListener) -> Result {
+    let has_signals = server.built.process.signals;
+    let mut signals = if has_signals { Signals::listen() } else { Signals::none() };
+    let (front, router) = server.into_front()?;
+    if let Ok(address) = listener.local_addr() {
+        event!(info, %address, path = &*front.options.path, "serving over HTTP");
+    }
+    let graceful = GracefulShutdown::new();
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = accept(&front, &router, &listener, &graceful) => unreachable!("it accepts for ever"),
+    };
+    drop(listener);
+    end(&front, graceful, signal, &mut signals).await;
+    Ok(())
+}
+
+/// Answers all that was asked, and ends what runs.
+async fn end(front: &Front, graceful: GracefulShutdown, signal: i32, signals: &mut Signals) {
+    event!(info, signal, "the server ends");
+    // Whoever does not read its answer holds up the end for no longer than what still works.
+    let longest = front.sessions.shared().times.grace + LONGEST_END;
+    let ends = async {
+        let _in_time = timeout(longest, front.sessions.end_all(Why::Signal(signal))).await;
+        let _in_time = timeout(LAST_READ, graceful.shutdown()).await;
+    };
+    tokio::pin!(ends);
+    tokio::select! {
+        () = &mut ends => return,
+        _ = signals.next() => front.sessions.end_grace(),
+    }
+    tokio::select! {
+        () = ends => {}
+        _ = signals.next() => {}
+    }
+}
+
+/// Accepts connections for ever.
+async fn accept(
+    front: &Arc<Front>,
+    router: &Router,
+    listener: &TcpListener,
+    graceful: &GracefulShutdown,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => serve_connection(front, router.clone(), stream, graceful),
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                event!(warn, %error, "no connection can be accepted");
+                sleep(OUT_OF_DESCRIPTORS).await;
+            }
+        }
+    }
+}
+
+/// Whether it was the client that gave up its connection.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: &GracefulShutdown) {
+    // What is written is written in one piece, and is not to wait for more.
+    if let Err(error) = stream.set_nodelay(true) {
+        event!(debug, %error, "answers may be late");
+    }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(front.options.write_timeout));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(front.options.header_timeout);
+    let service = TowerToHyperService::new(router);
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            event!(debug, %error, "a connection of HTTP has ended");
+        }
+    });
+}
+
+/// What to listen at, and the path of the endpoint, of an address as people write one.
+fn split(address: &str) -> Result<(String, Option<String>)> {
+    let expected =
+        "a host and a port, as `127.0.0.1:8080`, and the path of the endpoint, if it is not `/mcp`";
+    let wrong = || super::options::limit("serve", &format!("{address:?}"), expected);
+    let rest = address.strip_prefix("http://").unwrap_or(address);
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
+    if host.is_empty() || rest.contains("://") || port.parse::<u16>().is_err() {
+        return Err(wrong());
+    }
+    let path = path.trim_end_matches('/');
+    Ok((authority.to_owned(), (!path.is_empty()).then(|| path.to_owned())))
+}

@@ -1,0 +1,615 @@
+//! The streams of server-sent events by which a client over HTTP hears: that of its session, and one per request.
+//!
+//! What is pushed goes to a stream, has its number there, and stays until it was sent and something else takes its
+//! place: who comes back after an event finds what came after it. Nothing is lost while somebody reads, however slowly;
+//! whoever is away for longer finds what still had room, and is told how much had not.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Write as _;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rmcp::model::{
+    GetExtensions as _, JsonRpcMessage, ProgressToken, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
+};
+use rmcp::service::OriginatingRequestId;
+use tokio::time::Instant;
+
+use super::Outgoing;
+
+/// The number of the stream of a session. Those of requests count from 1.
+pub(crate) const OF_SESSION: u64 = 0;
+
+/// How long somebody may be away until what waits takes no room of others any more.
+pub(super) const AWAY: Duration = Duration::from_secs(5);
+
+/// About how many bytes are handed over at once.
+const CHUNK: usize = 64 << 10;
+
+/// What an event takes besides its bytes.
+const OVERHEAD: usize = 128;
+
+/// How many times the budget may wait of what is not left out, for somebody who is away.
+const LASTING: usize = 8;
+
+/// Whom a message is for.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    /// The session.
+    Session,
+    /// Whoever waits for the answer to a request, or else the session.
+    Request(RequestId),
+    /// The same, by the token of its progress; nobody, if the request was answered.
+    Token(ProgressToken),
+    /// Whoever waits for this answer to a request, which is the last that is said of it.
+    Reply(RequestId),
+}
+
+impl To {
+    pub(super) fn of(message: &ServerJsonRpcMessage) -> Self {
+        match message {
+            JsonRpcMessage::Response(response) => Self::Reply(response.id.clone()),
+            JsonRpcMessage::Error(error) => error.id.clone().map_or(Self::Session, Self::Reply),
+            JsonRpcMessage::Request(request) => {
+                let originating = request.request.extensions().get::<OriginatingRequestId>();
+                originating.map_or(Self::Session, |it| Self::Request(it.0.clone()))
+            }
+            JsonRpcMessage::Notification(notification) => match &notification.notification {
+                ServerNotification::ProgressNotification(progress) => {
+                    Self::Token(progress.params.progress_token.clone())
+                }
+                _ => Self::Session,
+            },
+        }
+    }
+}
+
+/// What becomes of a message for somebody who stays away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It may be left out: there is more like it, or it can be asked for.
+    ForAWhile,
+    Always,
+}
+
+/// A message on its way to a stream.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(super) to: To,
+    /// Its line of JSON, without the end.
+    pub(super) json: Box<[u8]>,
+    pub(super) keep: Keep,
+    /// The code of the error that it is, if it is one.
+    pub(super) error: Option<i32>,
+    /// Permits to give back once it is sent.
+    pub(super) permits: usize,
+    /// How many bytes of replies it is.
+    pub(super) reply_bytes: usize,
+}
+
+impl Frame {
+    /// Something about a task, to the session unless it says otherwise.
+    pub(super) fn new(outgoing: &impl Outgoing, to: Option<To>, permits: usize) -> Self {
+        let mut line = Vec::new();
+        outgoing.push_line(&mut line);
+        let keep = if outgoing.is_lasting() { Keep::Always } else { Keep::ForAWhile };
+        let (to, error) = (to.unwrap_or(To::Session), None);
+        Self { to, json: without_end(line), keep, error, permits, reply_bytes: 0 }
+    }
+
+    /// A message of rmcp, of which this is the line.
+    pub(super) fn of(to: To, message: &ServerJsonRpcMessage, line: &[u8]) -> Self {
+        let (keep, error) = match message {
+            JsonRpcMessage::Notification(_) => (Keep::ForAWhile, None),
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Request(_) => (Keep::Always, None),
+            JsonRpcMessage::Error(error) => (Keep::Always, Some(error.error.code.0)),
+        };
+        let reply_bytes = line.len();
+        Self { to, json: without_end(line.to_vec()), keep, error, permits: 0, reply_bytes }
+    }
+}
+
+/// JSON without the end of its line.
+fn without_end(mut line: Vec<u8>) -> Box<[u8]> {
+    line.truncate(line.trim_ascii_end().len());
+    line.into_boxed_slice()
+}
+
+/// All streams of one connection.
+#[derive(Debug)]
+pub(super) struct Streams {
+    /// Whether there is a session, to whose streams one can come back. Otherwise there is one request, and all that is
+    /// said is for whoever waits for its answer.
+    has_session: bool,
+    by_number: HashMap<u64, Stream>,
+    by_request: HashMap<RequestId, u64>,
+    by_token: HashMap<ProgressToken, u64>,
+    /// The number of the latest.
+    last: u64,
+    /// What was sent and is kept, the oldest first, by the streams that hold it.
+    sent: VecDeque<u64>,
+    sent_bytes: usize,
+    /// When something was sent last.
+    sent_at: Instant,
+    /// How many bytes wait for somebody who is away, and take no room of others.
+    loose_bytes: usize,
+    /// How many bytes may be kept of what was sent, and of what waits loosely.
+    budget: usize,
+    /// Whether somebody will look after those who are away.
+    is_watched: bool,
+}
+
+#[derive(Debug)]
+struct Stream {
+    /// What was sent and is kept, in order.
+    sent: VecDeque<Event>,
+    /// What was never sent, in order.
+    waiting: VecDeque<Event>,
+    /// How many of these, the first, take no room of others: nobody was there to read them.
+    loose: usize,
+    /// How many of those, the first, are not left out before the others are.
+    lasting: usize,
+    /// The number of the latest.
+    last: u64,
+    /// The number that who reads now expects next.
+    next: u64,
+    /// Counts those who read, one after the other.
+    reader: u64,
+    /// Since when nobody reads.
+    left: Option<Instant>,
+    waker: Option<Waker>,
+    /// The request that is yet to be answered.
+    request: Option<(RequestId, Option<ProgressToken>)>,
+    /// Whether nothing more will be said.
+    is_complete: bool,
+}
+
+#[derive(Debug)]
+struct Event {
+    number: u64,
+    json: Box<[u8]>,
+    keep: Keep,
+    error: Option<i32>,
+    permits: usize,
+    reply_bytes: usize,
+}
+
+impl Event {
+    fn cost(&self) -> usize {
+        OVERHEAD + self.json.len()
+    }
+}
+
+/// What came of a message.
+#[derive(Debug)]
+pub(super) struct Pushed {
+    pub(super) waker: Option<Waker>,
+    pub(super) freed: Freed,
+    /// Whether it waits for somebody who has left, and nobody looks after those who have.
+    pub(super) waits_for_the_absent: bool,
+}
+
+/// What was taken of the budget and is free again.
+#[derive(Debug, Default)]
+pub(super) struct Freed {
+    pub(super) permits: usize,
+    pub(super) reply_bytes: usize,
+}
+
+impl Freed {
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.permits += other.permits;
+        self.reply_bytes += other.reply_bytes;
+    }
+
+    fn add(&mut self, event: &mut Event) {
+        self.permits += std::mem::take(&mut event.permits);
+        self.reply_bytes += std::mem::take(&mut event.reply_bytes);
+    }
+}
+
+/// What a reader is handed.
+#[derive(Debug)]
+pub(super) enum Sending {
+    /// Events, and what they took.
+    Events(Freed),
+    /// There will be nothing more, or somebody else reads.
+    Over,
+}
+
+/// What comes first on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// A message; if it is an error, that's code.
+    Message(Option<i32>),
+    /// The end: nobody is answered.
+    Over,
+}
+
+impl Stream {
+    fn new(request: Option<(RequestId, Option<ProgressToken>)>) -> Self {
+        Self {
+            sent: VecDeque::new(),
+            waiting: VecDeque::new(),
+            loose: 0,
+            lasting: 0,
+            last: 0,
+            next: 1,
+            reader: 0,
+            left: Some(Instant::now()),
+            waker: None,
+            request,
+            is_complete: false,
+        }
+    }
+
+    fn is_away(&self, now: Instant) -> bool {
+        self.left.is_some_and(|left| now >= left + AWAY)
+    }
+
+    /// Has what waits take no room of others any more; returns how many bytes that are.
+    fn let_go(&mut self, freed: &mut Freed) -> usize {
+        let holding = self.waiting.iter_mut().skip(self.loose);
+        let bytes = holding.map(|event| {
+            freed.add(event);
+            event.cost()
+        });
+        let bytes = bytes.sum();
+        self.loose = self.waiting.len();
+        bytes
+    }
+
+    /// Whether something waits that takes room of others.
+    fn holds_room(&self) -> bool {
+        self.waiting.len() > self.loose
+    }
+
+    /// Leaves out the oldest that may be, or that is there at all; returns how many bytes it had.
+    fn leave_out(&mut self, keep: Keep) -> Option<usize> {
+        let at = match keep {
+            Keep::Always => 0,
+            Keep::ForAWhile => {
+                let is_lasting = |event: &Event| event.keep == Keep::Always;
+                while self.lasting < self.loose && is_lasting(&self.waiting[self.lasting]) {
+                    self.lasting += 1;
+                }
+                self.lasting
+            }
+        };
+        if at == self.loose {
+            return None;
+        }
+        let event = self.waiting.remove(at)?;
+        self.loose -= 1;
+        self.lasting = self.lasting.min(self.loose);
+        Some(event.cost())
+    }
+
+    /// The first that the reader was not handed.
+    fn first(&self) -> Option<&Event> {
+        let at = self.sent.partition_point(|event| event.number < self.next);
+        self.sent.get(at).or(self.waiting.front())
+    }
+
+    /// Writes an event to its reader, after what that has missed before it.
+    fn write(number: u64, next: &mut u64, event: &Event, has_ids: bool, out: &mut Vec<u8>) {
+        write_missed(event.number - *next, out);
+        if has_ids {
+            let _to_a_vector = writeln!(out, "id: {number}-{}", event.number);
+        }
+        write_data(&event.json, out);
+        *next = event.number + 1;
+    }
+}
+
+impl Streams {
+    pub(super) fn new(has_session: bool, budget: usize) -> Self {
+        let mut streams = Self {
+            has_session,
+            by_number: HashMap::new(),
+            by_request: HashMap::new(),
+            by_token: HashMap::new(),
+            last: OF_SESSION,
+            sent: VecDeque::new(),
+            sent_bytes: 0,
+            sent_at: Instant::now(),
+            loose_bytes: 0,
+            budget,
+            is_watched: false,
+        };
+        if has_session {
+            streams.by_number.insert(OF_SESSION, Stream::new(None));
+        }
+        streams
+    }
+
+    /// The stream of a request; `None` if one of the same id is yet to be answered.
+    pub(super) fn open(&mut self, id: &RequestId, token: Option<ProgressToken>) -> Option<u64> {
+        if self.by_request.contains_key(id) {
+            return None;
+        }
+        self.last += 1;
+        self.by_request.insert(id.clone(), self.last);
+        if let Some(token) = &token {
+            self.by_token.insert(token.clone(), self.last);
+        }
+        self.by_number.insert(self.last, Stream::new(Some((id.clone(), token))));
+        Some(self.last)
+    }
+
+    /// Nothing more is said of a request.
+    pub(super) fn close(&mut self, id: &RequestId) -> Option<Waker> {
+        let number = *self.by_request.get(id)?;
+        self.complete(number)
+    }
+
+    fn complete(&mut self, number: u64) -> Option<Waker> {
+        let stream = self.by_number.get_mut(&number)?;
+        stream.is_complete = true;
+        if let Some((id, token)) = stream.request.take() {
+            self.by_request.remove(&id);
+            if let Some(token) = token {
+                self.by_token.remove(&token);
+            }
+        }
+        stream.waker.take()
+    }
+
+    /// The stream of a message, if somebody may read it.
+    fn stream_of(&self, to: &To) -> Option<u64> {
+        if !self.has_session {
+            return Some(self.last);
+        }
+        match to {
+            To::Session => Some(OF_SESSION),
+            To::Request(id) => Some(self.by_request.get(id).copied().unwrap_or(OF_SESSION)),
+            To::Token(token) => self.by_token.get(token).copied(),
+            To::Reply(id) => self.by_request.get(id).copied(),
+        }
+    }
+
+    /// Adds a message.
+    pub(super) fn push(&mut self, frame: Frame) -> Pushed {
+        let mut freed = Freed::default();
+        let Frame { to, json, keep, error, permits, reply_bytes } = frame;
+        let is_reply = matches!(to, To::Reply(_));
+        let mut event = Event { number: 0, json, keep, error, permits, reply_bytes };
+        let number = self.stream_of(&to);
+        let Some((number, stream)) =
+            number.and_then(|number| Some((number, self.by_number.get_mut(&number)?)))
+        else {
+            freed.add(&mut event);
+            return Pushed { waker: None, freed, waits_for_the_absent: false };
+        };
+        stream.last += 1;
+        event.number = stream.last;
+        stream.waiting.push_back(event);
+        if stream.is_away(Instant::now()) {
+            self.loose_bytes += stream.let_go(&mut freed);
+        }
+        let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
+        self.is_watched |= waits_for_the_absent;
+        let waker = match is_reply {
+            true => self.complete(number),
+            false => stream.waker.take(),
+        };
+        self.bound(number);
+        Pushed { waker, freed, waits_for_the_absent }
+    }
+
+    /// Leaves out what has no room any more of what waits for somebody who is away.
+    fn bound(&mut self, number: u64) {
+        let Some(stream) = self.by_number.get_mut(&number) else { return };
+        for (keep, most) in
+            [(Keep::ForAWhile, self.budget), (Keep::Always, self.budget.saturating_mul(LASTING))]
+        {
+            while self.loose_bytes > most
+                && let Some(bytes) = stream.leave_out(keep)
+            {
+                self.loose_bytes -= bytes;
+            }
+        }
+    }
+
+    /// Has somebody read a stream in place of who did before, from after an event on; `None` if there is no such
+    /// stream.
+    pub(super) fn attach(
+        &mut self,
+        number: u64,
+        after: Option<u64>,
+    ) -> Option<(u64, Option<Waker>)> {
+        let stream = self.by_number.get_mut(&number)?;
+        stream.reader += 1;
+        stream.left = None;
+        // What it says it has seen cannot be more than was sent.
+        let sent = stream.sent.back().map(|event| event.number + 1);
+        let unsent = sent.or(stream.waiting.front().map(|event| event.number));
+        let unsent = unsent.unwrap_or(stream.last + 1);
+        stream.next = after.map_or(unsent, |after| after.saturating_add(1).min(unsent));
+        Some((stream.reader, stream.waker.take()))
+    }
+
+    /// Whoever read a stream has left it; returns whether something waits that takes room of others, and nobody looks
+    /// after that.
+    pub(super) fn detach(&mut self, number: u64, reader: u64) -> bool {
+        let stream = self.by_number.get_mut(&number).filter(|stream| stream.reader == reader);
+        let Some(stream) = stream else { return false };
+        stream.left = Some(Instant::now());
+        stream.waker = None;
+        let is_to_be_watched = stream.holds_room() && !self.is_watched;
+        self.is_watched |= is_to_be_watched;
+        self.forget_if_read(number);
+        is_to_be_watched
+    }
+
+    /// What comes first, of what a reader has not been handed.
+    pub(super) fn poll_first(
+        &mut self,
+        number: u64,
+        reader: u64,
+        is_over: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<First> {
+        let stream = self.by_number.get_mut(&number).filter(|stream| stream.reader == reader);
+        let Some(stream) = stream else { return Poll::Ready(First::Over) };
+        match stream.first() {
+            Some(event) => Poll::Ready(First::Message(event.error)),
+            None if stream.is_complete || is_over => Poll::Ready(First::Over),
+            None => {
+                stream.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Hands a reader what it has not been handed.
+    pub(super) fn poll(
+        &mut self,
+        number: u64,
+        reader: u64,
+        is_over: bool,
+        context: &mut Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<Sending> {
+        let has_ids = self.has_session;
+        let stream = self.by_number.get_mut(&number).filter(|stream| stream.reader == reader);
+        let Some(stream) = stream else { return Poll::Ready(Sending::Over) };
+        let mut freed = Freed::default();
+        let again = stream.sent.partition_point(|event| event.number < stream.next);
+        for event in stream.sent.range(again..) {
+            if out.len() >= CHUNK {
+                break;
+            }
+            Stream::write(number, &mut stream.next, event, has_ids, out);
+        }
+        while out.len() < CHUNK
+            && let Some(mut event) = stream.waiting.pop_front()
+        {
+            Stream::write(number, &mut stream.next, &event, has_ids, out);
+            match stream.loose {
+                0 => freed.add(&mut event),
+                loose => {
+                    stream.loose = loose - 1;
+                    stream.lasting = stream.lasting.saturating_sub(1);
+                    self.loose_bytes -= event.cost();
+                }
+            }
+            self.sent.push_back(number);
+            self.sent_at = Instant::now();
+            self.sent_bytes += event.cost();
+            stream.sent.push_back(event);
+        }
+        if stream.first().is_none() {
+            // The latest may have been left out.
+            write_missed(stream.last + 1 - stream.next, out);
+            stream.next = stream.last + 1;
+        }
+        if out.is_empty() {
+            if stream.is_complete || is_over {
+                return Poll::Ready(Sending::Over);
+            }
+            stream.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        self.forget_the_oldest();
+        Poll::Ready(Sending::Events(freed))
+    }
+
+    /// Forgets the oldest of what was sent, as long as that is more than is kept.
+    fn forget_the_oldest(&mut self) {
+        let kept = if self.has_session { self.budget } else { 0 };
+        while self.sent_bytes > kept
+            && let Some(number) = self.sent.pop_front()
+        {
+            let Some(stream) = self.by_number.get_mut(&number) else { continue };
+            if let Some(event) = stream.sent.pop_front() {
+                self.sent_bytes -= event.cost();
+            }
+            self.forget_if_read(number);
+        }
+    }
+
+    /// Forgets all that was sent, if nothing was for so long: nobody comes back for it any more.
+    pub(super) fn forget_sent(&mut self, limit: Duration) {
+        if self.sent_at.elapsed() < limit {
+            return;
+        }
+        let budget = std::mem::take(&mut self.budget);
+        self.forget_the_oldest();
+        self.budget = budget;
+        self.sent.shrink_to(16);
+    }
+
+    /// Forgets the stream of a request that nobody reads, and of which nothing is left.
+    fn forget_if_read(&mut self, number: u64) {
+        let is_read = self.by_number.get(&number).is_some_and(|stream| {
+            stream.is_complete
+                && stream.left.is_some()
+                && stream.sent.is_empty()
+                && stream.waiting.is_empty()
+        });
+        if is_read && number != OF_SESSION {
+            self.by_number.remove(&number);
+        }
+    }
+
+    /// Has what waits for those who are away take no room of others; returns whether somebody may be away later.
+    pub(super) fn let_go(&mut self) -> (Freed, bool) {
+        let (now, mut freed, mut is_left) = (Instant::now(), Freed::default(), false);
+        let mut changed = Vec::new();
+        for (number, stream) in &mut self.by_number {
+            if stream.is_away(now) {
+                let bytes = stream.let_go(&mut freed);
+                if bytes > 0 {
+                    self.loose_bytes += bytes;
+                    changed.push(*number);
+                }
+            } else if stream.left.is_some() && stream.holds_room() {
+                is_left = true;
+            }
+        }
+        for number in changed {
+            self.bound(number);
+        }
+        self.is_watched = is_left;
+        (freed, is_left)
+    }
+
+    /// The number of the last event before what a stream's reader is handed next.
+    pub(super) fn after(&self, number: u64) -> u64 {
+        self.by_number.get(&number).map_or(0, |stream| stream.next - 1)
+    }
+
+    /// Whether everything was sent.
+    pub(super) fn are_sent(&self) -> bool {
+        self.by_number.values().all(|stream| stream.waiting.is_empty())
+    }
+
+    /// Whether something waits for somebody who reads.
+    pub(super) fn waits_for_readers(&self) -> bool {
+        let mut streams = self.by_number.values();
+        streams.any(|stream| stream.left.is_none() && stream.first().is_some())
+    }
+
+    pub(super) fn wakers(&mut self) -> Vec<Waker> {
+        self.by_number.values_mut().filter_map(|stream| stream.waker.take()).collect()
+    }
+}
+
+/// The data of an event, and its end.
+fn write_data(json: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(json);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Tells a reader how much it has missed, as a logging notification: nothing else of MCP's could.
+fn write_missed(missed: u64, out: &mut Vec<u8>) {
+    if missed > 0 {
+        let json = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"warning","logger":"mcpc","data":"{missed} messages were dropped while nobody read this stream"}}}}"#
+        );
+        write_data(json.as_bytes(), out);
+    }
+}

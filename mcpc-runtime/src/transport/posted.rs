@@ -1,0 +1,129 @@
+//! A connection over HTTP: each message comes with a request of its own, and what is said leaves as events.
+
+use std::fmt;
+
+use rmcp::model::{
+    CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
+    ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcRequest, RequestId,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::requests::Requests;
+use super::{End, Flush, Why, Wiring, rmcp_quirks};
+use crate::outbox::{EventReader, Form, Outbox};
+
+/// A server's end of a connection over HTTP.
+pub(crate) struct Posted {
+    inbox: UnboundedReceiver<ClientJsonRpcMessage>,
+    outbox: Outbox,
+    requests: Requests,
+    end: End,
+}
+
+impl fmt::Debug for Posted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Posted").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+/// Where messages of such a connection are handed in. Once all of its clones are dropped, there is nothing more to
+/// read.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    inbox: UnboundedSender<ClientJsonRpcMessage>,
+    outbox: Outbox,
+    requests: Requests,
+}
+
+impl Posted {
+    /// A connection that has a session, or is there for one request.
+    pub(crate) fn new(has_session: bool, wiring: Wiring) -> (Self, Post, Flush) {
+        let Wiring { bounds, versions, end, intake } = wiring;
+        let outbox = Outbox::new(Form::Events { has_session }, bounds.queued_bytes);
+        let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
+        let requests = Requests::new(outbox.clone(), versions, intake);
+        let (sender, inbox) = unbounded_channel();
+        let post = Post { inbox: sender, outbox: outbox.clone(), requests: requests.clone() };
+        (Self { inbox, outbox, requests, end }, post, flush)
+    }
+
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// The next message, or `None` when nothing more comes and the connection's tasks have ended. Cancel safe.
+    pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        let ending = self.end.ending().clone();
+        tokio::select! {
+            biased;
+            () = ending.begun() => {}
+            message = self.inbox.recv() => match message {
+                Some(message) => return Some(message),
+                None => ending.begin(Why::ClientLeft),
+            }
+        }
+        self.end.reached(&self.requests).await;
+        None
+    }
+
+    /// Has those that read what is left, for as long as they do.
+    pub(super) async fn close(&mut self) {
+        let ending = self.end.ending().clone();
+        ending.write_rest(&self.outbox, self.outbox.drained()).await;
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.outbox.die();
+    }
+}
+
+impl Post {
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Takes a request, of which this is the body; returns what reads its answer, or nothing if one of the same id is yet to be answered.
+    pub(crate) fn request(
+        &self,
+        request: JsonRpcRequest<ClientRequest>,
+        body: &[u8],
+    ) -> Option<EventReader> {
+        let token = request.request.get_meta().get_progress_token();
+        let reader = self.outbox.open_stream(&request.id, token)?;
+        let mut message = JsonRpcMessage::Request(request);
+        rmcp_quirks::subscribe(&mut message, body, &self.outbox);
+        self.tell(message);
+        Some(reader)
+    }
+
+    /// Takes a message. What is wrong with a request is answered on its stream.
+    pub(crate) fn tell(&self, message: ClientJsonRpcMessage) {
+        let cancelled = match &message {
+            JsonRpcMessage::Notification(notification) => match &notification.notification {
+                ClientNotification::CancelledNotification(cancelled) => {
+                    cancelled.params.request_id.clone()
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(message) = self.requests.read(message) {
+            // Nobody takes it once the connection has ended.
+            let _is_taken = self.inbox.send(message);
+        }
+        if let Some(id) = cancelled {
+            self.outbox.close_stream(&id);
+        }
+    }
+
+    /// Cancels a request.
+    pub(crate) fn cancel(&self, id: &RequestId) {
+        let params = CancelledNotificationParam::new(Some(id.clone()), None);
+        let notification = CancelledNotification::new(params);
+        self.tell(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
+            notification,
+        )));
+    }
+}
