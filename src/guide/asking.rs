@@ -51,7 +51,8 @@
 //!
 //! A form is read by the client, and often by its model; what a task is asked and told is kept as long as the task. So a
 //! password, a key or a payment is never asked for in one. [`Sender::ask_url`] has the user open an address of your own
-//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP.
+//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP. Where the call of
+//! such a client was answered with a ticket before, its model shows the address, and says with `message_task` when it was opened.
 //!
 //! # Instructions
 //!

@@ -19,6 +19,7 @@ mod joins;
 mod lifecycle;
 mod lint;
 mod outside;
+mod parked;
 mod progress;
 mod services;
 mod slow_reader;

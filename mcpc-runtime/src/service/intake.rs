@@ -33,7 +33,7 @@ pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
-    limit: Limit,
+    pub(super) limit: Limit,
     /// By which it is known what a session says of its client; there before anything can be asked about a task.
     peer: OnceLock<Peer<RoleServer>>,
     /// Those of a session of MCP 2025-11-25.
@@ -94,6 +94,10 @@ impl Intake for TaskIntake {
                     let delivered: Messaging = Parcel::new(control.message(&self.tasks, message));
                     call.extensions_mut().insert(delivered);
                 }
+            }
+            Kind::Plain if call.params.request_state.is_some() => {
+                let entered = self.limit.enter_again();
+                call.extensions_mut().insert(entered);
             }
             Kind::Plain | Kind::Control => {}
         }

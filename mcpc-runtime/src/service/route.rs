@@ -119,15 +119,14 @@ impl Connection {
         let listener = &self.tools.intake.listener;
         let (begun, ended) = match &request {
             ClientRequest::SubscribeRequest(begin) => {
-                listener.may_subscribe(&begin.params.uri)?;
-                (Some(begin.params.uri.clone()), None)
+                (Some(listener.begin_to_subscribe(&begin.params.uri)?), None)
             }
             ClientRequest::UnsubscribeRequest(end) => (None, Some(end.params.uri.clone())),
             _ => (None, None),
         };
         let answer = inner.handle_request(request, context).await?;
-        if let Some(uri) = begun {
-            listener.subscribe(uri);
+        if let Some(subscribing) = begun {
+            subscribing.done();
         }
         if let Some(uri) = ended {
             listener.unsubscribe(&uri);
