@@ -22,6 +22,7 @@ mod outside;
 mod progress;
 mod services;
 mod slow_reader;
+mod sse_2024;
 mod task_log;
 mod tasks;
 mod testing;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::requests::Requests;
 use super::{End, Flush, Why, Wiring, rmcp_quirks};
-use crate::outbox::{EventReader, Form, Outbox};
+use crate::outbox::{EventReader, Form, Layout, Outbox};
 
 /// A server's end of a connection over HTTP.
 pub(crate) struct Posted {
@@ -36,10 +36,10 @@ pub(crate) struct Post {
 }
 
 impl Posted {
-    /// A connection that has a session, or is there for one request.
-    pub(crate) fn new(has_session: bool, wiring: Wiring) -> (Self, Post, Flush) {
+    /// A connection that is heard on such streams.
+    pub(crate) fn new(layout: Layout, wiring: Wiring) -> (Self, Post, Flush) {
         let Wiring { bounds, versions, end, intake } = wiring;
-        let outbox = Outbox::new(Form::Events { has_session }, bounds.queued_bytes);
+        let outbox = Outbox::new(Form::Events(layout), bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
         let (sender, inbox) = unbounded_channel();
@@ -92,10 +92,14 @@ impl Post {
     ) -> Option<EventReader> {
         let token = request.request.get_meta().get_progress_token();
         let reader = self.outbox.open_stream(&request.id, token)?;
-        let mut message = JsonRpcMessage::Request(request);
+        self.read(JsonRpcMessage::Request(request), body);
+        Some(reader)
+    }
+
+    /// Takes a message, of which this is the body, whose answer leaves where everything does.
+    pub(crate) fn read(&self, mut message: ClientJsonRpcMessage, body: &[u8]) {
         rmcp_quirks::subscribe(&mut message, body, &self.outbox);
         self.tell(message);
-        Some(reader)
     }
 
     /// Takes a message. What is wrong with a request is answered on its stream.
