@@ -40,6 +40,6 @@ struct Summary {
 #[tokio::main]
 async fn main() -> mcpc::Result {
     let address = std::env::args().skip_while(|it| it != "--http").nth(1);
-    let service = Server::new("my-processor").tools(tools![add, process_data]).build()?;
-    service.serve_http(address.unwrap_or_else(|| "127.0.0.1:8080".to_owned())).await
+    let address = address.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    Server::new("my-processor").tools(tools![add, process_data]).serve_http(address).await
 }

@@ -2,6 +2,7 @@
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
+//! [http]: guide::http
 //! [testing]: guide::testing
 //!
 // These are the links of the README, whose own lead to files: of two definitions the first one counts.
@@ -110,10 +111,10 @@ macro_rules! tools {
 pub mod guide;
 
 pub use ::rmcp::model::{Icon, IconTheme};
-#[cfg(feature = "http")]
-pub use mcpc_runtime::http;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::events::{Events, SessionEvents};
+#[cfg(feature = "http")]
+pub use mcpc_runtime::http;
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};

@@ -12,6 +12,7 @@ pub(crate) enum Form {
     Lines,
     Messages,
     /// Server-sent events.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has events"))]
     Events(Layout),
 }
 

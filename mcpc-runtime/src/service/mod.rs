@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{JsonObject, ServerConfig};
+use rmcp::model::{JsonObject, ProtocolVersion, ServerConfig};
 use rmcp::service::DynService;
 
 use self::changes::Changes;
@@ -71,6 +71,16 @@ pub(crate) struct Shared {
     pub(crate) around: Option<Layers>,
     /// Who hears what the server tells.
     pub(crate) listeners: Arc<Listeners>,
+}
+
+impl Shared {
+    /// The versions of the protocol that the server speaks.
+    fn versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match &self.inner {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -144,7 +154,7 @@ impl Connection {
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
-        let intake = Arc::new(TaskIntake { shared, tasks, listener });
+        let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
         let tools = ToolService { intake, ending, log_level, parked, announces };
         Self { tools, limit, changes }
     }

@@ -26,14 +26,14 @@ pub use erased::AnyError;
 pub(crate) use erased::Erased;
 pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
-pub(crate) use posted::{Post, Posted};
-pub(crate) use process::{Process, Watch};
-#[cfg(feature = "http")]
 pub(crate) use lines::{Refusal, decode};
 #[cfg(feature = "http")]
-pub(crate) use signals::Signals;
+pub(crate) use posted::{Post, Posted};
+pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
 pub(crate) use rmcp_quirks::Subscription;
+#[cfg(feature = "http")]
+pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
