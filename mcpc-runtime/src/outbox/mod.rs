@@ -154,9 +154,7 @@ impl Outbox {
             progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
-            runtime: matches!(form, Form::Events(_))
-                .then(|| Handle::try_current().ok())
-                .flatten(),
+            runtime: matches!(form, Form::Events(_)).then(|| Handle::try_current().ok()).flatten(),
         }))
     }
 
