@@ -23,6 +23,7 @@ mod parked;
 mod progress;
 mod services;
 mod slow_reader;
+mod sse_2024;
 mod task_log;
 mod tasks;
 mod tasks_2025;

@@ -187,7 +187,7 @@ impl ToolService {
     /// How a client of MCPC hears of a task.
     pub(super) fn callbacks(tool: &Definition, ids: &Ids, gate: &Gate) -> Delivery {
         let name = Arc::clone(&tool.about.name);
-        if gate.outbox().is_of_events() {
+        if gate.outbox().splits_replies_off() {
             // The reply is on a stream of its own, and its client may see it later than what follows.
             let Ids { session_id, task_id } = ids;
             let text = created(Address { session_id, task_id, tool_name: &name });

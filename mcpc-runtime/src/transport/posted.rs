@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::direct::answered;
 use super::requests::Requests;
 use super::{Answers, End, Flush, Why, Wiring, rmcp_quirks};
-use crate::outbox::{EventReader, Form, Outbox};
+use crate::outbox::{EventReader, Form, Layout, Outbox};
 
 /// A server's end of a connection over HTTP.
 pub(crate) struct Posted {
@@ -54,10 +54,10 @@ pub(crate) enum By {
 }
 
 impl Posted {
-    /// A connection that has a session, or is there for one request.
-    pub(crate) fn new(has_session: bool, wiring: Wiring) -> (Self, Post, Flush) {
+    /// A connection that is heard on such streams.
+    pub(crate) fn new(layout: Layout, wiring: Wiring) -> (Self, Post, Flush) {
         let Wiring { bounds, versions, end, intake, answers } = wiring;
-        let outbox = Outbox::new(Form::Events { has_session }, bounds.queued_bytes);
+        let outbox = Outbox::new(Form::Events(layout), bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
         let (sender, inbox) = unbounded_channel();
@@ -112,9 +112,13 @@ impl Post {
     ) -> Option<(EventReader, By)> {
         let token = request.request.get_meta().get_progress_token();
         let reader = self.outbox.open_stream(&request.id, token)?;
-        let mut message = JsonRpcMessage::Request(request);
+        Some((reader, self.read(JsonRpcMessage::Request(request), body)))
+    }
+
+    /// Takes a message, of which this is the body, whose answer leaves where everything does.
+    pub(crate) fn read(&self, mut message: ClientJsonRpcMessage, body: &[u8]) -> By {
         rmcp_quirks::subscribe(&mut message, body, &self.outbox);
-        Some((reader, self.tell(message)))
+        self.tell(message)
     }
 
     /// Takes a message. What is wrong with a request is answered on its stream.
