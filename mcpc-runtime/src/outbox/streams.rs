@@ -540,7 +540,8 @@ impl Streams {
 
     /// Forgets the oldest of what was sent, as long as that is more than is kept.
     fn forget_the_oldest(&mut self) {
-        let kept = if self.layout == Layout::Session { self.budget.saturating_mul(SENT) } else { 0 };
+        let kept =
+            if self.layout == Layout::Session { self.budget.saturating_mul(SENT) } else { 0 };
         self.forget_down_to(kept);
     }
 
