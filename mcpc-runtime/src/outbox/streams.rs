@@ -16,7 +16,7 @@ use rmcp::model::{
 use rmcp::service::OriginatingRequestId;
 use tokio::time::Instant;
 
-use super::{Layout, Outgoing};
+use super::{Layout, Outgoing, with_line};
 
 /// The number of the stream of a session. Those of requests count from 1.
 pub(crate) const OF_SESSION: u64 = 0;
@@ -98,17 +98,20 @@ pub(crate) struct Frame {
 impl Frame {
     /// Something about a task, to the session unless it says otherwise.
     pub(super) fn new(outgoing: &impl Outgoing, to: Option<To>, permits: usize) -> Self {
-        let mut line = Vec::new();
-        outgoing.push_line(&mut line);
+        // One allocation, of what it takes.
+        let json = with_line(|line| {
+            outgoing.push_line(line);
+            without_end(line)
+        });
         let keep = if outgoing.is_lasting() { Keep::Always } else { Keep::ForAWhile };
         let (to, error) = (to.unwrap_or(To::Session), None);
-        Self { to, json: without_end(line), keep, error, permits, reply_bytes: 0 }
+        Self { to, json, keep, error, permits, reply_bytes: 0 }
     }
 
     /// What answers something that is not a message.
     pub(super) fn line(line: &[u8]) -> Self {
         let (to, keep, reply_bytes) = (To::Session, Keep::Always, line.len());
-        Self { to, json: without_end(line.to_vec()), keep, error: None, permits: 0, reply_bytes }
+        Self { to, json: without_end(line), keep, error: None, permits: 0, reply_bytes }
     }
 
     /// A message of rmcp, of which this is the line.
@@ -119,14 +122,13 @@ impl Frame {
             JsonRpcMessage::Error(error) => (Keep::Always, Some(error.error.code.0)),
         };
         let reply_bytes = line.len();
-        Self { to, json: without_end(line.to_vec()), keep, error, permits: 0, reply_bytes }
+        Self { to, json: without_end(line), keep, error, permits: 0, reply_bytes }
     }
 }
 
 /// JSON without the end of its line.
-fn without_end(mut line: Vec<u8>) -> Box<[u8]> {
-    line.truncate(line.trim_ascii_end().len());
-    line.into_boxed_slice()
+fn without_end(line: &[u8]) -> Box<[u8]> {
+    line.trim_ascii_end().into()
 }
 
 /// All streams of one connection.
@@ -306,6 +308,7 @@ impl Stream {
 
     /// Writes an event to its reader, after what that has missed before it.
     fn write(number: u64, next: &mut u64, event: &Event, layout: Layout, out: &mut Vec<u8>) {
+        out.reserve(OVERHEAD + event.json.len());
         write_missed(event.number - *next, out);
         match layout {
             Layout::Request => {}
@@ -403,7 +406,7 @@ impl Streams {
         stream.last += 1;
         event.number = stream.last;
         stream.waiting.push_back(event);
-        if stream.is_away(Instant::now()) {
+        if stream.left.is_some() && stream.is_away(Instant::now()) {
             self.loose_bytes += stream.let_go(&mut freed);
         }
         let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
@@ -418,6 +421,9 @@ impl Streams {
 
     /// Leaves out what has no room any more of what waits for somebody who is away.
     fn bound(&mut self, number: u64) {
+        if self.loose_bytes <= self.budget {
+            return;
+        }
         let Some(stream) = self.by_number.get_mut(&number) else { return };
         for (keep, most) in
             [(Keep::ForAWhile, self.budget), (Keep::Always, self.budget.saturating_mul(LASTING))]
@@ -553,7 +559,9 @@ impl Streams {
             if let Some(event) = stream.sent.pop_front() {
                 self.sent_bytes -= event.cost();
             }
-            self.forget_if_read(number);
+            if stream.is_complete {
+                self.forget_if_read(number);
+            }
         }
     }
 
