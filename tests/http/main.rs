@@ -1,6 +1,7 @@
 //! What a client sees of a server over HTTP, without a network: bytes of bodies, statuses and headers.
 
 mod callbacks;
+mod calls;
 mod owners;
 mod refusals;
 mod sessions;
