@@ -14,7 +14,7 @@ use super::ToolService;
 use super::answer::Ours;
 use super::calls::or_error;
 use super::limit::Limit;
-use crate::context::{Context, is_modern};
+use crate::context::{Context, is_modern, named_version};
 use crate::guard::Guarded;
 use crate::names::Dialect;
 use crate::reply::Reply;
@@ -36,9 +36,11 @@ impl Direct {
 
     /// Whether what a request runs is all ours; `None` if it needs the loop.
     fn runs_ours(&self, request: &ClientRequest, peer: &Peer<RoleServer>) -> Option<bool> {
-        let version = || {
-            let of_session = || Some(peer.peer_info()?.protocol_version.clone());
-            request.get_meta().protocol_version().or_else(of_session)
+        let knows_tasks = || match named_version(request.get_meta()) {
+            Some(version) => is_modern(Some(version)),
+            None => {
+                peer.peer_info().is_some_and(|it| is_modern(Some(it.protocol_version.as_str())))
+            }
         };
         match request {
             ClientRequest::CallToolRequest(call) => self.call_runs_ours(&call.params.name),
@@ -48,12 +50,12 @@ impl Direct {
             }
             // The loop answers it, but it holds for the calls that follow.
             ClientRequest::SetLevelRequest(level) => {
-                if !is_modern(version()) && self.limit.enter(&mut Extensions::new()).is_ok() {
+                if !knows_tasks() && self.limit.enter(&mut Extensions::new()).is_ok() {
                     self.tools.log_level.set(level);
                 }
                 None
             }
-            others => self.tools.is_about_task(others, version).then_some(true),
+            others => self.tools.is_about_task(others, knows_tasks).then_some(true),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult, SubscriptionFilter};
+use rmcp::model::{
+    ClientRequest, ErrorCode, ErrorData, ProtocolVersion, ServerResult, SubscriptionFilter,
+};
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, Service};
 
@@ -33,14 +35,16 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
+        let knows_tasks =
+            || is_modern(context.protocol_version().as_ref().map(ProtocolVersion::as_str));
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
-            || self.tools.is_about_task(&request, || context.protocol_version());
+            || self.tools.is_about_task(&request, knows_tasks);
         match request {
             request if is_ours => match Ours::of(request) {
                 Ok(ours) => self.tools.answer(ours, Context::from(context)).await.into_outcome(),
                 Err(others) => self.route_others(*others, context).await,
             },
-            ClientRequest::SetLevelRequest(ref level) if !is_modern(context.protocol_version()) => {
+            ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
                 self.tools.log_level.set(level);
                 self.set_level(request, context).await
             }
