@@ -14,7 +14,7 @@ use crate::tool::Definition;
 impl ToolService {
     /// Who may answer what a call asks, or its task. `looks` is whether the client asks about its tasks, or calls again.
     pub(super) fn questions(&self, context: &Context, looks: bool) -> Questions {
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let is_modern = context.knows_tasks();
         let shows_any = shows != Shows::default();
         Questions {

@@ -100,7 +100,7 @@ impl Parked {
 impl ToolService {
     /// Whether a call of a plain tool is asked by its reply.
     pub(super) fn asks_by_reply(context: &Context) -> bool {
-        let shows = || Shows::of(context.client_capabilities().as_ref());
+        let shows = || Shows::of(context.client_capabilities());
         context.knows_tasks() && shows() != Shows::default()
     }
 
@@ -213,6 +213,6 @@ fn take_responses(conversation: &Conversation, responses: &InputResponses) {
 
 /// What the client is asked in place of the result.
 fn required(call: &Call, questions: &[Question], context: &Context) -> CallToolResponse {
-    let requests = Shows::of(context.client_capabilities().as_ref()).requests(questions);
+    let requests = Shows::of(context.client_capabilities()).requests(questions);
     InputRequiredResult::new(Some(requests), Some(call.conversation.id().to_owned())).into()
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult, SubscriptionFilter};
+use rmcp::model::{
+    ClientRequest, ErrorCode, ErrorData, ProtocolVersion, ServerResult, SubscriptionFilter,
+};
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, Service};
 
 use super::Connection;
 use super::answer::Ours;
+use super::tasks_2025::has_extension;
 use crate::context::{Context, is_modern};
 use crate::metadata::Metadata;
 use crate::phrases::shown;
@@ -36,14 +39,16 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
+        let knows_tasks =
+            || is_modern(context.protocol_version().as_ref().map(ProtocolVersion::as_str));
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
-            || self.tools.is_about_task(&request, || context.protocol_version());
+            || self.tools.is_about_task(&request, knows_tasks);
         match request {
             request if is_ours => match Ours::of(request) {
                 Ok(ours) => self.tools.answer(ours, Context::from(context)).await.into_outcome(),
                 Err(others) => self.route_others(*others, context).await,
             },
-            ClientRequest::SetLevelRequest(ref level) if !is_modern(context.protocol_version()) => {
+            ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
                 self.tools.log_level.set(level);
                 self.set_level(request, context).await
             }
@@ -74,7 +79,7 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
             ClientRequest::ListToolsRequest(list) => {
-                let has_tasks = self.tools.has_tasks_of_2025(context.protocol_version());
+                let has_tasks = self.tools.has_tasks_of_2025(has_extension(&context));
                 let listed = self.list_tools(list, context).await?;
                 return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
             }

@@ -5,7 +5,7 @@
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolResponse, ClientRequest, CustomRequest, CustomResult, ErrorCode, ErrorData, JsonObject,
-    ProtocolVersion, ServerResult, Task, TaskStatus,
+    ServerResult, Task, TaskStatus,
 };
 use rmcp::service::RequestContext;
 use serde::Deserialize;
@@ -54,15 +54,16 @@ struct Page {
 }
 
 impl ToolService {
-    /// Whether the session has tasks of MCP 2025-11-25, and a request of this protocol is about those.
-    pub(super) fn has_tasks_of_2025(&self, version: Option<ProtocolVersion>) -> bool {
-        self.intake.session_tasks.has_begun() && !is_modern(version)
+    /// Whether the session has tasks of MCP 2025-11-25, and a request is about those, whose protocol has them as an extension
+    /// or has not.
+    pub(super) fn has_tasks_of_2025(&self, as_an_extension: bool) -> bool {
+        self.intake.session_tasks.has_begun() && !as_an_extension
     }
 
     /// Whether a call asks for such a task.
     pub(super) fn is_asked_for_task(&self, context: &Context) -> bool {
         context.extensions.get::<TaskParams>().is_some()
-            && self.has_tasks_of_2025(context.protocol_version())
+            && self.has_tasks_of_2025(context.knows_tasks())
     }
 
     /// Whether a request is answered when a task has ended.
@@ -79,7 +80,7 @@ impl ToolService {
         is_theirs: bool,
         context: &RequestContext<RoleServer>,
     ) -> Option<Result<AboutTasks, ErrorData>> {
-        if !self.has_tasks_of_2025(context.protocol_version()) {
+        if !self.has_tasks_of_2025(has_extension(context)) {
             return None;
         }
         Some(Ok(match request {
@@ -134,7 +135,7 @@ impl ToolService {
         if context.knows_tasks() {
             return needs_tasks(context);
         }
-        if !self.has_tasks_of_2025(context.protocol_version()) {
+        if !self.has_tasks_of_2025(context.knows_tasks()) {
             return Ok(());
         }
         let problem = format!("`{}` is only run as a task: call it with `task`", tool.about.name);
@@ -196,7 +197,7 @@ impl ToolService {
                 gate: gate.clone(),
                 progress: token.map(|token| (token, heartbeat)),
                 questions: is_own.then(|| self.questions_of_2025(context)),
-                shows: Shows::of(context.client_capabilities().as_ref()),
+                shows: Shows::of(context.client_capabilities()),
                 ending: self.ending.clone(),
             };
             let first = task_of_2025(&created.task);
@@ -286,7 +287,7 @@ impl ToolService {
         let mut tasks = self.tasks().list_after(after, PAGE + 1).await.map_err(unavailable)?;
         let has_more = tasks.len() > PAGE;
         tasks.truncate(PAGE);
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let last = tasks.last().map(|(number, _)| *number).filter(|_| has_more);
         let tasks = tasks.iter().map(|(_, known)| {
             task_of_2025(&tasks_2025::task(&known.task_id, &known.status, shows))
@@ -302,7 +303,7 @@ impl ToolService {
     async fn stands(&self, task_id: &str, context: &Context) -> Result<Task, ErrorData> {
         let reader = self.task(task_id).await?;
         let status = reader.status().in_time().await.map_err(|error| gone(task_id, error))?;
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         Ok(tasks_2025::task(task_id, &status, shows))
     }
 
@@ -341,4 +342,9 @@ fn gone(task_id: &str, error: LogError) -> ErrorData {
         LogError::Gone => ErrorData::invalid_params(unknown_id(task_id), None),
         error => unavailable(error),
     }
+}
+
+/// Whether a request speaks a protocol that has tasks as an extension.
+pub(super) fn has_extension(context: &RequestContext<RoleServer>) -> bool {
+    is_modern(context.protocol_version().as_ref().map(|version| version.as_str()))
 }

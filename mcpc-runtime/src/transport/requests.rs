@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Versions;
 use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
-use crate::context::is_modern;
+use crate::context::{is_modern, named_version};
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
@@ -171,7 +171,7 @@ impl Requests {
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
-        let is_modern = is_modern(request.get_meta().protocol_version());
+        let is_modern = is_modern(named_version(request.get_meta()));
         let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
         match request {
             ClientRequest::CallToolRequest(call) => {
