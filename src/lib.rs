@@ -2,6 +2,7 @@
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
+//! [http]: guide::http
 //! [testing]: guide::testing
 //!
 // These are the links of the README, whose own lead to files: of two definitions the first one counts.

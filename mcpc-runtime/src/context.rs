@@ -43,6 +43,12 @@ impl From<RequestContext<RoleServer>> for Context {
 }
 
 impl Context {
+    /// What a request shows of its client where it is read, before it has anything else.
+    pub(crate) fn of_client(meta: RequestMetaObject, peer: Option<Peer<RoleServer>>) -> Self {
+        let (extensions, cancelled) = (Extensions::new(), CancellationToken::new());
+        Self { id: RequestId::Number(0), meta, extensions, cancelled, peer }
+    }
+
     /// What the client said when its session began; `None` for one that began without `initialize`, in which each
     /// request says for itself.
     fn session(&self) -> Option<Arc<InitializeRequestParams>> {

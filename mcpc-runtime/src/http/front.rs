@@ -162,9 +162,13 @@ impl Front {
             }
             _ => None,
         };
-        let begins =
-            session.is_none() && !is_modern && !headers::is_modern_by_header(&parts.headers);
-        let begins = begins && matches!(request.request, ClientRequest::InitializeRequest(_));
+        let needs_session = !is_modern && !headers::is_modern_by_header(&parts.headers);
+        let begins = needs_session
+            && session.is_none()
+            && matches!(request.request, ClientRequest::InitializeRequest(_));
+        if session.is_none() && needs_session && !begins {
+            return Err(no_session().to(&id));
+        }
         if session.is_none() && !begins {
             let tool = |name: &str| self.tool(name);
             headers::check_mirrored(&parts.headers, request, tool).map_err(|it| it.to(&id))?;
@@ -285,7 +289,10 @@ impl Front {
         }
         let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
         // Most answers come at once, and leave with the head.
-        let _is_there = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        if first == Ok(First::Over) && session.ending.has_begun() {
+            return Err(Refused::not_found("the session has ended; start a new one").to(&id));
+        }
         Ok(self.events(reader, session.primes, in_use))
     }
 
@@ -311,7 +318,11 @@ impl Front {
         let Asking { request, body } = asking;
         let id = request.id.clone();
         let connection = Connection::of(&self.sessions.account(principal.as_ref()));
-        let visit = self.sessions.visit(connection.ending());
+        let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
+            let most = self.sessions.shared().max_requests;
+            let problem = format!("{most} requests are unanswered; try again later");
+            Refused::unavailable(problem, RETRY).to(&id)
+        })?;
         let (transport, post, flush) = self.built.posted(&connection, false);
         let running = rmcp::service::serve_directly(connection, transport, None);
         let mut reader = post.request(request, body).ok_or_else(|| in_flight(&id))?;

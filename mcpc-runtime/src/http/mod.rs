@@ -54,7 +54,6 @@ impl Service {
     }
 
     /// A server over HTTP that is yet to be served, and how it is.
-    #[must_use]
     pub fn http(&self) -> HttpServer {
         HttpServer { built: self.built(), options: Options::default() }
     }

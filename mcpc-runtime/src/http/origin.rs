@@ -47,7 +47,7 @@ impl Allowed {
                     None => (None, allowed.as_str()),
                 };
                 let (of_host, of_port) = split_port(rest);
-                let default = scheme.and_then(|scheme| default_port(scheme));
+                let default = scheme.and_then(default_port);
                 of_scheme.is_none_or(|it| scheme.is_some_and(|it2| it.eq_ignore_ascii_case(it2)))
                     && of_host.eq_ignore_ascii_case(host)
                     && match of_port {

@@ -24,6 +24,9 @@ use crate::transport::{Signals, Why};
 /// How long a client has to read what it is answered with at the end.
 const LAST_READ: Duration = Duration::from_secs(2);
 
+/// How much longer than the grace of tasks the end may take.
+const LONGEST_END: Duration = Duration::from_secs(5);
+
 /// How long to wait where no connection can be accepted, as the process has too many.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 
@@ -68,8 +71,10 @@ async fn serve(server: HttpServer, listener: TcpListener) -> Result {
 /// Answers all that was asked, and ends what runs.
 async fn end(front: &Front, graceful: GracefulShutdown, signal: i32, signals: &mut Signals) {
     event!(info, signal, "the server ends");
+    // Whoever does not read its answer holds up the end for no longer than what still works.
+    let longest = front.sessions.shared().times.grace + LONGEST_END;
     let ends = async {
-        front.sessions.end_all(Why::Signal(signal)).await;
+        let _in_time = timeout(longest, front.sessions.end_all(Why::Signal(signal))).await;
         let _in_time = timeout(LAST_READ, graceful.shutdown()).await;
     };
     tokio::pin!(ends);

@@ -161,13 +161,17 @@ impl Sessions {
         self.ended.notify_waiters();
     }
 
-    /// Notes a request that is answered without a session, until what this returns is dropped.
-    pub(super) fn visit(self: &Arc<Self>, ending: &Ending) -> Visit {
+    /// Notes a request that is answered without a session, until what this returns is dropped; unless there are as many
+    /// as there may be.
+    pub(super) fn visit(self: &Arc<Self>, ending: &Ending) -> Option<Visit> {
         let mut table = self.table();
+        if table.visits.len() >= self.shared.max_requests || table.is_ending {
+            return None;
+        }
         table.count += 1;
         let number = table.count;
         table.visits.insert(number, ending.clone());
-        Visit { sessions: Arc::clone(self), number }
+        Some(Visit { sessions: Arc::clone(self), number })
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -184,11 +188,10 @@ impl Sessions {
         }
         // One that has ended tasks finds them again, as they are in the log.
         table.principals.retain(|_, account| account.is_used());
-        let quiet = |session: &&Arc<Session>| session.used().elapsed() >= Self::REPLAY;
-        let quiet: Vec<_> = table.by_id.values().filter(quiet).cloned().collect();
+        let others: Vec<_> = table.by_id.values().cloned().collect();
         drop(table);
-        for session in quiet {
-            session.post.outbox().forget_sent();
+        for session in others {
+            session.post.outbox().forget_sent(Self::REPLAY);
         }
         for session in idle {
             session.ending.begin(Why::ClientLeft);

@@ -12,6 +12,7 @@ pub(crate) enum Form {
     Lines,
     Messages,
     /// Server-sent events: to the streams of a session, or to the one request of a connection without.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has events"))]
     Events {
         has_session: bool,
     },

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::sleep;
@@ -135,10 +136,10 @@ impl Outbox {
         Some(EventReader { outbox: self.clone(), number, reader })
     }
 
-    /// Forgets what was sent: nobody will ask for it again.
-    pub(crate) fn forget_sent(&self) {
+    /// Forgets what was sent, if nothing was for so long.
+    pub(crate) fn forget_sent(&self, limit: Duration) {
         if let Some(streams) = &mut self.queue().streams {
-            streams.forget_sent();
+            streams.forget_sent(limit);
         }
     }
 

@@ -130,6 +130,8 @@ pub(super) struct Streams {
     /// What was sent and is kept, the oldest first, by the streams that hold it.
     sent: VecDeque<u64>,
     sent_bytes: usize,
+    /// When something was sent last.
+    sent_at: Instant,
     /// How many bytes wait for somebody who is away, and take no room of others.
     loose_bytes: usize,
     /// How many bytes may be kept of what was sent, and of what waits loosely.
@@ -294,7 +296,7 @@ impl Stream {
     fn write(number: u64, next: &mut u64, event: &Event, has_ids: bool, out: &mut Vec<u8>) {
         write_missed(event.number - *next, out);
         if has_ids {
-            let _to_a_vector = write!(out, "id: {number}-{}\n", event.number);
+            let _to_a_vector = writeln!(out, "id: {number}-{}", event.number);
         }
         write_data(&event.json, out);
         *next = event.number + 1;
@@ -311,6 +313,7 @@ impl Streams {
             last: OF_SESSION,
             sent: VecDeque::new(),
             sent_bytes: 0,
+            sent_at: Instant::now(),
             loose_bytes: 0,
             budget,
             is_watched: false,
@@ -493,6 +496,7 @@ impl Streams {
                 }
             }
             self.sent.push_back(number);
+            self.sent_at = Instant::now();
             self.sent_bytes += event.cost();
             stream.sent.push_back(event);
         }
@@ -526,8 +530,11 @@ impl Streams {
         }
     }
 
-    /// Forgets all that was sent, to who has been reading for a while and will not ask for it.
-    pub(super) fn forget_sent(&mut self) {
+    /// Forgets all that was sent, if nothing was for so long: nobody comes back for it any more.
+    pub(super) fn forget_sent(&mut self, limit: Duration) {
+        if self.sent_at.elapsed() < limit {
+            return;
+        }
         let budget = std::mem::take(&mut self.budget);
         self.forget_the_oldest();
         self.budget = budget;

@@ -6,9 +6,9 @@ use rmcp::model::{
     UpdateTaskParams,
 };
 
-use super::ToolService;
 use super::calls::Refusal;
 use super::trace::Trace;
+use super::{Shared, ToolService};
 use crate::context::Context;
 use crate::control::{Stopping, unknown_id};
 use crate::delivery::{Shows, tasks_extension};
@@ -40,24 +40,8 @@ impl ToolService {
         Reply::new(outcome, is_modern)
     }
 
-    /// Refuses a request of a protocol that the server does not speak, or that does not bring what its protocol asks
-    /// for.
     fn admit(&self, request: &Ours, context: &Context) -> Result<(), ErrorData> {
-        if let Some(version) = context.meta.protocol_version() {
-            let supported = rmcp::ServerHandler::supported_protocol_versions(self);
-            if !supported.contains(&version) {
-                return Err(ErrorData::unsupported_protocol_version(version, &supported));
-            }
-        }
-        if context.stands_alone() {
-            let missing = context.meta.missing_required_keys(&ProtocolVersion::V_2026_07_28);
-            if !missing.is_empty() {
-                let missing = missing.join(", ");
-                let problem =
-                    format!("request _meta is missing or has malformed required fields: {missing}");
-                return Err(ErrorData::invalid_params(problem, None));
-            }
-        }
+        self.shared().admit(context)?;
         match request {
             Ours::Call(_) => Ok(()),
             Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
@@ -155,6 +139,29 @@ impl ToolService {
     pub(super) async fn task(&self, task_id: &str) -> Result<Box<dyn TaskReader>, ErrorData> {
         let reader = self.intake.tasks.reader(&task_id.into()).await.map_err(unavailable)?;
         reader.ok_or_else(|| ErrorData::invalid_params(unknown_id(task_id), None))
+    }
+}
+
+impl Shared {
+    /// Refuses a request of a protocol that the server does not speak, or that does not bring what its protocol asks
+    /// for.
+    pub(super) fn admit(&self, context: &Context) -> Result<(), ErrorData> {
+        if let Some(version) = context.meta.protocol_version() {
+            let supported = self.versions();
+            if !supported.contains(&version) {
+                return Err(ErrorData::unsupported_protocol_version(version, &supported));
+            }
+        }
+        if context.stands_alone() {
+            let missing = context.meta.missing_required_keys(&ProtocolVersion::V_2026_07_28);
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                let problem =
+                    format!("request _meta is missing or has malformed required fields: {missing}");
+                return Err(ErrorData::invalid_params(problem, None));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -21,9 +21,10 @@ impl Service<RoleServer> for Connection {
     async fn handle_request(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        let _running = self.limit.enter()?;
+        self.tools.intake.meet(&context.peer);
+        let _running = self.limit.enter(&mut context.extensions)?;
         // These see to their end by themselves: they tell what became of the task or the tool.
         let (theirs, has_an_end) = match &request {
             ClientRequest::CallToolRequest(call) => {
@@ -100,10 +101,7 @@ impl ServerHandler for ToolService {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        match &self.shared().inner {
-            Some(inner) => inner.supported_protocol_versions(),
-            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
-        }
+        self.shared().versions()
     }
 
     fn accepted_subscription_filter(

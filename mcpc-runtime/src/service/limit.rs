@@ -1,40 +1,81 @@
 //! How many requests of a connection are handled at once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rmcp::model::{ErrorCode, ErrorData};
+use rmcp::model::{ErrorCode, ErrorData, Extensions};
 
-/// The requests that are being handled, and how many may be.
-#[derive(Debug)]
+/// The requests that are being handled, and how many may be. A clone is another handle to the same.
+#[derive(Clone, Debug)]
 pub(super) struct Limit {
-    running: AtomicUsize,
+    running: Arc<AtomicUsize>,
     most: usize,
 }
 
 impl Limit {
     pub(super) fn new(most: usize) -> Self {
-        Self { running: AtomicUsize::new(0), most }
+        Self { running: Arc::new(AtomicUsize::new(0)), most }
     }
 
-    /// Counts a request until its handler is done, be it cancelled or not.
-    pub(super) fn enter(&self) -> Result<Running<'_>, ErrorData> {
-        let running = Running(&self.running);
+    /// Counts a request until its handler is done, be it cancelled or not. One that does something where it is read was
+    /// counted there, or refused.
+    pub(super) fn enter(&self, extensions: &mut Extensions) -> Result<Running<'_>, ErrorData> {
+        match extensions.remove::<Entered>() {
+            Some(Entered(entered)) => entered.map(Running::SinceItWasRead),
+            None => {
+                let running = Running::SinceNow(&self.running);
+                self.count().map(|()| running)
+            }
+        }
+    }
+
+    /// Counts a request where it is read; what is returned goes to its handler among its extensions.
+    pub(super) fn enter_where_it_is_read(&self) -> Entered {
+        let running = Arc::new(Early(Arc::clone(&self.running)));
+        Entered(self.count().map(|()| running))
+    }
+
+    fn count(&self) -> Result<(), ErrorData> {
         // Reading no further would be no way out: nothing could be cancelled any more.
         if self.running.fetch_add(1, Ordering::Relaxed) >= self.most {
             let problem = format!("{} requests are unanswered; try again later", self.most);
             return Err(ErrorData::new(BUSY, problem, None));
         }
-        Ok(running)
+        Ok(())
     }
 }
 
 /// The code of an error that says nothing about the request. JSON-RPC leaves it to servers.
 const BUSY: ErrorCode = ErrorCode(-32000);
 
+/// Whether a request was counted where it was read.
+#[derive(Clone)]
+pub(super) struct Entered(Result<Arc<Early>, ErrorData>);
+
+impl Entered {
+    pub(super) fn is_let_in(&self) -> bool {
+        self.0.is_ok()
+    }
+}
+
 /// A request whose handler runs.
-pub(super) struct Running<'a>(&'a AtomicUsize);
+pub(super) enum Running<'a> {
+    SinceNow(&'a AtomicUsize),
+    SinceItWasRead(#[expect(dead_code, reason = "it counts until it is dropped")] Arc<Early>),
+}
 
 impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Self::SinceNow(running) = self {
+            running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A request that is counted, and may never get to its handler.
+pub(super) struct Early(Arc<AtomicUsize>);
+
+impl Drop for Early {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -33,14 +33,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{JsonObject, ServerConfig};
+use rmcp::model::{JsonObject, ProtocolVersion, ServerConfig};
 use rmcp::service::DynService;
 
 use self::changes::Changes;
 use self::intake::TaskIntake;
 use self::limit::Limit;
 use self::parked::Parked;
-use self::told_2025::SessionTasks;
 use crate::around::Layers;
 use crate::control::Control;
 use crate::delivery::{LeastLevel, LogLevel};
@@ -74,6 +73,16 @@ pub(crate) struct Shared {
     pub(crate) around: Option<Layers>,
     /// Who hears what the server tells.
     pub(crate) listeners: Arc<Listeners>,
+}
+
+impl Shared {
+    /// The versions of the protocol that the server speaks.
+    fn versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        match &self.inner {
+            Some(inner) => inner.supported_protocol_versions(),
+            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
+        }
+    }
 }
 
 /// How long things about tasks take, unless a tool says otherwise.
@@ -147,8 +156,7 @@ impl Connection {
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
-        let session_tasks = SessionTasks::default();
-        let intake = Arc::new(TaskIntake { shared, tasks, listener, session_tasks });
+        let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
         let tools = ToolService { intake, ending, log_level, parked, announces };
         Self { tools, limit, changes }
     }
