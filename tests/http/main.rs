@@ -6,6 +6,7 @@ mod owners;
 mod refusals;
 mod sessions;
 mod support;
+mod tasks_2025;
 
 use std::time::Duration;
 

@@ -105,7 +105,10 @@ impl Intake for TaskIntake {
     }
 
     fn cancel_task(&self, request: &mut CancelTaskRequest) {
-        let may_ask = |client: &Context| client.knows_tasks() && needs_tasks(client).is_ok();
+        let may_ask = |client: &Context| match client.knows_tasks() {
+            true => needs_tasks(client).is_ok(),
+            false => self.session_tasks.has_begun(),
+        };
         if !self.shared.has_tasks || !self.lets_in(request, may_ask) {
             return;
         }
