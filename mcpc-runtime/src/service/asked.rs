@@ -20,6 +20,7 @@ impl ToolService {
         Questions {
             shows,
             peer: context.peer().filter(|_| shows_any && !is_modern).cloned().map(Box::new),
+            call: looks.then(|| context.id.clone()),
             are_looked_for: shows_any && is_modern && looks,
             message_task: self.shared().control.map(|control| control.message_task),
         }

@@ -195,8 +195,19 @@ impl Requests {
 
     /// Notes whom to tell that a request is cancelled.
     pub(super) fn note_token(&self, id: &RequestId, token: CancellationToken) {
-        if let Some(request) = self.table().unanswered.get_mut(id) {
-            request.cancelled = Some(token);
+        match self.table().unanswered.get_mut(id) {
+            Some(request) => request.cancelled = Some(token),
+            // It was cancelled since it was read.
+            None => token.cancel(),
+        }
+    }
+
+    /// Whether somebody waits for the answer, if the message is a request: it may have been cancelled since it was read.
+    #[cfg(feature = "http")]
+    pub(super) fn is_wanted(&self, message: &ClientJsonRpcMessage) -> bool {
+        match message {
+            JsonRpcMessage::Request(request) => self.table().unanswered.contains_key(&request.id),
+            _ => true,
         }
     }
 
