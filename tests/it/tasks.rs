@@ -260,7 +260,7 @@ async fn a_server_without_tasks_knows_nothing_of_them() {
 #[tokio::test(start_paused = true)]
 async fn a_session_of_an_older_protocol_has_no_tasks() {
     let about = json!({
-        "protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"},
+        "protocolVersion": "2025-06-18", "clientInfo": {"name": "raw", "version": "1"},
         "capabilities": {"extensions": {TASKS: {}}},
     });
     let (mut client, began) = Plain::begin_with(Wire::open(server()), about).await;

@@ -23,7 +23,10 @@ use crate::transport::{
     Wrapped, Writer,
 };
 #[cfg(feature = "http")]
-use crate::transport::{Post, Posted};
+use crate::{
+    outbox::Layout,
+    transport::{Post, Posted},
+};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///
@@ -267,14 +270,14 @@ impl Built {
         served.await
     }
 
-    /// The transport of a connection over HTTP, with a session or without, and where its messages are handed in.
+    /// The transport of a connection over HTTP, and where its messages are handed in.
     #[cfg(feature = "http")]
     pub(crate) fn posted(
         &self,
         connection: &Connection,
-        has_session: bool,
+        layout: Layout,
     ) -> (AnyTransport, Post, Flush) {
-        let (posted, post, flush) = Posted::new(has_session, self.wiring(connection));
+        let (posted, post, flush) = Posted::new(layout, self.wiring(connection));
         (AnyTransport::Posted(posted), post, flush)
     }
 

@@ -104,6 +104,10 @@ impl ToolService {
             Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
         };
         match reply {
+            // Who asked for a task reads no result in its place.
+            Err(Refusal::Said(text)) if self.is_asked_for_task(&context) => {
+                Err(ErrorData::internal_error(text, None))
+            }
             Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
             Err(Refusal::Protocol(error)) => Err(error),
             Ok(reply) => Ok(reply),
@@ -135,20 +139,20 @@ impl ToolService {
         request: CancelTaskParams,
         context: &Context,
     ) -> Result<(), ErrorData> {
+        self.stop(&request.task_id, context).await.map(drop)
+    }
+
+    /// Asks a task to stop, if that was not done where the request was read; returns whether it runs.
+    pub(super) async fn stop(&self, task_id: &str, context: &Context) -> Result<bool, ErrorData> {
         let stopped = context.extensions.get::<Stopping>().and_then(Parcel::take);
-        let stop = || self.intake.tasks.stop(vec![request.task_id.as_str().into()]);
+        let stop = || self.intake.tasks.stop(vec![task_id.into()]);
         match stopped.unwrap_or_else(stop).await.map_err(unavailable)? {
             Stop::Asked => {
-                event!(
-                    info,
-                    task_id = &*shown(&request.task_id),
-                    by = "tasks/cancel",
-                    "asked to stop"
-                );
-                Ok(())
+                event!(info, task_id = &*shown(task_id), by = "tasks/cancel", "asked to stop");
+                Ok(true)
             }
-            Stop::Ended => Ok(()),
-            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
+            Stop::Ended => Ok(false),
+            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(task_id), None)),
         }
     }
 

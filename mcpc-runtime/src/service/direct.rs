@@ -25,21 +25,24 @@ use crate::transport::{Answer, Answers, Asked};
 pub(super) struct Direct {
     tools: ToolService,
     limit: Limit,
+    /// Whether each request is all there is of its connection, so that no loop has to know who asks.
+    stands_alone: bool,
     /// Whether a session is to begin again. When it has is known to the loop alone, so all that follows is left to it.
     begins_again: AtomicBool,
 }
 
 impl Direct {
-    pub(super) fn new(tools: ToolService, limit: Limit) -> Self {
-        Self { tools, limit, begins_again: AtomicBool::new(false) }
+    pub(super) fn new(tools: ToolService, limit: Limit, stands_alone: bool) -> Self {
+        Self { tools, limit, stands_alone, begins_again: AtomicBool::new(false) }
     }
 
     /// Whether what a request runs is all ours; `None` if it needs the loop.
-    fn runs_ours(&self, request: &ClientRequest, peer: &Peer<RoleServer>) -> Option<bool> {
+    fn runs_ours(&self, request: &ClientRequest, peer: Option<&Peer<RoleServer>>) -> Option<bool> {
         let knows_tasks = || match named_version(request.get_meta()) {
             Some(version) => is_modern(Some(version)),
             None => {
-                peer.peer_info().is_some_and(|it| is_modern(Some(it.protocol_version.as_str())))
+                let session = peer.and_then(|peer| peer.peer_info());
+                session.is_some_and(|it| is_modern(Some(it.protocol_version.as_str())))
             }
         };
         match request {
@@ -95,14 +98,15 @@ impl Direct {
 impl Answers for Direct {
     fn answer(self: Arc<Self>, asked: Asked) -> Result<Answer, Box<Asked>> {
         let is_known = !self.begins_again.load(Ordering::Relaxed);
-        let Some(peer) = self.tools.intake.peer().filter(|_| is_known).cloned() else {
+        let peer = self.tools.intake.peer().filter(|_| is_known).cloned();
+        if peer.is_none() && !self.stands_alone {
             return Err(Box::new(asked));
-        };
-        let Some(is_ours) = self.runs_ours(&asked.request, &peer) else {
+        }
+        let Some(is_ours) = self.runs_ours(&asked.request, peer.as_deref()) else {
             return Err(Box::new(asked));
         };
         let Asked { id, mut request, cancelled } = asked;
-        let context = Context::new(id.clone(), &mut request, cancelled.clone(), Some(peer));
+        let context = Context::new(id.clone(), &mut request, cancelled.clone(), peer);
         match Ours::of(request) {
             Ok(request) => Ok(Answer { reply: Box::pin(self.handle(request, context)), is_ours }),
             Err(request) => Err(Box::new(Asked { id, request: *request, cancelled })),

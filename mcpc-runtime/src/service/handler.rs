@@ -34,7 +34,10 @@ impl Service<RoleServer> for Connection {
                 let theirs = self.handler_of(&call.params);
                 (theirs, theirs.is_none())
             }
-            _ => (None, context.extensions.get::<Subscription>().is_some()),
+            request => {
+                let listens = context.extensions.get::<Subscription>().is_some();
+                (None, listens || self.tools.waits_for_task(request))
+            }
         };
         // Boxed, as the futures of rmcp around this one hold it several times over.
         let answer = Box::pin(self.route(request, theirs, context));

@@ -21,7 +21,9 @@ mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod tasks_2025;
 mod theirs;
+mod told_2025;
 mod trace;
 
 #[cfg(feature = "http")]
@@ -142,17 +144,24 @@ impl Connection {
         let (log, permits) = (Arc::clone(&shared.log), shared.places.clone());
         let tasks = Tasks::new(log, permits, instructions(&shared));
         let ending = Ending::new(tasks.clone(), shared.times.grace);
-        Self::with(shared, tasks, ending, Parked::default())
+        Self::with(shared, tasks, ending, Parked::default(), false)
     }
 
-    /// One of several that an account has, which is there when they are gone.
+    /// One of several that an account has, which is there when they are gone; for a session, or for one request, which
+    /// stands alone.
     #[cfg(feature = "http")]
-    pub(crate) fn of(account: &Account) -> Self {
+    pub(crate) fn of(account: &Account, stands_alone: bool) -> Self {
         let Account { shared, tasks, grace, parked } = account.clone();
-        Self::with(shared, tasks, Ending::of_visit(grace), parked)
+        Self::with(shared, tasks, Ending::of_visit(grace), parked, stands_alone)
     }
 
-    fn with(shared: Arc<Shared>, tasks: Tasks, ending: Ending, parked: Parked) -> Self {
+    fn with(
+        shared: Arc<Shared>,
+        tasks: Tasks,
+        ending: Ending,
+        parked: Parked,
+        stands_alone: bool,
+    ) -> Self {
         let log_level = LeastLevel::new(Some(LogLevel::Info));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
@@ -161,7 +170,7 @@ impl Connection {
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
         let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
         let tools = ToolService { intake, ending, log_level, parked, announces };
-        let direct = Arc::new(Direct::new(tools.clone(), limit.clone()));
+        let direct = Arc::new(Direct::new(tools.clone(), limit.clone(), stands_alone));
         Self { tools, limit, direct, changes }
     }
 

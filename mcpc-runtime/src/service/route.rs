@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{
-    ClientRequest, ErrorCode, ErrorData, ProtocolVersion, ServerResult, SubscriptionFilter,
-};
+use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult, SubscriptionFilter};
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, Service};
 
 use super::Connection;
 use super::answer::Ours;
-use crate::context::{Context, is_modern};
+use crate::context::{Context, knows_tasks};
 use crate::metadata::Metadata;
 use crate::phrases::shown;
 use crate::transport::Subscription;
@@ -27,6 +25,9 @@ impl Connection {
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
         }
+        if let Some(asked) = self.tools.asked_of_2025(&request, theirs.is_some(), &context) {
+            return self.tools.answer_of_2025(asked?, context.into()).await.into_outcome();
+        }
         if let ClientRequest::CallToolRequest(call) = &mut request
             && let Some(inner) = theirs
         {
@@ -35,8 +36,7 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
-        let knows_tasks =
-            || is_modern(context.protocol_version().as_ref().map(ProtocolVersion::as_str));
+        let knows_tasks = || knows_tasks(&context);
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
             || self.tools.is_about_task(&request, knows_tasks);
         match request {
@@ -74,7 +74,11 @@ impl Connection {
         mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
-            ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
+            ClientRequest::ListToolsRequest(list) => {
+                let has_tasks = self.tools.has_tasks_of_2025(knows_tasks(&context));
+                let listed = self.list_tools(list, context).await?;
+                return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
+            }
             request => request,
         };
         if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {
@@ -116,15 +120,14 @@ impl Connection {
         let listener = &self.tools.intake.listener;
         let (begun, ended) = match &request {
             ClientRequest::SubscribeRequest(begin) => {
-                listener.may_subscribe(&begin.params.uri)?;
-                (Some(begin.params.uri.clone()), None)
+                (Some(listener.begin_to_subscribe(&begin.params.uri)?), None)
             }
             ClientRequest::UnsubscribeRequest(end) => (None, Some(end.params.uri.clone())),
             _ => (None, None),
         };
         let answer = inner.handle_request(request, context).await?;
-        if let Some(uri) = begun {
-            listener.subscribe(uri);
+        if let Some(subscribing) = begun {
+            subscribing.done();
         }
         if let Some(uri) = ended {
             listener.unsubscribe(&uri);

@@ -18,8 +18,8 @@ use super::Task;
 use super::joins::Joins;
 use super::order::InOrder;
 use crate::log::{
-    Answered, CreateError, Finished, Json, List, LogError, MaybeLater, Owner, Stop, TaskInfo,
-    TaskKey, TaskLog, TaskReader, TaskWriter, Told,
+    Answered, CreateError, Finished, Json, Known, List, LogError, MaybeLater, Owner, Stop,
+    TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
 use crate::question::Instructions;
@@ -322,6 +322,15 @@ impl Tasks {
             return Ok(List { running: 0, ended: 0, tasks: Vec::new() });
         }
         self.0.order.settled(|| self.0.log.list(&self.0.owner)).await
+    }
+
+    /// Those with a number above this, each with its own, in the order of their creation.
+    pub(crate) async fn list_after(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Known)>, LogError> {
+        self.0.order.settled(|| self.0.log.list_after(&self.0.owner, after, most)).await
     }
 
     /// The task that runs the same tool with the same arguments since before, if this one and that run; nobody looks

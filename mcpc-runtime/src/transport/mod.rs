@@ -30,10 +30,10 @@ pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
 pub(crate) use lines::{Refusal, decode};
 #[cfg(feature = "http")]
-pub(crate) use posted::{Post, Posted};
+pub(crate) use posted::{By, Post, Posted};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
-pub(crate) use rmcp_quirks::Subscription;
+pub(crate) use rmcp_quirks::{Subscription, TaskParams};
 #[cfg(feature = "http")]
 pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};

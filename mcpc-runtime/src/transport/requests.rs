@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, NotificationMetaObject, RequestId,
-    ServerJsonRpcMessage, ServerNotification, ServerResult, SubscriptionFilter,
-    SubscriptionsAcknowledgedNotification,
+    ErrorData, GetExtensions as _, GetMeta as _, InitializeResult, JsonRpcMessage,
+    NotificationMetaObject, RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
+    SubscriptionFilter, SubscriptionsAcknowledgedNotification,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use super::Versions;
-use super::rmcp_quirks::{self, CancelledIds};
+use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
 use crate::context::{is_modern, named_version};
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
@@ -30,6 +30,9 @@ pub(crate) trait Intake: Send + Sync {
 
     /// Looks at a request to cancel a task.
     fn cancel_task(&self, request: &mut CancelTaskRequest);
+
+    /// A session begins with this answer; returns whether it declares tasks of MCP 2025-11-25, too.
+    fn greets(&self, greeting: &InitializeResult) -> bool;
 
     /// The connection is there, with this queue.
     fn connected(&self, outbox: &Outbox);
@@ -73,6 +76,8 @@ struct Unanswered {
     tool_name: Option<Arc<str>>,
     /// Whether it is a subscription.
     listens: bool,
+    /// Whether it begins a session whose calls may bring what they say of a task.
+    reads_task_params: bool,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
     /// Tells what answers it without rmcp's loop that the client has cancelled it, or is gone.
@@ -178,6 +183,10 @@ impl Requests {
             }
             ClientRequest::CancelTaskRequest(cancel) => self.0.intake.cancel_task(cancel),
             ClientRequest::SubscriptionsListenRequest(_) => unanswered.listens = true,
+            ClientRequest::InitializeRequest(initialize) => {
+                let reads = initialize.extensions.get::<ReadsTaskParams>();
+                unanswered.reads_task_params = reads.is_some();
+            }
             _ => {}
         }
         vacant.insert(unanswered);
@@ -211,7 +220,7 @@ impl Requests {
     }
 
     /// Pushes a message of the server's; a reply opens the gate of its call.
-    pub(super) fn send(&self, message: ServerJsonRpcMessage) {
+    pub(super) fn send(&self, mut message: ServerJsonRpcMessage) {
         let id = match &message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
@@ -235,9 +244,22 @@ impl Requests {
         if let (Some(id), Some(Unanswered { listens: true, .. })) = (id, &answered) {
             self.0.intake.listens_no_more(id);
         }
+        if answered.as_ref().is_some_and(|request| request.reads_task_params) {
+            self.declare_tasks(&mut message);
+        }
         match answered.and_then(|request| request.gate) {
             Some(gate) => gate.open(message),
             None => self.outbox().push_message(message),
+        }
+    }
+
+    /// Writes into the answer to `initialize` what rmcp has no field for.
+    fn declare_tasks(&self, greeting: &mut ServerJsonRpcMessage) {
+        if let JsonRpcMessage::Response(response) = greeting
+            && let ServerResult::InitializeResult(greeting) = &response.result
+            && self.0.intake.greets(greeting)
+        {
+            response.result = rmcp_quirks::declaring_tasks(greeting);
         }
     }
 
@@ -309,6 +331,10 @@ pub(super) mod tests {
         }
 
         fn cancel_task(&self, _: &mut CancelTaskRequest) {}
+
+        fn greets(&self, _: &InitializeResult) -> bool {
+            false
+        }
 
         fn connected(&self, _: &Outbox) {}
 
