@@ -152,6 +152,11 @@ pub(crate) fn named_version(meta: &RequestMetaObject) -> Option<&str> {
     meta.get(RequestMetaObject::DRAFT_REQUIRED_KEYS[0]).and_then(Value::as_str)
 }
 
+/// Whether a request that a loop has read speaks a protocol that knows tasks as an extension.
+pub(crate) fn knows_tasks(context: &RequestContext<RoleServer>) -> bool {
+    is_modern(context.protocol_version().as_ref().map(ProtocolVersion::as_str))
+}
+
 /// Whether this is 2026-07-28 or what comes after it. Versions are dates.
 pub(crate) fn is_modern(version: Option<&str>) -> bool {
     version.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28.as_str())

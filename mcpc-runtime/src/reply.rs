@@ -51,6 +51,20 @@ impl Reply {
     }
 }
 
+/// Writes what is written of `JsonRpcMessage::response`, without making that, which is large.
+fn write_response(
+    result: &ServerResult,
+    id: &RequestId,
+    line: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    line.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    serde_json::to_writer(&mut *line, id)?;
+    line.extend_from_slice(br#","result":"#);
+    serde_json::to_writer(&mut *line, result)?;
+    line.push(b'}');
+    Ok(())
+}
+
 /// A task as MCP 2025-11-25 has it.
 pub(crate) fn task_of_2025(task: &Task) -> Value {
     let mut written = json!({ "taskId": task.task_id, "status": task.status });
@@ -73,20 +87,6 @@ fn created_of_2025(created: &CreateTaskResult) -> ServerResult {
         written["_meta"] = json!(meta);
     }
     ServerResult::CustomResult(CustomResult::new(written))
-}
-
-/// Writes what is written of `JsonRpcMessage::response`, without making that, which is large.
-fn write_response(
-    result: &ServerResult,
-    id: &RequestId,
-    line: &mut Vec<u8>,
-) -> serde_json::Result<()> {
-    line.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    serde_json::to_writer(&mut *line, id)?;
-    line.extend_from_slice(br#","result":"#);
-    serde_json::to_writer(&mut *line, result)?;
-    line.push(b'}');
-    Ok(())
 }
 
 /// A result as protocols before 2026-07-28 have it, whatever the version of rmcp does about that.

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{
-    ClientRequest, ErrorCode, ErrorData, ProtocolVersion, ServerResult, SubscriptionFilter,
-};
+use rmcp::model::{ClientRequest, ErrorCode, ErrorData, ServerResult, SubscriptionFilter};
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, Service};
 
 use super::Connection;
 use super::answer::Ours;
-use super::tasks_2025::has_extension;
-use crate::context::{Context, is_modern};
+use crate::context::{Context, knows_tasks};
 use crate::metadata::Metadata;
 use crate::phrases::shown;
 use crate::transport::Subscription;
@@ -39,8 +36,7 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
-        let knows_tasks =
-            || is_modern(context.protocol_version().as_ref().map(ProtocolVersion::as_str));
+        let knows_tasks = || knows_tasks(&context);
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
             || self.tools.is_about_task(&request, knows_tasks);
         match request {
@@ -79,7 +75,7 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
             ClientRequest::ListToolsRequest(list) => {
-                let has_tasks = self.tools.has_tasks_of_2025(has_extension(&context));
+                let has_tasks = self.tools.has_tasks_of_2025(knows_tasks(&context));
                 let listed = self.list_tools(list, context).await?;
                 return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
             }

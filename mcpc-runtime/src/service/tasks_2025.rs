@@ -16,7 +16,7 @@ use super::ToolService;
 use super::answer::{needs_tasks, unavailable};
 use super::calls::{Leave, Refusal};
 use super::told_2025::{Teller, Told};
-use crate::context::{Context, is_modern};
+use crate::context::{Context, knows_tasks};
 use crate::control::unknown_id;
 use crate::delivery::{Questions, Shows, tasks_2025};
 use crate::log::{LogError, TaskReader};
@@ -54,10 +54,9 @@ struct Page {
 }
 
 impl ToolService {
-    /// Whether the session has tasks of MCP 2025-11-25, and a request is about those, whose protocol has them as an extension
-    /// or has not.
-    pub(super) fn has_tasks_of_2025(&self, as_an_extension: bool) -> bool {
-        self.intake.session_tasks.has_begun() && !as_an_extension
+    /// Whether the session has tasks of MCP 2025-11-25, and a request of this protocol is about those.
+    pub(super) fn has_tasks_of_2025(&self, knows_extension: bool) -> bool {
+        self.intake.session_tasks.has_begun() && !knows_extension
     }
 
     /// Whether a call asks for such a task.
@@ -80,7 +79,7 @@ impl ToolService {
         is_theirs: bool,
         context: &RequestContext<RoleServer>,
     ) -> Option<Result<AboutTasks, ErrorData>> {
-        if !self.has_tasks_of_2025(has_extension(context)) {
+        if !self.has_tasks_of_2025(knows_tasks(context)) {
             return None;
         }
         Some(Ok(match request {
@@ -342,9 +341,4 @@ fn gone(task_id: &str, error: LogError) -> ErrorData {
         LogError::Gone => ErrorData::invalid_params(unknown_id(task_id), None),
         error => unavailable(error),
     }
-}
-
-/// Whether a request speaks a protocol that has tasks as an extension.
-pub(super) fn has_extension(context: &RequestContext<RoleServer>) -> bool {
-    is_modern(context.protocol_version().as_ref().map(|version| version.as_str()))
 }

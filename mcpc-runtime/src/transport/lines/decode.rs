@@ -9,8 +9,9 @@ use rmcp::model::{
     JsonRpcVersion2_0, Request, RequestId, RequestMetaObject,
 };
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::numbers::LargeNumbers;
 use crate::phrases::{in_short, shown};
@@ -82,156 +83,63 @@ fn keep_large_numbers(message: &mut ClientJsonRpcMessage, line: &[u8]) {
 /// the other, and formats an error for each that it is not: half of all instructions that a plain call takes,
 /// and five times as many as these.
 pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
-    // Serde would also take a list of the values.
-    let line = str::from_utf8(line).ok().filter(|line| line.starts_with('{'))?;
-    let mut reader = serde_json::Deserializer::from_str(line);
-    let request = reader.deserialize_map(Line).ok()?;
-    reader.end().ok()?;
-    Some(JsonRpcMessage::Request(request))
-}
-
-/// A line that is such a request, with its method before its parameters. Other keys, as that of a response, are for rmcp
-/// to judge.
-struct Line;
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
-    JsonRpc,
-    Id,
-    Method,
-    Params,
-}
-
-/// The methods that are read here.
-#[derive(Clone, Copy)]
-enum Method {
-    Call,
-    GetTask,
-}
-
-impl<'de> Visitor<'de> for Line {
-    type Value = JsonRpcRequest<ClientRequest>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a request")
+    // Other keys, as that of a response, are for rmcp to judge.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line<'a> {
+        jsonrpc: JsonRpcVersion2_0,
+        id: RequestId,
+        #[serde(borrow)]
+        method: Cow<'a, str>,
+        #[serde(borrow)]
+        params: &'a RawValue,
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut version, mut id, mut method, mut request) = (None, None, None, None);
-        while let Some(key) = map.next_key()? {
-            let is_first = match key {
-                Key::JsonRpc => version.replace(map.next_value::<JsonRpcVersion2_0>()?).is_none(),
-                Key::Id => id.replace(map.next_value::<RequestId>()?).is_none(),
-                Key::Method => method.replace(map.next_value::<Method>()?).is_none(),
-                Key::Params => {
-                    let method = method.ok_or_else(|| A::Error::missing_field("method"))?;
-                    request.replace(map.next_value_seed(Params(method))?).is_none()
-                }
-            };
-            if !is_first {
-                return Err(A::Error::custom("a key stands there twice"));
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Call {
+        _meta: Option<RequestMetaObject>,
+        name: String,
+        arguments: Option<JsonObject>,
+        task: Option<Value>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct GetTask {
+        #[serde(rename = "_meta")]
+        _meta: Option<RequestMetaObject>,
+        task_id: String,
+    }
+    fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+        // Serde would also take a list of the values.
+        json.starts_with('{').then(|| serde_json::from_str(json).ok()).flatten()
+    }
+    /// As rmcp has it: the metadata of a request is among its extensions.
+    fn request<M: Default, P>(params: P, meta: Option<RequestMetaObject>) -> Request<M, P> {
+        let mut request = Request::new(params);
+        if let Some(meta) = meta {
+            request.extensions.insert(meta);
+        }
+        request
+    }
+    let Line { jsonrpc, id, method, params } = read(str::from_utf8(line).ok()?)?;
+    let request = match &*method {
+        CallToolRequestMethod::VALUE => {
+            let Call { _meta, name, arguments, task } = read(params.get())?;
+            let mut call = CallToolRequestParams::new(name);
+            call.arguments = arguments;
+            let mut call = request(call, _meta);
+            if let Some(task) = task {
+                call.extensions.insert(TaskParams(task));
             }
+            ClientRequest::CallToolRequest(call)
         }
-        match (version, id, request) {
-            (Some(jsonrpc), Some(id), Some(request)) => Ok(JsonRpcRequest { jsonrpc, id, request }),
-            _ => Err(A::Error::custom("a key is missing")),
+        GetTaskMethod::VALUE => {
+            let GetTask { _meta, task_id } = read(params.get())?;
+            ClientRequest::GetTaskRequest(request(GetTaskParams::new(task_id), _meta))
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match &*Cow::<str>::deserialize(deserializer)? {
-            CallToolRequestMethod::VALUE => Ok(Self::Call),
-            GetTaskMethod::VALUE => Ok(Self::GetTask),
-            _ => Err(D::Error::custom("it is not read here")),
-        }
-    }
-}
-
-/// The parameters of a method.
-struct Params(Method);
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum ParamKey {
-    #[serde(rename = "_meta")]
-    Meta,
-    Name,
-    Arguments,
-    Task,
-    TaskId,
-}
-
-impl<'de> DeserializeSeed<'de> for Params {
-    type Value = ClientRequest;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ClientRequest, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Params {
-    type Value = ClientRequest;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("parameters")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ClientRequest, A::Error> {
-        let (mut meta, mut name, mut arguments, mut task, mut task_id) =
-            (None, None, None, None, None);
-        while let Some(key) = map.next_key()? {
-            let is_first = match (key, self.0) {
-                (ParamKey::Meta, _) => {
-                    meta.replace(map.next_value::<Option<RequestMetaObject>>()?).is_none()
-                }
-                (ParamKey::Name, Method::Call) => {
-                    name.replace(map.next_value::<String>()?).is_none()
-                }
-                (ParamKey::Arguments, Method::Call) => {
-                    arguments.replace(map.next_value::<Option<JsonObject>>()?).is_none()
-                }
-                (ParamKey::Task, Method::Call) => {
-                    task.replace(map.next_value::<Option<Value>>()?).is_none()
-                }
-                (ParamKey::TaskId, Method::GetTask) => {
-                    task_id.replace(map.next_value::<String>()?).is_none()
-                }
-                _ => return Err(A::Error::custom("it belongs to another method")),
-            };
-            if !is_first {
-                return Err(A::Error::custom("a key stands there twice"));
-            }
-        }
-        let meta = meta.flatten();
-        match (self.0, name, task_id) {
-            (Method::Call, Some(name), _) => {
-                let mut call = CallToolRequestParams::new(name);
-                call.arguments = arguments.flatten();
-                let mut call = request(call, meta);
-                if let Some(task) = task.flatten() {
-                    call.extensions.insert(TaskParams(task));
-                }
-                Ok(ClientRequest::CallToolRequest(call))
-            }
-            (Method::GetTask, _, Some(task_id)) => {
-                let get = GetTaskParams::new(task_id);
-                Ok(ClientRequest::GetTaskRequest(request(get, meta)))
-            }
-            _ => Err(A::Error::custom("a key is missing")),
-        }
-    }
-}
-
-/// As rmcp has it: the metadata of a request is among its extensions.
-fn request<M: Default, P>(params: P, meta: Option<RequestMetaObject>) -> Request<M, P> {
-    let mut request = Request::new(params);
-    if let Some(meta) = meta {
-        request.extensions.insert(meta);
-    }
-    request
+        _ => return None,
+    };
+    Some(JsonRpcMessage::Request(JsonRpcRequest { jsonrpc, id, request }))
 }
 
 #[cold]
