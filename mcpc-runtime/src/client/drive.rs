@@ -11,7 +11,7 @@ use rmcp::model::{CallToolResult, CancelledNotificationParam, JsonObject, Server
 use rmcp::service::{RequestHandle, ServiceError};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Way;
 use super::error::TaskError;
@@ -28,6 +28,8 @@ use crate::logging::event;
 const ROUNDS: usize = 100;
 /// How long the answer is waited for to a call that was taken back.
 const LATE: Duration = Duration::from_secs(60);
+/// For how long a call whose answer was lost may turn out to go on.
+const OTHERWISE: Duration = Duration::from_secs(5);
 /// How long to wait before asking again about a task, unless its server says so.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The bounds of what a server may say.
@@ -55,6 +57,10 @@ impl Driver {
         match self.follow(handle).await {
             Ok(None) => {}
             Ok(Some(outcome)) => self.link.routes.end(&self.heard, Ok(outcome)),
+            // What was taken back is not answered, which may be known before it is known to be stopped.
+            Err(TaskError::Call(_)) if self.heard.is_stopped() => {
+                self.link.routes.end(&self.heard, Err(TaskError::Stopped(Value::Null)));
+            }
             Err(error) => self.link.routes.end(&self.heard, Err(error)),
         }
     }
@@ -64,7 +70,13 @@ impl Driver {
         mut handle: RequestHandle<RoleClient>,
     ) -> Result<Option<Outcome>, TaskError> {
         for _ in 0..ROUNDS {
-            let result = self.answer(handle).await.map_err(TaskError::of_service)?;
+            let result = match self.answer(handle).await {
+                Err(error) if self.goes_on_unanswered(&error).await => {
+                    self.answer_questions().await;
+                    return Ok(None);
+                }
+                answer => answer.map_err(TaskError::of_service)?,
+            };
             let is_stopped = self.heard.is_stopped();
             let (requests, state) = match Answered::read(result)? {
                 Answered::Reply(_) if self.heard.stage() == Stage::Callbacks => {
@@ -91,6 +103,16 @@ impl Driver {
             handle = sent.map_err(TaskError::of_service)?;
         }
         Err(TaskError::of_service(ServiceError::InputRequiredRoundsExceeded { max_rounds: ROUNDS }))
+    }
+
+    /// Whether the call goes on as a task of MCPC although its answer was lost: over HTTP what the task says comes on
+    /// another connection.
+    async fn goes_on_unanswered(&self, error: &ServiceError) -> bool {
+        let is_lost = matches!(error, ServiceError::TransportSend(_)) && self.way == Way::Mcpc;
+        let is_told = self.heard.until(|heard| {
+            (heard.stage() == Stage::Callbacks || heard.ended().is_some()).then_some(())
+        });
+        is_lost && timeout(OTHERWISE, is_told).await.is_ok() && !self.heard.is_stopped()
     }
 
     /// Waits for the answer to the call. One that was taken back may have been answered already.
