@@ -2,6 +2,7 @@
 //! [clients]: guide::clients
 //! [demo]: https://raw.githubusercontent.com/mcpc-rs/mcpc/main/docs/demo.svg
 //! [guide]: guide
+//! [http]: guide::http
 //! [testing]: guide::testing
 //!
 // These are the links of the README, whose own lead to files: of two definitions the first one counts.
@@ -68,8 +69,9 @@ pub use mcpc_macros::tool;
 /// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
 ///   starts.
 /// - `join`: a call that equals one that its client has running [joins it](guide::clients#equal-calls).
-/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021). One of an older
-///   protocol, which has no way to say so, and one of MCPC are served as ever.
+/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021), and one of
+///   2025-11-25 has to ask for one with its call (-32601). One of an older protocol, which has no way to say so, and one of
+///   MCPC are served as ever.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///
@@ -110,10 +112,10 @@ macro_rules! tools {
 pub mod guide;
 
 pub use ::rmcp::model::{Icon, IconTheme};
-#[cfg(feature = "http")]
-pub use mcpc_runtime::http;
 pub use mcpc_runtime::error::{Error, Result};
 pub use mcpc_runtime::events::{Events, SessionEvents};
+#[cfg(feature = "http")]
+pub use mcpc_runtime::http;
 pub use mcpc_runtime::lint::{Finding, Rule};
 pub use mcpc_runtime::output::{Failure, Output};
 pub use mcpc_runtime::parameter::{Call, LogLevel, State};

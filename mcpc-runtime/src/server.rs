@@ -33,10 +33,10 @@ use crate::task::TaskPermits;
 use crate::tool::{AnyTool, Definition, IntoTools, Kind};
 use crate::transport::{Bounds, Process};
 
-#[cfg(feature = "http")]
-pub(crate) use self::serve::{Built, serve_connection};
 #[cfg(not(feature = "http"))]
 use self::serve::Built;
+#[cfg(feature = "http")]
+pub(crate) use self::serve::{Built, serve_connection};
 #[cfg(feature = "http")]
 pub(crate) use self::start::check_runtime;
 
@@ -523,6 +523,22 @@ impl Server {
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Result {
         self.build()?.serve_io(reader, writer).await
+    }
+
+    /// Serves clients over HTTP at an address, as `127.0.0.1:8080` or `127.0.0.1:8080/mcp`, until a signal asks the process to
+    /// end: as [`Service::serve_http`].
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and as [`HttpServer::serve`](crate::http::HttpServer::serve).
+    #[cfg(feature = "http")]
+    pub fn serve_http<A: Into<String>>(
+        self,
+        address: A,
+    ) -> impl Future<Output = Result> + Send + use<A> {
+        let service = self.build();
+        let address = address.into();
+        async move { service?.serve_http(address).await }
     }
 
     /// Serves one client over any transport of rmcp, which keeps no text: integers of more than 64 bits are refused, and

@@ -8,6 +8,7 @@
 //! | ask the user while a task runs, and tell a task what to do next | [`asking`] |
 //! | set times and bounds; serve several clients | [`limits`] |
 //! | say who the server is; prefix, filter, make, add and remove tools; tell clients what happens; run code around every call | [`servers`] |
+//! | serve over HTTP: sessions, owners, a proxy, how many processes | [`http`] |
 //! | stop in order: a task with its child process, a server that is asked to end | [`ends`] |
 //! | see what a server does | [`logs`] |
 //! | test a tool, under every kind of client | [`testing`] |
@@ -66,6 +67,7 @@ pub mod asking;
 pub mod client;
 pub mod clients;
 pub mod ends;
+pub mod http;
 pub mod limits;
 pub mod logs;
 pub mod results;

@@ -1,4 +1,5 @@
-// Runs what each revision of MCP requires of a server, and compares each check with what is expected of it.
+// Runs what each revision of MCP requires of a server, over HTTP and over stdio, and compares each check with what is
+// expected of it.
 //
 // usage: check.mjs SUITE RESULTS SERVER [REVISION ..]
 import { spawn } from 'node:child_process';
@@ -6,21 +7,27 @@ import { readFile, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listen } from './bridge.mjs';
+import { serve } from './http.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [suite, results, server, ...revisions] = process.argv.slice(2);
 const expected = JSON.parse(await readFile(join(here, 'expected.json')));
 
+// How a server is reached: over HTTP as it is, and over stdio by way of a bridge.
+const ways = { http: serve, stdio: listen };
+
 let asExpected = true;
 for (const revision of revisions.length ? revisions : Object.keys(expected)) {
-    asExpected = (await check(revision, expected[revision])) && asExpected;
+    for (const way of Object.keys(ways)) {
+        asExpected = (await check(revision, way, expected[revision])) && asExpected;
+    }
 }
 process.exit(asExpected ? 0 : 1);
 
-async function check(revision, { passed, others }) {
-    const directory = join(results, revision);
+async function check(revision, way, { passed, others }) {
+    const directory = join(results, way, revision);
     await rm(directory, { recursive: true, force: true });
-    const ended = await run(revision, directory);
+    const ended = await run(revision, ways[way], directory);
     const checks = await readChecks(directory);
     const count = checks.filter(({ status }) => status === 'SUCCESS').length;
     const found = new Map(
@@ -29,7 +36,7 @@ async function check(revision, { passed, others }) {
             .filter(({ status }) => !['SUCCESS', 'SKIPPED', 'INFO'].includes(status))
             .map(({ scenario, id, name, status, errorMessage }) => [`${scenario}: ${id} (${name})`, [status, errorMessage]]),
     );
-    console.log(`${revision}: ${count} passed, ${found.size} did not`);
+    console.log(`${revision} over ${way}: ${count} passed, ${found.size} did not`);
     const wrong = [];
     if (count !== passed) wrong.push(`${passed} were expected to pass`);
     for (const [name, [status, error]] of found) {
@@ -45,12 +52,12 @@ async function check(revision, { passed, others }) {
 }
 
 // Its exit status says nothing of what is not scored, all of tasks among it. Tells what the servers ended with.
-async function run(revision, directory) {
-    const bridge = await listen([server]);
-    const args = [suite, 'server', '--url', bridge.url, '--requirements', revision, '--output-dir', directory];
+async function run(revision, way, directory) {
+    const { url, close } = await way([server]);
+    const args = [suite, 'server', '--url', url, '--requirements', revision, '--output-dir', directory];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     await new Promise((ended) => child.on('close', ended));
-    return bridge.close();
+    return close();
 }
 
 async function readChecks(directory) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use mcpc::{DynamicTool, Receiver, Sender, Server, tools};
 use serde_json::{Map, Value, json};
 
-use crate::support::clients::{Mcpc, Plain};
-use crate::support::messages::texts;
+use crate::support::clients::{Mcpc, Plain, WithTasks};
+use crate::support::messages::{call, meta_without_tasks, texts};
 use crate::support::wire::Wire;
 
 /// Two types of one name.
@@ -190,4 +190,152 @@ async fn a_text_is_told_to_a_tool_made_at_run_time_as_it_is() {
         }
         assert!(texts(&said[said.len() - 1])[0].contains("\"result\":\"3\""), "{tool}: {said:?}");
     }
+}
+
+/// Holds its call open.
+#[mcpc::tool]
+async fn hold() {
+    std::future::pending::<()>().await;
+}
+
+fn busy() -> Server {
+    let server = Server::new("busy").patience(Duration::ZERO).max_requests(1);
+    server.tools(tools![hold, obey])
+}
+
+/// A task of [`obey`], of a client whose only other request is open.
+async fn held() -> (Plain, String) {
+    let mut client = Plain::connect(busy()).await;
+    let (_, id) = client.ticket("obey", json!({})).await;
+    client.call("hold", "hold", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    (client, id)
+}
+
+/// The code and the text of the error that a call is answered with.
+async fn refused(client: &mut Plain, tool: &str, arguments: Value) -> (i64, String) {
+    let reply = client.reply(tool, arguments).await;
+    let error = &reply["error"];
+    let text = error["message"].as_str().unwrap_or_else(|| panic!("no error: {reply}"));
+    (error["code"].as_i64().expect("a code"), text.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instruction_that_is_refused_as_there_are_too_many_requests_is_not_told() {
+    let (mut client, id) = held().await;
+    let first = json!({"task_id": id, "message": "first"});
+    let (code, text) = refused(&mut client, "message_task", first).await;
+    assert_eq!((code, &*text), (-32000, "1 requests are unanswered; try again later"));
+    client.cancel("hold").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let second = json!({"task_id": id, "message": "second"});
+    assert!(!client.ask("message_task", second).await.1);
+    let (text, _) = client.check(&id, 50).await;
+    assert!(text.contains("The result:\nsecond"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_is_refused_as_there_are_too_many_requests_stops_nothing() {
+    let (mut client, id) = held().await;
+    let (code, _) = refused(&mut client, "stop_task", json!({"task_id": id})).await;
+    assert_eq!(code, -32000);
+    client.cancel("hold").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let go_on = json!({"task_id": id, "message": "go on"});
+    let told = client.ask("message_task", go_on).await;
+    assert_eq!(told, (format!("Task `{id}` was told."), false));
+    assert!(client.check(&id, 50).await.0.contains("The result:\ngo on"));
+}
+
+/// All of them are read before the first is handled.
+#[tokio::test(start_paused = true)]
+async fn of_requests_that_are_too_many_those_that_are_refused_do_nothing() {
+    let mut client = Plain::connect(busy()).await;
+    let (_, id) = client.ticket("obey", json!({})).await;
+    let say = |text: &str| json!({"task_id": id, "message": text});
+    let lines = ["one", "two", "three"].map(|text| call(text, "message_task", say(text)));
+    client.send(&lines.join("\n")).await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let reply = client.value().await;
+        if reply["error"].is_null() {
+            told.push(reply["id"].as_str().expect("an id").to_owned());
+        }
+    }
+    let (text, _) = client.check(&id, 50).await;
+    assert!(text.contains(&format!("The result:\n{}", told[0])), "{told:?}: {text}");
+}
+
+fn modern() -> WithTasks {
+    WithTasks::open(Server::new("modern").tools(tools![obey]))
+}
+
+/// What each request of a client says of it, and one leaves out or says wrongly.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_what_its_client_says_of_itself_does_nothing() {
+    const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+    let mut client = modern();
+    let id = client.start("obey", json!({})).await;
+    let whole = client.meta.clone();
+    let without = |key: &str| {
+        let mut meta = whole.clone();
+        meta.as_object_mut().expect("an object").remove(key);
+        meta
+    };
+    let mut of_tomorrow = whole.clone();
+    of_tomorrow[VERSION] = json!("2099-01-01");
+    for meta in [
+        without("io.modelcontextprotocol/clientCapabilities"),
+        without(VERSION),
+        of_tomorrow,
+        json!({}),
+    ] {
+        client.meta = meta.clone();
+        for (tool, arguments) in [
+            ("message_task", json!({"task_id": id, "message": "refused"})),
+            ("stop_task", json!({"task_id": id})),
+        ] {
+            let params = json!({"name": tool, "arguments": arguments});
+            let reply = client.request("tools/call", params).await;
+            assert!(reply["error"].is_object(), "{tool} with {meta}: {reply}");
+        }
+        let reply = client.cancel(&id).await;
+        assert!(reply["error"].is_object(), "with {meta}: {reply}");
+    }
+    client.meta = meta_without_tasks();
+    let reply = client.cancel(&id).await;
+    assert_eq!(reply["error"]["code"], -32021, "{reply}");
+
+    client.meta = whole;
+    let told = client.call("message_task", json!({"task_id": id, "message": "let in"})).await;
+    assert_eq!(told["content"][0]["text"], format!("Task `{id}` was told."), "{told}");
+    let (result, _) = client.poll(&id).await;
+    assert_eq!(
+        result["content"][0]["text"].as_str().and_then(|it| it.lines().next()),
+        Some("let in")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_has_no_tasks_of_its_protocol_cancels_none() {
+    let mut client =
+        Plain::connect(Server::new("s").patience(Duration::ZERO).tools(tools![obey])).await;
+    let (_, id) = client.ticket("obey", json!({})).await;
+    let reply = client.request("tasks/cancel", json!({"taskId": id})).await;
+    assert_eq!(reply["error"]["code"], -32601, "{reply}");
+    assert!(!client.ask("message_task", json!({"task_id": id, "message": "on"})).await.1);
+    assert!(client.check(&id, 50).await.0.contains("The result:\non"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instruction_whose_ids_of_mcpc_are_none_is_not_told() {
+    let mut client =
+        Plain::connect(Server::new("s").patience(Duration::ZERO).tools(tools![obey])).await;
+    let (_, id) = client.ticket("obey", json!({})).await;
+    let wrong = json!({"task_id": id, "message": "first", "_metadata": {"mcpc_task_id": 5}});
+    let (text, is_error) = client.ask("message_task", wrong).await;
+    assert!(is_error, "{text}");
+    assert!(!client.ask("message_task", json!({"task_id": id, "message": "second"})).await.1);
+    let (text, _) = client.check(&id, 50).await;
+    assert!(text.contains("The result:\nsecond"), "{text}");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Control;
 use super::known::{find, unknown};
 use crate::log::{Answered, Json, LogError, MaybeLater, Parcel, Question, Status, Told};
-use crate::names::MetadataKeys;
+use crate::metadata::Metadata;
 use crate::phrases::{list, shown};
 use crate::question::{Asked, Response, still_open};
 use crate::schema::{Definitions, Given, Schemas};
@@ -45,10 +45,15 @@ impl Message {
         Some(Self { task_id: text("task_id")??, question: text("question")?, message, declines })
     }
 
-    /// Whether a call brings nothing else but the ids of MCPC.
-    pub(crate) fn is_all_of(arguments: &JsonObject) -> bool {
-        let is_of_ids = |name: &str| MetadataKeys::ALL.iter().any(|keys| keys.argument == name);
-        arguments.keys().all(|name| ARGUMENTS.contains(&name.as_str()) || is_of_ids(name))
+    /// The same of a call that is not refused: it brings nothing else but the ids of MCPC.
+    pub(crate) fn all_of(arguments: &JsonObject) -> Option<Self> {
+        let is_its_own = |name: &String| ARGUMENTS.contains(&name.as_str());
+        if !arguments.keys().all(is_its_own) {
+            let mut others = arguments.clone();
+            others.retain(|name, _| !is_its_own(name));
+            Metadata::take(&mut others).ok().filter(|_| others.is_empty())?;
+        }
+        Self::read(arguments)
     }
 }
 
@@ -265,14 +270,8 @@ pub(super) fn open_questions(
 ) -> Option<String> {
     let asked = questions.iter().filter_map(|question| Some((question, Asked::of(question)?)));
     let asked = asked.map(|(question, asked)| {
-        let asks = format!("It asks: {} ({})", asked.message(), asked.form.expected());
-        match asked.is_answered_by_message() {
-            true => {
-                let how = asked.answered_with(control.message_task, task_id, &question.id);
-                format!("{asks}\n{how}")
-            }
-            false => asks,
-        }
+        let how = asked.answered_with(control.message_task, task_id, &question.id);
+        format!("It asks: {} ({})\n{how}", asked.message(), asked.form.expected())
     });
     let asked: Vec<String> = asked.collect();
     (!asked.is_empty()).then(|| asked.join("\n"))

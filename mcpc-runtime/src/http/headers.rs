@@ -26,8 +26,7 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Whether the version in the header has no sessions.
 pub(super) fn is_modern_by_header(headers: &HeaderMap) -> bool {
-    text(headers, VERSION)
-        .is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE.as_str())
+    text(headers, VERSION).is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE.as_str())
 }
 
 /// Refuses the header of a version that no session speaks.
@@ -193,4 +192,3 @@ fn decoded(header: &HeaderValue) -> Option<Cow<'_, str>> {
 pub(super) fn is_modern_by_body(request: &JsonRpcRequest<ClientRequest>) -> bool {
     is_modern(request.request.get_meta().protocol_version())
 }
-

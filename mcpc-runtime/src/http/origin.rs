@@ -47,7 +47,7 @@ impl Allowed {
                     None => (None, allowed.as_str()),
                 };
                 let (of_host, of_port) = split_port(rest);
-                let default = scheme.and_then(|scheme| default_port(scheme));
+                let default = scheme.and_then(default_port);
                 of_scheme.is_none_or(|it| scheme.is_some_and(|it2| it.eq_ignore_ascii_case(it2)))
                     && of_host.eq_ignore_ascii_case(host)
                     && match of_port {
@@ -70,7 +70,8 @@ fn default_port(scheme: &str) -> Option<u16> {
 
 /// A host and its port, if it has one.
 fn split_port(authority: &str) -> (&str, Option<u16>) {
-    let port = authority.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let port =
+        authority.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
     match port.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
         Some((host, port)) => (host, Some(port)),
         None => (authority, None),
@@ -119,7 +120,12 @@ mod tests {
 
     use super::*;
 
-    fn is_allowed(host: &str, origin: Option<&'static str>, hosts: &Allowed, origins: &Allowed) -> bool {
+    fn is_allowed(
+        host: &str,
+        origin: Option<&'static str>,
+        hosts: &Allowed,
+        origins: &Allowed,
+    ) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_str(host).expect("a header"));
         if let Some(origin) = origin {

@@ -12,7 +12,10 @@ use crate::transport::Refusal;
 
 /// A JSON-RPC error, with the status of HTTP that goes with it.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct Refused(Box<Answer>);
+
+#[derive(Debug)]
+struct Answer {
     status: StatusCode,
     id: Value,
     code: i32,
@@ -30,13 +33,15 @@ const MISMATCH: i32 = -32020;
 impl Refused {
     pub(super) fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
         let (id, headers) = (Value::Null, Vec::new());
-        Self { status, id, code, message: message.into(), headers }
+        Self(Box::new(Answer { status, id, code, message: message.into(), headers }))
     }
 
     /// What the decoder says of a body.
     pub(super) fn malformed(refusal: Refusal) -> Self {
         let Refusal { id, code, message } = refusal;
-        Self { id, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+        let mut refused = Self::new(StatusCode::BAD_REQUEST, code, message);
+        refused.0.id = id;
+        refused
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -69,20 +74,20 @@ impl Refused {
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// As the answer to this request.
     pub(super) fn to(mut self, id: &RequestId) -> Self {
-        self.id = json!(id);
+        self.0.id = json!(id);
         self
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Self { status, id, code, message, headers } = self;
+        let Answer { status, id, code, message, headers } = *self.0;
         let error = json!({"code": code, "message": message});
         let error = json!({"jsonrpc": "2.0", "id": id, "error": error});
         let mut response = Response::new(Body::from(error.to_string()));

@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
-use super::front::Front;
 use super::HttpServer;
+use super::front::Front;
 use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::logging::event;
@@ -23,6 +23,9 @@ use crate::transport::{Signals, Why};
 
 /// How long a client has to read what it is answered with at the end.
 const LAST_READ: Duration = Duration::from_secs(2);
+
+/// How much longer than the grace of tasks the end may take.
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// How long to wait where no connection can be accepted, as the process has too many.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -68,8 +71,10 @@ async fn serve(server: HttpServer, listener: TcpListener) -> Result {
 /// Answers all that was asked, and ends what runs.
 async fn end(front: &Front, graceful: GracefulShutdown, signal: i32, signals: &mut Signals) {
     event!(info, signal, "the server ends");
+    // Whoever does not read its answer holds up the end for no longer than what still works.
+    let longest = front.sessions.shared().times.grace + LONGEST_END;
     let ends = async {
-        front.sessions.end_all(Why::Signal(signal)).await;
+        let _in_time = timeout(longest, front.sessions.end_all(Why::Signal(signal))).await;
         let _in_time = timeout(LAST_READ, graceful.shutdown()).await;
     };
     tokio::pin!(ends);
@@ -108,12 +113,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn serve_connection(
-    front: &Front,
-    router: Router,
-    stream: TcpStream,
-    graceful: &GracefulShutdown,
-) {
+fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: &GracefulShutdown) {
     // What is written is written in one piece, and is not to wait for more.
     if let Err(error) = stream.set_nodelay(true) {
         event!(debug, %error, "answers may be late");
@@ -134,7 +134,8 @@ fn serve_connection(
 
 /// What to listen at, and the path of the endpoint, of an address as people write one.
 fn split(address: &str) -> Result<(String, Option<String>)> {
-    let expected = "a host and a port, as `127.0.0.1:8080`, and the path of the endpoint, if it is not `/mcp`";
+    let expected =
+        "a host and a port, as `127.0.0.1:8080`, and the path of the endpoint, if it is not `/mcp`";
     let wrong = || super::options::limit("serve", &format!("{address:?}"), expected);
     let rest = address.strip_prefix("http://").unwrap_or(address);
     let (authority, path) = match rest.find('/') {

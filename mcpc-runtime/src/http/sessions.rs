@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::outbox::Layout;
 use crate::service::{Account, Shared};
 use crate::transport::{Ending, Post, Why};
 
@@ -17,6 +18,7 @@ pub(super) struct Session {
     pub(super) id: Arc<str>,
     /// To whom it belongs, if the server tells.
     pub(super) principal: Option<Arc<str>>,
+    pub(super) layout: Layout,
     pub(super) post: Post,
     pub(super) ending: Ending,
     /// Whether the client understands an event without data.
@@ -36,12 +38,13 @@ impl Session {
     pub(super) fn new(
         id: Arc<str>,
         principal: Option<Arc<str>>,
+        layout: Layout,
         post: Post,
         ending: Ending,
         primes: bool,
     ) -> Arc<Self> {
         let (used, open) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
-        Arc::new(Self { id, principal, post, ending, primes, used, open })
+        Arc::new(Self { id, principal, layout, post, ending, primes, used, open })
     }
 
     fn used(&self) -> MutexGuard<'_, Instant> {
@@ -123,9 +126,8 @@ impl Sessions {
         let Some(principal) = principal else { return self.anybody.clone() };
         let mut table = self.table();
         let account = table.principals.entry(Arc::clone(principal));
-        let account = account.or_insert_with(|| {
-            Arc::new(Account::new(Arc::clone(&self.shared), Some(principal)))
-        });
+        let account = account
+            .or_insert_with(|| Arc::new(Account::new(Arc::clone(&self.shared), Some(principal))));
         (**account).clone()
     }
 
@@ -162,13 +164,17 @@ impl Sessions {
         self.ended.notify_waiters();
     }
 
-    /// Notes a request that is answered without a session, until what this returns is dropped.
-    pub(super) fn visit(self: &Arc<Self>, ending: &Ending) -> Visit {
+    /// Notes a request that is answered without a session, until what this returns is dropped; unless there are as many
+    /// as there may be.
+    pub(super) fn visit(self: &Arc<Self>, ending: &Ending) -> Option<Visit> {
         let mut table = self.table();
+        if table.visits.len() >= self.shared.max_requests || table.is_ending {
+            return None;
+        }
         table.count += 1;
         let number = table.count;
         table.visits.insert(number, ending.clone());
-        Visit { sessions: Arc::clone(self), number }
+        Some(Visit { sessions: Arc::clone(self), number })
     }
 
     pub(super) fn is_ending(&self) -> bool {
@@ -185,11 +191,10 @@ impl Sessions {
         }
         // One that has ended tasks finds them again, as they are in the log.
         table.principals.retain(|_, account| account.is_used());
-        let quiet = |session: &&Arc<Session>| session.used().elapsed() >= Self::REPLAY;
-        let quiet: Vec<_> = table.by_id.values().filter(quiet).cloned().collect();
+        let others: Vec<_> = table.by_id.values().cloned().collect();
         drop(table);
-        for session in quiet {
-            session.post.outbox().forget_sent();
+        for session in others {
+            session.post.outbox().forget_sent(Self::REPLAY);
         }
         for session in idle {
             session.ending.begin(Why::ClientLeft);

@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
-use super::calls::GraceOver;
+use super::calls::or_error;
 use super::capabilities::{merge, without_tasks};
 use super::{Connection, ToolService};
 use crate::guard::Guarded;
@@ -21,16 +21,23 @@ impl Service<RoleServer> for Connection {
     async fn handle_request(
         &self,
         request: ClientRequest,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        let _running = self.limit.enter()?;
+        if !matches!(request, ClientRequest::DiscoverRequest(_)) {
+            // Before the beginning, a question gets a peer that reaches nobody.
+            self.tools.intake.meet(&context.peer);
+        }
+        let _running = self.limit.enter(&mut context.extensions)?;
         // These see to their end by themselves: they tell what became of the task or the tool.
         let (theirs, has_an_end) = match &request {
             ClientRequest::CallToolRequest(call) => {
                 let theirs = self.handler_of(&call.params);
                 (theirs, theirs.is_none())
             }
-            _ => (None, context.extensions.get::<Subscription>().is_some()),
+            request => {
+                let listens = context.extensions.get::<Subscription>().is_some();
+                (None, listens || self.tools.waits_for_task(request))
+            }
         };
         // Boxed, as the futures of rmcp around this one hold it several times over.
         let answer = Box::pin(self.route(request, theirs, context));
@@ -38,12 +45,7 @@ impl Service<RoleServer> for Connection {
             true => Ok(Guarded::new(answer).await),
             false => self.tools.until_grace_over(answer).await,
         };
-        // rmcp never answers a request whose handler panicked.
-        match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(ErrorData::internal_error("the server's handler panicked", None)),
-            Err(GraceOver) => Err(ErrorData::internal_error("the server has ended", None)),
-        }
+        or_error(answer)?
     }
 
     async fn handle_notification(
@@ -97,10 +99,7 @@ impl ServerHandler for ToolService {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        match &self.shared().inner {
-            Some(inner) => inner.supported_protocol_versions(),
-            None => Cow::Borrowed(ProtocolVersion::KNOWN_VERSIONS),
-        }
+        self.shared().versions()
     }
 
     fn accepted_subscription_filter(

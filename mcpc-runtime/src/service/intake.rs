@@ -3,15 +3,21 @@
 //! rmcp hands each request to a task of its own, and these run in any order. So a call gets its task here, and
 //! here a task is asked to stop: what asks about a task, read after the call that starts it, finds it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CancelTaskRequest, GetExtensions as _, JsonObject, RequestId,
-    SubscriptionFilter,
+    CallToolRequest, CancelTaskRequest, GetExtensions, InitializeResult, JsonObject,
+    ProtocolVersion, RequestId, RequestMetaObject, SubscriptionFilter,
 };
+use rmcp::service::Peer;
 use serde_json::Value;
 
+use super::answer::needs_tasks;
+use super::limit::Limit;
+use super::told_2025::SessionTasks;
 use super::{Shared as Server, bounded};
+use crate::context::Context;
 use crate::control::{Message, Messaging, Stopping, stop_meant};
 use crate::events::Listener;
 use crate::log::{CreateError, MaybeLater, Parcel};
@@ -27,6 +33,11 @@ pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
+    pub(super) limit: Limit,
+    /// By which it is known what a session says of its client; there before anything can be asked about a task.
+    peer: OnceLock<Peer<RoleServer>>,
+    /// Those of a session of MCP 2025-11-25.
+    pub(super) session_tasks: SessionTasks,
 }
 
 /// A task that a call gets, if it runs.
@@ -67,19 +78,26 @@ impl Intake for TaskIntake {
                 // With anything else the call is refused.
                 let arguments = call.params.arguments.as_ref().filter(|it| it.len() == 1);
                 if let Some(Value::String(task_id)) = arguments.and_then(|it| it.get("task_id")) {
-                    let stop: Stopping = Parcel::new(stop_meant(&self.tasks, task_id));
-                    call.extensions_mut().insert(stop);
+                    let task_id = task_id.clone();
+                    if self.lets_in(call, |_| true) {
+                        let stop: Stopping = Parcel::new(stop_meant(&self.tasks, &task_id));
+                        call.extensions_mut().insert(stop);
+                    }
                 }
             }
             Kind::Control if self.shared.control.is_some_and(|it| it.messages(name)) => {
                 // With anything else the call is refused.
-                let arguments = call.params.arguments.as_ref().filter(|it| Message::is_all_of(it));
-                if let Some(message) = arguments.and_then(Message::read)
+                if let Some(message) = call.params.arguments.as_ref().and_then(Message::all_of)
                     && let Some(control) = self.shared.control
+                    && self.lets_in(call, |_| true)
                 {
                     let delivered: Messaging = Parcel::new(control.message(&self.tasks, message));
                     call.extensions_mut().insert(delivered);
                 }
+            }
+            Kind::Plain if call.params.request_state.is_some() => {
+                let entered = self.limit.enter_again();
+                call.extensions_mut().insert(entered);
             }
             Kind::Plain | Kind::Control => {}
         }
@@ -87,9 +105,22 @@ impl Intake for TaskIntake {
     }
 
     fn cancel_task(&self, request: &mut CancelTaskRequest) {
+        let may_ask = |client: &Context| client.knows_tasks() && needs_tasks(client).is_ok();
+        if !self.shared.has_tasks || !self.lets_in(request, may_ask) {
+            return;
+        }
         let task_id = request.params.task_id.as_str().into();
         let stop: Stopping = Parcel::new(self.tasks.stop(vec![task_id]));
         request.extensions_mut().insert(stop);
+    }
+
+    fn greets(&self, greeting: &InitializeResult) -> bool {
+        let is_it = greeting.protocol_version == ProtocolVersion::V_2025_11_25;
+        let has_tasks = is_it && self.shared.has_tasks;
+        if has_tasks {
+            self.session_tasks.begin();
+        }
+        has_tasks
     }
 
     fn connected(&self, outbox: &Outbox) {
@@ -106,6 +137,45 @@ impl Intake for TaskIntake {
 }
 
 impl TaskIntake {
+    pub(super) fn new(
+        shared: Arc<Server>,
+        tasks: Tasks,
+        listener: Arc<Listener>,
+        limit: Limit,
+    ) -> Self {
+        let session_tasks = SessionTasks::default();
+        Self { shared, tasks, listener, limit, peer: OnceLock::new(), session_tasks }
+    }
+
+    /// Notes how the client is reached.
+    pub(super) fn meet(&self, peer: &Peer<RoleServer>) {
+        if self.peer.get().is_none() {
+            let _is_first = self.peer.set(peer.clone());
+        }
+    }
+
+    /// By which the client is reached, once rmcp's loop has said so.
+    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.get()
+    }
+
+    /// Whether a request is answered as it asks: one that its handler will refuse does nothing here.
+    fn lets_in(
+        &self,
+        request: &mut impl GetExtensions,
+        may_ask: impl FnOnce(&Context) -> bool,
+    ) -> bool {
+        let meta = request.extensions().get::<RequestMetaObject>().cloned().unwrap_or_default();
+        let client = Context::of_client(meta, self.peer.get().cloned());
+        if self.shared.admit(&client).is_err() || !may_ask(&client) {
+            return false;
+        }
+        let entered = self.limit.enter_where_it_is_read();
+        let is_let_in = entered.is_let_in();
+        request.extensions_mut().insert(entered);
+        is_let_in
+    }
+
     /// Notes what a call shows of a client that speaks MCPC. A handler's tool may have an argument of any name.
     fn look_for_mcpc(&self, call: &CallToolRequest, is_ours: bool) {
         let Some(gate) = call.extensions().get::<Gate>() else { return };

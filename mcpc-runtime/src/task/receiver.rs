@@ -34,8 +34,10 @@ pub struct Receiver<M> {
 /// Reads an instruction, or says what is wrong with it.
 enum Read<M> {
     Typed(fn(&Value) -> Result<M, String>),
-    Given(Box<dyn Fn(&Value) -> Result<M, String> + Send + Sync>),
+    Given(Box<Given<M>>),
 }
+
+type Given<M> = dyn Fn(&Value) -> Result<M, String> + Send + Sync;
 
 impl<M> Read<M> {
     fn read(&self, value: &Value) -> Result<M, String> {

@@ -1,0 +1,52 @@
+//! What a client sees of a server over HTTP, without a network: bytes of bodies, statuses and headers.
+
+mod callbacks;
+mod owners;
+mod refusals;
+mod sessions;
+mod support;
+
+use std::time::Duration;
+
+use mcpc::{Sender, Server, Service, tools};
+
+/// Adds.
+#[mcpc::tool]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+/// Waits.
+#[mcpc::tool]
+async fn wait(seconds: u64) -> &'static str {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    "waited"
+}
+
+/// Counts, one number after the other.
+#[mcpc::background]
+async fn count(to: u64, every_ms: u64, sender: Sender) -> &'static str {
+    for number in 1..=to {
+        if every_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(every_ms)).await;
+        }
+        sender.send(number).await;
+    }
+    "counted"
+}
+
+/// Works until it is asked to stop.
+#[mcpc::background]
+async fn work(sender: Sender) -> &'static str {
+    sender.send("it works").await;
+    sender.stopped().await;
+    "stopped"
+}
+
+fn server() -> Server {
+    Server::new("http").tools(tools![add, wait, count, work]).patience(Duration::ZERO)
+}
+
+fn service() -> Service {
+    server().build().expect("it can be built")
+}
