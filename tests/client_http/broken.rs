@@ -108,6 +108,18 @@ async fn a_server_that_starts_again_has_forgotten_the_session_and_gets_a_new_one
 }
 
 #[tokio::test]
+async fn a_task_of_mcp_is_asked_about_again_when_its_server_is_back() {
+    let served = serve(server());
+    let breaks = Breaks { request: "POST ", holds: "tasks/get", after: 0, times: 2 };
+    let proxy = Proxy::to(served.address, breaks).await;
+    let builder = Client::builder().best(Way::Tasks);
+    let client = builder.connect_http(url(proxy.address)).await.expect("the server answers");
+    let mut task = client.start("count", json!({"to": 8, "pause": 1000})).await.expect("started");
+    assert_eq!(task.result::<Counted>().await.expect("a result").to, 8);
+    assert_eq!(proxy.broken(), 2);
+}
+
+#[tokio::test]
 async fn a_call_finds_out_that_the_session_is_forgotten() {
     // Without a stream of the session it is only a call that can.
     let forgetful = super::scripted::forgetful().await;

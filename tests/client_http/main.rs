@@ -5,6 +5,7 @@ mod broken;
 mod by_hand;
 mod proxy;
 mod scripted;
+mod tls;
 mod ways;
 
 use std::net::SocketAddr;

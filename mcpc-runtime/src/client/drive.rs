@@ -34,6 +34,8 @@ const OTHERWISE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The bounds of what a server may say.
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
+/// For how long a server over HTTP may not be there to be asked.
+const AWAY: Duration = Duration::from_secs(30);
 /// How often in a row a server may fail to say how a task is doing.
 const FAILED_POLLS: usize = 5;
 
@@ -205,6 +207,8 @@ struct Poll<'a> {
     asked: HashSet<String>,
     answers: JoinSet<()>,
     failed: usize,
+    /// Since when the server cannot be asked, over HTTP.
+    away_since: Option<Instant>,
     /// What comes of asking for the result before there is one: MCP 2025-11-25 sends questions meanwhile.
     result: Option<Boxed<'a, Result<CallToolResult, ServiceError>>>,
     /// How it ended, where its result is yet to be fetched.
@@ -221,6 +225,7 @@ impl<'a> Poll<'a> {
             asked: HashSet::new(),
             answers: JoinSet::new(),
             failed: 0,
+            away_since: None,
             result: None,
             over: None,
         };
@@ -261,7 +266,8 @@ impl<'a> Poll<'a> {
             if let Some(ended) = ended {
                 return ended;
             }
-            asks_at = Instant::now() + self.interval;
+            let least = self.away_since.map_or(Duration::ZERO, |_| POLL_INTERVAL);
+            asks_at = Instant::now() + self.interval.max(least);
         }
     }
 
@@ -269,8 +275,13 @@ impl<'a> Poll<'a> {
     async fn ask(&mut self) -> Option<Ended> {
         match self.driver.link.status(&self.task_id, self.driver.way).await {
             Ok(status) => {
-                self.failed = 0;
+                (self.failed, self.away_since) = (0, None);
                 self.look_at(status)
+            }
+            // The task goes on without a connection.
+            Err(ServiceError::TransportSend(_)) => {
+                let since = *self.away_since.get_or_insert_with(Instant::now);
+                (since.elapsed() >= AWAY).then_some(Err(TaskError::ServerGone))
             }
             Err(ServiceError::McpError(error)) if self.failed + 1 < FAILED_POLLS => {
                 self.failed += 1;
@@ -331,7 +342,9 @@ impl<'a> Poll<'a> {
     async fn fetched(&mut self, result: Result<CallToolResult, ServiceError>) -> Option<Ended> {
         match (result, self.over) {
             (Ok(result), _) => Some(Ok(Outcome::Reply(Arc::new(result)))),
-            (Err(ServiceError::McpError(_)), None) => pin!(self.ask()).await,
+            (Err(ServiceError::McpError(_) | ServiceError::TransportSend(_)), None) => {
+                pin!(self.ask()).await
+            }
             (Err(error), _) => Some(Err(TaskError::of_service(error))),
         }
     }
