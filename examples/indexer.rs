@@ -53,12 +53,16 @@ async fn language_of(
 
 #[tokio::main]
 async fn main() -> mcpc::Result {
-    Server::new("indexer")
+    let service = Server::new("indexer")
         .instructions("Start `index` or `hash_large` on a directory and go on; results follow.")
         .state(Languages::known())
         .tools(tools![index, hash_large, language_of])
-        .serve_stdio()
-        .await
+        .build()?;
+    // Over HTTP at the address that follows `--http`, or else over stdio.
+    match std::env::args().skip_while(|it| it != "--http").nth(1) {
+        Some(address) => service.serve_http(address).await,
+        None => service.serve_stdio().await,
+    }
 }
 
 #[derive(Serialize, JsonSchema)]

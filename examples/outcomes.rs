@@ -141,7 +141,7 @@ struct Travelled {
 
 #[tokio::main]
 async fn main() -> mcpc::Result {
-    Server::new("outcomes")
+    let service = Server::new("outcomes")
         // Short, so that a client without a better way sees a ticket soon.
         .patience(Duration::from_secs(2))
         // So that a client with tasks sees one, whatever it calls.
@@ -160,6 +160,10 @@ async fn main() -> mcpc::Result {
             book,
             travel
         ])
-        .serve_stdio()
-        .await
+        .build()?;
+    // Over HTTP at the address that follows `--http`, or else over stdio.
+    match std::env::args().skip_while(|it| it != "--http").nth(1) {
+        Some(address) => service.serve_http(address).await,
+        None => service.serve_stdio().await,
+    }
 }

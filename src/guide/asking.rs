@@ -2,9 +2,7 @@
 //!
 //! # Asking
 //!
-//! [`Sender::ask`] asks the user, and waits for the answer where it stands:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/ask.md")]
+//! [`Sender::ask`], which has an example, asks the user, and waits for the answer where it stands.
 //!
 //! The type says what is asked for:
 //!
@@ -53,13 +51,12 @@
 //!
 //! A form is read by the client, and often by its model; what a task is asked and told is kept as long as the task. So a
 //! password, a key or a payment is never asked for in one. [`Sender::ask_url`] has the user open an address of your own
-//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP.
+//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP. Where the call of
+//! such a client was answered with a ticket before, its model shows the address, and says with `message_task` when it was opened.
 //!
 //! # Instructions
 //!
-//! A background tool that takes a [`Receiver`] can be told something while it runs:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/receiver.md")]
+//! A background tool that takes a [`Receiver`], which has an example, can be told something while it runs.
 //!
 //! In a `select!`, it stands beside the work: [`Receiver::recv`] is cancel safe, and returns `None` as soon as the task is
 //! asked to stop.

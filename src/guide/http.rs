@@ -57,6 +57,13 @@
 //! `created` and ends last, and a logging notification says how many messages were dropped. Nothing can follow the reply to a
 //! request that stands alone: no callbacks, and the handshake of MCPC says so.
 //!
+//! # Clients of MCP 2024-11-05
+//!
+//! With the feature `http-sse`, HTTP+SSE is served as well, at `/sse` and `/messages`
+//! ([`sse_paths`](crate::http::HttpServer::sse_paths)), with the same checks and bounds: for clients that know nothing newer,
+//! among them those of the reference of MCPC. Everything comes on the one stream, as over stdio; when that is closed, its
+//! session ends.
+//!
 //! # Who a task belongs to
 //!
 //! To its session, with which it ends; or to a principal, if the server tells whose a request is, by what a layer around it

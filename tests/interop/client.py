@@ -1,4 +1,4 @@
-"""The reference client of the installed `mcpc`, connected to one server over stdio."""
+"""The reference client of the installed `mcpc`, connected to one server over stdio or HTTP+SSE."""
 
 import asyncio
 import contextlib
@@ -7,13 +7,20 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mcp import ClientSession, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.server import Server
 from mcp.types import CallToolResult
 from mcpc import MCPCHandler, MCPCHelper, MCPCInformation, MCPCMessage
+
+import witness
+import witness_http
+from verdicts import expect
 
 # How long a message that should not exist gets to show up.
 SETTLE_SECONDS = 0.3
@@ -137,13 +144,29 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connect(*command: str) -> AsyncIterator[Client]:
+async def over_stdio(server: str, record: Path | None) -> AsyncIterator[Any]:
+    program, *arguments = witness.command(record, server) if record else [server]
+    async with stdio_client(StdioServerParameters(command=program, args=arguments)) as streams:
+        yield streams
+
+
+@contextlib.asynccontextmanager
+async def over_sse(server: str, record: Path | None) -> AsyncIterator[Any]:
+    with TemporaryDirectory() as directory:
+        record = record or Path(directory)
+        async with witness_http.serving(record, server) as url:
+            async with sse_client(f"{url}/sse") as streams:
+                yield streams
+        expect("exit status of the server", witness.exit_status(record), 0)
+
+
+@contextlib.asynccontextmanager
+async def connect(over: Any, server: str, record: Path | None = None) -> AsyncIterator[Client]:
     """Starts a server and initializes a session with it, without the MCPC handshake."""
-    program, *arguments = command
     handler = MCPCHandler("interop")
     failure = None
     try:
-        async with stdio_client(StdioServerParameters(command=program, args=arguments)) as streams:
+        async with over(server, record) as streams:
             reader, writer = await handler.wrap_streams(*streams)
             async with ClientSession(reader, writer) as session:
                 await session.initialize()
@@ -152,6 +175,6 @@ async def connect(*command: str) -> AsyncIterator[Client]:
                 except Exception as error:
                     failure = error
     finally:
-        # Left while messages still arrive, `stdio_client` puts an error of its own in its place.
+        # Left while messages still arrive, a transport puts an error of its own in its place.
         if failure:
             raise failure

@@ -1,8 +1,8 @@
 """Checks the example servers with the reference client of this Python environment.
 
-usage: drive.py EXAMPLES [--transcript]
+usage: drive.py EXAMPLES [--sse] [--transcript]
 
-EXAMPLES is the directory of the built examples. Prints one line per check, or the transcript of one
+EXAMPLES is the directory of the built examples; with --sse, they are reached over HTTP+SSE. Prints one line per check, or the transcript of one
 background call.
 """
 
@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,16 +26,20 @@ from mcp.types import CallToolResult
 from mcpc import MCPCInformation, MCPCMessage
 
 import witness
-from client import DIALECT, MCPC_VERSION, Call, Client, connect, reference_line
+from client import DIALECT, MCPC_VERSION, Call, Client, over_sse, over_stdio, reference_line
+from client import connect as connect_over
 from verdicts import expect, failure, reason
 
 EXAMPLES = Path(sys.argv[1])
-QUICKSTART = str(EXAMPLES / "quickstart")
+TRANSPORT = "sse" if "--sse" in sys.argv else "stdio"
+# A client over HTTP+SSE posts one message after the other.
+PROMPT_SECONDS, BUSY_PASSES = {"stdio": (1.0, 10), "sse": (3.0, 25)}[TRANSPORT]
+# The server of the README is the same over HTTP.
+QUICKSTART = str(EXAMPLES / {"stdio": "quickstart", "sse": "http"}[TRANSPORT])
 INDEXER = str(EXAMPLES / "indexer")
 OUTCOMES = str(EXAMPLES / "outcomes")
 
 CHECK_SECONDS = 30
-PROMPT_SECONDS = 1.0
 # In the order of the walk; git's own files are not counted, and a binary file has no lines.
 INDEXED_FILES = {
     ".git/config": b"[core]\n",
@@ -217,7 +222,7 @@ async def twenty_tasks_beside_plain_calls() -> None:
         expect("plain calls that waited", [s for s in delays if s > PROMPT_SECONDS], [])
         await asyncio.gather(*(client.messages_until_end(task.task_id) for task in tasks))
         for number, task in enumerate(tasks):
-            expect_processed(client.messages[task.task_id], task, f"set {number}", passes=10)
+            expect_processed(client.messages[task.task_id], task, f"set {number}", passes=BUSY_PASSES)
         expect("number of tasks heard of", len(client.messages), 20)
 
 
@@ -300,9 +305,13 @@ CHECKS = [
 ]
 
 
+def connect(server: str, record: Path | None = None) -> AbstractAsyncContextManager[Client]:
+    return connect_over({"stdio": over_stdio, "sse": over_sse}[TRANSPORT], server, record)
+
+
 @contextlib.asynccontextmanager
-async def greeted(*command: str) -> AsyncIterator[Client]:
-    async with connect(*command) as client:
+async def greeted(server: str, record: Path | None = None) -> AsyncIterator[Client]:
+    async with connect(server, record) as client:
         expect("support", await client.greet(), True)
         yield client
 
@@ -310,8 +319,9 @@ async def greeted(*command: str) -> AsyncIterator[Client]:
 @contextlib.asynccontextmanager
 async def recorded(server: str) -> AsyncIterator[tuple[Client, Path]]:
     with TemporaryDirectory() as directory:
-        async with greeted(*witness.command(directory, server)) as client:
-            yield client, Path(directory)
+        record = Path(directory)
+        async with greeted(server, record) as client:
+            yield client, record
 
 
 @contextlib.contextmanager
@@ -352,7 +362,7 @@ async def answer(client: Client, task: Call, **message: Any) -> None:
 
 
 async def start_numbered(client: Client, number: int) -> Call:
-    arguments = {"data_id": f"set {number}", "passes": 10}
+    arguments = {"data_id": f"set {number}", "passes": BUSY_PASSES}
     return await start(client, "process_data", arguments, f"session-{number % 3}")
 
 
@@ -385,7 +395,7 @@ def progress_over(data_id: str, passes: int) -> list[dict[str, Any]]:
 
 def callback_lines(record: Path) -> list[str]:
     from_server = witness.lines(record, witness.FROM_SERVER)
-    return [line for line in from_server if json.loads(line)["id"] == "MCPC_CALLBACK"]
+    return [line for line in from_server if json.loads(line).get("id") == "MCPC_CALLBACK"]
 
 
 async def lines_without_null(messages: list[MCPCMessage]) -> list[str]:
@@ -438,7 +448,7 @@ async def report(check: Callable[[], Awaitable[None]], label: str) -> bool:
 
 
 async def run_checks() -> int:
-    environment = f"{MCPC_VERSION}/{version('mcp')}"
+    environment = f"{MCPC_VERSION}/{version('mcp')} over {TRANSPORT}"
     results = [
         await report(check, f"{environment} {check.__name__.replace('_', ' ')}") for check in CHECKS
     ]

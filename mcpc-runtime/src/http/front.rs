@@ -23,12 +23,12 @@ use super::origin;
 use super::refused::Refused;
 use super::sessions::{InUse, Session, Sessions, Visit};
 use crate::logging::event;
-use crate::outbox::{EventReader, First, OF_SESSION};
+use crate::outbox::{EventReader, First, Layout, OF_SESSION};
 use crate::parameter::Principal;
 use crate::phrases::shown;
 use crate::server::Built;
 use crate::service::Connection;
-use crate::transport::{AnyTransport, Flush, Post, decode};
+use crate::transport::{AnyTransport, By, Flush, Post, decode};
 
 /// How long a client that does not read its answers waits for the next request to be taken.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
@@ -64,12 +64,7 @@ impl Front {
     }
 
     async fn answer(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
-        let Options { hosts, origins, .. } = &self.options;
-        origin::check(&parts.headers, &parts.uri, hosts, origins)?;
-        if self.sessions.is_ending() {
-            return Err(Refused::unavailable("the server ends", RETRY)
-                .with(header::CONNECTION, HeaderValue::from_static("close")));
-        }
+        self.check(&parts)?;
         match parts.method {
             Method::POST => self.post(parts, body).await,
             Method::GET => self.get(&parts),
@@ -78,8 +73,19 @@ impl Front {
         }
     }
 
+    /// Refuses whoever may not ask at all, or not any more.
+    pub(super) fn check(&self, parts: &Parts) -> Result<(), Refused> {
+        let Options { hosts, origins, .. } = &self.options;
+        origin::check(&parts.headers, &parts.uri, hosts, origins)?;
+        match self.sessions.is_ending() {
+            true => Err(Refused::unavailable("the server ends", RETRY)
+                .with(header::CONNECTION, HeaderValue::from_static("close"))),
+            false => Ok(()),
+        }
+    }
+
     /// To whom a request belongs.
-    fn principal(&self, parts: &Parts) -> Option<Arc<str>> {
+    pub(super) fn principal(&self, parts: &Parts) -> Option<Arc<str>> {
         self.options.principal.as_ref()?(parts).map(Into::into)
     }
 
@@ -87,9 +93,6 @@ impl Front {
         headers::check_content_type(&parts.headers)?;
         headers::check_accept(&parts.headers)?;
         let bytes = self.read(body).await?;
-        if bytes.trim_ascii().is_empty() {
-            return Err(Refused::bad_request("the body is empty; expected a JSON-RPC message"));
-        }
         let message = match decode(&bytes) {
             Ok(message) => message,
             Err(Some(refusal)) => return Err(Refused::malformed(refusal)),
@@ -106,14 +109,18 @@ impl Front {
     }
 
     /// Reads a body, as far as it may be long and take time.
-    async fn read(&self, body: Body) -> Result<Bytes, Refused> {
+    pub(super) async fn read(&self, body: Body) -> Result<Bytes, Refused> {
         let read = timeout(self.options.body_timeout, self.read_all(body)).await;
-        read.unwrap_or_else(|_| {
+        let bytes = read.unwrap_or_else(|_| {
             let waited = self.options.body_timeout;
             let problem = format!("the body did not arrive within {waited:?}");
             Err(Refused::new(StatusCode::REQUEST_TIMEOUT, -32000, problem)
                 .with(header::CONNECTION, HeaderValue::from_static("close")))
-        })
+        })?;
+        match bytes.trim_ascii().is_empty() {
+            true => Err(Refused::bad_request("the body is empty; expected a JSON-RPC message")),
+            false => Ok(bytes),
+        }
     }
 
     async fn read_all(&self, body: Body) -> Result<Bytes, Refused> {
@@ -158,7 +165,10 @@ impl Front {
         let session = match text(&parts.headers, SESSION) {
             Some(session) if !is_modern => {
                 headers::check_version(&parts.headers).map_err(|it| it.to(&id))?;
-                Some(self.session(session, principal.as_ref()).map_err(|it| it.to(&id))?)
+                Some(
+                    self.session(session, Layout::Session, principal.as_ref())
+                        .map_err(|it| it.to(&id))?,
+                )
             }
             _ => None,
         };
@@ -173,12 +183,7 @@ impl Front {
             let tool = |name: &str| self.tool(name);
             headers::check_mirrored(&parts.headers, request, tool).map_err(|it| it.to(&id))?;
         }
-        // As rmcp's own server hands them over, so a handler that moves finds them.
-        let extensions = request.request.extensions_mut();
-        if let Some(principal) = &principal {
-            extensions.insert(Principal(Arc::clone(principal)));
-        }
-        extensions.insert(parts);
+        attach(request, parts, principal.as_ref());
         match session {
             Some(session) => self.of_session(session, asking).await,
             None if begins => self.begin(asking, principal).await,
@@ -193,8 +198,13 @@ impl Front {
     }
 
     /// The session of a request.
-    fn session(&self, id: &str, principal: Option<&Arc<str>>) -> Result<Arc<Session>, Refused> {
-        let session = self.sessions.get(id);
+    pub(super) fn session(
+        &self,
+        id: &str,
+        layout: Layout,
+        principal: Option<&Arc<str>>,
+    ) -> Result<Arc<Session>, Refused> {
+        let session = self.sessions.get(id).filter(|session| session.layout == layout);
         // Nobody learns of another's session.
         let session = session.filter(|session| session.principal.as_ref() == principal);
         session.filter(|session| !session.ending.has_begun()).ok_or_else(|| {
@@ -217,24 +227,10 @@ impl Front {
             }
             _ => false,
         };
-        let connection = match &principal {
-            Some(principal) => Connection::of(&self.sessions.account(Some(principal))),
-            None => Connection::new(Arc::clone(self.sessions.shared())),
-        };
-        let ending = connection.ending().clone();
-        let (transport, post, flush) = self.built.posted(&connection, true);
-        let session_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
-        let session = Session::new(Arc::clone(&session_id), principal, post, ending, primes);
-        if !self.sessions.add(&session, self.options.max_sessions) {
-            event!(warn, sessions = self.options.max_sessions, "a session was refused");
-            let most = self.options.max_sessions;
-            let problem = format!("this server already has its maximum of {most} sessions");
-            return Err(Refused::unavailable(problem, RETRY).to(&id));
-        }
-        self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
-        self.serve(connection, transport, flush, session_id);
+        let session = self.open(principal, Layout::Session, primes).map_err(|it| it.to(&id))?;
         let in_use = session.enter();
-        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let asked = session.post.request(request, body);
+        let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         let first = reader.first().await;
         if let Some(refused) = status_of(first) {
             // Nobody will come back to it.
@@ -247,6 +243,32 @@ impl Front {
         let mut response = self.events(reader, primes, in_use);
         response.headers_mut().insert(SESSION, header);
         Ok(response)
+    }
+
+    /// Adds a session that is heard on such streams, and serves it.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        principal: Option<Arc<str>>,
+        layout: Layout,
+        primes: bool,
+    ) -> Result<Arc<Session>, Refused> {
+        let connection = match &principal {
+            Some(principal) => Connection::of(&self.sessions.account(Some(principal)), false),
+            None => Connection::new(Arc::clone(self.sessions.shared())),
+        };
+        let ending = connection.ending().clone();
+        let (transport, post, flush) = self.built.posted(&connection, layout);
+        let id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
+        let session = Session::new(Arc::clone(&id), principal, layout, post, ending, primes);
+        if !self.sessions.add(&session, self.options.max_sessions) {
+            event!(warn, sessions = self.options.max_sessions, "a session was refused");
+            let most = self.options.max_sessions;
+            let problem = format!("this server already has its maximum of {most} sessions");
+            return Err(Refused::unavailable(problem, RETRY));
+        }
+        self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
+        self.serve(connection, transport, flush, id);
+        Ok(session)
     }
 
     /// Serves a session in a task of its own.
@@ -282,12 +304,9 @@ impl Front {
         let Asking { request, body } = asking;
         let id = request.id.clone();
         let in_use = session.enter();
-        let room = session.post.outbox().reply_room_available();
-        if timeout(PATIENCE_WITH_READERS, room).await.is_err() {
-            let problem = "the answers to earlier requests of this session are not read";
-            return Err(Refused::unavailable(problem, RETRY).to(&id));
-        }
-        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        room(&session).await.map_err(|it| it.to(&id))?;
+        let asked = session.post.request(request, body);
+        let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         // Most answers come at once, and leave with the head.
         let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
         if first == Ok(First::Over) && session.ending.has_begun() {
@@ -317,16 +336,22 @@ impl Front {
     ) -> Result<Response, Refused> {
         let Asking { request, body } = asking;
         let id = request.id.clone();
-        let connection = Connection::of(&self.sessions.account(principal.as_ref()));
+        let connection = Connection::of(&self.sessions.account(principal.as_ref()), true);
         let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
             let most = self.sessions.shared().max_requests;
             let problem = format!("{most} requests are unanswered; try again later");
             Refused::unavailable(problem, RETRY).to(&id)
         })?;
-        let (transport, post, flush) = self.built.posted(&connection, false);
-        let running = rmcp::service::serve_directly(connection, transport, None);
-        let mut reader = post.request(request, body).ok_or_else(|| in_flight(&id))?;
-        let asked = Asked { post, id, _flush: flush, _running: running, _visit: visit };
+        let (transport, post, flush) = self.built.posted(&connection, Layout::Request);
+        let (mut reader, by) = post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let served = match by {
+            By::Us => Served::ByUs { _transport: transport },
+            By::TheLoop => {
+                let running = rmcp::service::serve_directly(connection, transport, None);
+                Served::ByTheLoop { _running: running }
+            }
+        };
+        let asked = Asked { post, id, _flush: flush, _served: served, _visit: visit };
         let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
         if let Some(status) = first.ok().and_then(status_of) {
             let mut json = Vec::new();
@@ -351,9 +376,9 @@ impl Front {
     ) -> Result<Response, Refused> {
         if let Some(id) = text(&parts.headers, SESSION) {
             headers::check_version(&parts.headers)?;
-            let session = self.session(id, principal)?;
+            let session = self.session(id, Layout::Session, principal)?;
             let _in_use = session.enter();
-            session.post.tell(message);
+            let _by = session.post.tell(message);
         } else if !headers::is_modern_by_header(&parts.headers) {
             return Err(no_session());
         }
@@ -398,7 +423,7 @@ impl Front {
         headers::check_version(&parts.headers)?;
         let principal = self.principal(parts);
         let id = text(&parts.headers, SESSION).ok_or_else(no_session)?;
-        self.session(id, principal.as_ref())
+        self.session(id, Layout::Session, principal.as_ref())
     }
 }
 
@@ -406,6 +431,28 @@ impl Front {
 fn opening(number: u64, after: u64, retry: Duration) -> String {
     let retry = retry.as_millis();
     format!("id: {number}-{after}\nretry: {retry}\ndata:\n\n")
+}
+
+/// Waits until a client has read enough of its answers for another request to be taken.
+pub(super) async fn room(session: &Session) -> Result<(), Refused> {
+    let room = session.post.outbox().reply_room_available();
+    timeout(PATIENCE_WITH_READERS, room).await.map_err(|_| {
+        let problem = "the answers to earlier requests of this session are not read";
+        Refused::unavailable(problem, RETRY)
+    })
+}
+
+/// Hands a request over with what it came with, as rmcp's own server does, so a handler that moves finds it.
+pub(super) fn attach(
+    request: &mut JsonRpcRequest<ClientRequest>,
+    parts: Parts,
+    principal: Option<&Arc<str>>,
+) {
+    let extensions = request.request.extensions_mut();
+    if let Some(principal) = principal {
+        extensions.insert(Principal(Arc::clone(principal)));
+    }
+    extensions.insert(parts);
 }
 
 fn no_session() -> Refused {
@@ -440,8 +487,19 @@ struct Asked {
     post: Post,
     id: RequestId,
     _flush: Flush,
-    _running: RunningService<RoleServer, Connection>,
+    _served: Served,
     _visit: Visit,
+}
+
+/// What answers a request that stands alone, and is there until it has.
+enum Served {
+    /// What the loop would read from.
+    ByUs {
+        _transport: AnyTransport,
+    },
+    ByTheLoop {
+        _running: RunningService<RoleServer, Connection>,
+    },
 }
 
 impl Drop for Asked {

@@ -10,6 +10,8 @@ mod origin;
 mod refused;
 mod serve;
 mod sessions;
+#[cfg(feature = "http-sse")]
+mod sse_2024;
 
 use std::fmt;
 use std::sync::{Arc, Once, Weak};
@@ -76,6 +78,14 @@ impl HttpServer {
     /// The path of MCP's endpoint; by default `/mcp`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.options.path = path.into();
+        self
+    }
+
+    /// The paths of HTTP+SSE, the transport of MCP 2024-11-05: of the stream, and of what clients post; by default `/sse`
+    /// and `/messages`. Both are served wherever the feature `http-sse` is on. A session ends with its stream.
+    #[cfg(feature = "http-sse")]
+    pub fn sse_paths(mut self, stream: impl Into<String>, messages: impl Into<String>) -> Self {
+        (self.options.sse_path, self.options.messages_path) = (stream.into(), messages.into());
         self
     }
 
@@ -208,12 +218,22 @@ impl HttpServer {
         let Self { built, options } = self;
         options.check()?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&built.shared)));
-        let path = options.path.clone();
+        let paths = options.clone();
         let front = Arc::new(Front { built, options, sessions, reaper: Once::new() });
         let handle = |State(front): State<Arc<Front>>, request: Request| front.handle(request);
-        let router = Router::new().route(&path, any(handle)).with_state(Arc::clone(&front));
-        Ok((front, router))
+        let router = Router::new().route(&paths.path, any(handle));
+        #[cfg(feature = "http-sse")]
+        let router = router.merge(sse_router(&paths));
+        Ok((Arc::clone(&front), router.with_state(front)))
     }
+}
+
+/// The part of a router that is HTTP+SSE.
+#[cfg(feature = "http-sse")]
+fn sse_router(paths: &Options) -> Router<Arc<Front>> {
+    let stream = |State(front): State<Arc<Front>>, request: Request| front.handle_stream(request);
+    let message = |State(front): State<Arc<Front>>, request: Request| front.handle_message(request);
+    Router::new().route(&paths.sse_path, any(stream)).route(&paths.messages_path, any(message))
 }
 
 /// Ends sessions that nobody uses, as long as there are any.

@@ -15,6 +15,10 @@ pub(super) type PrincipalOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) path: String,
+    #[cfg(feature = "http-sse")]
+    pub(super) sse_path: String,
+    #[cfg(feature = "http-sse")]
+    pub(super) messages_path: String,
     pub(super) hosts: Allowed,
     pub(super) origins: Allowed,
     pub(super) principal: Option<Arc<PrincipalOf>>,
@@ -40,6 +44,10 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             path: "/mcp".to_owned(),
+            #[cfg(feature = "http-sse")]
+            sse_path: "/sse".to_owned(),
+            #[cfg(feature = "http-sse")]
+            messages_path: "/messages".to_owned(),
             hosts: Allowed::default(),
             origins: Allowed::default(),
             principal: None,
@@ -58,9 +66,7 @@ impl Default for Options {
 impl Options {
     /// Refuses what would let nothing through.
     pub(super) fn check(&self) -> Result {
-        if !self.path.starts_with('/') || self.path.contains(['{', '}', '*', '?', '#']) {
-            return Err(limit("path", &self.path, "a path that starts with `/`, as `/mcp`"));
-        }
+        self.check_paths()?;
         if self.max_sessions == 0 {
             return Err(limit("max_sessions", "0", "at least 1"));
         }
@@ -78,6 +84,28 @@ impl Options {
         }
         self.hosts.check("allowed_hosts", false)?;
         self.origins.check("allowed_origins", true)
+    }
+
+    fn check_paths(&self) -> Result {
+        #[cfg(feature = "http-sse")]
+        {
+            let Self { path, sse_path, messages_path, .. } = self;
+            check_path("sse_paths", sse_path, "/sse", &[path])?;
+            check_path("sse_paths", messages_path, "/messages", &[path, sse_path])?;
+        }
+        check_path("path", &self.path, "/mcp", &[])
+    }
+}
+
+/// Refuses what is not a path, or is the same as another.
+fn check_path(setting: &'static str, path: &str, example: &str, others: &[&str]) -> Result {
+    if !path.starts_with('/') || path.contains(['{', '}', '*', '?', '#']) {
+        let expected = format!("a path that starts with `/`, as `{example}`");
+        return Err(limit(setting, path, &expected));
+    }
+    match others.contains(&path) {
+        true => Err(limit(setting, path, "a path that nothing else of this server has")),
+        false => Ok(()),
     }
 }
 

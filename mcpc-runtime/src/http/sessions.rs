@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::outbox::Layout;
 use crate::service::{Account, Shared};
 use crate::transport::{Ending, Post, Why};
 
@@ -17,6 +18,7 @@ pub(super) struct Session {
     pub(super) id: Arc<str>,
     /// To whom it belongs, if the server tells.
     pub(super) principal: Option<Arc<str>>,
+    pub(super) layout: Layout,
     pub(super) post: Post,
     pub(super) ending: Ending,
     /// Whether the client understands an event without data.
@@ -36,12 +38,13 @@ impl Session {
     pub(super) fn new(
         id: Arc<str>,
         principal: Option<Arc<str>>,
+        layout: Layout,
         post: Post,
         ending: Ending,
         primes: bool,
     ) -> Arc<Self> {
         let (used, open) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
-        Arc::new(Self { id, principal, post, ending, primes, used, open })
+        Arc::new(Self { id, principal, layout, post, ending, primes, used, open })
     }
 
     fn used(&self) -> MutexGuard<'_, Instant> {

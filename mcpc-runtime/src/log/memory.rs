@@ -293,7 +293,7 @@ impl TaskLog for MemoryLog {
         question: &str,
         value: Json,
     ) -> MaybeLater<'static, Result<Answered, LogError>> {
-        let answered = self.change(key, |events| events.answer(question, value));
+        let answered = self.change(key, |events| events.answer(question, value, Instant::now()));
         MaybeLater::Now(Ok(answered.unwrap_or(Answered::Unknown)))
     }
 
@@ -390,7 +390,7 @@ impl TaskWriter for MemoryWriter {
     }
 
     fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>> {
-        lock(&self.record.events).close_question(question);
+        lock(&self.record.events).close_question(question, Instant::now());
         self.record.changed.notify_waiters();
         MaybeLater::Now(Ok(()))
     }

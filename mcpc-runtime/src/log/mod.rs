@@ -249,7 +249,7 @@ pub struct Output {
 pub struct Status {
     /// When it was created.
     pub created_at: SystemTime,
-    /// When it last said anything, or was created.
+    /// When it last said anything, a question of it was answered or withdrawn, or it was created.
     pub changed_at: SystemTime,
     /// How long ago it was created.
     pub age: Duration,
@@ -392,6 +392,20 @@ pub(crate) async fn after(reader: &dyn TaskReader, seen: Cursor) -> Result<Optio
             Read::Closed => return Ok(None),
             Read::Nothing => changed.await,
         }
+    }
+}
+
+/// Waits until the open questions of a task are others than these. A log that fails is asked again.
+pub(crate) async fn asks_others(reader: &dyn TaskReader, questions: &[Question]) {
+    loop {
+        // Before it looks, so that nothing comes in between.
+        let changed = reader.watch();
+        if let Ok(status) = reader.status().in_time().await
+            && status.questions != questions
+        {
+            return;
+        }
+        changed.await;
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::model::{RequestId, ServerJsonRpcMessage};
 
 use super::{Outbox, Outgoing, Pending, Permit, To};
+use crate::reply::Reply;
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -126,8 +127,26 @@ impl Gate {
         Pushing::Pushed
     }
 
+    /// Drops what is held back, of a task that there will not be after all.
+    pub(crate) fn drop_held(&self) {
+        let mut state = self.state();
+        let GateState::Closed { held, .. } = &mut *state else { return };
+        let held = mem::replace(held, Pending::new(self.0.outbox.0.form));
+        drop(state);
+        self.0.outbox.0.free.add_permits(held.permits);
+    }
+
     /// Pushes the reply, and after it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
+        self.open_after(|outbox, held| outbox.push_message_and(reply, held));
+    }
+
+    /// The same with a reply that rmcp's loop does not know of.
+    pub(crate) fn open_with(&self, id: RequestId, reply: Reply) {
+        self.open_after(|outbox, held| outbox.push_reply_and(id, reply, held));
+    }
+
+    fn open_after(&self, push: impl FnOnce(&Outbox, Option<Pending>)) {
         let mut state = self.state();
         let held = match mem::replace(&mut *state, GateState::Open) {
             GateState::Closed { held, .. } => Some(held),
@@ -137,7 +156,7 @@ impl Gate {
                 return;
             }
         };
-        self.0.outbox.push_message_and(reply, held);
+        push(&self.0.outbox, held);
         self.0.open.store(true, Ordering::Release);
     }
 

@@ -21,7 +21,7 @@ pub(crate) use gate::{Gate, Pushing};
 pub(crate) use outgoing::{
     CreatedCallback, JsonNotification, Outgoing, TextCallback, callback_message,
 };
-pub(crate) use pending::{Form, Items, Pending};
+pub(crate) use pending::{Form, Items, Layout, Pending};
 pub(crate) use permit::Permit;
 pub(crate) use prefetch::Prefetching;
 #[cfg(feature = "http")]
@@ -91,6 +91,17 @@ struct Queue {
     state: State,
 }
 
+impl Queue {
+    /// Counts a reply that was added, and adds what waited for it.
+    fn count_reply(&mut self, bytes: usize, held: Option<Pending>) {
+        self.pending.reply_bytes += bytes;
+        self.reply_bytes += bytes;
+        if let Some(held) = held {
+            self.pending.append(held);
+        }
+    }
+}
+
 /// What there was to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
@@ -140,9 +151,7 @@ impl Outbox {
         let budget = budget.clamp(1, most) as u32;
         let streams = match form {
             Form::Lines | Form::Messages => None,
-            Form::Events { has_session } => {
-                Some(Box::new(Streams::new(has_session, budget as usize)))
-            }
+            Form::Events(layout) => Some(Box::new(Streams::new(layout, budget as usize))),
         };
         let pending = Pending::new(form);
         let queue = Queue { pending, streams, reply_bytes: 0, state: State::Open };
@@ -156,9 +165,7 @@ impl Outbox {
             progress: AtomicU64::new(0),
             pushed: Notify::new(),
             written: Notify::new(),
-            runtime: matches!(form, Form::Events { .. })
-                .then(|| Handle::try_current().ok())
-                .flatten(),
+            runtime: matches!(form, Form::Events(_)).then(|| Handle::try_current().ok()).flatten(),
         }))
     }
 
@@ -187,18 +194,11 @@ impl Outbox {
         with_line(|line| {
             write_message(&message, line);
             let bytes = line.len();
-            let and = |queue: &mut Queue, held: Option<Pending>| {
-                queue.pending.reply_bytes += bytes;
-                queue.reply_bytes += bytes;
-                if let Some(held) = held {
-                    queue.pending.append(held);
-                }
-            };
             match self.0.form {
-                Form::Lines => self.extend(line, |queue| and(queue, held)),
+                Form::Lines => self.extend(line, |queue| queue.count_reply(bytes, held)),
                 // The transport writes it in a form of its own, but hardly shorter than this.
-                Form::Messages => self.add(message, |queue| and(queue, held)),
-                Form::Events { .. } => {
+                Form::Messages => self.add(message, |queue| queue.count_reply(bytes, held)),
+                Form::Events(_) => {
                     let held = held.map(|held| held.items).into_iter().flat_map(Items::into_frames);
                     let frame = Frame::of(To::of(&message), &message, line);
                     return self.deliver(std::iter::once(frame).chain(held));
@@ -212,30 +212,41 @@ impl Outbox {
     fn push_message_to(&self, to: To, message: ServerJsonRpcMessage) {
         match self.0.form {
             Form::Lines | Form::Messages => self.push_message(message),
-            Form::Events { .. } => with_line(|line| {
+            Form::Events(_) => with_line(|line| {
                 write_message(&message, line);
                 self.deliver([Frame::of(to, &message, line)]);
             }),
         }
     }
 
-    /// Pushes what a request is answered with where it is read.
+    /// Pushes what a request is answered with without rmcp's loop.
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        self.push_reply_and(id, reply, None);
+    }
+
+    /// Pushes such a reply and, right after it, what waited for it.
+    fn push_reply_and(&self, id: RequestId, reply: Reply, held: Option<Pending>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 reply.into_line(id, line);
-                self.push_line(line);
+                self.push_line_and(line, held);
             }),
-            Form::Messages | Form::Events { .. } => self.push_message(reply.into_message(id)),
+            Form::Messages | Form::Events(_) => {
+                self.push_message_and(reply.into_message(id), held);
+            }
         }
     }
 
     /// Pushes bytes that answer a line which is not a message.
     pub(crate) fn push_line(&self, line: &[u8]) {
-        self.extend(line, |queue| {
-            queue.pending.reply_bytes += line.len();
-            queue.reply_bytes += line.len();
-        });
+        if let Form::Events(_) = self.0.form {
+            return self.deliver([Frame::line(line)]);
+        }
+        self.push_line_and(line, None);
+    }
+
+    fn push_line_and(&self, line: &[u8], held: Option<Pending>) {
+        self.extend(line, |queue| queue.count_reply(line.len(), held));
         self.wake();
     }
 
@@ -254,7 +265,7 @@ impl Outbox {
             Form::Messages => {
                 self.add(outgoing.message(), |queue| queue.pending.permits += permit.spend());
             }
-            Form::Events { .. } => {
+            Form::Events(_) => {
                 return self.deliver([Frame::new(outgoing, to, permit.spend())]);
             }
         }
@@ -355,7 +366,7 @@ impl Outbox {
     pub(crate) fn wake(&self) {
         match self.0.form {
             Form::Lines | Form::Messages => self.0.pushed.notify_one(),
-            Form::Events { .. } => self.reclaim_if_all_is_sent(),
+            Form::Events(_) => self.reclaim_if_all_is_sent(),
         }
     }
 
@@ -431,7 +442,7 @@ impl Outbox {
         queue.pending = Pending::new(self.0.form);
         let wakers = queue.wakers();
         if let Some(streams) = &mut queue.streams {
-            **streams = Streams::new(false, 0);
+            **streams = Streams::new(Layout::Request, 0);
         }
         drop(queue);
         self.0.free.close();

@@ -11,11 +11,22 @@ use super::{Frame, Outgoing, Permit};
 pub(crate) enum Form {
     Lines,
     Messages,
-    /// Server-sent events: to the streams of a session, or to the one request of a connection without.
+    /// Server-sent events.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has events"))]
-    Events {
-        has_session: bool,
-    },
+    Events(Layout),
+}
+
+/// What streams of events a connection has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing else has streams"))]
+pub(crate) enum Layout {
+    /// That of the one request there is.
+    Request,
+    /// One per request and one of the session, to each of which its client can come back.
+    Session,
+    /// One for everything, in the order of lines (HTTP+SSE of MCP 2024-11-05).
+    #[cfg_attr(not(feature = "http-sse"), allow(dead_code, reason = "nothing else has such"))]
+    Single,
 }
 
 /// Messages, in their connection's form.
@@ -34,7 +45,7 @@ impl Items {
         match form {
             Form::Lines => Self::Lines(Vec::new()),
             Form::Messages => Self::Messages(VecDeque::new()),
-            Form::Events { .. } => Self::Frames(Vec::new()),
+            Form::Events(_) => Self::Frames(Vec::new()),
         }
     }
 

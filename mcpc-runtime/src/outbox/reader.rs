@@ -8,7 +8,7 @@ use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::sleep;
 
 use super::streams::{AWAY, First, Freed, Sending};
-use super::{Form, Outbox, State};
+use super::{Form, Layout, Outbox, State};
 
 /// Reads one stream of an outbox, until somebody else does. Dropped, it leaves the stream.
 #[derive(Debug)]
@@ -100,12 +100,12 @@ impl Drop for EventReader {
 impl Outbox {
     /// Whether something can follow the reply to a call.
     pub(crate) fn can_follow(&self) -> bool {
-        !matches!(self.0.form, Form::Events { has_session: false })
+        !matches!(self.0.form, Form::Events(Layout::Request))
     }
 
-    /// Whether it is sent as events.
-    pub(crate) fn is_of_events(&self) -> bool {
-        matches!(self.0.form, Form::Events { .. })
+    /// Whether a reply leaves on another stream than what follows it.
+    pub(crate) fn splits_replies_off(&self) -> bool {
+        matches!(self.0.form, Form::Events(Layout::Session))
     }
 
     /// Opens the stream of a request; `None` if one of the same id is yet to be answered.

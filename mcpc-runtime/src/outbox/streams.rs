@@ -16,7 +16,7 @@ use rmcp::model::{
 use rmcp::service::OriginatingRequestId;
 use tokio::time::Instant;
 
-use super::Outgoing;
+use super::{Layout, Outgoing};
 
 /// The number of the stream of a session. Those of requests count from 1.
 pub(crate) const OF_SESSION: u64 = 0;
@@ -98,6 +98,12 @@ impl Frame {
         Self { to, json: without_end(line), keep, error, permits, reply_bytes: 0 }
     }
 
+    /// What answers something that is not a message.
+    pub(super) fn line(line: &[u8]) -> Self {
+        let (to, keep, reply_bytes) = (To::Session, Keep::Always, line.len());
+        Self { to, json: without_end(line.to_vec()), keep, error: None, permits: 0, reply_bytes }
+    }
+
     /// A message of rmcp, of which this is the line.
     pub(super) fn of(to: To, message: &ServerJsonRpcMessage, line: &[u8]) -> Self {
         let (keep, error) = match message {
@@ -119,9 +125,7 @@ fn without_end(mut line: Vec<u8>) -> Box<[u8]> {
 /// All streams of one connection.
 #[derive(Debug)]
 pub(super) struct Streams {
-    /// Whether there is a session, to whose streams one can come back. Otherwise there is one request, and all that is
-    /// said is for whoever waits for its answer.
-    has_session: bool,
+    layout: Layout,
     by_number: HashMap<u64, Stream>,
     by_request: HashMap<RequestId, u64>,
     by_token: HashMap<ProgressToken, u64>,
@@ -293,10 +297,14 @@ impl Stream {
     }
 
     /// Writes an event to its reader, after what that has missed before it.
-    fn write(number: u64, next: &mut u64, event: &Event, has_ids: bool, out: &mut Vec<u8>) {
+    fn write(number: u64, next: &mut u64, event: &Event, layout: Layout, out: &mut Vec<u8>) {
         write_missed(event.number - *next, out);
-        if has_ids {
-            let _to_a_vector = writeln!(out, "id: {number}-{}", event.number);
+        match layout {
+            Layout::Request => {}
+            Layout::Session => {
+                let _to_a_vector = writeln!(out, "id: {number}-{}", event.number);
+            }
+            Layout::Single => out.extend_from_slice(b"event: message\n"),
         }
         write_data(&event.json, out);
         *next = event.number + 1;
@@ -304,9 +312,9 @@ impl Stream {
 }
 
 impl Streams {
-    pub(super) fn new(has_session: bool, budget: usize) -> Self {
+    pub(super) fn new(layout: Layout, budget: usize) -> Self {
         let mut streams = Self {
-            has_session,
+            layout,
             by_number: HashMap::new(),
             by_request: HashMap::new(),
             by_token: HashMap::new(),
@@ -318,7 +326,7 @@ impl Streams {
             budget,
             is_watched: false,
         };
-        if has_session {
+        if layout != Layout::Request {
             streams.by_number.insert(OF_SESSION, Stream::new(None));
         }
         streams
@@ -358,8 +366,10 @@ impl Streams {
 
     /// The stream of a message, if somebody may read it.
     fn stream_of(&self, to: &To) -> Option<u64> {
-        if !self.has_session {
-            return Some(self.last);
+        match self.layout {
+            Layout::Request => return Some(self.last),
+            Layout::Single => return Some(OF_SESSION),
+            Layout::Session => {}
         }
         match to {
             To::Session => Some(OF_SESSION),
@@ -373,7 +383,7 @@ impl Streams {
     pub(super) fn push(&mut self, frame: Frame) -> Pushed {
         let mut freed = Freed::default();
         let Frame { to, json, keep, error, permits, reply_bytes } = frame;
-        let is_reply = matches!(to, To::Reply(_));
+        let is_last = matches!(to, To::Reply(_)) && self.layout != Layout::Single;
         let mut event = Event { number: 0, json, keep, error, permits, reply_bytes };
         let number = self.stream_of(&to);
         let Some((number, stream)) =
@@ -390,7 +400,7 @@ impl Streams {
         }
         let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
         self.is_watched |= waits_for_the_absent;
-        let waker = match is_reply {
+        let waker = match is_last {
             true => self.complete(number),
             false => stream.waker.take(),
         };
@@ -472,7 +482,7 @@ impl Streams {
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
     ) -> Poll<Sending> {
-        let has_ids = self.has_session;
+        let layout = self.layout;
         let stream = self.by_number.get_mut(&number).filter(|stream| stream.reader == reader);
         let Some(stream) = stream else { return Poll::Ready(Sending::Over) };
         let mut freed = Freed::default();
@@ -481,12 +491,12 @@ impl Streams {
             if out.len() >= CHUNK {
                 break;
             }
-            Stream::write(number, &mut stream.next, event, has_ids, out);
+            Stream::write(number, &mut stream.next, event, layout, out);
         }
         while out.len() < CHUNK
             && let Some(mut event) = stream.waiting.pop_front()
         {
-            Stream::write(number, &mut stream.next, &event, has_ids, out);
+            Stream::write(number, &mut stream.next, &event, layout, out);
             match stream.loose {
                 0 => freed.add(&mut event),
                 loose => {
@@ -518,7 +528,7 @@ impl Streams {
 
     /// Forgets the oldest of what was sent, as long as that is more than is kept.
     fn forget_the_oldest(&mut self) {
-        let kept = if self.has_session { self.budget } else { 0 };
+        let kept = if self.layout == Layout::Session { self.budget } else { 0 };
         while self.sent_bytes > kept
             && let Some(number) = self.sent.pop_front()
         {

@@ -23,7 +23,10 @@ use crate::transport::{
     Wrapped, Writer,
 };
 #[cfg(feature = "http")]
-use crate::transport::{Post, Posted};
+use crate::{
+    outbox::Layout,
+    transport::{Post, Posted},
+};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///
@@ -267,21 +270,22 @@ impl Built {
         served.await
     }
 
-    /// The transport of a connection over HTTP, with a session or without, and where its messages are handed in.
+    /// The transport of a connection over HTTP, and where its messages are handed in.
     #[cfg(feature = "http")]
     pub(crate) fn posted(
         &self,
         connection: &Connection,
-        has_session: bool,
+        layout: Layout,
     ) -> (AnyTransport, Post, Flush) {
-        let (posted, post, flush) = Posted::new(has_session, self.wiring(connection));
+        let (posted, post, flush) = Posted::new(layout, self.wiring(connection));
         (AnyTransport::Posted(posted), post, flush)
     }
 
     fn wiring(&self, connection: &Connection) -> Wiring {
         let versions = connection.supported_protocol_versions();
         let end = End::new(connection.ending().clone());
-        Wiring { bounds: self.bounds, versions, end, intake: connection.intake() }
+        let (intake, answers) = (connection.intake(), connection.answers());
+        Wiring { bounds: self.bounds, versions, end, intake, answers }
     }
 
     fn connection(&self) -> Connection {

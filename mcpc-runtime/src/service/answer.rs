@@ -2,14 +2,14 @@
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
-    ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion, ServerResult,
-    UpdateTaskParams,
+    ClientRequest, ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion,
+    ServerResult, UpdateTaskParams,
 };
 
 use super::calls::Refusal;
 use super::trace::Trace;
 use super::{Shared, ToolService};
-use crate::context::Context;
+use crate::context::{Context, is_modern};
 use crate::control::{Stopping, unknown_id};
 use crate::delivery::{Shows, tasks_extension};
 use crate::log::{LogError, Parcel, Stop, TaskReader};
@@ -29,7 +29,35 @@ pub(super) enum Ours {
     CancelTask(CancelTaskParams),
 }
 
+impl Ours {
+    /// A request by what it asks; else the request. Whether one about tasks is ours, its protocol decides.
+    pub(super) fn of(request: ClientRequest) -> Result<Self, Box<ClientRequest>> {
+        match request {
+            ClientRequest::CallToolRequest(call) => Ok(Self::Call(call.params)),
+            ClientRequest::GetTaskRequest(get) => Ok(Self::GetTask(get.params)),
+            ClientRequest::UpdateTaskRequest(update) => Ok(Self::UpdateTask(update.params)),
+            ClientRequest::CancelTaskRequest(cancel) => Ok(Self::CancelTask(cancel.params)),
+            others => Err(Box::new(others)),
+        }
+    }
+}
+
 impl ToolService {
+    /// Whether a request asks about a task, and is ours: the server has tasks, and the protocol knows them.
+    pub(super) fn is_about_task(
+        &self,
+        request: &ClientRequest,
+        version: impl FnOnce() -> Option<ProtocolVersion>,
+    ) -> bool {
+        let asks = matches!(
+            request,
+            ClientRequest::GetTaskRequest(_)
+                | ClientRequest::UpdateTaskRequest(_)
+                | ClientRequest::CancelTaskRequest(_)
+        );
+        asks && self.shared().has_tasks && is_modern(version())
+    }
+
     /// Answers a request, by the same rules by which rmcp answers the others.
     pub(super) async fn answer(&self, request: Ours, context: Context) -> Reply {
         let is_modern = context.knows_tasks();
@@ -43,7 +71,7 @@ impl ToolService {
     fn admit(&self, request: &Ours, context: &Context) -> Result<(), ErrorData> {
         self.shared().admit(context)?;
         match request {
-            Ours::Call(_) => Ok(()),
+            Ours::Call(call) => self.admit_task(&call.name, context),
             Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
         }
     }

@@ -176,7 +176,10 @@ impl ToolService {
         let ids = own.ids.clone();
         let reaches = (Self::callbacks(tool, &ids, gate), self.questions(context, false));
         let (task, shared, leave) = self.create(tool, own, reaches);
-        self.launch(tool, arguments, task, shared, context)?;
+        if let Err(refusal) = self.launch(tool, arguments, task, shared, context) {
+            gate.drop_held();
+            return Err(refusal);
+        }
         self.stop_if_cancelled(leave, gate);
         Ok(Self::created(tool, &ids, context))
     }
@@ -184,7 +187,7 @@ impl ToolService {
     /// How a client of MCPC hears of a task.
     pub(super) fn callbacks(tool: &Definition, ids: &Ids, gate: &Gate) -> Delivery {
         let name = Arc::clone(&tool.about.name);
-        if gate.outbox().is_of_events() {
+        if gate.outbox().splits_replies_off() {
             // The reply is on a stream of its own, and its client may see it later than what follows.
             let Ids { session_id, task_id } = ids;
             let text = created(Address { session_id, task_id, tool_name: &name });
@@ -752,3 +755,15 @@ impl From<ErrorData> for Refusal {
 
 /// The connection ended before something did.
 pub(super) struct GraceOver;
+
+/// What comes of handling a request; rmcp never answers one whose handler panicked.
+pub(super) fn or_error<T>(
+    answer: Result<std::thread::Result<T>, GraceOver>,
+) -> Result<T, ErrorData> {
+    let problem = match answer {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(_)) => "the server's handler panicked",
+        Err(GraceOver) => "the server has ended",
+    };
+    Err(ErrorData::internal_error(problem, None))
+}

@@ -33,11 +33,11 @@ pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
-    /// Those of a session of MCP 2025-11-25.
-    pub(super) session_tasks: SessionTasks,
-    limit: Limit,
+    pub(super) limit: Limit,
     /// By which it is known what a session says of its client; there before anything can be asked about a task.
     peer: OnceLock<Peer<RoleServer>>,
+    /// Those of a session of MCP 2025-11-25.
+    pub(super) session_tasks: SessionTasks,
 }
 
 /// A task that a call gets, if it runs.
@@ -95,6 +95,10 @@ impl Intake for TaskIntake {
                     call.extensions_mut().insert(delivered);
                 }
             }
+            Kind::Plain if call.params.request_state.is_some() => {
+                let entered = self.limit.enter_again();
+                call.extensions_mut().insert(entered);
+            }
             Kind::Plain | Kind::Control => {}
         }
         Some(Arc::clone(name))
@@ -142,8 +146,8 @@ impl TaskIntake {
         listener: Arc<Listener>,
         limit: Limit,
     ) -> Self {
-        let (session_tasks, peer) = (SessionTasks::default(), OnceLock::new());
-        Self { shared, tasks, listener, session_tasks, limit, peer }
+        let session_tasks = SessionTasks::default();
+        Self { shared, tasks, listener, limit, peer: OnceLock::new(), session_tasks }
     }
 
     /// Notes how the client is reached.
@@ -151,6 +155,11 @@ impl TaskIntake {
         if self.peer.get().is_none() {
             let _is_first = self.peer.set(peer.clone());
         }
+    }
+
+    /// By which the client is reached, once rmcp's loop has said so.
+    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.get()
     }
 
     /// Whether a request is answered as it asks: one that its handler will refuse does nothing here.

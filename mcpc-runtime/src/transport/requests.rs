@@ -12,6 +12,8 @@ use rmcp::model::{
     SubscriptionFilter, SubscriptionsAcknowledgedNotification,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::Versions;
 use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
 use crate::context::is_modern;
@@ -78,6 +80,8 @@ struct Unanswered {
     reads_task_params: bool,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
+    /// Tells what answers it without rmcp's loop that the client has cancelled it, or is gone.
+    cancelled: Option<CancellationToken>,
 }
 
 impl fmt::Debug for Requests {
@@ -135,6 +139,9 @@ impl Requests {
                     if let Some(gate) = request.gate {
                         gate.cancel();
                     }
+                    if let Some(token) = request.cancelled {
+                        token.cancel();
+                    }
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
@@ -184,6 +191,32 @@ impl Requests {
         }
         vacant.insert(unanswered);
         Ok(())
+    }
+
+    /// Notes whom to tell that a request is cancelled.
+    pub(super) fn note_token(&self, id: &RequestId, token: CancellationToken) {
+        if let Some(request) = self.table().unanswered.get_mut(id) {
+            request.cancelled = Some(token);
+        }
+    }
+
+    /// Answers a request, unless it was cancelled or answered without this; opens the gate of a call.
+    pub(super) fn reply(&self, id: RequestId, reply: Reply) {
+        let answered = self.table().unanswered.remove(&id);
+        match answered {
+            Some(Unanswered { gate: Some(gate), .. }) => gate.open_with(id, reply),
+            Some(_) => self.outbox().push_reply(id, reply),
+            None => {}
+        }
+    }
+
+    /// Tells what answers requests without rmcp's loop that nobody is there any more, as the loop tells its handlers.
+    pub(super) fn give_up(&self) {
+        let mut table = self.table();
+        let tokens: Vec<_> =
+            table.unanswered.values_mut().filter_map(|request| request.cancelled.take()).collect();
+        drop(table);
+        tokens.iter().for_each(CancellationToken::cancel);
     }
 
     /// Pushes a message of the server's; a reply opens the gate of its call.
@@ -249,7 +282,10 @@ impl Requests {
             table.closed = true;
             std::mem::take(&mut table.unanswered)
         };
-        for (id, Unanswered { gate, tool_name, is_modern, .. }) in unanswered {
+        for (id, Unanswered { gate, tool_name, is_modern, cancelled, .. }) in unanswered {
+            if let Some(token) = cancelled {
+                token.cancel();
+            }
             // Nothing of a task follows whose call is answered with an error.
             if let Some(gate) = gate {
                 gate.cancel();

@@ -34,6 +34,9 @@
 //!
 //! # Handling
 //!
+//! - **The loop takes longer than most answers.** It clones the peer, spawns, queues the reply and looks its id up. What is
+//!   ours is [answered without it](super::direct) over lines, once it has said how the session began. So its own dumps of
+//!   messages lack those. Goes when it costs little.
 //! - **Requests are handed to tasks of their own**, which run in any order. So a call gets its task, and a task is asked
 //!   to stop, where the request is read (`Intake`, `service/intake.rs`). Stays as long as rmcp's loop is used.
 //! - **A handler that panics is never answered**, and its id stays taken. So what answers a request, and the user's own

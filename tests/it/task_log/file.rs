@@ -185,8 +185,16 @@ impl Task {
                 self.changed = at;
             }
             What::StopAsked => self.is_stopping = true,
-            What::Answered { question, value } => drop(self.answers.insert(question, value)),
-            What::Closed(question) => drop(self.closed.insert(question)),
+            What::Answered { question, value } => {
+                self.answers.insert(question, value);
+                self.changed = at;
+            }
+            What::Closed(question) => {
+                let is_answered = self.answers.contains_key(&question);
+                if self.closed.insert(question) && !is_answered {
+                    self.changed = at;
+                }
+            }
             What::Told(value) => self.told.push(value),
             What::Shown(seen, percent) => self.last_seen = LastSeen { seen, percent },
         }

@@ -50,6 +50,7 @@ each_log! {
     a_task_is_asked_to_stop_as_long_as_it_runs
     a_task_says_where_it_stands
     the_first_answer_to_a_question_stays
+    an_answer_and_a_withdrawal_change_where_a_task_stands
     instructions_are_read_from_a_cursor
     an_ended_task_is_readable_for_its_retention
     what_was_shown_is_noted

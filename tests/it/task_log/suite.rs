@@ -370,6 +370,34 @@ pub(crate) async fn the_first_answer_to_a_question_stays(log: &dyn TaskLog) {
     assert_eq!(log.answer(&key, "q", Json::text("c")).await, Ok(Answered::Unknown));
 }
 
+pub(crate) async fn an_answer_and_a_withdrawal_change_where_a_task_stands(log: &dyn TaskLog) {
+    let key = key("o", "t");
+    let writer = create(log, &key).await;
+    let reader = reader(log, &key).await;
+    let changed = async || reader.status().await.expect("it works").changed_at;
+    for answers in [true, false] {
+        let id = answers.to_string();
+        let question = Question { id: id.as_str().into(), value: Json::text("which table?") };
+        say(&*writer, Said::Question(question)).await;
+        let asked = changed().await;
+        sleep(Duration::from_secs(3)).await;
+        if answers {
+            let hint = reader.watch();
+            assert_eq!(log.answer(&key, &id, Json::text("a")).await, Ok(Answered::Now));
+            timeout(Duration::from_secs(2), hint).await.expect("a hint");
+        } else {
+            writer.close_question(&id).await.expect("it works");
+        }
+        let closed = changed().await;
+        assert!(closed > asked, "{answers}: {asked:?} {closed:?}");
+        // Once it has an answer, that nobody waits for one is nothing new.
+        sleep(Duration::from_secs(3)).await;
+        writer.close_question(&id).await.expect("it works");
+        assert_eq!(changed().await, closed, "{answers}");
+    }
+    finish(writer, end("end")).await;
+}
+
 pub(crate) async fn instructions_are_read_from_a_cursor(log: &dyn TaskLog) {
     let key = key("o", "t");
     assert_eq!(log.tell(&key, Json::text("a")).await, Ok(Told::Unknown));
