@@ -71,7 +71,7 @@ impl ToolService {
     fn admit(&self, request: &Ours, context: &Context) -> Result<(), ErrorData> {
         self.shared().admit(context)?;
         match request {
-            Ours::Call(_) => Ok(()),
+            Ours::Call(call) => self.admit_task(&call.name, context),
             Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
         }
     }

@@ -72,7 +72,7 @@ impl ToolService {
     }
 
     /// What a request asks about tasks of MCP 2025-11-25, if it does, or why it is refused. `is_theirs` is whether it
-    /// calls a tool of the user's handler.
+    /// calls a tool of the user's handler. What is ours of calls, [`admit_task`](Self::admit_task) looks at.
     pub(super) fn asked_of_2025(
         &self,
         request: &ClientRequest,
@@ -83,9 +83,9 @@ impl ToolService {
             return None;
         }
         Some(Ok(match request {
-            ClientRequest::CallToolRequest(call) => {
-                let task = context.extensions.get::<TaskParams>()?;
-                return self.admit_task(&call.params.name, is_theirs, task).err().map(Err);
+            ClientRequest::CallToolRequest(call) if is_theirs => {
+                context.extensions.get::<TaskParams>()?;
+                return Some(Err(not_a_task(&call.params.name)));
             }
             ClientRequest::GetTaskRequest(get) => AboutTasks::Get(get.params.task_id.clone()),
             ClientRequest::CancelTaskRequest(cancel) => {
@@ -103,18 +103,16 @@ impl ToolService {
     }
 
     /// Refuses a call that asks for a task of what starts none, or does so in other words than the protocol.
-    fn admit_task(&self, name: &str, is_theirs: bool, task: &TaskParams) -> Result<(), ErrorData> {
-        let is_background = match is_theirs || Dialect::of_handshake(name).is_some() {
-            true => false,
-            false => {
-                let tool = self.shared().registry.get(name);
-                let tool = tool.map_err(|unknown| ErrorData::invalid_params(unknown, None))?;
-                tool.about.kind == Kind::Background
-            }
-        };
-        if !is_background {
-            let problem = format!("`{}` is not run as a task: call it without `task`", shown(name));
-            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
+    pub(super) fn admit_task(&self, name: &str, context: &Context) -> Result<(), ErrorData> {
+        let task = context.extensions.get::<TaskParams>();
+        let Some(task) = task.filter(|_| self.is_asked_for_task(context)) else { return Ok(()) };
+        if Dialect::of_handshake(name).is_some() {
+            return Err(not_a_task(name));
+        }
+        let tool = self.shared().registry.get(name);
+        let tool = tool.map_err(|unknown| ErrorData::invalid_params(unknown, None))?;
+        if tool.about.kind != Kind::Background {
+            return Err(not_a_task(name));
         }
         let ttl = task.0.as_object().map(|task| task.get("ttl"));
         if !matches!(ttl, Some(None | Some(Value::Null | Value::Number(_)))) {
@@ -321,6 +319,11 @@ impl Page {
             ErrorData::invalid_params(problem, None)
         })
     }
+}
+
+fn not_a_task(tool: &str) -> ErrorData {
+    let problem = format!("`{}` is not run as a task: call it without `task`", shown(tool));
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None)
 }
 
 fn read<T: DeserializeOwned>(request: &CustomRequest) -> Result<T, ErrorData> {
