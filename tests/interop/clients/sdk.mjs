@@ -4,6 +4,7 @@
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { Session, run, versionOf } from './driver.mjs';
@@ -13,7 +14,7 @@ const VERSION = versionOf('@modelcontextprotocol/sdk');
 class SdkSession extends Session {
     codeOfACancelledCall = -32001;
 
-    constructor([command, ...args], forms) {
+    constructor({ command, url }, forms) {
         super();
         const capabilities = forms ? { elicitation: {} } : {};
         this.client = new Client({ name: 'sdk', version: VERSION }, { capabilities });
@@ -21,14 +22,22 @@ class SdkSession extends Session {
             const show = ({ params }) => this.fillIn(params);
             this.client.setRequestHandler(ElicitRequestSchema, show);
         }
-        this.transport = new StdioClientTransport({ command, args });
+        if (url) {
+            this.transport = new StreamableHTTPClientTransport(new URL(url));
+        } else {
+            const [program, ...args] = command;
+            this.transport = new StdioClientTransport({ command: program, args });
+        }
     }
 
     async connect() {
         let protocol;
+        const { transport } = this;
+        const set = transport.setProtocolVersion?.bind(transport);
         // The client tells its transport alone.
-        this.transport.setProtocolVersion = (version) => {
+        transport.setProtocolVersion = (version) => {
             protocol = version;
+            set?.(version);
         };
         await this.client.connect(this.transport);
         return { protocol };
@@ -43,6 +52,8 @@ await run(
     `sdk ${VERSION}`,
     [
         'direct replies',
+        'forms',
+        'one session',
         'calls without a token',
         'progress',
         'cancel',
