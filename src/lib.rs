@@ -69,8 +69,9 @@ pub use mcpc_macros::tool;
 /// - `check`: a function that looks at the [arguments together](guide::arguments#arguments-that-go-together) before the task
 ///   starts.
 /// - `join`: a call that equals one that its client has running [joins it](guide::clients#equal-calls).
-/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021). One of an older
-///   protocol, which has no way to say so, and one of MCPC are served as ever.
+/// - `required`: a client that speaks MCP 2026-07-28 has to take [tasks](guide::clients), or is refused (-32021), and one of
+///   2025-11-25 has to ask for one with its call (-32601). One of an older protocol, which has no way to say so, and one of
+///   MCPC are served as ever.
 ///
 /// [`guide::clients`] has what each kind of client gets.
 ///

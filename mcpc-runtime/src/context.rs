@@ -1,12 +1,13 @@
 //! A request, as its answer needs it: whatever brought it.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientCapabilities, Extensions, Implementation, InitializeRequestParams, ProtocolVersion,
-    RequestId, RequestMetaObject,
+    ClientCapabilities, ClientRequest, Extensions, GetExtensions as _, GetMeta as _,
+    Implementation, InitializeRequestParams, ProtocolVersion, RequestId, RequestMetaObject,
 };
 use rmcp::service::{Peer, RequestContext};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,19 @@ impl From<RequestContext<RoleServer>> for Context {
 }
 
 impl Context {
+    /// That of a request which no loop has read. `peer` is that of its connection, if that has one.
+    pub(crate) fn new(
+        id: RequestId,
+        request: &mut ClientRequest,
+        cancelled: CancellationToken,
+        peer: Option<Peer<RoleServer>>,
+    ) -> Self {
+        // The metadata is among the extensions before it is taken out.
+        let meta = mem::take(request.get_meta_mut());
+        let extensions = mem::take(request.extensions_mut());
+        Self { id, meta, extensions, cancelled, peer }
+    }
+
     /// What a request shows of its client where it is read, before it has anything else.
     pub(crate) fn of_client(meta: RequestMetaObject, peer: Option<Peer<RoleServer>>) -> Self {
         let (extensions, cancelled) = (Extensions::new(), CancellationToken::new());

@@ -30,7 +30,8 @@ pub fn lines(input: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for expected in expected {
-            match reader.next().await {
+            reader.ready().await;
+            match reader.take() {
                 Line::Whole(line) => {
                     assert_eq!(line, expected);
                     message(line);
@@ -42,7 +43,8 @@ pub fn lines(input: &[u8]) {
                 Line::End => assert!(expected.is_empty(), "a line is missing"),
             }
         }
-        assert!(matches!(reader.next().await, Line::End));
+        reader.ready().await;
+        assert!(matches!(reader.take(), Line::End));
     });
 }
 

@@ -1,9 +1,10 @@
 //! What a request is answered with, and its bytes.
 
 use rmcp::model::{
-    ContentBlock, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerResult,
+    ContentBlock, CreateTaskResult, CustomResult, ErrorData, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage, ServerResult, Task,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What one request is answered with.
 #[derive(Debug)]
@@ -43,8 +44,35 @@ impl Reply {
     }
 }
 
+/// A task as MCP 2025-11-25 has it.
+pub(crate) fn task_of_2025(task: &Task) -> Value {
+    let mut written = json!({ "taskId": task.task_id, "status": task.status });
+    if let Some(message) = &task.status_message {
+        written["statusMessage"] = message.as_str().into();
+    }
+    written["createdAt"] = task.created_at.as_str().into();
+    written["lastUpdatedAt"] = task.last_updated_at.as_str().into();
+    written["ttl"] = task.ttl_ms.into();
+    if let Some(interval) = task.poll_interval_ms {
+        written["pollInterval"] = interval.into();
+    }
+    written
+}
+
+/// A task that was created for a call, likewise.
+fn created_of_2025(created: &CreateTaskResult) -> ServerResult {
+    let mut written = json!({ "task": task_of_2025(&created.task) });
+    if let Some(meta) = &created.meta {
+        written["_meta"] = json!(meta);
+    }
+    ServerResult::CustomResult(CustomResult::new(written))
+}
+
 /// A result as protocols before 2026-07-28 have it, whatever the version of rmcp does about that.
 fn legacy(mut result: ServerResult) -> ServerResult {
+    if let ServerResult::CreateTaskResult(created) = &result {
+        return created_of_2025(created);
+    }
     result.strip_result_type_for_legacy_peer();
     if let ServerResult::CallToolResult(reply) = &mut result
         && let Some(value) = reply.structured_content.take_if(|value| !value.is_object())

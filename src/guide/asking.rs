@@ -2,9 +2,7 @@
 //!
 //! # Asking
 //!
-//! [`Sender::ask`] asks the user, and waits for the answer where it stands:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/ask.md")]
+//! [`Sender::ask`], which has an example, asks the user, and waits for the answer where it stands.
 //!
 //! The type says what is asked for:
 //!
@@ -21,6 +19,7 @@
 //! |---|---|---|
 //! | has a session and shows forms (Codex CLI) | by `elicitation/create` | that request |
 //! | speaks MCP 2026-07-28 and shows forms (Copilot CLI), while its call is open | by the reply to the call, which is `input_required` | with the same call once more, which brings `inputResponses` and `requestState`; the body has waited, and nothing is done twice |
+//! | asked for a task of MCP 2025-11-25, and shows forms | with `elicitation/create` that names the task, while it waits for `tasks/result`, or looks for the second time at the task, which is `input_required` | in that form |
 //! | takes MCP's tasks (Claude Code) | by `tasks/get`, where the task is `input_required` | by `tasks/update` |
 //! | is one of MCPC and shows no forms | by an update with `question`, `question_id` and `answer_with` | by `message_task` |
 //! | any other | by a [ticket](super::clients#tickets) with the question, at once, and by `check_task` | by `message_task`; its model asks the user |
@@ -52,13 +51,12 @@
 //!
 //! A form is read by the client, and often by its model; what a task is asked and told is kept as long as the task. So a
 //! password, a key or a payment is never asked for in one. [`Sender::ask_url`] has the user open an address of your own
-//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP.
+//! server, where a client shows such: it returns when the user has agreed, and what is done there never passes through MCP. Where the call of
+//! such a client was answered with a ticket before, its model shows the address, and says with `message_task` when it was opened.
 //!
 //! # Instructions
 //!
-//! A background tool that takes a [`Receiver`] can be told something while it runs:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/receiver.md")]
+//! A background tool that takes a [`Receiver`], which has an example, can be told something while it runs.
 //!
 //! In a `select!`, it stands beside the work: [`Receiver::recv`] is cancel safe, and returns `None` as soon as the task is
 //! asked to stop.

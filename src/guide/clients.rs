@@ -36,6 +36,24 @@
 //! by itself is `completed`, with a result that has `isError`, as SEP-2663 keeps `failed` for errors of the protocol.
 //! `pollIntervalMs` is a tenth of the task's age, from 1 to 5 seconds.
 //!
+//! # Tasks of MCP 2025-11-25
+//!
+//! There a client asks for a task with its call (`task` among the parameters, SEP-1686). A session of that revision, over
+//! stdio and [`Server::serve_io`], is told that the server has such tasks, and which tools start them
+//! (`execution.taskSupport`, `required` for a tool with [`required`](crate::background)). A call with `task` is answered with
+//! the task at once, whatever comes of it; a call without is served as any other.
+//!
+//! - `tasks/get` returns how it is doing, `tasks/list` all tasks of the connection, in the order of their creation, 100 at once;
+//! - `tasks/result` waits for the end and returns the result, all of it; meanwhile the client is asked what the
+//!   [task asks](super::asking);
+//! - `notifications/tasks/status` tells each change, ten a second at most, and progress notifications go on under the token of
+//!   the call until the end;
+//! - `tasks/cancel` asks it to stop: the task is `cancelled` from then on, also while it cleans up, and whatever it returns.
+//!
+//! `ttl` is `null` while it runs, whatever the client wished, and then counts to the end of the
+//! [retention](Server::retention). As above, an error of the tool's own is `completed` with `isError`, so that hosts let their
+//! model read it; bad arguments are such an error. A tool that starts no task refuses one (-32601).
+//!
 //! # Progress
 //!
 //! A client that gives a progress token with its call waits for the result. Meanwhile it gets progress notifications, ten

@@ -195,3 +195,14 @@ async fn a_silent_stream_says_that_it_is_there() {
     let said = answer.events.rest().await;
     assert_eq!(said.split("\n\n").filter(|event| *event == ":").count(), 3, "{said}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_call_that_is_refused_nothing_comes_by_the_stream() {
+    let session = Http::to(&service()).begin().await;
+    let mut stream = session.listen(None).await;
+    let refused =
+        session.call(1, "count", mcpc("refused", json!({"to": "x", "every_ms": 1}))).await;
+    assert_eq!(refused["result"]["isError"], true);
+    session.call(2, "count", mcpc("t", json!({"to": 1, "every_ms": 1}))).await;
+    assert_eq!(stream.events.callback().await["task_id"], "t", "no `created` of the other");
+}

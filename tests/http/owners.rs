@@ -34,7 +34,7 @@ async fn a_principals_task_is_found_from_every_session_and_without_one_when_its_
     let task_id = ticket(&session.call(1, "work", json!({})).await);
     assert_eq!(session.send("DELETE", &[], Body::empty()).await.status, StatusCode::NO_CONTENT);
     sleep(Duration::from_secs(60)).await;
-    let check = json!({"task_id": task_id});
+    let check = json!({"task_id": task_id, "wait_seconds": 1});
     let later = ann.begin().await;
     let checked = later.call(1, "check_task", check.clone()).await;
     assert!(text(&checked).contains("it works"), "{checked}");
@@ -51,7 +51,7 @@ async fn a_principals_task_is_found_from_every_session_and_without_one_when_its_
     let listed = others.call(2, "check_task", json!({})).await;
     assert!(text(&listed).starts_with("There is no task"), "{listed}");
 
-    let stopped = ann.call_alone(2, "stop_task", check.clone()).await;
+    let stopped = ann.call_alone(2, "stop_task", json!({"task_id": task_id})).await;
     assert_eq!(stopped["result"]["isError"], false);
     let checked = later.call(2, "check_task", check).await;
     assert!(text(&checked).contains("stopped"), "{checked}");
@@ -74,7 +74,8 @@ async fn a_session_is_its_principals_alone() {
 async fn without_a_session_or_a_principal_the_id_of_a_task_is_the_secret() {
     let client = Http::to(&service());
     let task_id = ticket(&client.call_alone(1, "work", json!({})).await);
-    let checked = client.call_alone(2, "check_task", json!({"task_id": task_id})).await;
+    let checked =
+        client.call_alone(2, "check_task", json!({"task_id": task_id, "wait_seconds": 1})).await;
     assert!(text(&checked).contains("it works"), "{checked}");
     let listed = client.call_alone(3, "check_task", json!({})).await;
     assert!(text(&listed).starts_with("There is no task"), "nobody learns of it: {listed}");

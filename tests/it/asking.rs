@@ -93,6 +93,22 @@ async fn even(updates: Sender) -> String {
     }
 }
 
+/// Asks, and works on whatever comes of it.
+#[mcpc::background]
+async fn work_on(updates: Sender) -> String {
+    let question = Question::new("Quick?").timeout(Duration::from_secs(10));
+    let answer = outcome(updates.ask::<bool>(question).await);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    answer
+}
+
+/// Has the user open an address when no call waits any more.
+#[mcpc::background]
+async fn sign_in_later(updates: Sender) -> String {
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    outcome(updates.ask_url("Sign in, please", "https://example.com/sign-in").await)
+}
+
 /// Asks from a thread that may block.
 #[mcpc::background]
 async fn from_a_thread(updates: Sender) -> String {
@@ -180,7 +196,9 @@ fn server() -> Server {
         listen,
         from_a_thread,
         even,
-        by_call_and_on
+        by_call_and_on,
+        work_on,
+        sign_in_later
     ])
 }
 
@@ -311,7 +329,7 @@ async fn a_form_that_nobody_waits_for_any_more_is_withdrawn() {
     assert_eq!(first(&texts(&rest[1]).join("\n")), "TimedOut(10s)");
     // What comes too late is nothing to anybody.
     client.send(&response(&asked, accept(json!({"answer": "late"})))).await;
-    assert_eq!(client.names().await.len(), 18);
+    assert_eq!(client.names().await.len(), 20);
 }
 
 fn refusal(request: &Value) -> String {
@@ -364,6 +382,60 @@ async fn an_address_that_a_client_fails_to_show_is_shown_to_nobody_else() {
     let asked = client.value().await;
     client.send(&refusal(&asked)).await;
     assert_eq!(first(&texts(&client.value().await).join("\n")), "Unreachable");
+}
+
+/// Of a client that has had its ticket, nobody else is left who could show it.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_asked_for_after_a_ticket_is_shown_by_the_model() {
+    for (message, result) in [(json!("yes"), "()"), (json!("no"), "Declined")] {
+        let mut client = modern(false);
+        client.meta["io.modelcontextprotocol/clientCapabilities"]["elicitation"] =
+            json!({"url": {}});
+        let ticket = client.call("sign_in_later", json!({})).await;
+        let id = task_of(ticket["content"][0]["text"].as_str().expect("a ticket"));
+        let check = json!({"task_id": id, "wait_seconds": 50});
+        let checked = client.call("check_task", check.clone()).await;
+        let text = checked["content"][0]["text"].as_str().expect("a text");
+        let asks = format!(
+            "It asks: Sign in, please (by opening https://example.com/sign-in)\n\
+             Show the user the address. Once they have opened it, call `message_task` with {{\"task_id\": \"{id}\", \
+             \"question\": \"q1\", \"message\": \"yes\"}}, or with \"decline\": true in place of \"message\" if they will not."
+        );
+        assert!(text.ends_with(&asks), "{text}\n{asks}");
+        let answer = json!({"task_id": id, "message": "what?"});
+        let text = client.call("message_task", answer).await["content"][0]["text"].to_string();
+        assert!(text.contains("is still open: expected yes or no, found "), "{text}");
+        let answer = json!({"task_id": id, "message": message});
+        assert_eq!(client.call("message_task", answer).await["isError"], false);
+        let checked = client.call("check_task", check).await["content"][0]["text"].to_string();
+        assert!(checked.contains(&format!("The result:\\n{result}")), "{checked}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_to_a_task_is_told_that_its_question_is_not_open_any_more() {
+    for answers in [true, false] {
+        let mut client = modern(true);
+        let id = client.start("work_on", json!({})).await;
+        client.listen(json!([id])).await;
+        let asks = client.heard().await;
+        assert_eq!(status(&asks), ("input_required", "Quick?"), "{asks}");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        if answers {
+            let yes = json!({"taskId": id, "inputResponses": {"q1": accept(json!({}))}});
+            client.send_request("answer", "tasks/update", yes).await;
+        }
+        let began = tokio::time::Instant::now();
+        let works = client.heard().await;
+        // It waits for nothing any more, and says so.
+        assert_eq!(status(&works), ("working", ""), "{works}");
+        assert!(works.get("inputRequests").is_none(), "{works}");
+        // At once, or when nobody waits any more; and that is when it was updated.
+        let waited = began.elapsed().as_secs();
+        assert_eq!(waited, if answers { 0 } else { 7 }, "{works}");
+        let times = [&asks, &works].map(|task| task["lastUpdatedAt"].as_str().expect("a time"));
+        assert!(times[0] < times[1], "{times:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use mcpc::rmcp::{RoleServer, ServerHandler};
 use mcpc::{Call, Server, Service, tools};
 use serde_json::{Value, json};
 
-use crate::support::messages::{CALLBACK, call, in_task, parse, text};
+use crate::support::messages::{CALLBACK, call, in_task, parse, request, text};
 use crate::support::{Mcpc, Plain, Wire, WithTasks};
 
 /// Says hello.
@@ -284,6 +284,9 @@ impl ServerHandler for Shelf {
         request: SubscribeRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        if request.uri.starts_with("book://slow") {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         match request.uri.starts_with("book://") {
             true => Ok(()),
             false => Err(ErrorData::resource_not_found("no book", None)),
@@ -365,6 +368,27 @@ async fn a_session_subscribes_to_no_more_than_has_room() {
     client.request("resources/unsubscribe", json!({"uri": uri})).await;
     let reply = client.request("resources/subscribe", json!({"uri": uri})).await;
     assert!(reply["result"].is_object(), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscriptions_that_are_asked_for_at_once_are_no_more_than_have_room() {
+    let mut client = Plain::begin(Wire::to(&shelf())).await;
+    let slow = |n: u32| json!({"uri": format!("book://slow/{n}/{}", "x".repeat(600_000))});
+    let subscribe = async |client: &mut Plain, n| {
+        let line = request(format!("{n}"), "resources/subscribe", slow(n));
+        client.send(&line).await;
+    };
+    subscribe(&mut client, 1).await;
+    subscribe(&mut client, 2).await;
+    let replies = [client.value().await, client.value().await];
+    let refused = replies.iter().filter(|reply| reply["error"].is_object()).count();
+    assert_eq!(refused, 1, "{replies:?}");
+    // What the handler refuses takes no room.
+    for n in 0..3 {
+        let no_book = json!({"uri": format!("film://{n}/{}", "x".repeat(400_000))});
+        let reply = client.request("resources/subscribe", no_book).await;
+        assert_eq!(reply["error"]["message"], "no book", "{reply}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

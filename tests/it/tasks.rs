@@ -260,7 +260,7 @@ async fn a_server_without_tasks_knows_nothing_of_them() {
 #[tokio::test(start_paused = true)]
 async fn a_session_of_an_older_protocol_has_no_tasks() {
     let about = json!({
-        "protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"},
+        "protocolVersion": "2025-06-18", "clientInfo": {"name": "raw", "version": "1"},
         "capabilities": {"extensions": {TASKS: {}}},
     });
     let (mut client, began) = Plain::begin_with(Wire::open(server()), about).await;
@@ -301,7 +301,9 @@ async fn mcpc_comes_first() {
 /// A cancellation that is read before the reply: the client will never know the task's id.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_cancelled_at_once_leaves_no_task_behind() {
-    let mut client = WithTasks::open(server().max_tasks(1));
+    // A call that is answered at once cannot be cancelled any more.
+    let patience = Duration::from_millis(500);
+    let mut client = WithTasks::open(server().max_tasks(1).task_patience(patience));
     client.request("server/discover", json!({})).await;
     for id in 0..100 {
         let params = json!({"name": "count", "arguments": {"seconds": 3600}});
@@ -311,7 +313,15 @@ async fn a_call_that_is_cancelled_at_once_leaves_no_task_behind() {
         client.send(&format!("{call}\n{cancel}")).await;
     }
     sleep(Duration::from_secs(1)).await;
-    client.start("count", json!({"seconds": 1})).await;
+    client.send_call("last", "count", json!({"seconds": 1})).await;
+    loop {
+        let reply = client.value().await;
+        if reply["id"] == "last" {
+            break assert_eq!(reply["result"]["resultType"], "task", "{reply}");
+        }
+        // Read before the one whose task it found had ended: this was answered at once.
+        assert_eq!(reply["result"]["isError"], true, "{reply}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

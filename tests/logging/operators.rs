@@ -63,6 +63,14 @@ async fn add(a: i64, b: i64) -> Result<i64, String> {
     a.checked_add(b).ok_or_else(|| "too large".to_owned())
 }
 
+/// Asks, and works on.
+#[mcpc::tool]
+async fn confirm(call: mcpc::Call) -> String {
+    let answer = call.ask::<bool>("Go on?").await;
+    tracing::info!("working on");
+    format!("{answer:?}")
+}
+
 /// Ends as it is told.
 #[mcpc::background(timeout = "30s")]
 async fn work(how: String, updates: Sender) -> Result<String, String> {
@@ -83,7 +91,27 @@ async fn work(how: String, updates: Sender) -> Result<String, String> {
 }
 
 fn server() -> Server {
-    Server::new("operators").tools(tools![add, work]).grace(Duration::from_secs(5))
+    Server::new("operators").tools(tools![add, work, confirm]).grace(Duration::from_secs(5))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waited_for_an_answer_works_on_in_its_span() {
+    let (log, _listens) = Log::open(Level::INFO);
+    let mut client = WithTasks::open(server());
+    client.forget_tasks();
+    client.meta["io.modelcontextprotocol/clientCapabilities"] =
+        json!({"elicitation": {"form": {}}});
+    client.send_call("first", "confirm", json!({})).await;
+    let asked = client.value().await["result"].take();
+    let yes = json!({"q1": {"action": "accept"}});
+    let again =
+        json!({"name": "confirm", "requestState": asked["requestState"], "inputResponses": yes});
+    client.send_request("second", "tools/call", again).await;
+    client.value().await;
+    let lines = log.lines();
+    let line = lines.iter().find(|line| line.contains("working on")).expect("it is logged");
+    let span = r#"call{tool="confirm" request="first" client="raw 1"}: "#;
+    assert!(line.contains(span), "{line}");
 }
 
 fn task(task_id: &str) -> String {

@@ -270,14 +270,8 @@ pub(super) fn open_questions(
 ) -> Option<String> {
     let asked = questions.iter().filter_map(|question| Some((question, Asked::of(question)?)));
     let asked = asked.map(|(question, asked)| {
-        let asks = format!("It asks: {} ({})", asked.message(), asked.form.expected());
-        match asked.is_answered_by_message() {
-            true => {
-                let how = asked.answered_with(control.message_task, task_id, &question.id);
-                format!("{asks}\n{how}")
-            }
-            false => asks,
-        }
+        let how = asked.answered_with(control.message_task, task_id, &question.id);
+        format!("It asks: {} ({})\n{how}", asked.message(), asked.form.expected())
     });
     let asked: Vec<String> = asked.collect();
     (!asked.is_empty()).then(|| asked.join("\n"))

@@ -1,8 +1,8 @@
 //! MCP's logging notifications: what a call logs, and server events to a client that knows no MCPC.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[expect(deprecated, reason = "as below")]
 use rmcp::model::{LoggingLevel, SetLevelRequest};
@@ -151,6 +151,22 @@ impl LogMessages {
             Some(gate) => gate.push_while_closed(log_message, permit),
             None => self.outbox.push(log_message, permit),
         }
+    }
+}
+
+/// Where logging notifications of a call go that goes on with another request: to whichever is open. A clone is another
+/// handle to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogOfRequests(Arc<Mutex<Option<Arc<LogMessages>>>>);
+
+impl LogOfRequests {
+    /// Of the request that is open from here on.
+    pub(crate) fn set(&self, log_messages: Option<LogMessages>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = log_messages.map(Arc::new);
+    }
+
+    pub(crate) fn now(&self) -> Option<Arc<LogMessages>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -5,13 +5,14 @@ mod log_messages;
 mod progress;
 mod questions;
 mod reply;
+pub(crate) mod tasks_2025;
 pub(crate) mod tasks_extension;
 
 pub(crate) use callbacks::Callbacks;
 pub use log_messages::LogLevel;
-pub(crate) use log_messages::{LeastLevel, LogMessages};
+pub(crate) use log_messages::{LeastLevel, LogMessages, LogOfRequests};
 pub(crate) use progress::Progress;
-pub(crate) use questions::{Elicitation, Questions, Shows};
+pub(crate) use questions::{Elicitation, Questions, RelatedTask, Shows};
 pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};
 
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(crate) struct ClientSupport<'a> {
     pub(crate) handshake: bool,
     /// The call speaks a protocol that has tasks as an extension, and the client declared it.
     pub(crate) tasks: bool,
+    /// The call asks for a task, in a session that has those of MCP 2025-11-25.
+    pub(crate) task: bool,
     /// The call carries a progress token.
     pub(crate) token: Option<ProgressToken>,
     /// The call's gate. Without one, of a connection that is not ours, nothing can be sent around the reply.
@@ -60,6 +63,8 @@ pub(crate) enum Mode<'a> {
     Callbacks(&'a Gate),
     /// The call stays open for a moment; what takes longer becomes a task of MCP, and the client asks about it.
     Task,
+    /// The call is answered at once, with the task that it asks for.
+    TaskOf2025,
     /// The call stays open and hears how far the task is; then a ticket.
     Progress(&'a Gate, ProgressToken),
     /// The call stays open; then a ticket.
@@ -68,10 +73,11 @@ pub(crate) enum Mode<'a> {
 
 /// The best mode that the client has shown it understands.
 pub(crate) fn choose(support: ClientSupport<'_>) -> Mode<'_> {
-    let ClientSupport { metadata, handshake, tasks, token, gate } = support;
+    let ClientSupport { metadata, handshake, tasks, task, token, gate } = support;
     match (gate, token) {
         (Some(gate), _) if metadata || handshake => Mode::Callbacks(gate),
         _ if tasks => Mode::Task,
+        _ if task => Mode::TaskOf2025,
         (Some(gate), Some(token)) => Mode::Progress(gate, token),
         _ => Mode::Waiting,
     }
@@ -417,7 +423,7 @@ mod tests {
     #[test]
     fn every_combination_has_its_way() {
         let gate = Gate::new(Outbox::new(Form::Lines, 1), NumberOrString::Number(1), false);
-        for combination in 0..32 {
+        for combination in 0..64 {
             let shows = |bit: u32| combination & (1 << bit) != 0;
             let support = ClientSupport {
                 metadata: shows(0),
@@ -425,15 +431,17 @@ mod tests {
                 tasks: shows(2),
                 token: shows(3).then_some(ProgressToken(NumberOrString::Number(1))),
                 gate: shows(4).then_some(&gate),
+                task: shows(5),
             };
             let is_mcpc = shows(0) || shows(1);
             let is_right = match choose(support) {
                 Mode::Callbacks(_) => is_mcpc && shows(4),
                 Mode::Task => shows(2) && !(is_mcpc && shows(4)),
-                Mode::Progress(..) => shows(3) && shows(4) && !shows(2) && !is_mcpc,
-                Mode::Waiting => !shows(2) && (!shows(4) || !shows(3) && !is_mcpc),
+                Mode::TaskOf2025 => shows(5) && !shows(2) && !(is_mcpc && shows(4)),
+                Mode::Progress(..) => shows(3) && shows(4) && !shows(2) && !shows(5) && !is_mcpc,
+                Mode::Waiting => !shows(2) && !shows(5) && (!shows(4) || !shows(3) && !is_mcpc),
             };
-            assert!(is_right, "{combination:05b}");
+            assert!(is_right, "{combination:06b}");
         }
     }
 }

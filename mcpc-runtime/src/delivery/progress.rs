@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::reply::{final_reply, in_plain_words};
 use super::{NOTIFICATION_INTERVAL, Read, Reading};
-use crate::log::{Amount, Cursor, LogError, Page, Said, after};
+use crate::log::{Amount, Cursor, LogError, Page, Said, TaskReader, after};
 use crate::message::Json;
-use crate::outbox::{BeforeReply, Gate};
+use crate::outbox::{Gate, JsonNotification, Pushing};
 use crate::phrases::in_short;
 use crate::question::text_of;
 
@@ -32,6 +32,8 @@ const SETTLE: Duration = Duration::from_millis(20);
 pub(crate) struct Progress<'a> {
     gate: &'a Gate,
     token: ProgressToken,
+    /// Whether the token is good until the end of the task, as of a call that asked for one; else until the reply.
+    outlives_call: bool,
     heartbeat: Duration,
     /// What was read.
     seen: Cursor,
@@ -56,8 +58,20 @@ impl<'a> Progress<'a> {
     /// `heartbeat` is how long a client hears nothing before it hears that the task still runs.
     pub(crate) fn new(gate: &'a Gate, token: ProgressToken, heartbeat: Duration) -> Self {
         let (due, said, said_at) = (None, Report::default(), Instant::now());
-        let seen = Cursor::START;
-        Self { gate, token, heartbeat, seen, due, said, said_at, shown: None }
+        let (seen, outlives_call) = (Cursor::START, false);
+        Self { gate, token, outlives_call, heartbeat, seen, due, said, said_at, shown: None }
+    }
+
+    /// The same for a task that its client asked for: what is said of it follows the reply.
+    pub(crate) fn of_task(gate: &'a Gate, token: ProgressToken, heartbeat: Duration) -> Self {
+        Self { outlives_call: true, ..Self::new(gate, token, heartbeat) }
+    }
+
+    /// Tells how far a task is, until the last report before its end was heard. Cancel safe.
+    pub(crate) async fn tell(&mut self, reader: &dyn TaskReader) -> Result<(), LogError> {
+        self.reply(Reading { reader, rest: None, questions: None }).await?;
+        self.settle().await;
+        Ok(())
     }
 
     /// Reads a task's log until its end, from where this was before, and returns the reply, which is to follow when
@@ -160,15 +174,26 @@ impl<'a> Progress<'a> {
         };
         let total = self.total(due.amount, number);
         let notification = notification(&self.token, due.message.clone(), number, total);
-        match self.gate.push_before_reply(notification) {
-            BeforeReply::Full => self.due = Some(due),
-            BeforeReply::TooLate => {}
-            BeforeReply::Pushed => {
+        match self.push(notification) {
+            Pushing::Full => self.due = Some(due),
+            Pushing::TooLate => {}
+            Pushing::Pushed => {
                 (self.said, self.said_at) = (due, Instant::now());
                 self.shown = Some((number, total));
             }
         }
         self.due.is_none()
+    }
+
+    fn push(&self, notification: ServerJsonRpcMessage) -> Pushing {
+        match self.outlives_call {
+            false => self.gate.push_before_reply(notification),
+            true => {
+                let line = serde_json::to_string(&notification);
+                let line = line.expect("a token, numbers and a text are JSON");
+                self.gate.push_after_reply(&JsonNotification(line))
+            }
+        }
     }
 
     /// The number to say: that of the task, if it is above the last one, else the next one above that.

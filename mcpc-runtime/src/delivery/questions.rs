@@ -5,10 +5,13 @@ use std::fmt;
 use rmcp::RoleServer;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientCapabilities, ClientResult,
-    ElicitRequest, InputRequest, InputRequests, RequestId, ServerNotification, ServerRequest,
+    ElicitRequest, InputRequest, InputRequests, RequestId, RequestMetaObject, ServerNotification,
+    ServerRequest,
 };
-use rmcp::service::{Peer, PeerRequestOptions};
+use rmcp::service::{OriginatingRequestId, Peer, PeerRequestOptions};
+use serde_json::json;
 
+use super::tasks_2025::RELATED_TASK;
 use crate::log;
 use crate::question::{Asked, Form, NoAnswer, Response, in_tries};
 
@@ -103,7 +106,30 @@ impl Questions {
 }
 
 /// Asks a client that shows questions.
-pub(crate) struct Elicitation<'a>(&'a Peer<RoleServer>);
+pub(crate) struct Elicitation<'a> {
+    peer: &'a Peer<RoleServer>,
+    related: Option<RelatedTask<'a>>,
+}
+
+/// The task that asks, to a client of MCP 2025-11-25.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelatedTask<'a> {
+    pub(crate) task_id: &'a str,
+    /// The request that waits for the task, and on whose way back the client reads what it is asked.
+    pub(crate) waiting: Option<&'a RequestId>,
+}
+
+impl RelatedTask<'_> {
+    /// Says in a request which task asks it.
+    fn mark(self, request: &mut ElicitRequest) {
+        let mut meta = RequestMetaObject::new();
+        meta.insert(RELATED_TASK.to_owned(), json!({ "taskId": self.task_id }));
+        request.extensions.insert(meta);
+        if let Some(id) = self.waiting {
+            request.extensions.insert(OriginatingRequestId(id.clone()));
+        }
+    }
+}
 
 impl fmt::Debug for Elicitation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +140,12 @@ impl fmt::Debug for Elicitation<'_> {
 impl<'a> Elicitation<'a> {
     /// Of a client that shows such a question.
     pub(crate) fn of(peer: &'a Peer<RoleServer>, shows: Shows, form: &Form) -> Option<Self> {
-        shows.shows(form).then_some(Self(peer))
+        shows.shows(form).then_some(Self { peer, related: None })
+    }
+
+    /// The same for a task that the client asked for.
+    pub(crate) fn about(self, related: RelatedTask<'a>) -> Self {
+        Self { related: Some(related), ..self }
     }
 
     /// Asks until the answer fits. Dropped before, the client is told to ask no more.
@@ -123,28 +154,36 @@ impl<'a> Elicitation<'a> {
     ///
     /// [`NoAnswer::Unreachable`] if the client fails to ask.
     pub(crate) async fn ask(&self, asked: &Asked) -> Result<Response, NoAnswer> {
-        in_tries(asked, async |asked| {
-            // By its id a client knows an address again, whatever asks it to be shown.
-            let id = uuid::Uuid::new_v4().to_string();
-            let params = asked.to_elicitation(&id).map_err(|_| NoAnswer::Unreachable)?;
-            let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
-            match self.request(request).await {
-                Some(ClientResult::ElicitResult(result)) => {
-                    Ok(match Response::is_bare(&asked, &result) {
-                        true => Ok(Response::YesAlone),
-                        false => Response::to_form(&asked, result),
-                    })
-                }
-                Some(_) | None => Err(NoAnswer::Unreachable),
+        in_tries(asked, async |asked| self.ask_once(&asked).await).await
+    }
+
+    /// Asks once; the inner error is what is wrong with an answer that does not fit.
+    pub(crate) async fn ask_once(
+        &self,
+        asked: &Asked,
+    ) -> Result<Result<Response, String>, NoAnswer> {
+        // By its id a client knows an address again, whatever asks it to be shown.
+        let id = uuid::Uuid::new_v4().to_string();
+        let params = asked.to_elicitation(&id).map_err(|_| NoAnswer::Unreachable)?;
+        let mut request = ElicitRequest::new(params);
+        if let Some(related) = self.related {
+            related.mark(&mut request);
+        }
+        match self.request(ServerRequest::ElicitRequest(request)).await {
+            Some(ClientResult::ElicitResult(result)) => {
+                Ok(match Response::is_bare(asked, &result) {
+                    true => Ok(Response::YesAlone),
+                    false => Response::to_form(asked, result),
+                })
             }
-        })
-        .await
+            Some(_) | None => Err(NoAnswer::Unreachable),
+        }
     }
 
     async fn request(&self, request: ServerRequest) -> Option<ClientResult> {
         let options = PeerRequestOptions::no_options();
-        let handle = self.0.send_cancellable_request(request, options).await.ok()?;
-        let mut withdrawal = Withdrawal(Some((self.0.clone(), handle.id.clone())));
+        let handle = self.peer.send_cancellable_request(request, options).await.ok()?;
+        let mut withdrawal = Withdrawal(Some((self.peer.clone(), handle.id.clone())));
         let result = handle.await_response().await;
         withdrawal.0 = None;
         result.ok()

@@ -57,17 +57,18 @@ pub(crate) async fn detailed(
     Ok(DetailedTask::new(task(task_id, &status), payload))
 }
 
-fn task(task_id: &str, status: &Status) -> Task {
-    let Status { created_at, changed_at, age, latest, end, retention, .. } = status;
+pub(super) fn task(task_id: &str, status: &Status) -> Task {
+    let Status { created_at, changed_at, age, latest, end, retention, questions, .. } = status;
     let status = TaskStatus::Working;
     let mut task = Task::new(task_id, status, timestamp(*created_at), timestamp(*changed_at));
     let error = end.as_ref().filter(|end| end.kind != EndKind::Complete);
     let message = match (error, latest) {
         (Some(end), _) => Some(in_plain_words(&end.result)),
         (None, Some(Said::Update(json) | Said::Output(json))) => Some(in_plain_words(json)),
-        // One that was answered is nothing that an end says.
-        (None, Some(Said::Question(_))) if end.is_some() => None,
-        (None, Some(Said::Question(question))) => Some(text_of(question).into()),
+        // One that is not open any more is nothing that the task waits for.
+        (None, Some(Said::Question(question))) => {
+            questions.contains(question).then(|| text_of(question).into())
+        }
         (None, Some(Said::Progress(progress))) => Some(how_far(progress)),
         (None, None) => None,
     };

@@ -126,28 +126,22 @@ impl Listener {
         });
     }
 
-    /// Whether a session may subscribe to one more resource.
+    /// Makes room for one more subscription of a session, which the handler is yet to agree to.
     ///
     /// # Errors
     ///
-    /// If it has subscribed to as many as it may.
-    pub(crate) fn may_subscribe(&self, uri: &str) -> Result<(), ErrorData> {
-        match self.state().resource_bytes.saturating_add(uri.len()) > SUBSCRIBED_BYTES {
-            true => Err(ErrorData::invalid_request(
+    /// If there are as many as may be, those included that are being asked for.
+    pub(crate) fn begin_to_subscribe(&self, uri: &str) -> Result<Subscribing<'_>, ErrorData> {
+        let mut state = self.state();
+        let bytes = state.resource_bytes.saturating_add(uri.len());
+        if bytes > SUBSCRIBED_BYTES {
+            return Err(ErrorData::invalid_request(
                 "this connection has too many subscriptions to resources; end some first",
                 None,
-            )),
-            false => Ok(()),
+            ));
         }
-    }
-
-    /// A session subscribed to a resource.
-    pub(crate) fn subscribe(&self, uri: String) {
-        let mut state = self.state();
-        let bytes = uri.len();
-        if state.resources.insert(uri) {
-            state.resource_bytes += bytes;
-        }
+        state.resource_bytes = bytes;
+        Ok(Subscribing { listener: self, uri: uri.to_owned() })
     }
 
     /// A session ended its subscription to a resource.
@@ -166,6 +160,31 @@ impl Listener {
     /// Such a subscription has ended.
     pub(crate) fn listens_no_more(&self, id: &RequestId) {
         self.state().subscriptions.remove(id);
+    }
+}
+
+/// Room for a subscription; dropped, it is free again.
+pub(crate) struct Subscribing<'a> {
+    listener: &'a Listener,
+    uri: String,
+}
+
+impl Subscribing<'_> {
+    /// The session has subscribed.
+    pub(crate) fn done(mut self) {
+        let uri = std::mem::take(&mut self.uri);
+        let mut state = self.listener.state();
+        let bytes = uri.len();
+        if !state.resources.insert(uri) {
+            // It has the room for that already.
+            state.resource_bytes -= bytes;
+        }
+    }
+}
+
+impl Drop for Subscribing<'_> {
+    fn drop(&mut self) {
+        self.listener.state().resource_bytes -= self.uri.len();
     }
 }
 

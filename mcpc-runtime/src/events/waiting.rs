@@ -1,6 +1,6 @@
 //! What waits beside the queue of a connection, for room in that.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use crate::outbox::{JsonNotification, TextCallback};
 
@@ -25,24 +25,18 @@ impl Heard {
             }
         }
     }
-
-    fn is_event(&self) -> bool {
-        matches!(self, Self::ServerEvent(_) | Self::LogMessage(_))
-    }
-
-    /// Whether both tell of one change.
-    fn is_same_change(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Change(one), Self::Change(other)) => one.0 == other.0,
-            _ => false,
-        }
-    }
 }
 
 /// What waits, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    heard: VecDeque<Heard>,
+    /// Each with its number.
+    events: VecDeque<(u64, Heard)>,
+    changes: VecDeque<(u64, Heard)>,
+    /// The same, by what they say.
+    waiting_changes: HashSet<String>,
+    /// How many there were.
+    count: u64,
     /// How many bytes of it are events.
     event_bytes: usize,
     /// Whether something moves it to the queue.
@@ -54,13 +48,16 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Adds something, and leaves out the oldest events that there is no room for; returns whether these are the first.
     pub(super) fn add(&mut self, heard: Heard, most_bytes: usize) -> bool {
-        if self.heard.iter().any(|waiting| waiting.is_same_change(&heard)) {
+        self.count += 1;
+        if let Heard::Change(JsonNotification(text)) = &heard {
+            // One that waits tells of this, too.
+            if self.waiting_changes.insert(text.clone()) {
+                self.changes.push_back((self.count, heard));
+            }
             return false;
         }
-        if heard.is_event() {
-            self.event_bytes += heard.len();
-        }
-        self.heard.push_back(heard);
+        self.event_bytes += heard.len();
+        self.events.push_back((self.count, heard));
         let had_lost = self.has_lost;
         while self.event_bytes > most_bytes && self.lose_oldest_event() {
             self.has_lost = true;
@@ -70,17 +67,24 @@ impl Waiting {
 
     /// Leaves out the oldest event, unless it is the latest, too.
     fn lose_oldest_event(&mut self) -> bool {
-        let mut events = (0..self.heard.len()).filter(|&at| self.heard[at].is_event());
-        let (Some(oldest), Some(_)) = (events.next(), events.next()) else { return false };
-        self.event_bytes -= self.heard.remove(oldest).map_or(0, |lost| lost.len());
-        true
+        let is_alone = self.events.len() < 2;
+        let oldest = if is_alone { None } else { self.events.pop_front() };
+        self.event_bytes -= oldest.as_ref().map_or(0, |(_, lost)| lost.len());
+        oldest.is_some()
     }
 
     /// Takes what is next.
     pub(super) fn next(&mut self) -> Option<Heard> {
-        let heard = self.heard.pop_front()?;
-        if heard.is_event() {
-            self.event_bytes -= heard.len();
+        let number = |waiting: &VecDeque<(u64, Heard)>| waiting.front().map(|(number, _)| *number);
+        let is_event = match (number(&self.events), number(&self.changes)) {
+            (Some(event), Some(change)) => event < change,
+            (event, _) => event.is_some(),
+        };
+        let waiting = if is_event { &mut self.events } else { &mut self.changes };
+        let (_, heard) = waiting.pop_front()?;
+        match &heard {
+            Heard::Change(JsonNotification(text)) => drop(self.waiting_changes.remove(text)),
+            event => self.event_bytes -= event.len(),
         }
         Some(heard)
     }
@@ -96,6 +100,21 @@ mod tests {
 
     fn event(text: &str) -> Heard {
         Heard::LogMessage(JsonNotification(text.to_owned()))
+    }
+
+    #[test]
+    fn adding_to_what_waits_takes_no_longer_the_more_that_is() {
+        let began = std::time::Instant::now();
+        let mut waiting = Waiting::default();
+        for number in 0..50_000 {
+            assert!(!waiting.add(change(&format!("{number:020}")), 10));
+        }
+        let _has_lost = waiting.add(event("an event"), 10);
+        for number in 0..50_000 {
+            waiting.add(event(&format!("{number:020}")), 10);
+        }
+        // One after the other, all that waits would be looked at for a minute.
+        assert!(began.elapsed().as_secs() < 10, "it took {:?}", began.elapsed());
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::parameter::Principal;
 use crate::phrases::shown;
 use crate::server::Built;
 use crate::service::Connection;
-use crate::transport::{AnyTransport, Flush, Post, decode};
+use crate::transport::{AnyTransport, By, Flush, Post, decode};
 
 /// How long a client that does not read its answers waits for the next request to be taken.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
@@ -229,7 +229,8 @@ impl Front {
         };
         let session = self.open(principal, Layout::Session, primes).map_err(|it| it.to(&id))?;
         let in_use = session.enter();
-        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let asked = session.post.request(request, body);
+        let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         let first = reader.first().await;
         if let Some(refused) = status_of(first) {
             // Nobody will come back to it.
@@ -252,7 +253,7 @@ impl Front {
         primes: bool,
     ) -> Result<Arc<Session>, Refused> {
         let connection = match &principal {
-            Some(principal) => Connection::of(&self.sessions.account(Some(principal))),
+            Some(principal) => Connection::of(&self.sessions.account(Some(principal)), false),
             None => Connection::new(Arc::clone(self.sessions.shared())),
         };
         let ending = connection.ending().clone();
@@ -304,7 +305,8 @@ impl Front {
         let id = request.id.clone();
         let in_use = session.enter();
         room(&session).await.map_err(|it| it.to(&id))?;
-        let mut reader = session.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let asked = session.post.request(request, body);
+        let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         // Most answers come at once, and leave with the head.
         let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
         if first == Ok(First::Over) && session.ending.has_begun() {
@@ -334,16 +336,22 @@ impl Front {
     ) -> Result<Response, Refused> {
         let Asking { request, body } = asking;
         let id = request.id.clone();
-        let connection = Connection::of(&self.sessions.account(principal.as_ref()));
+        let connection = Connection::of(&self.sessions.account(principal.as_ref()), true);
         let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
             let most = self.sessions.shared().max_requests;
             let problem = format!("{most} requests are unanswered; try again later");
             Refused::unavailable(problem, RETRY).to(&id)
         })?;
         let (transport, post, flush) = self.built.posted(&connection, Layout::Request);
-        let running = rmcp::service::serve_directly(connection, transport, None);
-        let mut reader = post.request(request, body).ok_or_else(|| in_flight(&id))?;
-        let asked = Asked { post, id, _flush: flush, _running: running, _visit: visit };
+        let (mut reader, by) = post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let served = match by {
+            By::Us => Served::ByUs { _transport: transport },
+            By::TheLoop => {
+                let running = rmcp::service::serve_directly(connection, transport, None);
+                Served::ByTheLoop { _running: running }
+            }
+        };
+        let asked = Asked { post, id, _flush: flush, _served: served, _visit: visit };
         let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
         if let Some(status) = first.ok().and_then(status_of) {
             let mut json = Vec::new();
@@ -370,7 +378,7 @@ impl Front {
             headers::check_version(&parts.headers)?;
             let session = self.session(id, Layout::Session, principal)?;
             let _in_use = session.enter();
-            session.post.tell(message);
+            let _by = session.post.tell(message);
         } else if !headers::is_modern_by_header(&parts.headers) {
             return Err(no_session());
         }
@@ -479,8 +487,19 @@ struct Asked {
     post: Post,
     id: RequestId,
     _flush: Flush,
-    _running: RunningService<RoleServer, Connection>,
+    _served: Served,
     _visit: Visit,
+}
+
+/// What answers a request that stands alone, and is there until it has.
+enum Served {
+    /// What the loop would read from.
+    ByUs {
+        _transport: AnyTransport,
+    },
+    ByTheLoop {
+        _running: RunningService<RoleServer, Connection>,
+    },
 }
 
 impl Drop for Asked {

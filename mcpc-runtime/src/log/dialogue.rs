@@ -78,11 +78,11 @@ impl Dialogue {
         }
     }
 
-    /// Notes that nobody waits for an answer to a question any more.
-    pub(super) fn close(&mut self, question: &str) {
-        if let Some(asked) = self.asked(question) {
-            asked.state = State::Closed;
-        }
+    /// Notes that nobody waits for an answer to a question any more; returns whether it was open.
+    pub(super) fn close(&mut self, question: &str) -> bool {
+        let Some(asked) = self.asked(question) else { return false };
+        let before = std::mem::replace(&mut asked.state, State::Closed);
+        matches!(before, State::Open)
     }
 
     /// Adds an instruction, if there is room for it.

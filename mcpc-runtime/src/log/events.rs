@@ -190,11 +190,15 @@ impl Events {
     }
 
     /// Answers a question, unless it has an answer.
-    pub(super) fn answer(&mut self, question: &str, value: Json) -> Answered {
-        match &mut self.dialogue {
+    pub(super) fn answer(&mut self, question: &str, value: Json, now: Instant) -> Answered {
+        let answered = match &mut self.dialogue {
             Some(dialogue) if !self.closed => dialogue.answer(question, value),
             Some(_) | None => Answered::Unknown,
+        };
+        if answered == Answered::Now {
+            self.changed_at = now;
         }
+        answered
     }
 
     /// Adds an instruction, if there is room for it.
@@ -203,9 +207,12 @@ impl Events {
     }
 
     /// Notes that nobody waits for an answer to a question any more.
-    pub(super) fn close_question(&mut self, question: &str) {
-        if let Some(dialogue) = &mut self.dialogue {
-            dialogue.close(question);
+    pub(super) fn close_question(&mut self, question: &str, now: Instant) {
+        if let Some(dialogue) = &mut self.dialogue
+            && dialogue.close(question)
+            && !self.closed
+        {
+            self.changed_at = now;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -84,6 +85,16 @@ impl Tasks {
 /// A task and its id.
 type Named = (Arc<str>, Arc<Record>);
 
+/// What its owner is shown of a task in a list.
+fn shown((task_id, record): Named) -> Known {
+    Known {
+        task_id,
+        tool_name: Arc::clone(&record.tool_name),
+        arguments: record.arguments.clone(),
+        status: record.status(false),
+    }
+}
+
 /// One task.
 struct Record {
     tool_name: Arc<str>,
@@ -102,6 +113,8 @@ struct Record {
     /// Notified on every new event; readers register before they look.
     changed: Arc<Notify>,
     stop: CancellationToken,
+    /// Whether that was asked for before its end.
+    was_stopped: AtomicBool,
 }
 
 impl fmt::Debug for Record {
@@ -124,11 +137,27 @@ impl Record {
             events: Mutex::new(Events::new(created)),
             changed: Arc::new(Notify::new()),
             stop: CancellationToken::new(),
+            was_stopped: AtomicBool::new(false),
         }
     }
 
     fn has_ended(&self) -> bool {
         lock(&self.events).is_closed()
+    }
+
+    /// Asks the task to stop; `false` if it has ended.
+    fn ask_to_stop(&self) -> bool {
+        let is_asked = {
+            // Its end is logged before this or after it.
+            let events = lock(&self.events);
+            let is_asked = !events.is_closed();
+            self.was_stopped.fetch_or(is_asked, Ordering::Relaxed);
+            is_asked
+        };
+        if is_asked {
+            self.stop.cancel();
+        }
+        is_asked
     }
 
     /// Where the task stands, with what it said last or without.
@@ -143,6 +172,7 @@ impl Record {
             questions: events.open_questions(),
             end: events.end().cloned(),
             is_stopping: self.stop.is_cancelled() && !events.is_closed(),
+            was_stopped: self.was_stopped.load(Ordering::Relaxed),
             retention: self.retention,
         }
     }
@@ -222,13 +252,22 @@ impl TaskLog for MemoryLog {
         const MOST: usize = 200;
         let (running, ended) = self.0.tasks().known(owner);
         let count = (running.len(), ended.len());
-        let tasks = running.into_iter().chain(ended).take(MOST).map(|(task_id, record)| Known {
-            task_id,
-            tool_name: Arc::clone(&record.tool_name),
-            arguments: record.arguments.clone(),
-            status: record.status(false),
-        });
+        let tasks = running.into_iter().chain(ended).take(MOST).map(shown);
         MaybeLater::Now(Ok(List { running: count.0, ended: count.1, tasks: tasks.collect() }))
+    }
+
+    fn list_after(
+        &self,
+        owner: &Owner,
+        after: u64,
+        most: usize,
+    ) -> MaybeLater<'static, Result<Vec<(u64, Known)>, LogError>> {
+        let (running, ended) = self.0.tasks().known(owner);
+        let mut named: Vec<Named> = running.into_iter().chain(ended).collect();
+        named.retain(|(_, record)| record.number > after);
+        named.sort_by_key(|(_, record)| record.number);
+        let known = named.into_iter().take(most).map(|named| (named.1.number, shown(named)));
+        MaybeLater::Now(Ok(known.collect()))
     }
 
     fn reader(
@@ -243,11 +282,8 @@ impl TaskLog for MemoryLog {
     fn stop(&self, key: &TaskKey) -> MaybeLater<'static, Result<Stop, LogError>> {
         MaybeLater::Now(Ok(match self.record(key) {
             None => Stop::Unknown,
-            Some(record) if record.has_ended() => Stop::Ended,
-            Some(record) => {
-                record.stop.cancel();
-                Stop::Asked
-            }
+            Some(record) if !record.ask_to_stop() => Stop::Ended,
+            Some(_) => Stop::Asked,
         }))
     }
 
@@ -257,7 +293,7 @@ impl TaskLog for MemoryLog {
         question: &str,
         value: Json,
     ) -> MaybeLater<'static, Result<Answered, LogError>> {
-        let answered = self.change(key, |events| events.answer(question, value));
+        let answered = self.change(key, |events| events.answer(question, value, Instant::now()));
         MaybeLater::Now(Ok(answered.unwrap_or(Answered::Unknown)))
     }
 
@@ -354,7 +390,7 @@ impl TaskWriter for MemoryWriter {
     }
 
     fn close_question(&self, question: &str) -> MaybeLater<'static, Result<(), LogError>> {
-        lock(&self.record.events).close_question(question);
+        lock(&self.record.events).close_question(question, Instant::now());
         self.record.changed.notify_waiters();
         MaybeLater::Now(Ok(()))
     }

@@ -249,7 +249,7 @@ pub struct Output {
 pub struct Status {
     /// When it was created.
     pub created_at: SystemTime,
-    /// When it last said anything, or was created.
+    /// When it last said anything, a question of it was answered or withdrawn, or it was created.
     pub changed_at: SystemTime,
     /// How long ago it was created.
     pub age: Duration,
@@ -263,6 +263,8 @@ pub struct Status {
     pub end: Option<Arc<End>>,
     /// Whether it was asked to stop, of one that runs.
     pub is_stopping: bool,
+    /// Whether [`TaskLog::stop`] was asked to stop it before its end.
+    pub was_stopped: bool,
     /// How long after its end it stays readable.
     pub retention: Duration,
 }
@@ -293,6 +295,15 @@ pub trait TaskLog: Send + Sync {
     /// The tasks of `owner` that are known: those that run, the oldest first, then those that ended, the latest
     /// first.
     fn list(&self, owner: &Owner) -> MaybeLater<'static, Result<List, LogError>>;
+
+    /// The tasks of `owner` that are known, each with a number, by which those that were created later come later:
+    /// `most` of those whose number is above `after`.
+    fn list_after(
+        &self,
+        owner: &Owner,
+        after: u64,
+        most: usize,
+    ) -> MaybeLater<'static, Result<Vec<(u64, Known)>, LogError>>;
 
     /// Asks a task to stop.
     fn stop(&self, key: &TaskKey) -> MaybeLater<'static, Result<Stop, LogError>>;
@@ -381,6 +392,20 @@ pub(crate) async fn after(reader: &dyn TaskReader, seen: Cursor) -> Result<Optio
             Read::Closed => return Ok(None),
             Read::Nothing => changed.await,
         }
+    }
+}
+
+/// Waits until the open questions of a task are others than these. A log that fails is asked again.
+pub(crate) async fn asks_others(reader: &dyn TaskReader, questions: &[Question]) {
+    loop {
+        // Before it looks, so that nothing comes in between.
+        let changed = reader.watch();
+        if let Ok(status) = reader.status().in_time().await
+            && status.questions != questions
+        {
+            return;
+        }
+        changed.await;
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::model::{RequestId, ServerJsonRpcMessage};
 
 use super::{Outbox, Outgoing, Pending, Permit, To};
+use crate::reply::Reply;
 
 /// Keeps back everything about a task until the reply to the call that started it is pushed.
 ///
@@ -37,14 +38,14 @@ enum GateState {
     Cancelled,
 }
 
-/// What became of a message that is to leave before the reply.
+/// What became of a message that is to leave before the reply, or after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum BeforeReply {
+pub(crate) enum Pushing {
     Pushed,
     /// The client reads too slowly; see [`Outbox::reply_room_available`].
     Full,
-    /// The reply is out, or the call was cancelled.
+    /// The reply is out, where it was to leave before that, or the call was cancelled.
     TooLate,
 }
 
@@ -102,20 +103,50 @@ impl Gate {
     }
 
     /// The same for a message that waits for no room of its own: not while the client reads too slowly.
-    pub(crate) fn push_before_reply(&self, message: ServerJsonRpcMessage) -> BeforeReply {
+    pub(crate) fn push_before_reply(&self, message: ServerJsonRpcMessage) -> Pushing {
         let state = self.state();
         match *state {
-            GateState::Open | GateState::Cancelled => BeforeReply::TooLate,
-            GateState::Closed { .. } if self.0.outbox.is_full() => BeforeReply::Full,
+            GateState::Open | GateState::Cancelled => Pushing::TooLate,
+            GateState::Closed { .. } if self.0.outbox.is_full() => Pushing::Full,
             GateState::Closed { .. } => {
                 self.0.outbox.push_message_to(To::Request(self.0.id.clone()), message);
-                BeforeReply::Pushed
+                Pushing::Pushed
             }
         }
     }
 
+    /// The same for what makes sense after the reply alone, and is held back until that is out.
+    pub(crate) fn push_after_reply(&self, outgoing: &impl Outgoing) -> Pushing {
+        if self.0.outbox.is_full() {
+            return Pushing::Full;
+        }
+        if self.is_cancelled() {
+            return Pushing::TooLate;
+        }
+        self.push(outgoing, Permit::NONE);
+        Pushing::Pushed
+    }
+
+    /// Drops what is held back, of a task that there will not be after all.
+    pub(crate) fn drop_held(&self) {
+        let mut state = self.state();
+        let GateState::Closed { held, .. } = &mut *state else { return };
+        let held = mem::replace(held, Pending::new(self.0.outbox.0.form));
+        drop(state);
+        self.0.outbox.0.free.add_permits(held.permits);
+    }
+
     /// Pushes the reply, and after it everything the gate held back.
     pub(crate) fn open(&self, reply: ServerJsonRpcMessage) {
+        self.open_after(|outbox, held| outbox.push_message_and(reply, held));
+    }
+
+    /// The same with a reply that rmcp's loop does not know of.
+    pub(crate) fn open_with(&self, id: RequestId, reply: Reply) {
+        self.open_after(|outbox, held| outbox.push_reply_and(id, reply, held));
+    }
+
+    fn open_after(&self, push: impl FnOnce(&Outbox, Option<Pending>)) {
         let mut state = self.state();
         let held = match mem::replace(&mut *state, GateState::Open) {
             GateState::Closed { held, .. } => Some(held),
@@ -125,7 +156,7 @@ impl Gate {
                 return;
             }
         };
-        self.0.outbox.push_message_and(reply, held);
+        push(&self.0.outbox, held);
         self.0.open.store(true, Ordering::Release);
     }
 
@@ -198,7 +229,7 @@ mod tests {
                         let early = || JsonNotification(r#"{"early":true}"#.to_owned());
                         let parsed = r#"{"jsonrpc":"2.0","method":"notifications/early"}"#;
                         let parsed = || serde_json::from_str(parsed).expect("a notification");
-                        while gate.push_before_reply(parsed()) != BeforeReply::TooLate {
+                        while gate.push_before_reply(parsed()) != Pushing::TooLate {
                             gate.push_while_closed(&early(), Permit::NONE);
                         }
                         gate.push_while_closed(&early(), Permit::NONE);

@@ -17,7 +17,7 @@ mod reader;
 mod streams;
 
 pub(crate) use claim::Claim;
-pub(crate) use gate::{BeforeReply, Gate};
+pub(crate) use gate::{Gate, Pushing};
 pub(crate) use outgoing::{
     CreatedCallback, JsonNotification, Outgoing, TextCallback, callback_message,
 };
@@ -89,6 +89,17 @@ struct Queue {
     /// How many bytes of replies are pending or being written.
     reply_bytes: usize,
     state: State,
+}
+
+impl Queue {
+    /// Counts a reply that was added, and adds what waited for it.
+    fn count_reply(&mut self, bytes: usize, held: Option<Pending>) {
+        self.pending.reply_bytes += bytes;
+        self.reply_bytes += bytes;
+        if let Some(held) = held {
+            self.pending.append(held);
+        }
+    }
 }
 
 /// What there was to take.
@@ -183,17 +194,10 @@ impl Outbox {
         with_line(|line| {
             write_message(&message, line);
             let bytes = line.len();
-            let and = |queue: &mut Queue, held: Option<Pending>| {
-                queue.pending.reply_bytes += bytes;
-                queue.reply_bytes += bytes;
-                if let Some(held) = held {
-                    queue.pending.append(held);
-                }
-            };
             match self.0.form {
-                Form::Lines => self.extend(line, |queue| and(queue, held)),
+                Form::Lines => self.extend(line, |queue| queue.count_reply(bytes, held)),
                 // The transport writes it in a form of its own, but hardly shorter than this.
-                Form::Messages => self.add(message, |queue| and(queue, held)),
+                Form::Messages => self.add(message, |queue| queue.count_reply(bytes, held)),
                 Form::Events(_) => {
                     let held = held.map(|held| held.items).into_iter().flat_map(Items::into_frames);
                     let frame = Frame::of(To::of(&message), &message, line);
@@ -215,14 +219,21 @@ impl Outbox {
         }
     }
 
-    /// Pushes what a request is answered with where it is read.
+    /// Pushes what a request is answered with without rmcp's loop.
     pub(crate) fn push_reply(&self, id: RequestId, reply: Reply) {
+        self.push_reply_and(id, reply, None);
+    }
+
+    /// Pushes such a reply and, right after it, what waited for it.
+    fn push_reply_and(&self, id: RequestId, reply: Reply, held: Option<Pending>) {
         match self.0.form {
             Form::Lines => with_line(|line| {
                 reply.into_line(id, line);
-                self.push_line(line);
+                self.push_line_and(line, held);
             }),
-            Form::Messages | Form::Events(_) => self.push_message(reply.into_message(id)),
+            Form::Messages | Form::Events(_) => {
+                self.push_message_and(reply.into_message(id), held);
+            }
         }
     }
 
@@ -231,10 +242,11 @@ impl Outbox {
         if let Form::Events(_) = self.0.form {
             return self.deliver([Frame::line(line)]);
         }
-        self.extend(line, |queue| {
-            queue.pending.reply_bytes += line.len();
-            queue.reply_bytes += line.len();
-        });
+        self.push_line_and(line, None);
+    }
+
+    fn push_line_and(&self, line: &[u8], held: Option<Pending>) {
+        self.extend(line, |queue| queue.count_reply(line.len(), held));
         self.wake();
     }
 

@@ -10,7 +10,7 @@ use rmcp::service::RequestContext;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, Shows};
+use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, LogOfRequests, Shows};
 use crate::error;
 use crate::events::{Listener, named};
 use crate::message::{Json, server_event};
@@ -40,9 +40,17 @@ struct Parts {
     asks: Asks,
     /// For what a plain tool asks.
     room: Room,
-    log_messages: Option<LogMessages>,
+    logs: Logs,
     /// The queue of a client that speaks MCPC.
     callbacks: Option<Outbox>,
+}
+
+/// Where what a call logs goes.
+enum Logs {
+    /// As its request says.
+    OfCall(Option<Arc<LogMessages>>),
+    /// As that of its requests says which is open.
+    OfRequests(LogOfRequests),
 }
 
 /// How a call asks.
@@ -157,7 +165,7 @@ impl Call {
     /// Logs something to the client, as a logging notification of the tool. Waits while the client is slow.
     ///
     /// Up to MCP 2025-11-25 a client hears of what its session wants, which is everything from [`LogLevel::Info`] on until it
-    /// says otherwise; later, of what the call asked for, and until its reply. `data` is usually a text. It is written
+    /// says otherwise; later, of what the call asked for, and until its reply, or that of the call that brought an answer. `data` is usually a text. It is written
     /// before this returns; what cannot be written as JSON is told of in its place.
     ///
     /// Of eight hosts that were measured, none shows such a notification. What a person is to see goes through
@@ -174,10 +182,17 @@ impl Call {
         self.logging(level, json(&data))
     }
 
+    fn log_messages(&self) -> Option<Arc<LogMessages>> {
+        match &self.0.logs {
+            Logs::OfCall(log_messages) => log_messages.clone(),
+            Logs::OfRequests(logs) => logs.now(),
+        }
+    }
+
     async fn logging(&self, level: LogLevel, data: Json) {
         // A tool that only ever logs must let others have their turn.
         tokio::task::coop::consume_budget().await;
-        if let Some(log_messages) = &self.0.log_messages {
+        if let Some(log_messages) = self.log_messages() {
             log_messages.log(level, &data).await;
         }
     }
@@ -210,7 +225,7 @@ impl Call {
         }
         // As in `logging`.
         tokio::task::coop::consume_budget().await;
-        match (&self.0.callbacks, &self.0.log_messages) {
+        match (&self.0.callbacks, self.log_messages()) {
             (Some(outbox), _) => {
                 let callback = TextCallback(server_event(&self.0.session_id, &event, &data));
                 let permit = outbox.claim(callback.0.len()).reserve().await;
@@ -273,13 +288,20 @@ impl CallParts<'_> {
             (None, Some(conversation)) => Asks::ByReply(conversation),
             (None, None) => Asks::ByRequest,
         };
+        let logs = match context.extensions.remove::<LogOfRequests>() {
+            Some(logs) => Logs::OfRequests(logs),
+            None => {
+                let log_messages = self.context.log_messages(self.tool_name, self.log_level);
+                Logs::OfCall(log_messages.map(Arc::new))
+            }
+        };
         Call(Arc::new(Parts {
             asks,
             room: Room::new(self.max_questions),
             session_id: self.session_id.into(),
             task_id: self.task_id.map(Into::into),
             context,
-            log_messages: self.context.log_messages(self.tool_name, self.log_level),
+            logs,
             callbacks: gate.map(|gate| gate.outbox().clone()),
         }))
     }

@@ -27,6 +27,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     count: u32,
+    /// Whether nobody will answer any more.
+    is_closed: bool,
     open: Vec<Open>,
 }
 
@@ -80,6 +82,9 @@ impl Conversation {
         let (answer, answered) = oneshot::channel();
         {
             let mut state = self.state();
+            if state.is_closed {
+                return Err(NoAnswer::Stopped);
+            }
             state.open.retain(|open| !open.answer.is_closed());
             state.count += 1;
             let id = format!("q{}", state.count);
@@ -106,6 +111,13 @@ impl Conversation {
         let mut state = self.state();
         state.open.retain(|open| !open.answer.is_closed());
         state.open.iter().map(|open| open.asked.to_log(&open.id, None)).collect()
+    }
+
+    /// Gives up what is asked, and what will be: nobody answers any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.open.clear();
     }
 
     /// Answers a question, unless it was answered before.

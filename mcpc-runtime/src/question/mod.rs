@@ -238,7 +238,7 @@ impl Asked {
         log::Question { id: id.into(), value }
     }
 
-    /// Whether a model can answer it.
+    /// Whether it is for a model wherever there is one.
     pub(crate) fn is_answered_by_message(&self) -> bool {
         !matches!(self.form, Form::Url(_))
     }
@@ -253,14 +253,25 @@ impl Asked {
 
     /// How a model answers the question.
     pub(crate) fn answered_with(&self, message_task: &str, task_id: &str, id: &str) -> String {
-        format!(
-            "Call `{message_task}` with {{\"task_id\": {}, \"question\": {}, \"message\": {}}} to answer ({}), or with \
-             \"decline\": true in place of \"message\". Unless the answer is known, ask the user.",
-            phrases::json(task_id),
-            phrases::json(id),
-            self.form.example(),
-            self.form.expected(),
-        )
+        let (task_id, id) = (phrases::json(task_id), phrases::json(id));
+        let call = |message: &str| {
+            format!(
+                "`{message_task}` with {{\"task_id\": {task_id}, \"question\": {id}, \"message\": {message}}}"
+            )
+        };
+        match &self.form {
+            Form::Url(_) => format!(
+                "Show the user the address. Once they have opened it, call {}, or with \"decline\": true in place of \
+                 \"message\" if they will not.",
+                call(&Form::YesOrNo.example()),
+            ),
+            form => format!(
+                "Call {} to answer ({}), or with \"decline\": true in place of \"message\". Unless the answer is known, \
+                 ask the user.",
+                call(&form.example()),
+                form.expected(),
+            ),
+        }
     }
 
     /// The request for a form, or for an address, that a client shows.

@@ -62,15 +62,17 @@ impl Response {
     pub(crate) fn in_message(asked: &Asked, message: Value) -> Result<Self, String> {
         let expected = || {
             let found = kind(&message);
-            Err(format!("expected {}, found {found}", asked.form.expected()))
+            let expected = match &asked.form {
+                Form::Url(_) => Form::YesOrNo.expected(),
+                form => form.expected(),
+            };
+            Err(format!("expected {expected}, found {found}"))
         };
         let content = match (&asked.form, &message) {
-            (Form::YesOrNo, message) => {
+            // Of an address, whether the user has opened it.
+            (Form::YesOrNo | Form::Url(_), message) => {
                 let Some(is_yes) = yes_or_no(message) else { return expected() };
                 return Ok(if is_yes { Self::Accept(JsonObject::new()) } else { Self::Decline });
-            }
-            (Form::Url(_), _) => {
-                return Err("it is answered by opening its address, not by a message".to_owned());
             }
             (Form::Value { .. }, Value::Object(content)) if content.contains_key(Form::FIELD) => {
                 content.clone()

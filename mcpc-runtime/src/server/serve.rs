@@ -284,7 +284,8 @@ impl Built {
     fn wiring(&self, connection: &Connection) -> Wiring {
         let versions = connection.supported_protocol_versions();
         let end = End::new(connection.ending().clone());
-        Wiring { bounds: self.bounds, versions, end, intake: connection.intake() }
+        let (intake, answers) = (connection.intake(), connection.answers());
+        Wiring { bounds: self.bounds, versions, end, intake, answers }
     }
 
     fn connection(&self) -> Connection {

@@ -2,14 +2,14 @@
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
-    ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion, ServerResult,
-    UpdateTaskParams,
+    ClientRequest, ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion,
+    ServerResult, UpdateTaskParams,
 };
 
 use super::calls::Refusal;
 use super::trace::Trace;
 use super::{Shared, ToolService};
-use crate::context::Context;
+use crate::context::{Context, is_modern};
 use crate::control::{Stopping, unknown_id};
 use crate::delivery::{Shows, tasks_extension};
 use crate::log::{LogError, Parcel, Stop, TaskReader};
@@ -29,7 +29,35 @@ pub(super) enum Ours {
     CancelTask(CancelTaskParams),
 }
 
+impl Ours {
+    /// A request by what it asks; else the request. Whether one about tasks is ours, its protocol decides.
+    pub(super) fn of(request: ClientRequest) -> Result<Self, Box<ClientRequest>> {
+        match request {
+            ClientRequest::CallToolRequest(call) => Ok(Self::Call(call.params)),
+            ClientRequest::GetTaskRequest(get) => Ok(Self::GetTask(get.params)),
+            ClientRequest::UpdateTaskRequest(update) => Ok(Self::UpdateTask(update.params)),
+            ClientRequest::CancelTaskRequest(cancel) => Ok(Self::CancelTask(cancel.params)),
+            others => Err(Box::new(others)),
+        }
+    }
+}
+
 impl ToolService {
+    /// Whether a request asks about a task, and is ours: the server has tasks, and the protocol knows them.
+    pub(super) fn is_about_task(
+        &self,
+        request: &ClientRequest,
+        version: impl FnOnce() -> Option<ProtocolVersion>,
+    ) -> bool {
+        let asks = matches!(
+            request,
+            ClientRequest::GetTaskRequest(_)
+                | ClientRequest::UpdateTaskRequest(_)
+                | ClientRequest::CancelTaskRequest(_)
+        );
+        asks && self.shared().has_tasks && is_modern(version())
+    }
+
     /// Answers a request, by the same rules by which rmcp answers the others.
     pub(super) async fn answer(&self, request: Ours, context: Context) -> Reply {
         let is_modern = context.knows_tasks();
@@ -76,6 +104,10 @@ impl ToolService {
             Some(trace) => trace.follow(Box::pin(self.call(call, &context))).await,
         };
         match reply {
+            // Who asked for a task reads no result in its place.
+            Err(Refusal::Said(text)) if self.is_asked_for_task(&context) => {
+                Err(ErrorData::internal_error(text, None))
+            }
             Err(Refusal::Said(text)) => Ok(error_reply(text).into()),
             Err(Refusal::Protocol(error)) => Err(error),
             Ok(reply) => Ok(reply),
@@ -107,20 +139,20 @@ impl ToolService {
         request: CancelTaskParams,
         context: &Context,
     ) -> Result<(), ErrorData> {
+        self.stop(&request.task_id, context).await.map(drop)
+    }
+
+    /// Asks a task to stop, if that was not done where the request was read; returns whether it runs.
+    pub(super) async fn stop(&self, task_id: &str, context: &Context) -> Result<bool, ErrorData> {
         let stopped = context.extensions.get::<Stopping>().and_then(Parcel::take);
-        let stop = || self.intake.tasks.stop(vec![request.task_id.as_str().into()]);
+        let stop = || self.intake.tasks.stop(vec![task_id.into()]);
         match stopped.unwrap_or_else(stop).await.map_err(unavailable)? {
             Stop::Asked => {
-                event!(
-                    info,
-                    task_id = &*shown(&request.task_id),
-                    by = "tasks/cancel",
-                    "asked to stop"
-                );
-                Ok(())
+                event!(info, task_id = &*shown(task_id), by = "tasks/cancel", "asked to stop");
+                Ok(true)
             }
-            Stop::Ended => Ok(()),
-            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(&request.task_id), None)),
+            Stop::Ended => Ok(false),
+            Stop::Unknown => Err(ErrorData::invalid_params(unknown_id(task_id), None)),
         }
     }
 

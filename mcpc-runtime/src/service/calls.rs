@@ -9,7 +9,6 @@ use rmcp::model::{
 use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
-use super::answer::needs_tasks;
 use super::around::begun;
 use super::intake::{Accepting, Place};
 use super::joined::Joining;
@@ -21,7 +20,8 @@ use crate::delivery::{
     Questions, Read, Reading, answer, choose, how_far, tasks_extension, within,
 };
 use crate::guard::{Guarded, guarded};
-use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Stop, TaskReader};
+use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Question, Stop, TaskReader};
+use crate::logging::Span;
 use crate::message::{Address, created};
 use crate::metadata::{Ids, Metadata};
 use crate::outbox::{CreatedCallback, Gate, Permit, TextCallback};
@@ -92,9 +92,8 @@ impl ToolService {
         let accepted = accepting.await?;
         let mode = self.mode(accepted.has_metadata, context);
         let waits = matches!(mode, Mode::Progress(..) | Mode::Waiting);
-        // Of an older protocol, a client has no way to say that it takes tasks.
-        if tool.required && waits && context.knows_tasks() {
-            needs_tasks(context)?;
+        if tool.required && waits {
+            self.needs_a_task(tool, context)?;
         }
         let ids = accepted.ids;
         let wait = match mode {
@@ -121,6 +120,7 @@ impl ToolService {
             metadata: has_metadata && can_follow,
             handshake: can_follow && gate.is_some_and(Gate::is_after_handshake),
             tasks: context.takes_tasks(),
+            task: self.is_asked_for_task(context),
             token: context.meta.get_progress_token(),
             gate,
         })
@@ -143,17 +143,25 @@ impl ToolService {
 
     /// How long a call stays open in a mode, and what its client hears meanwhile.
     fn wait_in<'a>(&self, tool: &Definition, mode: Mode<'a>, context: &Context) -> Wait<'a> {
-        let is_task = matches!(mode, Mode::Task);
+        let becomes = match mode {
+            Mode::Task => Becomes::Task,
+            Mode::TaskOf2025 => Becomes::TaskOf2025,
+            Mode::Progress(..) | Mode::Waiting | Mode::Callbacks(_) => Becomes::Ticket,
+        };
         let (progress, patience) = match mode {
             Mode::Task => (None, self.task_patience(tool)),
+            Mode::TaskOf2025 => (None, Some(Duration::ZERO)),
             Mode::Progress(gate, token) => {
                 let progress = Progress::new(gate, token, self.shared().times.heartbeat);
                 (Some(progress), self.patience(tool, PATIENCE_WITH_PROGRESS))
             }
             Mode::Waiting | Mode::Callbacks(_) => (None, self.patience(tool, PATIENCE)),
         };
-        let questions = self.questions(context, true);
-        Wait { progress, patience, is_task, questions }
+        let questions = match becomes {
+            Becomes::TaskOf2025 => self.questions_of_2025(context),
+            Becomes::Task | Becomes::Ticket => self.questions(context, true),
+        };
+        Wait { progress, patience, becomes, questions }
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -168,7 +176,10 @@ impl ToolService {
         let ids = own.ids.clone();
         let reaches = (Self::callbacks(tool, &ids, gate), self.questions(context, false));
         let (task, shared, leave) = self.create(tool, own, reaches);
-        self.launch(tool, arguments, task, shared, context)?;
+        if let Err(refusal) = self.launch(tool, arguments, task, shared, context) {
+            gate.drop_held();
+            return Err(refusal);
+        }
         self.stop_if_cancelled(leave, gate);
         Ok(Self::created(tool, &ids, context))
     }
@@ -194,7 +205,7 @@ impl ToolService {
     }
 
     /// Has a task go on after its call.
-    fn go_on(&self, leave: Leave, context: &Context) {
+    pub(super) fn go_on(&self, leave: Leave, context: &Context) {
         match context.extensions.get::<Gate>() {
             Some(gate) => self.stop_if_cancelled(leave, gate),
             None => drop(leave.keep()),
@@ -265,14 +276,20 @@ impl ToolService {
         let task_id = Arc::clone(&own.ids.task_id);
         // What a client of the Tasks extension hears of a task, it asks for; notifications of a call end with its
         // reply.
-        let log_messages = match wait.is_task {
-            true => None,
-            false => context.log_messages(&tool.about.name, &self.log_level),
+        let log_messages = match wait.becomes {
+            Becomes::Task => None,
+            Becomes::TaskOf2025 | Becomes::Ticket => {
+                context.log_messages(&tool.about.name, &self.log_level)
+            }
         };
         let reaches = (Delivery::Log(log_messages), wait.questions.clone());
         let (task, shared, leave) = self.create(tool, own, reaches);
         let end_here = (!self.tasks().are_in_memory()).then(|| task.end_here());
         let reader = self.reader(&task_id).await?;
+        if wait.becomes == Becomes::TaskOf2025 {
+            self.launch_task(tool, arguments, task, shared, context);
+            return self.task_of_2025(tool, leave, &*reader, context, true).await;
+        }
         self.launch(tool, arguments, task, shared, context)?;
         self.wait(tool, leave, &*reader, end_here, context, wait).await
     }
@@ -283,11 +300,29 @@ impl ToolService {
         tool: &Definition,
         leave: Leave,
         reader: &dyn TaskReader,
+        end_here: Option<oneshot::Receiver<End>>,
+        context: &Context,
+        wait: Wait<'_>,
+    ) -> Result<CallToolResponse, Refusal> {
+        match wait.becomes {
+            Becomes::TaskOf2025 => self.task_of_2025(tool, leave, reader, context, false).await,
+            Becomes::Task | Becomes::Ticket => {
+                self.wait_for_reply(tool, leave, reader, end_here, context, wait).await
+            }
+        }
+    }
+
+    async fn wait_for_reply(
+        &self,
+        tool: &Definition,
+        leave: Leave,
+        reader: &dyn TaskReader,
         mut end_here: Option<oneshot::Receiver<End>>,
         context: &Context,
         wait: Wait<'_>,
     ) -> Result<CallToolResponse, Refusal> {
-        let Wait { progress, patience, is_task, questions } = wait;
+        let Wait { progress, patience, becomes, questions } = wait;
+        let is_task = becomes == Becomes::Task;
         let task_id = Arc::clone(leave.task_id());
         let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
         let reading = Reading { reader, rest, questions: Some(&questions) };
@@ -353,12 +388,7 @@ impl ToolService {
         if asks && let Some(asked) = Self::input_required(questions, task_id, &open) {
             return Ok(asked);
         }
-        // A log that does not say this in time may tell later, when somebody asks with the ticket.
-        let how_far = within(PATIENCE_WITH_A_NOTE, noted_progress(reader));
-        let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
-        let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
-        let (how_far, twin) = (how_far.flatten(), twin.flatten());
-        let running = Running { tool_name: &tool.about.name, task_id, how_far, twin, asks: &open };
+        let running = self.running(tool, task_id, reader, &open).await;
         match (is_task, self.shared().control) {
             (false, Some(control)) => {
                 // What it asked was answered meanwhile.
@@ -373,6 +403,22 @@ impl ToolService {
                 Ok(tasks_extension::created(task_id, reader, note).await?.into())
             }
         }
+    }
+
+    /// What there is to say of a task that goes on.
+    pub(super) async fn running<'a>(
+        &self,
+        tool: &'a Definition,
+        task_id: &'a str,
+        reader: &dyn TaskReader,
+        asks: &'a [Question],
+    ) -> Running<'a> {
+        // A log that does not say this in time may tell later, when somebody asks with the ticket.
+        let how_far = within(PATIENCE_WITH_A_NOTE, noted_progress(reader));
+        let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
+        let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
+        let (how_far, twin) = (how_far.flatten(), twin.flatten());
+        Running { tool_name: &tool.about.name, task_id, how_far, twin, asks }
     }
 
     /// The task of a call, what lets others join it, and how the call gives it up.
@@ -402,33 +448,53 @@ impl ToolService {
         shared: Option<Shared>,
         context: &Context,
     ) -> Result<(), Refusal> {
-        let sender = task.sender();
+        match self.begin_body(tool, arguments, &task.sender(), context) {
+            Ok((body, span)) => {
+                spawn(task.inside(span), shared, body);
+                Ok(())
+            }
+            Err(refusal) => {
+                task.refuse();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Starts the task's body. A call with bad arguments is answered with a task, too, whose error says what is wrong.
+    fn launch_task(
+        &self,
+        tool: &Arc<Definition>,
+        arguments: JsonObject,
+        task: NewTask,
+        shared: Option<Shared>,
+        context: &Context,
+    ) {
+        match self.begin_body(tool, arguments, &task.sender(), context) {
+            Ok((body, span)) => spawn(task.inside(span), shared, body),
+            Err(refusal) => spawn(task, shared, Box::pin(async { Err(refusal.into()) })),
+        }
+    }
+
+    /// The body of a task and the span that it is in, or what is wrong with the arguments.
+    fn begin_body(
+        &self,
+        tool: &Arc<Definition>,
+        arguments: JsonObject,
+        sender: &Sender,
+        context: &Context,
+    ) -> Result<(Body, Span), Refusal> {
         let (session_id, task_id) = (sender.session_id(), Some(sender.task_id()));
         let call = self.parts(tool, session_id, task_id, context);
         let span = || trace::of_task(context, &tool.about.name, sender.task_id());
-        let begun = match self.around(tool) {
+        match self.around(tool) {
             None => {
-                let body = prepare(self.shared(), tool, arguments, Some(&sender), call);
+                let body = prepare(self.shared(), tool, arguments, Some(sender), call);
                 body.map(|body| (body, span())).map_err(Refusal::from)
             }
             Some(layers) => {
                 let body = self.surrounded(layers, tool, arguments, Some(sender.clone()), call);
                 let span = span();
                 begun(body, &span, tool, context).map(|body| (body, span))
-            }
-        };
-        match begun {
-            Ok((body, span)) => {
-                let body = match shared {
-                    Some(shared) => shared.around(body),
-                    None => body,
-                };
-                task.inside(span).spawn(body);
-                Ok(())
-            }
-            Err(refusal) => {
-                task.refuse();
-                Err(refusal)
             }
         }
     }
@@ -488,6 +554,13 @@ impl ToolService {
     }
 }
 
+fn spawn(task: NewTask, shared: Option<Shared>, body: Body) {
+    task.spawn(match shared {
+        Some(shared) => shared.around(body),
+        None => body,
+    });
+}
+
 /// The body of a call, or every problem of the call in one text. Reading arguments runs code of the
 /// user's, which may panic.
 pub(super) fn prepare(
@@ -545,14 +618,24 @@ struct GoesOn<'a> {
     questions: &'a Questions,
 }
 
+/// What the client is given of a task that goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Becomes {
+    Ticket,
+    /// A task of MCP's Tasks extension.
+    Task,
+    /// A task of MCP 2025-11-25, whether it takes long or not.
+    TaskOf2025,
+}
+
 /// A call that stays open.
 pub(super) struct Wait<'a> {
     /// What its client hears meanwhile.
     pub(super) progress: Option<Progress<'a>>,
     /// How long it stays open, if not to its task's end.
     pub(super) patience: Option<Duration>,
-    /// What takes longer becomes a task of MCP, and not a ticket.
-    is_task: bool,
+    /// What comes of a task that takes longer.
+    becomes: Becomes,
     /// Who may answer what the task asks.
     pub(super) questions: Questions,
 }
@@ -578,7 +661,7 @@ pub(super) enum Leave {
 }
 
 impl Leave {
-    fn task_id(&self) -> &Arc<str> {
+    pub(super) fn task_id(&self) -> &Arc<str> {
         match self {
             Self::Task(_, task_id) => task_id,
             Self::Share(share) => share.task_id(),
@@ -596,7 +679,7 @@ impl Leave {
     }
 
     /// Gives up a task of which no client will hear, whether or not its log is there.
-    fn give_up(self) {
+    pub(super) fn give_up(self) {
         match self {
             Self::Task(tasks, task_id) => drop(tasks.stop_here(&task_id)),
             Self::Share(share) => drop(share),
@@ -649,6 +732,15 @@ impl From<Failed> for Refusal {
     }
 }
 
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Said(text) => text.into(),
+            Refusal::Protocol(error) => error.into(),
+        }
+    }
+}
+
 impl From<LogError> for Refusal {
     fn from(error: LogError) -> Self {
         Self::Said(error.to_string())
@@ -663,3 +755,15 @@ impl From<ErrorData> for Refusal {
 
 /// The connection ended before something did.
 pub(super) struct GraceOver;
+
+/// What comes of handling a request; rmcp never answers one whose handler panicked.
+pub(super) fn or_error<T>(
+    answer: Result<std::thread::Result<T>, GraceOver>,
+) -> Result<T, ErrorData> {
+    let problem = match answer {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(_)) => "the server's handler panicked",
+        Err(GraceOver) => "the server has ended",
+    };
+    Err(ErrorData::internal_error(problem, None))
+}

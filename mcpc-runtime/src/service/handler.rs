@@ -10,7 +10,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler, Service};
 
-use super::calls::GraceOver;
+use super::calls::or_error;
 use super::capabilities::{merge, without_tasks};
 use super::{Connection, ToolService};
 use crate::guard::Guarded;
@@ -23,7 +23,10 @@ impl Service<RoleServer> for Connection {
         request: ClientRequest,
         mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
-        self.tools.intake.meet(&context.peer);
+        if !matches!(request, ClientRequest::DiscoverRequest(_)) {
+            // Before the beginning, a question gets a peer that reaches nobody.
+            self.tools.intake.meet(&context.peer);
+        }
         let _running = self.limit.enter(&mut context.extensions)?;
         // These see to their end by themselves: they tell what became of the task or the tool.
         let (theirs, has_an_end) = match &request {
@@ -31,7 +34,10 @@ impl Service<RoleServer> for Connection {
                 let theirs = self.handler_of(&call.params);
                 (theirs, theirs.is_none())
             }
-            _ => (None, context.extensions.get::<Subscription>().is_some()),
+            request => {
+                let listens = context.extensions.get::<Subscription>().is_some();
+                (None, listens || self.tools.waits_for_task(request))
+            }
         };
         // Boxed, as the futures of rmcp around this one hold it several times over.
         let answer = Box::pin(self.route(request, theirs, context));
@@ -39,12 +45,7 @@ impl Service<RoleServer> for Connection {
             true => Ok(Guarded::new(answer).await),
             false => self.tools.until_grace_over(answer).await,
         };
-        // rmcp never answers a request whose handler panicked.
-        match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(ErrorData::internal_error("the server's handler panicked", None)),
-            Err(GraceOver) => Err(ErrorData::internal_error("the server has ended", None)),
-        }
+        or_error(answer)?
     }
 
     async fn handle_notification(

@@ -7,14 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CancelTaskRequest, GetExtensions, JsonObject, RequestId, RequestMetaObject,
-    SubscriptionFilter,
+    CallToolRequest, CancelTaskRequest, GetExtensions, InitializeResult, JsonObject,
+    ProtocolVersion, RequestId, RequestMetaObject, SubscriptionFilter,
 };
 use rmcp::service::Peer;
 use serde_json::Value;
 
 use super::answer::needs_tasks;
 use super::limit::Limit;
+use super::told_2025::SessionTasks;
 use super::{Shared as Server, bounded};
 use crate::context::Context;
 use crate::control::{Message, Messaging, Stopping, stop_meant};
@@ -32,9 +33,11 @@ pub(crate) struct TaskIntake {
     pub(super) shared: Arc<Server>,
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
-    limit: Limit,
+    pub(super) limit: Limit,
     /// By which it is known what a session says of its client; there before anything can be asked about a task.
     peer: OnceLock<Peer<RoleServer>>,
+    /// Those of a session of MCP 2025-11-25.
+    pub(super) session_tasks: SessionTasks,
 }
 
 /// A task that a call gets, if it runs.
@@ -92,6 +95,10 @@ impl Intake for TaskIntake {
                     call.extensions_mut().insert(delivered);
                 }
             }
+            Kind::Plain if call.params.request_state.is_some() => {
+                let entered = self.limit.enter_again();
+                call.extensions_mut().insert(entered);
+            }
             Kind::Plain | Kind::Control => {}
         }
         Some(Arc::clone(name))
@@ -105,6 +112,15 @@ impl Intake for TaskIntake {
         let task_id = request.params.task_id.as_str().into();
         let stop: Stopping = Parcel::new(self.tasks.stop(vec![task_id]));
         request.extensions_mut().insert(stop);
+    }
+
+    fn greets(&self, greeting: &InitializeResult) -> bool {
+        let is_it = greeting.protocol_version == ProtocolVersion::V_2025_11_25;
+        let has_tasks = is_it && self.shared.has_tasks;
+        if has_tasks {
+            self.session_tasks.begin();
+        }
+        has_tasks
     }
 
     fn connected(&self, outbox: &Outbox) {
@@ -127,7 +143,8 @@ impl TaskIntake {
         listener: Arc<Listener>,
         limit: Limit,
     ) -> Self {
-        Self { shared, tasks, listener, limit, peer: OnceLock::new() }
+        let session_tasks = SessionTasks::default();
+        Self { shared, tasks, listener, limit, peer: OnceLock::new(), session_tasks }
     }
 
     /// Notes how the client is reached.
@@ -135,6 +152,11 @@ impl TaskIntake {
         if self.peer.get().is_none() {
             let _is_first = self.peer.set(peer.clone());
         }
+    }
+
+    /// By which the client is reached, once rmcp's loop has said so.
+    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+        self.peer.get()
     }
 
     /// Whether a request is answered as it asks: one that its handler will refuse does nothing here.

@@ -9,12 +9,14 @@ use rmcp::model::{ErrorCode, ErrorData, Extensions};
 #[derive(Clone, Debug)]
 pub(super) struct Limit {
     running: Arc<AtomicUsize>,
+    /// Those that were answered with a question, and are to go on.
+    parked: Arc<AtomicUsize>,
     most: usize,
 }
 
 impl Limit {
     pub(super) fn new(most: usize) -> Self {
-        Self { running: Arc::new(AtomicUsize::new(0)), most }
+        Self { running: Arc::default(), parked: Arc::default(), most }
     }
 
     /// Counts a request until its handler is done, be it cancelled or not. One that does something where it is read was
@@ -24,20 +26,36 @@ impl Limit {
             Some(Entered(entered)) => entered.map(Running::SinceItWasRead),
             None => {
                 let running = Running::SinceNow(&self.running);
-                self.count().map(|()| running)
+                self.count(self.parked.load(Ordering::Relaxed)).map(|()| running)
             }
         }
     }
 
     /// Counts a request where it is read; what is returned goes to its handler among its extensions.
     pub(super) fn enter_where_it_is_read(&self) -> Entered {
-        let running = Arc::new(Early(Arc::clone(&self.running)));
-        Entered(self.count().map(|()| running))
+        self.enter_beside(self.parked.load(Ordering::Relaxed))
     }
 
-    fn count(&self) -> Result<(), ErrorData> {
+    /// The same of a request that goes on with one that is counted still.
+    pub(super) fn enter_again(&self) -> Entered {
+        self.enter_beside(0)
+    }
+
+    /// Counts a request that was answered and is to go on, until what is returned is dropped.
+    pub(super) fn park(&self) -> Early {
+        self.parked.fetch_add(1, Ordering::Relaxed);
+        Early(Arc::clone(&self.parked))
+    }
+
+    fn enter_beside(&self, others: usize) -> Entered {
+        let running = Arc::new(Early(Arc::clone(&self.running)));
+        Entered(self.count(others).map(|()| running))
+    }
+
+    fn count(&self, others: usize) -> Result<(), ErrorData> {
         // Reading no further would be no way out: nothing could be cancelled any more.
-        if self.running.fetch_add(1, Ordering::Relaxed) >= self.most {
+        let before = self.running.fetch_add(1, Ordering::Relaxed);
+        if before.saturating_add(others) >= self.most {
             let problem = format!("{} requests are unanswered; try again later", self.most);
             return Err(ErrorData::new(BUSY, problem, None));
         }
@@ -72,7 +90,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A request that is counted, and may never get to its handler.
+/// A request that is counted while no handler of it runs.
 pub(super) struct Early(Arc<AtomicUsize>);
 
 impl Drop for Early {

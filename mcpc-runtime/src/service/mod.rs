@@ -9,16 +9,21 @@ mod asked;
 mod calls;
 mod capabilities;
 mod changes;
+mod direct;
 mod handler;
 mod intake;
 mod joined;
 mod limit;
+#[cfg(test)]
+mod over_lines;
 mod parked;
 mod route;
 #[cfg(test)]
 mod routes;
 mod subscriptions;
+mod tasks_2025;
 mod theirs;
+mod told_2025;
 mod trace;
 
 #[cfg(feature = "http")]
@@ -35,6 +40,7 @@ use rmcp::model::{JsonObject, ProtocolVersion, ServerConfig};
 use rmcp::service::DynService;
 
 use self::changes::Changes;
+use self::direct::Direct;
 use self::intake::TaskIntake;
 use self::limit::Limit;
 use self::parked::Parked;
@@ -46,7 +52,7 @@ use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
 use crate::task::{InstructionsOf, TaskPermits, Tasks};
-use crate::transport::{Ending, Intake};
+use crate::transport::{Answers, Ending, Intake};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -129,6 +135,7 @@ impl std::fmt::Debug for Shared {
 pub(crate) struct Connection {
     tools: ToolService,
     limit: Limit,
+    direct: Arc<Direct>,
     changes: Changes,
 }
 
@@ -137,17 +144,24 @@ impl Connection {
         let (log, permits) = (Arc::clone(&shared.log), shared.places.clone());
         let tasks = Tasks::new(log, permits, instructions(&shared));
         let ending = Ending::new(tasks.clone(), shared.times.grace);
-        Self::with(shared, tasks, ending, Parked::default())
+        Self::with(shared, tasks, ending, Parked::default(), false)
     }
 
-    /// One of several that an account has, which is there when they are gone.
+    /// One of several that an account has, which is there when they are gone; for a session, or for one request, which
+    /// stands alone.
     #[cfg(feature = "http")]
-    pub(crate) fn of(account: &Account) -> Self {
+    pub(crate) fn of(account: &Account, stands_alone: bool) -> Self {
         let Account { shared, tasks, grace, parked } = account.clone();
-        Self::with(shared, tasks, Ending::of_visit(grace), parked)
+        Self::with(shared, tasks, Ending::of_visit(grace), parked, stands_alone)
     }
 
-    fn with(shared: Arc<Shared>, tasks: Tasks, ending: Ending, parked: Parked) -> Self {
+    fn with(
+        shared: Arc<Shared>,
+        tasks: Tasks,
+        ending: Ending,
+        parked: Parked,
+        stands_alone: bool,
+    ) -> Self {
         let log_level = LeastLevel::new(Some(LogLevel::Info));
         let limit = Limit::new(shared.max_requests);
         let changes = Changes::of(&shared.registry);
@@ -156,7 +170,8 @@ impl Connection {
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
         let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
         let tools = ToolService { intake, ending, log_level, parked, announces };
-        Self { tools, limit, changes }
+        let direct = Arc::new(Direct::new(tools.clone(), limit.clone(), stands_alone));
+        Self { tools, limit, direct, changes }
     }
 
     /// How the connection ends.
@@ -167,6 +182,11 @@ impl Connection {
     /// What is done about its requests where they are read.
     pub(crate) fn intake(&self) -> Arc<dyn Intake> {
         self.tools.intake.clone()
+    }
+
+    /// What answers those of its requests that need no loop of rmcp's.
+    pub(crate) fn answers(&self) -> Arc<dyn Answers> {
+        self.direct.clone()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Calls of plain tools that go on with another request, which brings what they ask (MCP 2026-07-28).
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
@@ -11,10 +13,12 @@ use rmcp::model::{
 
 use super::asked::unknown_state;
 use super::calls::Refusal;
+use super::limit::Early;
 use super::{ToolService, trace};
 use crate::context::Context;
-use crate::delivery::Shows;
+use crate::delivery::{LogOfRequests, Shows};
 use crate::log::Question;
+use crate::output::Body;
 use crate::question::{Conversation, Response, judged};
 use crate::tool::Definition;
 
@@ -27,9 +31,17 @@ pub(super) struct Parked(Arc<Mutex<Calls>>);
 
 #[derive(Default)]
 struct Calls {
-    by_id: HashMap<Box<str>, Call>,
+    by_id: HashMap<Box<str>, Kept>,
     /// Which comes next.
     count: u64,
+}
+
+/// A call that waits for an answer, or was answered since.
+struct Kept {
+    call: Call,
+    number: u64,
+    /// It counts among the requests that are handled, as long as it waits.
+    place: Option<Early>,
 }
 
 /// A call that runs, and what comes of it.
@@ -37,7 +49,8 @@ struct Calls {
 struct Call {
     conversation: Conversation,
     outcome: Outcome,
-    number: u64,
+    /// Where it logs to.
+    logs: LogOfRequests,
 }
 
 /// Any number of requests may wait for it: a client repeats one whose reply it lost.
@@ -55,25 +68,32 @@ impl Parked {
     }
 
     fn get(&self, id: &str) -> Option<Call> {
-        self.calls().by_id.get(id).cloned()
+        self.calls().by_id.get(id).map(|kept| kept.call.clone())
     }
 
-    fn insert(&self, call: &Call) {
+    fn insert(&self, call: &Call, place: Early) {
         let mut calls = self.calls();
         calls.count += 1;
         let number = calls.count;
-        calls.by_id.insert(call.conversation.id().into(), Call { number, ..call.clone() });
+        // It may have ended since.
+        let place = Some(place).filter(|_| !call.conversation.cancelled().is_cancelled());
+        let kept = Kept { call: call.clone(), number, place };
+        calls.by_id.insert(call.conversation.id().into(), kept);
         if calls.by_id.len() > MOST {
-            let first = calls
-                .by_id
-                .values()
-                .min_by_key(|call| (call.outcome.peek().is_none(), call.number));
-            let first = first.cloned();
+            let is_over = |kept: &Kept| kept.call.outcome.peek().is_some();
+            let first = calls.by_id.values().min_by_key(|kept| (!is_over(kept), kept.number));
+            let first = first.map(|kept| kept.call.clone());
             if let Some(first) = first {
                 first.conversation.cancelled().cancel();
                 calls.by_id.remove(first.conversation.id());
             }
         }
+    }
+
+    /// A call does not wait any more.
+    fn free(&self, id: &str) {
+        let place = self.calls().by_id.get_mut(id).and_then(|kept| kept.place.take());
+        drop(place);
     }
 }
 
@@ -98,6 +118,8 @@ impl ToolService {
                 let known = known.filter(|it| it.conversation.tool_name() == &*tool.about.name);
                 let known = known.ok_or_else(unknown_state)?;
                 let responses = call.input_responses.unwrap_or_default();
+                self.parked.free(state);
+                known.logs.set(context.log_messages(&tool.about.name, &self.log_level));
                 take_responses(&known.conversation, &responses);
                 known
             }
@@ -106,7 +128,7 @@ impl ToolService {
             biased;
             outcome = call.outcome.clone() => Ok(outcome?.into()),
             questions = call.conversation.questions() => {
-                self.parked.insert(&call);
+                self.parked.insert(&call, self.intake.limit.park());
                 trace::note(context, "asked");
                 Ok(required(&call, &questions, context))
             }
@@ -125,21 +147,57 @@ impl ToolService {
         context: &Context,
     ) -> Result<Call, Refusal> {
         let conversation = Conversation::new(Arc::clone(&tool.about.name));
+        let logs = LogOfRequests::default();
+        logs.set(context.log_messages(&tool.about.name, &self.log_level));
         let mut context = context.clone();
         context.extensions.insert(conversation.clone());
+        context.extensions.insert(logs.clone());
         context.cancelled = conversation.cancelled().clone();
         let body = self.plain_body(tool, call.arguments.unwrap_or_default(), &context)?;
-        let (service, tool) = (self.clone(), Arc::clone(tool));
+        let span = trace::span_of_call(&context);
+        let (mut service, tool, asks) = (self.clone(), Arc::clone(tool), conversation.clone());
+        let beside = match self.ending.of_what_stays() {
+            Some(ending) => {
+                service.ending = ending;
+                None
+            }
+            None => Some(self.ending.beside()),
+        };
         let runs = tokio::spawn(async move {
-            // As the token of any other call, it is cancelled when the call is answered, too.
-            let _answered = context.cancelled.clone().drop_guard();
-            service.run(&tool, body, &context).await
+            let _beside = beside;
+            let outcome = {
+                // As the token of any other call, it is cancelled when the call is answered, too.
+                let _answered = context.cancelled.clone().drop_guard();
+                let work = Box::pin(service.run_asking(&tool, body, &context, &asks));
+                trace::in_span_of_call(span, work).await
+            };
+            service.parked.free(asks.id());
+            outcome
         });
         let outcome = async move {
             let ended = |_| Err("the server ended before the tool did".to_owned().into());
             runs.await.unwrap_or_else(ended)
         };
-        Ok(Call { conversation, outcome: outcome.boxed().shared(), number: 0 })
+        Ok(Call { conversation, outcome: outcome.boxed().shared(), logs })
+    }
+
+    /// Runs the body of a call; once the connection ends, nobody answers what it asks.
+    async fn run_asking(
+        &self,
+        tool: &Definition,
+        body: Body,
+        context: &Context,
+        asks: &Conversation,
+    ) -> Result<CallToolResult, Refusal> {
+        let nobody_answers = async {
+            self.ending.begun().await;
+            asks.close();
+            pending::<Infallible>().await
+        };
+        tokio::select! {
+            outcome = self.run(tool, body, context) => outcome,
+            never = nobody_answers => match never {},
+        }
     }
 }
 

@@ -22,9 +22,11 @@ impl Connection {
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let has_tasks = self.tools.shared().has_tasks;
-        let knows_tasks = || is_modern(context.protocol_version());
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
             return self.tools.listen(subscription, context.into()).await;
+        }
+        if let Some(asked) = self.tools.asked_of_2025(&request, theirs.is_some(), &context) {
+            return self.tools.answer_of_2025(asked?, context.into()).await.into_outcome();
         }
         if let ClientRequest::CallToolRequest(call) = &mut request
             && let Some(inner) = theirs
@@ -34,24 +36,19 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
-        let ours = match request {
-            ClientRequest::CallToolRequest(call) => Ours::Call(call.params),
-            ClientRequest::GetTaskRequest(get) if has_tasks && knows_tasks() => {
-                Ours::GetTask(get.params)
-            }
-            ClientRequest::UpdateTaskRequest(update) if has_tasks && knows_tasks() => {
-                Ours::UpdateTask(update.params)
-            }
-            ClientRequest::CancelTaskRequest(cancel) if has_tasks && knows_tasks() => {
-                Ours::CancelTask(cancel.params)
-            }
-            ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
+        let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
+            || self.tools.is_about_task(&request, || context.protocol_version());
+        match request {
+            request if is_ours => match Ours::of(request) {
+                Ok(ours) => self.tools.answer(ours, Context::from(context)).await.into_outcome(),
+                Err(others) => self.route_others(*others, context).await,
+            },
+            ClientRequest::SetLevelRequest(ref level) if !is_modern(context.protocol_version()) => {
                 self.tools.log_level.set(level);
-                return self.set_level(request, context).await;
+                self.set_level(request, context).await
             }
-            others => return self.route_others(others, context).await,
-        };
-        self.tools.answer(ours, Context::from(context)).await.into_outcome()
+            others => self.route_others(others, context).await,
+        }
     }
 
     /// Tells the user's handler, too, what a client wants to hear of.
@@ -76,7 +73,11 @@ impl Connection {
         mut context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
-            ClientRequest::ListToolsRequest(list) => return self.list_tools(list, context).await,
+            ClientRequest::ListToolsRequest(list) => {
+                let has_tasks = self.tools.has_tasks_of_2025(context.protocol_version());
+                let listed = self.list_tools(list, context).await?;
+                return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
+            }
             request => request,
         };
         if matches!(request, ClientRequest::SubscriptionsListenRequest(_)) {
@@ -118,15 +119,14 @@ impl Connection {
         let listener = &self.tools.intake.listener;
         let (begun, ended) = match &request {
             ClientRequest::SubscribeRequest(begin) => {
-                listener.may_subscribe(&begin.params.uri)?;
-                (Some(begin.params.uri.clone()), None)
+                (Some(listener.begin_to_subscribe(&begin.params.uri)?), None)
             }
             ClientRequest::UnsubscribeRequest(end) => (None, Some(end.params.uri.clone())),
             _ => (None, None),
         };
         let answer = inner.handle_request(request, context).await?;
-        if let Some(uri) = begun {
-            listener.subscribe(uri);
+        if let Some(subscribing) = begun {
+            subscribing.done();
         }
         if let Some(uri) = ended {
             listener.unsubscribe(&uri);

@@ -74,7 +74,7 @@ impl ServerHandler for ByRmcp {
 }
 
 /// A tool that answers with what it is made with.
-fn tool(
+pub(super) fn tool(
     name: &str,
     answer: impl Fn() -> Result<CallToolResult, ErrorData> + Send + Sync + 'static,
 ) -> Definition {
@@ -97,7 +97,7 @@ fn tool(
     )
 }
 
-fn tools() -> Vec<Definition> {
+pub(super) fn tools() -> Vec<Definition> {
     let structured = |value: Value| {
         let mut reply = CallToolResult::success(vec![ContentBlock::text("some text")]);
         reply.structured_content = Some(value);
@@ -148,7 +148,7 @@ async fn answers<S: Service<RoleServer>>(service: S, lines: &[String]) -> Vec<St
 }
 
 /// Every request that is ours, as a client with this `_meta` writes it.
-fn requests(meta: &Value) -> Vec<String> {
+pub(super) fn requests(meta: &Value) -> Vec<String> {
     let mut id = 0;
     let mut request = |method: &str, mut params: Value| {
         id += 1;
@@ -173,7 +173,7 @@ fn requests(meta: &Value) -> Vec<String> {
     requests
 }
 
-fn initialize(version: &str) -> String {
+pub(super) fn initialize(version: &str) -> String {
     let client = json!({"name": "c", "version": "1"});
     let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": client});
     let request = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
@@ -182,7 +182,7 @@ fn initialize(version: &str) -> String {
 }
 
 /// The `_meta` of a request as of 2026-07-28.
-fn meta(version: &str, capabilities: &Value) -> Value {
+pub(super) fn meta(version: &str, capabilities: &Value) -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": version,
         "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
@@ -235,7 +235,7 @@ async fn both_routes_give_the_same_bytes() {
 }
 
 /// A line without the times of a task, which are those of two.
-fn without_times(line: &str) -> String {
+pub(super) fn without_times(line: &str) -> String {
     let mut line: Value = serde_json::from_str(line).expect("JSON");
     if let Some(result) = line.get_mut("result").and_then(Value::as_object_mut) {
         result.retain(|key, _| key != "createdAt" && key != "lastUpdatedAt");

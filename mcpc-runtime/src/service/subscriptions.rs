@@ -20,7 +20,7 @@ use super::ToolService;
 use super::answer::{needs_tasks, unavailable};
 use crate::context::Context;
 use crate::delivery::{NOTIFICATION_INTERVAL, Shows, tasks_extension};
-use crate::log::{Cursor, LogError, TaskReader, after};
+use crate::log::{Cursor, LogError, TaskReader, after, asks_others};
 use crate::outbox::{JsonNotification, Outbox, Permit};
 use crate::registry::ChangingRegistry;
 use crate::transport::{Ending, Subscription};
@@ -87,16 +87,25 @@ async fn watch(
 ) {
     let mut meta = NotificationMetaObject::new();
     meta.set_subscription_id(id);
-    let mut seen = Cursor::START;
+    let (mut seen, mut asked) = (Cursor::START, Vec::new());
     loop {
         let news = async {
-            let Some(page) = after(&*reader, seen).await? else { return Ok(None) };
+            let next = tokio::select! {
+                biased;
+                page = after(&*reader, seen) => match page? {
+                    Some(page) => page.next,
+                    None => return Ok(None),
+                },
+                // It says nothing by that, and is not where it was.
+                () = asks_others(&*reader, &asked) => seen,
+            };
             // Told is what is true when it can be told.
             outbox.reply_room_available().await;
+            let questions = reader.status().in_time().await?.questions;
             let task = tasks_extension::detailed(&task_id, &*reader, shows).await?;
-            Ok(Some((page.next, task)))
+            Ok(Some((next, questions, task)))
         };
-        let (next, task) = match news.await {
+        let (next, questions, task) = match news.await {
             Ok(Some(news)) => news,
             Ok(None) | Err(LogError::Gone) => return,
             Err(_) if ending.has_begun() => return,
@@ -105,7 +114,7 @@ async fn watch(
                 continue;
             }
         };
-        seen = next;
+        (seen, asked) = (next, questions);
         let has_ended = task.status().is_terminal();
         let params = TaskStatusNotificationParams::new(task).with_meta(meta.clone());
         let notification =

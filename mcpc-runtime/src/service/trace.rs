@@ -1,7 +1,7 @@
 //! What an operator hears of a call.
 
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use rmcp::model::CallToolResponse;
 use tokio::runtime::Handle;
@@ -22,13 +22,15 @@ struct Noted(Arc<Notes>);
 struct Notes {
     /// The span in which the call was made.
     outside: Span,
+    /// That of the call, which ends with it.
+    span: Weak<Span>,
     /// What became of the call, where its reply does not say so.
     outcome: OnceLock<&'static str>,
 }
 
 /// A call that somebody listens to.
 pub(super) struct Trace {
-    span: Span,
+    span: Arc<Span>,
     notes: Arc<Notes>,
     began: Instant,
 }
@@ -45,7 +47,9 @@ impl Trace {
         if span.is_none() {
             return None;
         }
-        let notes = Arc::new(Notes { outside: Span::current(), outcome: OnceLock::new() });
+        let span = Arc::new(span);
+        let (outside, outcome) = (Span::current(), OnceLock::new());
+        let notes = Arc::new(Notes { outside, span: Arc::downgrade(&span), outcome });
         context.extensions.insert(Noted(Arc::clone(&notes)));
         Some(Self { span, notes, began: Instant::now() })
     }
@@ -64,6 +68,22 @@ impl Trace {
         span.inside(|| event!(debug, %outcome, error = error.as_deref(), ?took, "answered"));
         reply
     }
+}
+
+/// Does the work of a call that may outlive its request, in the span of that.
+pub(super) async fn in_span_of_call<T>(
+    span: Option<Arc<Span>>,
+    work: impl Future<Output = T> + Unpin,
+) -> T {
+    match span {
+        Some(span) => Inside::new(&span, work).await,
+        None => work.await,
+    }
+}
+
+/// The span of a call, if somebody listens to it.
+pub(super) fn span_of_call(context: &Context) -> Option<Arc<Span>> {
+    context.extensions.get::<Noted>()?.0.span.upgrade()
 }
 
 /// What became of a call that nothing was noted of.

@@ -194,7 +194,10 @@ impl Sender {
     /// # Errors
     ///
     /// As [`ask`](Self::ask); [`NoAnswer::Unreachable`] where the client shows no addresses, which are never put into a
-    /// form or before a model instead.
+    /// form instead. A client that shows them and has had its [ticket] is not asked any more: its model finds the address in
+    /// the text of `check_task`, and says when the user has opened it.
+    ///
+    /// [ticket]: https://docs.rs/mcpc/latest/mcpc/guide/clients/index.html#tickets
     ///
     /// # Cancel safety
     ///

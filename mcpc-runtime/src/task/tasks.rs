@@ -18,8 +18,8 @@ use super::Task;
 use super::joins::Joins;
 use super::order::InOrder;
 use crate::log::{
-    Answered, CreateError, Finished, Json, List, LogError, MaybeLater, Owner, Stop, TaskInfo,
-    TaskKey, TaskLog, TaskReader, TaskWriter, Told,
+    Answered, CreateError, Finished, Json, Known, List, LogError, MaybeLater, Owner, Stop,
+    TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
 use crate::question::Instructions;
@@ -324,6 +324,15 @@ impl Tasks {
         self.0.order.settled(|| self.0.log.list(&self.0.owner)).await
     }
 
+    /// Those with a number above this, each with its own, in the order of their creation.
+    pub(crate) async fn list_after(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Known)>, LogError> {
+        self.0.order.settled(|| self.0.log.list_after(&self.0.owner, after, most)).await
+    }
+
     /// The task that runs the same tool with the same arguments since before, if this one and that run; nobody looks
     /// who has very many.
     pub(crate) async fn twin(&self, task_id: &str) -> Option<Arc<str>> {
@@ -383,7 +392,7 @@ impl Tasks {
     ) -> MaybeLater<'static, Result<Stop, LogError>> {
         let turn = self.0.order.turn();
         let was_here = task_ids.first().is_some_and(|task_id| {
-            let is_here = self.stop_here(task_id);
+            let is_here = self.stop_before_log(task_id);
             if !is_here {
                 self.joins_no_more(task_id);
             }
@@ -409,12 +418,21 @@ impl Tasks {
         }
         let task_id = task_ids.remove(0);
         // Its call may have been read before, and have got its task since.
-        let was_here = self.stop_here(&task_id);
+        let was_here = self.stop_before_log(&task_id);
         self.0.log.stop(&self.key(&task_id)).then(move |stop| match stop {
             Ok(Stop::Unknown) if !was_here => self.stop_first(task_ids),
             Ok(Stop::Unknown) => MaybeLater::Now(Ok(Stop::Asked)),
             stop => MaybeLater::Now(stop),
         })
+    }
+
+    /// Asks a task that runs here to stop, before the log does; returns whether there is one. A log in memory does so
+    /// itself, and at once: if its task ended first, it would say that there was nothing to ask.
+    fn stop_before_log(&self, task_id: &str) -> bool {
+        match self.are_in_memory() {
+            true => self.running_stop(task_id).is_some(),
+            false => self.stop_here(task_id),
+        }
     }
 
     /// Asks a task that runs here to stop; returns whether there is one.

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::answers::{Answers, Asked, Forms, Reply, TRIES};
 use crate::delivery::{Delivery, Questions, Witness};
 use crate::log::{
-    Answered, Boxed, CreateError, End, Finished, Json, List, LogError, MaybeLater, Owner, Question,
-    Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
+    Answered, Boxed, CreateError, End, Finished, Json, Known, List, LogError, MaybeLater, Owner,
+    Question, Said, Stop, TaskInfo, TaskKey, TaskLog, TaskReader, TaskWriter, Told,
 };
 use crate::metadata::Ids;
 use crate::question::{self, Instructions, MOST_OPEN, judged};
@@ -355,6 +355,15 @@ impl TaskLog for Log {
 
     fn list(&self, _owner: &Owner) -> MaybeLater<'static, Result<List, LogError>> {
         MaybeLater::Now(Ok(List { running: 0, ended: 0, tasks: Vec::new() }))
+    }
+
+    fn list_after(
+        &self,
+        _owner: &Owner,
+        _after: u64,
+        _most: usize,
+    ) -> MaybeLater<'static, Result<Vec<(u64, Known)>, LogError>> {
+        MaybeLater::Now(Ok(Vec::new()))
     }
 
     fn stop(&self, _key: &TaskKey) -> MaybeLater<'static, Result<Stop, LogError>> {

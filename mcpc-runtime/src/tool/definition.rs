@@ -139,7 +139,8 @@ impl Definition {
 
     /// Whether the tool's code gets a `Call`, by which it may log.
     pub(crate) fn takes_call(&self) -> bool {
-        self.written.is_some() || self.parameters.iter().any(|parameter| parameter.is_call)
+        let takes_any = self.written.is_some() && self.about.kind != Kind::Control;
+        takes_any || self.parameters.iter().any(|parameter| parameter.is_call)
     }
 
     /// Changes what was written of a tool that was made at run time.

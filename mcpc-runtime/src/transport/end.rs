@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +80,20 @@ struct Shared {
     stage: Mutex<Stage>,
     /// Notified when the stage changes.
     changed: Notify,
+    /// How many calls go on beside the requests that began them.
+    beside: AtomicUsize,
+    /// Notified when one of them has ended.
+    is_less: Notify,
+}
+
+/// A call that goes on beside the request that began it: the end of its connection waits for it.
+pub(crate) struct Beside(Ending);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.0.beside.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.is_less.notify_waiters();
+    }
 }
 
 impl fmt::Debug for Ending {
@@ -105,12 +120,36 @@ impl Ending {
 
     fn with(tasks: Option<Tasks>, grace: Grace) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
-        Self(Arc::new(Shared { tasks, grace, stage, changed }))
+        let (beside, is_less) = (AtomicUsize::new(0), Notify::new());
+        Self(Arc::new(Shared { tasks, grace, stage, changed, beside, is_less }))
     }
 
     /// How many tasks run that end with the connection.
     pub(crate) fn running(&self) -> usize {
         self.0.tasks.as_ref().map_or(0, Tasks::running)
+    }
+
+    /// What a call goes by that is to go on when the connection is gone, as somebody stays whose it is; nothing, if the call
+    /// ends with the connection.
+    pub(crate) fn of_what_stays(&self) -> Option<Self> {
+        self.0.tasks.is_none().then(|| Self::with(None, self.0.grace.clone()))
+    }
+
+    /// Has the end wait for something until what is returned is dropped, or the grace is over.
+    pub(crate) fn beside(&self) -> Beside {
+        self.0.beside.fetch_add(1, Ordering::SeqCst);
+        Beside(self.clone())
+    }
+
+    /// Waits until nothing goes on beside its request.
+    async fn is_alone(&self) {
+        loop {
+            let is_less = self.0.is_less.notified();
+            if self.0.beside.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            is_less.await;
+        }
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -271,6 +310,7 @@ impl Ending {
         if let Some(tasks) = &self.0.tasks {
             tasks.idle().await;
         }
+        self.is_alone().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
         }
@@ -294,7 +334,7 @@ impl Ending {
 
     /// What there is to be done, and what was read of it: whether anything moves.
     pub(super) fn left(&self, requests: &Requests) -> (usize, usize, u64) {
-        let tasks = self.running();
+        let tasks = self.running() + self.0.beside.load(Ordering::SeqCst);
         (tasks, requests.unanswered(), requests.outbox().progress())
     }
 

@@ -4,6 +4,7 @@
 //! Both put a [`Gate`] into the extensions of every `tools/call` they read, and open it right after
 //! the reply.
 
+mod direct;
 mod end;
 mod erased;
 #[cfg(unix)]
@@ -20,6 +21,7 @@ mod stderr;
 mod stdio;
 mod wrapped;
 
+pub(crate) use direct::{Answer, Answers, Asked};
 pub(crate) use end::{End, Ending, Flush, Why};
 #[cfg(feature = "client")]
 pub use erased::AnyError;
@@ -28,10 +30,10 @@ pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
 pub(crate) use lines::{Refusal, decode};
 #[cfg(feature = "http")]
-pub(crate) use posted::{Post, Posted};
+pub(crate) use posted::{By, Post, Posted};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
-pub(crate) use rmcp_quirks::Subscription;
+pub(crate) use rmcp_quirks::{Subscription, TaskParams};
 #[cfg(feature = "http")]
 pub(crate) use signals::Signals;
 pub(crate) use stdio::{Stdio, take as take_stdio};
@@ -66,6 +68,8 @@ pub(crate) struct Wiring {
     pub(crate) versions: Versions,
     pub(crate) end: End,
     pub(crate) intake: Arc<dyn Intake>,
+    /// What answers without rmcp's loop, over a transport of our own.
+    pub(crate) answers: Arc<dyn Answers>,
 }
 
 /// Any of the transports, as one type: rmcp's loop is compiled once per type of transport, and takes

@@ -1,6 +1,7 @@
 //! A connection over HTTP: each message comes with a request of its own, and what is said leaves as events.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
@@ -8,8 +9,9 @@ use rmcp::model::{
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::direct::answered;
 use super::requests::Requests;
-use super::{End, Flush, Why, Wiring, rmcp_quirks};
+use super::{Answers, End, Flush, Why, Wiring, rmcp_quirks};
 use crate::outbox::{EventReader, Form, Layout, Outbox};
 
 /// A server's end of a connection over HTTP.
@@ -28,22 +30,39 @@ impl fmt::Debug for Posted {
 
 /// Where messages of such a connection are handed in. Once all of its clones are dropped, there is nothing more to
 /// read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Post {
     inbox: UnboundedSender<ClientJsonRpcMessage>,
     outbox: Outbox,
     requests: Requests,
+    answers: Arc<dyn Answers>,
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}
+
+/// What answers a message that was handed in, if anything does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// It is answered, or will be, or is to be ignored.
+    Us,
+    /// rmcp's loop, which is to read it.
+    TheLoop,
 }
 
 impl Posted {
     /// A connection that is heard on such streams.
     pub(crate) fn new(layout: Layout, wiring: Wiring) -> (Self, Post, Flush) {
-        let Wiring { bounds, versions, end, intake } = wiring;
+        let Wiring { bounds, versions, end, intake, answers } = wiring;
         let outbox = Outbox::new(Form::Events(layout), bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
         let (sender, inbox) = unbounded_channel();
-        let post = Post { inbox: sender, outbox: outbox.clone(), requests: requests.clone() };
+        let post =
+            Post { inbox: sender, outbox: outbox.clone(), requests: requests.clone(), answers };
         (Self { inbox, outbox, requests, end }, post, flush)
     }
 
@@ -84,26 +103,26 @@ impl Post {
         &self.outbox
     }
 
-    /// Takes a request, of which this is the body; returns what reads its answer, or nothing if one of the same id is yet to be answered.
+    /// Takes a request, of which this is the body; returns what reads its answer and what
+    /// answers, or nothing if one of the same id is yet to be answered.
     pub(crate) fn request(
         &self,
         request: JsonRpcRequest<ClientRequest>,
         body: &[u8],
-    ) -> Option<EventReader> {
+    ) -> Option<(EventReader, By)> {
         let token = request.request.get_meta().get_progress_token();
         let reader = self.outbox.open_stream(&request.id, token)?;
-        self.read(JsonRpcMessage::Request(request), body);
-        Some(reader)
+        Some((reader, self.read(JsonRpcMessage::Request(request), body)))
     }
 
     /// Takes a message, of which this is the body, whose answer leaves where everything does.
-    pub(crate) fn read(&self, mut message: ClientJsonRpcMessage, body: &[u8]) {
+    pub(crate) fn read(&self, mut message: ClientJsonRpcMessage, body: &[u8]) -> By {
         rmcp_quirks::subscribe(&mut message, body, &self.outbox);
-        self.tell(message);
+        self.tell(message)
     }
 
     /// Takes a message. What is wrong with a request is answered on its stream.
-    pub(crate) fn tell(&self, message: ClientJsonRpcMessage) {
+    pub(crate) fn tell(&self, message: ClientJsonRpcMessage) -> By {
         let cancelled = match &message {
             JsonRpcMessage::Notification(notification) => match &notification.notification {
                 ClientNotification::CancelledNotification(cancelled) => {
@@ -113,21 +132,24 @@ impl Post {
             },
             _ => None,
         };
-        if let Some(message) = self.requests.read(message) {
+        let message = self.requests.read(message);
+        let message = message.and_then(|it| answered(&self.answers, &self.requests, it));
+        let by = if message.is_some() { By::TheLoop } else { By::Us };
+        if let Some(message) = message {
             // Nobody takes it once the connection has ended.
             let _is_taken = self.inbox.send(message);
         }
         if let Some(id) = cancelled {
             self.outbox.close_stream(&id);
         }
+        by
     }
 
     /// Cancels a request.
     pub(crate) fn cancel(&self, id: &RequestId) {
         let params = CancelledNotificationParam::new(Some(id.clone()), None);
         let notification = CancelledNotification::new(params);
-        self.tell(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
-            notification,
-        )));
+        let notification = ClientNotification::CancelledNotification(notification);
+        let _by = self.tell(JsonRpcMessage::notification(notification));
     }
 }

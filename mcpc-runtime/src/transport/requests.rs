@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ErrorData, GetExtensions as _, GetMeta as _, JsonRpcMessage, NotificationMetaObject, RequestId,
-    ServerJsonRpcMessage, ServerNotification, ServerResult, SubscriptionFilter,
-    SubscriptionsAcknowledgedNotification,
+    ErrorData, GetExtensions as _, GetMeta as _, InitializeResult, JsonRpcMessage,
+    NotificationMetaObject, RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
+    SubscriptionFilter, SubscriptionsAcknowledgedNotification,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::Versions;
-use super::rmcp_quirks::{self, CancelledIds};
+use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
 use crate::context::is_modern;
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
@@ -28,6 +30,9 @@ pub(crate) trait Intake: Send + Sync {
 
     /// Looks at a request to cancel a task.
     fn cancel_task(&self, request: &mut CancelTaskRequest);
+
+    /// A session begins with this answer; returns whether it declares tasks of MCP 2025-11-25, too.
+    fn greets(&self, greeting: &InitializeResult) -> bool;
 
     /// The connection is there, with this queue.
     fn connected(&self, outbox: &Outbox);
@@ -71,8 +76,12 @@ struct Unanswered {
     tool_name: Option<Arc<str>>,
     /// Whether it is a subscription.
     listens: bool,
+    /// Whether it begins a session whose calls may bring what they say of a task.
+    reads_task_params: bool,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
+    /// Tells what answers it without rmcp's loop that the client has cancelled it, or is gone.
+    cancelled: Option<CancellationToken>,
 }
 
 impl fmt::Debug for Requests {
@@ -130,6 +139,9 @@ impl Requests {
                     if let Some(gate) = request.gate {
                         gate.cancel();
                     }
+                    if let Some(token) = request.cancelled {
+                        token.cancel();
+                    }
                 }
             }
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
@@ -171,14 +183,44 @@ impl Requests {
             }
             ClientRequest::CancelTaskRequest(cancel) => self.0.intake.cancel_task(cancel),
             ClientRequest::SubscriptionsListenRequest(_) => unanswered.listens = true,
+            ClientRequest::InitializeRequest(initialize) => {
+                let reads = initialize.extensions.get::<ReadsTaskParams>();
+                unanswered.reads_task_params = reads.is_some();
+            }
             _ => {}
         }
         vacant.insert(unanswered);
         Ok(())
     }
 
+    /// Notes whom to tell that a request is cancelled.
+    pub(super) fn note_token(&self, id: &RequestId, token: CancellationToken) {
+        if let Some(request) = self.table().unanswered.get_mut(id) {
+            request.cancelled = Some(token);
+        }
+    }
+
+    /// Answers a request, unless it was cancelled or answered without this; opens the gate of a call.
+    pub(super) fn reply(&self, id: RequestId, reply: Reply) {
+        let answered = self.table().unanswered.remove(&id);
+        match answered {
+            Some(Unanswered { gate: Some(gate), .. }) => gate.open_with(id, reply),
+            Some(_) => self.outbox().push_reply(id, reply),
+            None => {}
+        }
+    }
+
+    /// Tells what answers requests without rmcp's loop that nobody is there any more, as the loop tells its handlers.
+    pub(super) fn give_up(&self) {
+        let mut table = self.table();
+        let tokens: Vec<_> =
+            table.unanswered.values_mut().filter_map(|request| request.cancelled.take()).collect();
+        drop(table);
+        tokens.iter().for_each(CancellationToken::cancel);
+    }
+
     /// Pushes a message of the server's; a reply opens the gate of its call.
-    pub(super) fn send(&self, message: ServerJsonRpcMessage) {
+    pub(super) fn send(&self, mut message: ServerJsonRpcMessage) {
         let id = match &message {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
@@ -202,9 +244,22 @@ impl Requests {
         if let (Some(id), Some(Unanswered { listens: true, .. })) = (id, &answered) {
             self.0.intake.listens_no_more(id);
         }
+        if answered.as_ref().is_some_and(|request| request.reads_task_params) {
+            self.declare_tasks(&mut message);
+        }
         match answered.and_then(|request| request.gate) {
             Some(gate) => gate.open(message),
             None => self.outbox().push_message(message),
+        }
+    }
+
+    /// Writes into the answer to `initialize` what rmcp has no field for.
+    fn declare_tasks(&self, greeting: &mut ServerJsonRpcMessage) {
+        if let JsonRpcMessage::Response(response) = greeting
+            && let ServerResult::InitializeResult(greeting) = &response.result
+            && self.0.intake.greets(greeting)
+        {
+            response.result = rmcp_quirks::declaring_tasks(greeting);
         }
     }
 
@@ -227,7 +282,10 @@ impl Requests {
             table.closed = true;
             std::mem::take(&mut table.unanswered)
         };
-        for (id, Unanswered { gate, tool_name, is_modern, .. }) in unanswered {
+        for (id, Unanswered { gate, tool_name, is_modern, cancelled, .. }) in unanswered {
+            if let Some(token) = cancelled {
+                token.cancel();
+            }
             // Nothing of a task follows whose call is answered with an error.
             if let Some(gate) = gate {
                 gate.cancel();
@@ -273,6 +331,10 @@ pub(super) mod tests {
         }
 
         fn cancel_task(&self, _: &mut CancelTaskRequest) {}
+
+        fn greets(&self, _: &InitializeResult) -> bool {
+            false
+        }
 
         fn connected(&self, _: &Outbox) {}
 

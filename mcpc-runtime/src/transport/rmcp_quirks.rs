@@ -21,6 +21,11 @@
 //! - **The filter of `subscriptions/listen` has no tasks.** [`subscribe`] reads their ids from the line once more and
 //!   hands them over among the request's extensions; over a transport that is not ours there is no line, and such
 //!   a request is rmcp's alone. Goes when `SubscriptionFilter` has `taskIds`.
+//! - **The `task` of a call is dropped**, and neither what a server declares of tasks of MCP 2025-11-25 nor the
+//!   `execution` of a tool has a field. The decoder of lines hands `task` over among the call's extensions
+//!   ([`TaskParams`]) and says at `initialize` that it does ([`ReadsTaskParams`]), `Requests::send` writes into the answer to
+//!   that what the server declares ([`declaring_tasks`]), and `service/tasks_2025.rs` writes the rest; over a transport that is
+//!   not ours nothing is declared. Stays, as rmcp has the tasks of 2026-07-28 in their place.
 //! - **A message is read into a tree of values first**, which takes half of a plain call. `lines::decode` reads what
 //!   clients send most straight into its type. Goes when rmcp reads the method before the parameters.
 //! - **`receive` is dropped and called again** whenever the loop has something else to do. So what a transport has
@@ -29,6 +34,9 @@
 //!
 //! # Handling
 //!
+//! - **The loop takes longer than most answers.** It clones the peer, spawns, queues the reply and looks its id up. What is
+//!   ours is [answered without it](super::direct) over lines, once it has said how the session began. So its own dumps of
+//!   messages lack those. Goes when it costs little.
 //! - **Requests are handed to tasks of their own**, which run in any order. So a call gets its task, and a task is asked
 //!   to stop, where the request is read (`Intake`, `service/intake.rs`). Stays as long as rmcp's loop is used.
 //! - **A handler that panics is never answered**, and its id stays taken. So what answers a request, and the user's own
@@ -72,10 +80,10 @@ use std::hash::BuildHasher as _;
 
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, CancelTaskMethod, CancelTaskParams,
-    ClientJsonRpcMessage, ClientRequest, ConstString as _, CustomRequest, ErrorCode, ErrorData,
-    GetMeta as _, GetTaskMethod, GetTaskParams, InitializeRequestParams, InitializeResultMethod,
-    JsonRpcMessage, PingRequestMethod, ProtocolVersion, Request, RequestId, RequestMetaObject,
-    UpdateTaskMethod, UpdateTaskParams,
+    ClientJsonRpcMessage, ClientRequest, ConstString as _, CustomRequest, CustomResult, ErrorCode,
+    ErrorData, GetMeta as _, GetTaskMethod, GetTaskParams, InitializeRequestParams,
+    InitializeResult, InitializeResultMethod, JsonRpcMessage, PingRequestMethod, ProtocolVersion,
+    Request, RequestId, RequestMetaObject, ServerResult, UpdateTaskMethod, UpdateTaskParams,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -243,6 +251,51 @@ fn subscribed_tasks(line: &[u8]) -> Option<Vec<String>> {
     }
     let listen: Listen = serde_json::from_slice(line).ok()?;
     Some(listen.params.notifications.task_ids)
+}
+
+/// What a call says of the task that it asks for, as MCP 2025-11-25 has it; it is among the request's extensions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TaskParams(pub(crate) Value);
+
+/// Among the extensions of `initialize`: what follows brings the [`TaskParams`] of calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ReadsTaskParams;
+
+/// Hands over what rmcp does not read of a call that asks for a task, and that it would be handed over.
+pub(super) fn keep_task_params(message: &mut ClientJsonRpcMessage, line: &[u8]) {
+    let JsonRpcMessage::Request(request) = message else { return };
+    match &mut request.request {
+        ClientRequest::InitializeRequest(initialize) => {
+            initialize.extensions.insert(ReadsTaskParams);
+        }
+        ClientRequest::CallToolRequest(call) => {
+            if let Some(params) = task_params(line) {
+                call.extensions.insert(params);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn task_params(line: &[u8]) -> Option<TaskParams> {
+    #[derive(Deserialize)]
+    struct Call {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        task: Option<Value>,
+    }
+    let call: Call = serde_json::from_slice(line).ok()?;
+    call.params.task.map(TaskParams)
+}
+
+/// The answer to `initialize` that declares tasks of MCP 2025-11-25, too.
+pub(super) fn declaring_tasks(greeting: &InitializeResult) -> ServerResult {
+    let mut written = serde_json::to_value(greeting).unwrap_or_default();
+    written["capabilities"]["tasks"] =
+        json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+    ServerResult::CustomResult(CustomResult::new(written))
 }
 
 #[cfg(test)]

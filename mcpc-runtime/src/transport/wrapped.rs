@@ -34,7 +34,7 @@ impl fmt::Debug for Wrapped {
 
 impl Wrapped {
     pub(crate) fn new(inner: Erased<RoleServer>, wiring: Wiring) -> (Self, Flush) {
-        let Wiring { bounds, versions, end, intake } = wiring;
+        let Wiring { bounds, versions, end, intake, answers: _ } = wiring;
         let outbox = Outbox::new(Form::Messages, bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let wrapped = Self {

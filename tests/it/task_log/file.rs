@@ -122,7 +122,7 @@ enum What {
 
 #[derive(Clone, Debug)]
 struct Task {
-    number: usize,
+    number: u64,
     tool_name: String,
     arguments: Map<String, Value>,
     retention: Duration,
@@ -185,8 +185,16 @@ impl Task {
                 self.changed = at;
             }
             What::StopAsked => self.is_stopping = true,
-            What::Answered { question, value } => drop(self.answers.insert(question, value)),
-            What::Closed(question) => drop(self.closed.insert(question)),
+            What::Answered { question, value } => {
+                self.answers.insert(question, value);
+                self.changed = at;
+            }
+            What::Closed(question) => {
+                let is_answered = self.answers.contains_key(&question);
+                if self.closed.insert(question) && !is_answered {
+                    self.changed = at;
+                }
+            }
             What::Told(value) => self.told.push(value),
             What::Shown(seen, percent) => self.last_seen = LastSeen { seen, percent },
         }
@@ -426,6 +434,25 @@ impl FileLog {
         })
     }
 
+    fn known<'a>(
+        &self,
+        store: &'a Store,
+        owner: &'a Owner,
+    ) -> impl Iterator<Item = (&'a (String, String), &'a Task)> + use<'a> {
+        let now = self.now();
+        let known = move |task: &Task| task.end().is_none() || now < task.changed + task.retention;
+        store.tasks.iter().filter(move |((of, _), task)| of == owner.as_str() && known(task))
+    }
+
+    fn shown(&self, ((_, task_id), task): (&(String, String), &Task)) -> Known {
+        Known {
+            task_id: task_id.as_str().into(),
+            tool_name: task.tool_name.as_str().into(),
+            arguments: Arguments::new(&task.arguments),
+            status: self.status(task, false),
+        }
+    }
+
     fn status(&self, task: &Task, with_latest: bool) -> Status {
         let at = |time: Duration| self.0.clock.0 + time;
         let latest = match task.said().next_back() {
@@ -441,6 +468,7 @@ impl FileLog {
             questions: task.open_questions(),
             end: task.end().cloned().map(Arc::new),
             is_stopping: task.is_stopping && task.end().is_none(),
+            was_stopped: task.is_stopping,
             retention: task.retention,
         }
     }
@@ -491,22 +519,32 @@ impl TaskLog for FileLog {
             log.begin(Operation::Read).await?;
             let mut store = log.0.store.lock().await;
             store.refresh().await?;
-            let now = log.now();
-            let known = |task: &Task| task.end().is_none() || now < task.changed + task.retention;
-            let of_owner =
-                store.tasks.iter().filter(|((of, _), task)| of == owner.as_str() && known(task));
             let (mut ended, mut running): (Vec<_>, Vec<_>) =
-                of_owner.partition(|(_, task)| task.end().is_some());
+                log.known(&store, &owner).partition(|(_, task)| task.end().is_some());
             running.sort_by_key(|(_, task)| task.number);
             ended.sort_by_key(|(_, task)| std::cmp::Reverse(task.changed + task.retention));
             let count = (running.len(), ended.len());
-            let tasks = running.into_iter().chain(ended).map(|((_, task_id), task)| Known {
-                task_id: task_id.as_str().into(),
-                tool_name: task.tool_name.as_str().into(),
-                arguments: Arguments::new(&task.arguments),
-                status: log.status(task, false),
-            });
+            let tasks = running.into_iter().chain(ended).map(|named| log.shown(named));
             Ok(List { running: count.0, ended: count.1, tasks: tasks.collect() })
+        })
+    }
+
+    fn list_after(
+        &self,
+        owner: &Owner,
+        after: u64,
+        most: usize,
+    ) -> MaybeLater<'static, Result<Vec<(u64, Known)>, LogError>> {
+        let (log, owner) = (self.clone(), owner.clone());
+        MaybeLater::later(async move {
+            log.begin(Operation::Read).await?;
+            let mut store = log.0.store.lock().await;
+            store.refresh().await?;
+            let mut later: Vec<_> = log.known(&store, &owner).collect();
+            later.retain(|(_, task)| task.number + 1 > after);
+            later.sort_by_key(|(_, task)| task.number);
+            let later = later.into_iter().take(most);
+            Ok(later.map(|named| (named.1.number + 1, log.shown(named))).collect())
         })
     }
 

@@ -45,9 +45,12 @@ each_log! {
     an_id_is_taken_as_long_as_its_task_runs
     an_owner_that_is_gone_takes_nothing_along
     those_that_run_are_listed_first
+    tasks_are_listed_in_the_order_of_their_creation
+    one_that_is_asked_to_stop_after_its_end_was_not_stopped
     a_task_is_asked_to_stop_as_long_as_it_runs
     a_task_says_where_it_stands
     the_first_answer_to_a_question_stays
+    an_answer_and_a_withdrawal_change_where_a_task_stands
     instructions_are_read_from_a_cursor
     an_ended_task_is_readable_for_its_retention
     what_was_shown_is_noted

@@ -282,14 +282,47 @@ pub(crate) async fn a_task_is_asked_to_stop_as_long_as_it_runs(log: &dyn TaskLog
     assert_eq!(log.stop(&key).await, Ok(Stop::Unknown));
     let writer = create(log, &key).await;
     let reader = reader(log, &key).await;
-    assert!(!reader.status().await.expect("it works").is_stopping);
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (false, false));
     assert_eq!(log.stop(&key).await, Ok(Stop::Asked));
     timeout(Duration::from_secs(2), writer.stopped().cancelled()).await.expect("it is asked");
-    assert!(reader.status().await.expect("it works").is_stopping);
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (true, true));
     assert_eq!(log.stop(&key).await, Ok(Stop::Asked));
-    finish(writer, End::new(EndKind::Stopped, Json::text("stopped"))).await;
+    finish(writer, End::new(EndKind::Complete, Json::text("done all the same"))).await;
     assert_eq!(log.stop(&key).await, Ok(Stop::Ended));
-    assert!(!reader.status().await.expect("it works").is_stopping, "it is over");
+    let status = reader.status().await.expect("it works");
+    assert_eq!((status.is_stopping, status.was_stopped), (false, true), "it is over");
+}
+
+pub(crate) async fn one_that_is_asked_to_stop_after_its_end_was_not_stopped(log: &dyn TaskLog) {
+    let key = key("o", "t");
+    finish(create(log, &key).await, end("end")).await;
+    assert_eq!(log.stop(&key).await, Ok(Stop::Ended));
+    assert!(!reader(log, &key).await.status().await.expect("it works").was_stopped);
+}
+
+pub(crate) async fn tasks_are_listed_in_the_order_of_their_creation(log: &dyn TaskLog) {
+    let mut running = Vec::new();
+    for id in ["a", "b", "c", "d"] {
+        running.push(create(log, &key("o", id)).await);
+        drop(create(log, &key("other", id)).await);
+    }
+    finish(running.remove(1), end("b")).await;
+    let (mut pages, mut seen) = (Vec::new(), 0);
+    loop {
+        let page = log.list_after(&Owner::new("o"), seen, 3).await.expect("it works");
+        let Some((last, _)) = page.last() else { break };
+        seen = *last;
+        let ids: Vec<String> = page.iter().map(|(_, task)| task.task_id.to_string()).collect();
+        pages.push(ids.join(" "));
+        // What is created meanwhile comes after what was there, whatever has ended.
+        if pages.len() == 1 {
+            finish(running.remove(0), end("a")).await;
+            running.push(create(log, &key("o", "e")).await);
+        }
+    }
+    assert_eq!(pages, ["a b c", "d e"]);
 }
 
 pub(crate) async fn a_task_says_where_it_stands(log: &dyn TaskLog) {
@@ -335,6 +368,34 @@ pub(crate) async fn the_first_answer_to_a_question_stays(log: &dyn TaskLog) {
     assert_eq!(writer.answer_to("q").await, Ok(Some(Json::text("a"))));
     finish(writer, end("end")).await;
     assert_eq!(log.answer(&key, "q", Json::text("c")).await, Ok(Answered::Unknown));
+}
+
+pub(crate) async fn an_answer_and_a_withdrawal_change_where_a_task_stands(log: &dyn TaskLog) {
+    let key = key("o", "t");
+    let writer = create(log, &key).await;
+    let reader = reader(log, &key).await;
+    let changed = async || reader.status().await.expect("it works").changed_at;
+    for answers in [true, false] {
+        let id = answers.to_string();
+        let question = Question { id: id.as_str().into(), value: Json::text("which table?") };
+        say(&*writer, Said::Question(question)).await;
+        let asked = changed().await;
+        sleep(Duration::from_secs(3)).await;
+        if answers {
+            let hint = reader.watch();
+            assert_eq!(log.answer(&key, &id, Json::text("a")).await, Ok(Answered::Now));
+            timeout(Duration::from_secs(2), hint).await.expect("a hint");
+        } else {
+            writer.close_question(&id).await.expect("it works");
+        }
+        let closed = changed().await;
+        assert!(closed > asked, "{answers}: {asked:?} {closed:?}");
+        // Once it has an answer, that nobody waits for one is nothing new.
+        sleep(Duration::from_secs(3)).await;
+        writer.close_question(&id).await.expect("it works");
+        assert_eq!(changed().await, closed, "{answers}");
+    }
+    finish(writer, end("end")).await;
 }
 
 pub(crate) async fn instructions_are_read_from_a_cursor(log: &dyn TaskLog) {

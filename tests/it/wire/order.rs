@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mcpc::{Sender, Server, tools};
+use mcpc::{Call, Sender, Server, tools};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
@@ -18,6 +18,13 @@ async fn count(to: u64, updates: Sender) -> u64 {
         }
     }
     to
+}
+
+/// The same, answered by rmcp's loop, as a `Call` needs that; so a cancellation may be read before the reply.
+#[mcpc::background]
+async fn count_later(to: u64, call: Call, updates: Sender) -> u64 {
+    let _ = call;
+    count(to, updates).await
 }
 
 /// Counts on three threads at once, which is no reason to lose anything.
@@ -68,7 +75,15 @@ async fn waits(updates: Sender) -> &'static str {
 }
 
 fn server() -> Server {
-    Server::new("order").tools(tools![count, count_on_threads, double, joined, done, waits])
+    Server::new("order").tools(tools![
+        count,
+        count_later,
+        count_on_threads,
+        double,
+        joined,
+        done,
+        waits
+    ])
 }
 
 fn start(task: u64, tool: &str, to: u64) -> String {
@@ -178,7 +193,8 @@ async fn cancelled_calls() {
     let mut cancel = Vec::new();
     let mut lines = Vec::new();
     for task in 0..TASKS {
-        lines.push(start(task, "count", random(&mut seed) % 20));
+        let tool = if task.is_multiple_of(2) { "count" } else { "count_later" };
+        lines.push(start(task, tool, random(&mut seed) % 20));
         cancel.push(task);
         if !random(&mut seed).is_multiple_of(3) {
             for task in cancel.drain(..) {
@@ -205,7 +221,7 @@ async fn cancelled_calls() {
     assert!(answered, "the server goes on");
     for events in tasks.0.values() {
         let to = events.last().and_then(|(_, result)| result.as_u64()).expect("it completed");
-        assert_eq!(*events, counted(to));
+        assert_eq!(events[1..], counted(to)[1..], "after `created`");
     }
     assert!(tasks.0.len() < TASKS as usize, "some calls were cancelled before their reply");
 }

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::numbers::LargeNumbers;
 use crate::phrases::{in_short, shown};
+use crate::transport::rmcp_quirks::{TaskParams, keep_task_params};
 
 /// An answer to a line that is not a message.
 #[derive(Debug)]
@@ -51,9 +52,16 @@ pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let mut message = match decode_request(line) {
         Some(request) => request,
-        None => serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))?,
+        None => decode_slowly(line)?,
     };
     keep_large_numbers(&mut message, line);
+    Ok(message)
+}
+
+/// Has rmcp read a message, and adds what it does not read.
+fn decode_slowly(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
+    let mut message = serde_json::from_slice(line).map_err(|problem| refuse(line, &problem))?;
+    keep_task_params(&mut message, line);
     Ok(message)
 }
 
@@ -92,6 +100,7 @@ pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
         _meta: Option<RequestMetaObject>,
         name: String,
         arguments: Option<JsonObject>,
+        task: Option<Value>,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -115,10 +124,14 @@ pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
     let Line { jsonrpc, id, method, params } = read(str::from_utf8(line).ok()?)?;
     let request = match &*method {
         CallToolRequestMethod::VALUE => {
-            let Call { _meta, name, arguments } = read(params.get())?;
+            let Call { _meta, name, arguments, task } = read(params.get())?;
             let mut call = CallToolRequestParams::new(name);
             call.arguments = arguments;
-            ClientRequest::CallToolRequest(request(call, _meta))
+            let mut call = request(call, _meta);
+            if let Some(task) = task {
+                call.extensions.insert(TaskParams(task));
+            }
+            ClientRequest::CallToolRequest(call)
         }
         GetTaskMethod::VALUE => {
             let GetTask { _meta, task_id } = read(params.get())?;
@@ -238,11 +251,17 @@ pub(super) fn last_id(end: &[u8]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use rmcp::model::GetExtensions as _;
     use serde_json::json;
 
     use super::*;
 
-    /// Whatever is read on the short way is what rmcp makes of it.
+    fn task(message: &ClientJsonRpcMessage) -> Option<&TaskParams> {
+        let JsonRpcMessage::Request(request) = message else { return None };
+        request.request.extensions().get()
+    }
+
+    /// Whatever is read on the short way is what is made of what rmcp reads.
     #[test]
     fn both_ways_read_the_same() {
         let metas = [
@@ -263,6 +282,9 @@ mod tests {
             r#""name":"add","requestState":"s","inputResponses":{}"#,
             r#""name":1"#,
             r#""arguments":{}"#,
+            r#""name":"add","task":{"ttl":6e4,"more":[]}"#,
+            r#""\u0074ask":1,"name":"add","arguments":{"task":2}"#,
+            r#""name":"add","task":{},"task":null"#,
             r#""taskId":"t","name":"add""#,
             r#""taskId":"\"t""#,
         ];
@@ -282,13 +304,12 @@ mod tests {
         for start in starts {
             for call in calls {
                 for meta in metas {
-                    let params = [format!("{{{call}{meta}}}"), format!("[{meta:?}]")];
-                    for params in params {
+                    for params in [format!("{{{call}{meta}}}"), format!("[{meta:?}]")] {
                         let line = format!("{start}{params}}}");
                         let Some(read) = decode_request(line.trim().as_bytes()) else { continue };
-                        let same: ClientJsonRpcMessage =
-                            serde_json::from_str(&line).unwrap_or_else(|it| panic!("{line}: {it}"));
+                        let same = decode_slowly(line.trim().as_bytes()).expect(&line);
                         assert_eq!(format!("{read:?}"), format!("{same:?}"), "{line}");
+                        assert_eq!(task(&read), task(&same), "{line}");
                         // Their Debug says that there are some, not which.
                         assert_eq!(
                             serde_json::to_value(&read).expect("JSON"),

@@ -8,12 +8,14 @@ mod reader;
 mod writer;
 
 use std::fmt;
+use std::sync::Arc;
 
 use rmcp::model::ClientJsonRpcMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::direct::answered;
 use super::requests::Requests;
-use super::{Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
+use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
 pub(crate) use decode::{Refusal, decode};
@@ -31,6 +33,7 @@ pub(crate) struct Lines {
     outbox: Outbox,
     writer: LineWriter,
     requests: Requests,
+    answers: Arc<dyn Answers>,
     end: End,
     /// How many bytes a message may have.
     longest: usize,
@@ -53,7 +56,7 @@ pub(crate) struct Backup {
 impl Lines {
     /// Starts the writer.
     pub(crate) fn new(reader: Reader, writer: Writer, wiring: Wiring) -> (Self, Flush) {
-        let Wiring { bounds, versions, end, intake } = wiring;
+        let Wiring { bounds, versions, end, intake, answers } = wiring;
         let Bounds { message_bytes: longest, queued_bytes } = bounds;
         let outbox = Outbox::new(Form::Lines, queued_bytes);
         let ending = end.ending().clone();
@@ -61,7 +64,7 @@ impl Lines {
         let flush = Flush::new(ending, outbox.clone(), Some(tokio::spawn(writer.clone().run())));
         let requests = Requests::new(outbox.clone(), versions, intake);
         let input = LineReader::new(reader, longest);
-        (Self { input, outbox, writer, requests, end, longest }, flush)
+        (Self { input, outbox, writer, requests, answers, end, longest }, flush)
     }
 
     /// A way to end this from another thread.
@@ -76,8 +79,15 @@ impl Lines {
     /// The next message, or why there is none.
     async fn next_message(&mut self) -> Result<ClientJsonRpcMessage, Why> {
         loop {
+            // Nothing else may have its turn as long as lines are there that are answered right here.
+            tokio::task::coop::consume_budget().await;
             self.reply_room_available().await?;
-            let message = match self.input.next().await {
+            self.input.ready().await;
+            if self.outbox.is_full() {
+                // A reply was pushed meanwhile.
+                continue;
+            }
+            let message = match self.input.take() {
                 Line::Whole(line) => match decode(line) {
                     Ok(mut message) => {
                         rmcp_quirks::subscribe(&mut message, line, &self.outbox);
@@ -96,7 +106,9 @@ impl Lines {
                 }
                 Line::End => return Err(self.input.why_ended()),
             };
-            if let Some(message) = self.requests.read(message) {
+            if let Some(message) = self.requests.read(message)
+                && let Some(message) = answered(&self.answers, &self.requests, message)
+            {
                 return Ok(message);
             }
         }
@@ -123,6 +135,12 @@ impl Lines {
                 Err(Why::Unread)
             }
         }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.requests.give_up();
     }
 }
 

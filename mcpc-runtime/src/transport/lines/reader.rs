@@ -85,25 +85,36 @@ impl LineReader {
         }
     }
 
-    pub(crate) async fn next(&mut self) -> Line<'_> {
-        loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.buffer[self.searched..]) {
-                let line = self.start..self.searched + at;
-                self.start = line.end + 1;
-                self.searched = self.start;
-                return self.line(line);
-            }
+    /// Waits until there is a line to take, or the end.
+    pub(crate) async fn ready(&mut self) {
+        while self.end_of_line().is_none() {
             self.searched = self.buffer.len();
             self.skip_if_too_long();
             if !self.fill().await {
-                let rest = self.start..self.buffer.len();
-                self.start = rest.end;
-                // A last line without its end is still a line.
-                return match rest.is_empty() && self.skipped.is_none() {
-                    true => Line::End,
-                    false => self.line(rest),
-                };
+                return;
             }
+        }
+    }
+
+    /// How far it is to the end of the next line, from where it is looked for.
+    fn end_of_line(&self) -> Option<usize> {
+        memchr::memchr(b'\n', &self.buffer[self.searched..])
+    }
+
+    /// The next line, once this is [`ready`](Self::ready).
+    pub(crate) fn take(&mut self) -> Line<'_> {
+        if let Some(at) = self.end_of_line() {
+            let line = self.start..self.searched + at;
+            self.start = line.end + 1;
+            self.searched = self.start;
+            return self.line(line);
+        }
+        let rest = self.start..self.buffer.len();
+        self.start = rest.end;
+        // A last line without its end is still a line.
+        match rest.is_empty() && self.skipped.is_none() {
+            true => Line::End,
+            false => self.line(rest),
         }
     }
 
