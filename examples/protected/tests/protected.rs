@@ -332,7 +332,7 @@ async fn a_task_is_found_in_another_session_of_who_started_it_with_its_question(
     let answer = json!({"task_id": "t1", "question": "q1", "message": true});
     let taken = second.call("message_task", answer).await;
     assert_eq!(taken, "Task `t1` has the answer, and goes on.");
-    let said = second.call("check_task", json!({"task_id": "t1"})).await;
+    let said = second.call("check_task", json!({"task_id": "t1", "wait_seconds": 5})).await;
     assert!(said.contains("1.4 is deployed"), "{said}");
 }
 
