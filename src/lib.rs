@@ -136,7 +136,7 @@ pub mod around {
     pub use mcpc_runtime::around::{Failed, Next, Success, ToolCall};
 }
 
-/// Needs the feature `client`.
+/// Needs the feature `client`; over HTTP, `client-http`.
 #[cfg(feature = "client")]
 pub use mcpc_runtime::client;
 

@@ -1,6 +1,7 @@
 //! How a program starts tasks on a server: the client of this crate, [`Client`], the same from the other side.
 //!
-//! It needs the feature `client`, which is not a default, as it doubles the time that dependencies take to build.
+//! It needs the feature `client`, which is not a default, as it doubles the time that dependencies take to build; over HTTP
+//! `client-http`.
 //!
 //! [`Client::start`] starts a tool on any server and returns a [`Task`]: a stream of what the tool says, and its result as a
 //! type of yours. It takes the best way that client and server both have ([`Task::way`] says which), and says the same
@@ -66,6 +67,22 @@
 //! declares of the tasks of MCP 2025-11-25 is not to be read there, and [`ClientBuilder::connect_io`] reads it. A program
 //! that has an rmcp client already [wraps](crate::client::wrap) the transport of that.
 //!
+//! # Over HTTP
+//!
+//! [`Client::connect_http`] connects to an address:
+//!
+#![doc = include_str!("../../mcpc-runtime/docs/client_http.md")]
+//!
+//! A server of this crate runs tasks by MCPC there, too, in a session: what they say comes as it happens. Connections break:
+//! a stream is gone on with after its last event, without a gap or a repeat, as long as the server is back within two minutes and has it still.
+//! A server that has forgotten the session, as after a restart, gets a new one; the tasks of MCPC end with
+//! [`TaskError::ServerGone`], and those of the Tasks extension go on, as they belong to no session. A call whose answer is
+//! lost for good fails, and may have been done.
+//!
+//! Calls take as long as they need, and all else a minute ([`ClientBuilder::answer_limit`]). TLS is rustls, and trusts what the
+//! platform trusts (on Linux, `SSL_CERT_FILE` may name more); `HTTPS_PROXY` and its like are heeded. What needs more than that, as
+//! certificates of the client or OAuth, is a transport of rmcp's, for [`Client::connect`].
+//!
 //! # Results and ends
 //!
 //! [`Task::result`] reads structured content, or else the text, as JSON where it is that. It can be awaited after the stream
@@ -99,11 +116,13 @@
 //! that its tools changed, and MCPC's messages about tasks, whoever started them.
 //!
 //! [`Answer::Cancel`]: crate::client::Answer::Cancel
+//! [`ClientBuilder::answer_limit`]: crate::client::ClientBuilder::answer_limit
 //! [`ClientBuilder::best`]: crate::client::ClientBuilder::best
 //! [`ClientBuilder::connect_io`]: crate::client::ClientBuilder::connect_io
 //! [`ClientBuilder::initialize`]: crate::client::ClientBuilder::initialize
 //! [`ClientBuilder::kept`]: crate::client::ClientBuilder::kept
 //! [`Client::call`]: crate::client::Client::call
+//! [`Client::connect_http`]: crate::client::Client::connect_http
 //! [`Client::connect`]: crate::client::Client::connect
 //! [`Client::events`]: crate::client::Client::events
 //! [`Client::on_question`]: crate::client::Client::on_question
@@ -113,6 +132,7 @@
 //! [`Event::Question`]: crate::client::Event::Question
 //! [`Said::Question`]: crate::client::Said::Question
 //! [`TaskError`]: crate::client::TaskError
+//! [`TaskError::ServerGone`]: crate::client::TaskError::ServerGone
 //! [`Task::message`]: crate::client::Task::message
 //! [`Task::result`]: crate::client::Task::result
 //! [`Task::stop`]: crate::client::Task::stop

@@ -11,7 +11,7 @@ use rmcp::model::{CallToolResult, CancelledNotificationParam, JsonObject, Server
 use rmcp::service::{RequestHandle, ServiceError};
 use serde_json::{Map, Value};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Way;
 use super::error::TaskError;
@@ -28,10 +28,14 @@ use crate::logging::event;
 const ROUNDS: usize = 100;
 /// How long the answer is waited for to a call that was taken back.
 const LATE: Duration = Duration::from_secs(60);
+/// For how long a call whose answer was lost may turn out to go on.
+const OTHERWISE: Duration = Duration::from_secs(5);
 /// How long to wait before asking again about a task, unless its server says so.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The bounds of what a server may say.
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
+/// For how long a server over HTTP may not be there to be asked.
+const AWAY: Duration = Duration::from_secs(30);
 /// How often in a row a server may fail to say how a task is doing.
 const FAILED_POLLS: usize = 5;
 
@@ -55,6 +59,10 @@ impl Driver {
         match self.follow(handle).await {
             Ok(None) => {}
             Ok(Some(outcome)) => self.link.routes.end(&self.heard, Ok(outcome)),
+            // What was taken back is not answered, which may be known before it is known to be stopped.
+            Err(TaskError::Call(_)) if self.heard.is_stopped() => {
+                self.link.routes.end(&self.heard, Err(TaskError::Stopped(Value::Null)));
+            }
             Err(error) => self.link.routes.end(&self.heard, Err(error)),
         }
     }
@@ -64,7 +72,13 @@ impl Driver {
         mut handle: RequestHandle<RoleClient>,
     ) -> Result<Option<Outcome>, TaskError> {
         for _ in 0..ROUNDS {
-            let result = self.answer(handle).await.map_err(TaskError::of_service)?;
+            let result = match self.answer(handle).await {
+                Err(error) if self.goes_on_unanswered(&error).await => {
+                    self.answer_questions().await;
+                    return Ok(None);
+                }
+                answer => answer.map_err(TaskError::of_service)?,
+            };
             let is_stopped = self.heard.is_stopped();
             let (requests, state) = match Answered::read(result)? {
                 Answered::Reply(_) if self.heard.stage() == Stage::Callbacks => {
@@ -91,6 +105,16 @@ impl Driver {
             handle = sent.map_err(TaskError::of_service)?;
         }
         Err(TaskError::of_service(ServiceError::InputRequiredRoundsExceeded { max_rounds: ROUNDS }))
+    }
+
+    /// Whether the call goes on as a task of MCPC although its answer was lost: over HTTP what the task says comes on
+    /// another connection.
+    async fn goes_on_unanswered(&self, error: &ServiceError) -> bool {
+        let is_lost = matches!(error, ServiceError::TransportSend(_)) && self.way == Way::Mcpc;
+        let is_told = self.heard.until(|heard| {
+            (heard.stage() == Stage::Callbacks || heard.ended().is_some()).then_some(())
+        });
+        is_lost && timeout(OTHERWISE, is_told).await.is_ok() && !self.heard.is_stopped()
     }
 
     /// Waits for the answer to the call. One that was taken back may have been answered already.
@@ -183,6 +207,8 @@ struct Poll<'a> {
     asked: HashSet<String>,
     answers: JoinSet<()>,
     failed: usize,
+    /// Since when the server cannot be asked, over HTTP.
+    away_since: Option<Instant>,
     /// What comes of asking for the result before there is one: MCP 2025-11-25 sends questions meanwhile.
     result: Option<Boxed<'a, Result<CallToolResult, ServiceError>>>,
     /// How it ended, where its result is yet to be fetched.
@@ -199,6 +225,7 @@ impl<'a> Poll<'a> {
             asked: HashSet::new(),
             answers: JoinSet::new(),
             failed: 0,
+            away_since: None,
             result: None,
             over: None,
         };
@@ -239,7 +266,8 @@ impl<'a> Poll<'a> {
             if let Some(ended) = ended {
                 return ended;
             }
-            asks_at = Instant::now() + self.interval;
+            let least = self.away_since.map_or(Duration::ZERO, |_| POLL_INTERVAL);
+            asks_at = Instant::now() + self.interval.max(least);
         }
     }
 
@@ -247,8 +275,13 @@ impl<'a> Poll<'a> {
     async fn ask(&mut self) -> Option<Ended> {
         match self.driver.link.status(&self.task_id, self.driver.way).await {
             Ok(status) => {
-                self.failed = 0;
+                (self.failed, self.away_since) = (0, None);
                 self.look_at(status)
+            }
+            // The task goes on without a connection.
+            Err(ServiceError::TransportSend(_)) => {
+                let since = *self.away_since.get_or_insert_with(Instant::now);
+                (since.elapsed() >= AWAY).then_some(Err(TaskError::ServerGone))
             }
             Err(ServiceError::McpError(error)) if self.failed + 1 < FAILED_POLLS => {
                 self.failed += 1;
@@ -308,8 +341,16 @@ impl<'a> Poll<'a> {
     /// The result was asked for. If the task was not over, or was stopped, there is none.
     async fn fetched(&mut self, result: Result<CallToolResult, ServiceError>) -> Option<Ended> {
         match (result, self.over) {
+            // It may be what comes of a task that was stopped, as only its status says.
+            (Ok(result), None)
+                if self.driver.heard.is_stopped() && result.is_error == Some(true) =>
+            {
+                pin!(self.ask()).await
+            }
             (Ok(result), _) => Some(Ok(Outcome::Reply(Arc::new(result)))),
-            (Err(ServiceError::McpError(_)), None) => pin!(self.ask()).await,
+            (Err(ServiceError::McpError(_) | ServiceError::TransportSend(_)), None) => {
+                pin!(self.ask()).await
+            }
             (Err(error), _) => Some(Err(TaskError::of_service(error))),
         }
     }

@@ -13,6 +13,10 @@ pub enum ClientError {
     /// The server's program could not be started.
     #[error("the server cannot be started")]
     Spawn(#[source] std::io::Error),
+    /// The server cannot be reached over HTTP, or refuses the connection there.
+    #[cfg(feature = "client-http")]
+    #[error("the server cannot be asked over HTTP")]
+    Http(#[from] super::HttpError),
     /// The server did not accept the connection.
     #[error("the server did not accept the connection")]
     Initialize(#[source] Box<ClientInitializeError>),

@@ -38,12 +38,12 @@ pub(super) async fn discover(
     let mut request = DiscoverRequest::new(DiscoverRequestParams {});
     let meta = RequestMetaObject::with_client_context(version.clone(), info, capabilities);
     request.extensions.insert(meta);
-    send(
-        transport,
-        ClientJsonRpcMessage::request(ClientRequest::DiscoverRequest(request), discover_id()),
-    )
-    .await?;
-    let Ok(answer) = tokio::time::timeout(limit, answer(transport)).await else {
+    let request = ClientRequest::DiscoverRequest(request);
+    let asked = async {
+        send(transport, ClientJsonRpcMessage::request(request, discover_id())).await?;
+        answer(transport).await
+    };
+    let Ok(answer) = tokio::time::timeout(limit, asked).await else {
         transport.ignore(discover_id());
         return Ok(None);
     };
@@ -96,7 +96,8 @@ const NEWEST_FIRST: [Dialect; 3] = [Dialect::V0_2_6, Dialect::V0_2_3, Dialect::V
 /// How long a server may take to answer one.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Sends the handshakes one after the other until one is answered; `None` if none is.
+/// Sends the handshakes one after the other until one is answered; `None` if none is. A server that says that MCPC is not
+/// enabled speaks it, and cannot in this connection.
 pub(super) async fn handshake(
     peer: &Peer<RoleClient>,
     provider: &str,
@@ -105,20 +106,21 @@ pub(super) async fn handshake(
     if peer.peer_info().is_some_and(|info| info.capabilities.tools.is_none()) {
         return Ok(None);
     }
+    let mut elsewhere = None;
     for dialect in NEWEST_FIRST {
         match tokio::time::timeout(LIMIT, greet(peer, dialect, provider)).await {
-            Ok(Ok(Some(info))) => return Ok(Some((dialect, info))),
-            Ok(Ok(None)) => {}
+            Ok(Ok(Some(info))) if info.mcpc_enabled => return Ok(Some((dialect, info))),
+            Ok(Ok(info)) => elsewhere = elsewhere.or(info.map(|info| (dialect, info))),
             // That is how a server says that it knows no such tool.
             Ok(Err(ServiceError::McpError(_) | ServiceError::UnexpectedResponse)) => {}
             Ok(Err(error)) => return Err(error.into()),
             Err(_) => {
                 event!(warn, "the server does not answer a call of a tool that it may not have");
-                return Ok(None);
+                return Ok(elsewhere);
             }
         }
     }
-    Ok(None)
+    Ok(elsewhere)
 }
 
 async fn greet(
@@ -136,6 +138,5 @@ async fn greet(
         CallToolResponse::Complete(reply) => text(&reply),
         _ => return Ok(None),
     };
-    let info = serde_json::from_str::<ProtocolInfo>(&reply).ok();
-    Ok(info.filter(|info| info.mcpc_enabled))
+    Ok(serde_json::from_str::<ProtocolInfo>(&reply).ok())
 }

@@ -11,6 +11,7 @@ use super::questions::Answering;
 use super::reply::Ended;
 use super::said::Said;
 use super::status::Status;
+use crate::message::Message;
 
 /// One task of a client, shared by its handle, what drives it, and the transport.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ struct Facts {
     /// Whether somebody waits for the result and so cannot read a question.
     is_awaited: bool,
     statuses: VecDeque<Status>,
+    /// What it said by MCPC before its call is known to be a task, and how many bytes that are: over HTTP they come
+    /// on two connections.
+    held: Vec<(Message, usize)>,
+    held_bytes: usize,
     /// What it asked by MCPC.
     asked: VecDeque<Answering>,
     keys: Keys,
@@ -49,6 +54,8 @@ pub(super) enum Stage {
     /// Its reply is yet to come.
     #[default]
     Unanswered,
+    /// Its reply is its end.
+    Over,
     /// It goes on as a task of MCPC.
     Callbacks,
     /// It goes on as a task of MCP.
@@ -79,6 +86,31 @@ impl Heard {
 
     pub(super) fn stage(&self) -> Stage {
         self.facts().stage
+    }
+
+    /// The call goes on as a task of MCPC; returns what it said before that was known, or `None` if it was.
+    pub(super) fn begin_callbacks(&self) -> Option<Vec<(Message, usize)>> {
+        let mut facts = self.facts();
+        if facts.stage != Stage::Unanswered {
+            return None;
+        }
+        facts.stage = Stage::Callbacks;
+        let held = std::mem::take(&mut facts.held);
+        drop(facts);
+        self.changed.notify_waiters();
+        Some(held)
+    }
+
+    /// Holds what it said until its call is known to be a task; returns what there is no room for.
+    pub(super) fn hold(&self, message: Message, bytes: usize) -> Vec<(Message, usize)> {
+        let mut facts = self.facts();
+        facts.held.push((message, bytes));
+        facts.held_bytes += bytes;
+        if facts.held_bytes <= self.said.most() {
+            return Vec::new();
+        }
+        facts.held_bytes = 0;
+        std::mem::take(&mut facts.held)
     }
 
     pub(super) fn set_stage(&self, stage: Stage) {

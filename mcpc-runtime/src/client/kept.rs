@@ -41,6 +41,11 @@ impl<T: Item> Kept<T> {
         Self { unread: Mutex::new(unread), reader: AtomicWaker::new(), most }
     }
 
+    /// How many bytes it keeps.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     fn unread(&self) -> MutexGuard<'_, Unread<T>> {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }

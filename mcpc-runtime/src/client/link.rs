@@ -17,6 +17,8 @@ use tokio::sync::OnceCell;
 use super::Way;
 use super::error::{ClientError, TaskError};
 use super::heard::{Heard, Stage};
+#[cfg(feature = "client-http")]
+use super::http::{is_unanswered, lost};
 use super::questions::{Questions, Told};
 use super::reply::text;
 use super::routes::Routes;
@@ -41,6 +43,9 @@ pub(super) struct Link {
     pub(super) best: Way,
     /// How many bytes are kept of what a task said.
     pub(super) kept: usize,
+    /// Whether the server speaks MCPC, but not in a connection like this.
+    #[cfg(feature = "client-http")]
+    pub(super) speaks_elsewhere: bool,
     /// Whether the tools were listed, with what they say of tasks.
     pub(super) listed: OnceCell<()>,
 }
@@ -57,16 +62,25 @@ impl Link {
         if self.best >= Way::Mcpc && self.mcpc.is_some() {
             return Ok(Way::Mcpc);
         }
+        if self.routes.has_headers() && self.is_stateless() {
+            // A server that has no list says so better when it is asked for the tool.
+            let _is_listed = self.list_once().await;
+        }
         if self.best >= Way::Tasks && self.has_tasks() {
             return Ok(Way::Tasks);
         }
         if self.best >= Way::TasksOf2025 && self.routes.unread().has_tasks {
-            self.listed.get_or_try_init(|| async { self.tools().await.map(drop) }).await?;
+            self.list_once().await?;
             if self.routes.unread().tools.get(tool) == Some(&true) {
                 return Ok(Way::TasksOf2025);
             }
         }
         Ok(self.best.min(Way::Progress))
+    }
+
+    /// Has the tools listed, so that what they say of themselves is known.
+    async fn list_once(&self) -> Result<(), ClientError> {
+        self.listed.get_or_try_init(|| async { self.tools().await.map(drop) }).await.copied()
     }
 
     /// Whether the server has the Tasks extension of MCP.
@@ -156,7 +170,11 @@ impl Link {
         tokio::select! {
             // What was answered before the end was answered.
             biased;
-            answer = answer => answer.unwrap_or(Err(ServiceError::TransportClosed)),
+            answer = answer => match answer.unwrap_or(Err(ServiceError::TransportClosed)) {
+                #[cfg(feature = "client-http")]
+                Err(ServiceError::McpError(error)) if is_unanswered(&error) => Err(lost(&error)),
+                answer => answer,
+            },
             () = self.routes.closed().cancelled() => Err(ServiceError::TransportClosed),
         }
     }
@@ -286,7 +304,9 @@ impl Link {
 
     /// Asks a task to stop whose call was answered.
     pub(super) async fn stop_running(&self, heard: &Heard, way: Way) -> Result<(), ClientError> {
-        let Some(task_id) = heard.task_id() else { return Ok(()) };
+        let Some(task_id) = heard.task_id().filter(|_| heard.stage() != Stage::Over) else {
+            return Ok(());
+        };
         if heard.stage() == Stage::Callbacks {
             return self.control(STOP_TASK, json!({ "task_id": task_id })).await;
         }

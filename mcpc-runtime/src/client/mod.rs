@@ -6,6 +6,8 @@ mod drive;
 mod error;
 mod handshake;
 mod heard;
+#[cfg(feature = "client-http")]
+mod http;
 mod kept;
 mod link;
 mod questions;
@@ -50,6 +52,8 @@ use task::Called;
 use transport::Tap;
 
 pub use error::{ClientError, TaskError};
+#[cfg(feature = "client-http")]
+pub use http::HttpError;
 pub use reply::text;
 pub use routes::Events;
 pub use said::{Answer, Event, Question, Said};
@@ -110,6 +114,16 @@ impl Client {
         Self::builder().spawn(command).await
     }
 
+    /// Connects to a server over HTTP; see [`ClientBuilder::connect_http`].
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached, or does not answer as MCP asks.
+    #[cfg(feature = "client-http")]
+    pub async fn connect_http(url: impl AsRef<str>) -> Result<Self, ClientError> {
+        Self::builder().connect_http(url).await
+    }
+
     /// Returns what a client can be told before it connects.
     #[must_use]
     pub fn builder() -> ClientBuilder {
@@ -119,6 +133,8 @@ impl Client {
             kept: KEPT,
             patience: Some(DISCOVER_LIMIT),
             callback: None,
+            #[cfg(feature = "client-http")]
+            http: http::Options::default(),
         }
     }
 
@@ -234,11 +250,13 @@ pub struct ClientBuilder {
     /// How long the answer to `server/discover` is waited for; `None` if that is not asked.
     patience: Option<Duration>,
     callback: Option<Callback>,
+    #[cfg(feature = "client-http")]
+    http: http::Options,
 }
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { info, best, kept, patience, callback: _ } = self;
+        let Self { info, best, kept, patience, .. } = self;
         f.debug_struct("ClientBuilder")
             .field("info", info)
             .field("best", best)
@@ -316,6 +334,83 @@ impl ClientBuilder {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         self.over_io(Box::new(reader), Box::new(writer), None).await
+    }
+
+    /// Sends a header with every request over HTTP, as `Authorization`. Those that say what a request is are the client's
+    /// own to set: `Accept`, `Content-Type`, and MCP's.
+    #[cfg(feature = "client-http")]
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.http.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Says with every request over HTTP who asks, by a token: `Authorization: Bearer ..`.
+    #[cfg(feature = "client-http")]
+    #[must_use]
+    pub fn bearer(self, token: impl fmt::Display) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// How long a server over HTTP may take to answer; 60 seconds unless set. Calls of tools, and what waits for the end of
+    /// a task, may take as long as they need.
+    #[cfg(feature = "client-http")]
+    #[must_use]
+    pub fn answer_limit(mut self, limit: Duration) -> Self {
+        self.http.answer_limit = limit;
+        self
+    }
+
+    /// Connects to a server over HTTP (MCP's Streamable HTTP), at an address as `https://example.com/mcp`. TLS trusts what
+    /// the platform trusts, and `HTTPS_PROXY` and its like are heeded.
+    ///
+    /// The newest is tried first, as ever. A server of MCP 2026-07-28 has no sessions, in which nothing can follow a reply:
+    /// one that says that it speaks MCPC elsewhere is asked for a session.
+    ///
+    /// A stream that breaks is gone on with after its last event, for as long as two minutes. Where the server has forgotten
+    /// the session, the tasks of MCPC end with [`TaskError::ServerGone`], and the next one begins. [`Client::close`] ends it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Http`] when the server cannot be reached, or refuses, as with 401; otherwise when it does not answer as
+    /// MCP asks.
+    #[cfg(feature = "client-http")]
+    pub async fn connect_http(self, url: impl AsRef<str>) -> Result<Client, ClientError> {
+        self.over_http(url.as_ref().to_owned()).await
+    }
+
+    #[cfg(feature = "client-http")]
+    fn over_http(self, url: String) -> Boxed<'static, Result<Client, ClientError>> {
+        Box::pin(async move {
+            let endpoint = http::Endpoint::new(&url, &self.http)?;
+            let client = self.clone().over_endpoint(&endpoint).await?;
+            if !client.link.speaks_elsewhere {
+                return Ok(client);
+            }
+            match self.initialize().over_endpoint(&endpoint).await {
+                Ok(in_session) if in_session.mcpc().is_some() => {
+                    client.close().await;
+                    Ok(in_session)
+                }
+                Ok(neither) => {
+                    neither.close().await;
+                    Ok(client)
+                }
+                Err(error) => {
+                    event!(debug, %error, "no session began");
+                    Ok(client)
+                }
+            }
+        })
+    }
+
+    #[cfg(feature = "client-http")]
+    async fn over_endpoint(self, endpoint: &http::Endpoint) -> Result<Client, ClientError> {
+        let routes = Routes::default();
+        let transport = http::Http::new(endpoint, routes.clone());
+        let refusal = transport.refusal();
+        let connected = self.over(Erased::new(transport), routes, None).await;
+        connected.map_err(|error| refusal().map_or(error, ClientError::Http))
     }
 
     /// Starts a server as a child process and connects over its stdin and stdout. Its stderr is this
@@ -442,10 +537,12 @@ impl ClientBuilder {
         routes: Routes,
         questions: Questions,
     ) -> Result<Arc<Link>, ClientError> {
-        let mcpc = match self.best {
+        let greeted = match self.best {
             Way::Mcpc => handshake(&peer, &self.info.name).await?,
             _ => None,
         };
+        let speaks_elsewhere = greeted.as_ref().is_some_and(|(_, info)| !info.mcpc_enabled);
+        let mcpc = greeted.filter(|_| !speaks_elsewhere);
         Ok(Arc::new(Link {
             peer,
             routes,
@@ -454,6 +551,8 @@ impl ClientBuilder {
             mcpc,
             best: self.best,
             kept: self.kept,
+            #[cfg(feature = "client-http")]
+            speaks_elsewhere,
             listed: OnceCell::new(),
         }))
     }

@@ -8,7 +8,7 @@ use rmcp::model::{
     ClientConfig, CustomRequest, CustomResult, ElicitRequestParams, ElicitResult, ErrorCode,
     ErrorData,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{InboundStreamOrigin, RequestContext};
 use rmcp::{ClientHandler, RoleClient};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -171,7 +171,11 @@ impl Handler {
     async fn elicit(&self, params: &Value, context: &RequestContext<RoleClient>) -> Answer {
         let of_params = params["_meta"][RELATED_TASK]["taskId"].as_str();
         let related = context.meta.get(RELATED_TASK).and_then(|related| related["taskId"].as_str());
-        let heard = self.routes.asking(related.or(of_params));
+        let heard = match context.extensions.get::<InboundStreamOrigin>() {
+            Some(InboundStreamOrigin::OutboundRequest(call)) => self.routes.calling(call),
+            _ => None,
+        };
+        let heard = heard.or_else(|| self.routes.asking(related.or(of_params)));
         tokio::select! {
             answer = self.questions.ask(params, heard.as_ref()) => answer,
             () = context.ct.cancelled() => Answer::Cancel,

@@ -54,6 +54,8 @@ struct Listeners {
     /// What the client said of itself, and what rmcp does not read of what the server says.
     capabilities: ClientCapabilities,
     unread: Unread,
+    /// Whether some arguments may have to be said in headers, which the list of tools tells.
+    has_headers: bool,
 }
 
 /// What a server declares of the tasks of MCP 2025-11-25, which rmcp does not read.
@@ -92,6 +94,15 @@ impl Routes {
 
     pub(super) fn set_unread(&self, set: impl FnOnce(&mut Unread)) {
         set(&mut self.listeners().unread);
+    }
+
+    pub(super) fn has_headers(&self) -> bool {
+        self.listeners().has_headers
+    }
+
+    #[cfg(feature = "client-http")]
+    pub(super) fn set_has_headers(&self) {
+        self.listeners().has_headers = true;
     }
 
     /// A call leaves.
@@ -133,6 +144,11 @@ impl Routes {
         listeners.going_on.retain(|other| !std::ptr::eq(other.as_ptr(), heard));
     }
 
+    /// The call that was made with a request and is not answered.
+    pub(super) fn calling(&self, id: &RequestId) -> Option<Arc<Heard>> {
+        self.listeners().calls.get(id).cloned()
+    }
+
     /// The task that asks: the one that is named, or else the only one that goes on.
     pub(super) fn asking(&self, task_id: Option<&str>) -> Option<Arc<Heard>> {
         let listeners = self.listeners();
@@ -156,11 +172,32 @@ impl Routes {
         heard.map(|heard| heard.push_status(status)).is_some()
     }
 
-    /// A message of MCPC.
+    /// A message of MCPC. What a task says before its call is known to be one waits for that.
     pub(super) fn message(&self, message: Message, bytes: usize) {
         let event = message.task_event();
         let heard = message.task_id.as_deref();
         let heard = heard.and_then(|task_id| self.listeners().tasks.get(task_id).cloned());
+        match (&heard, event) {
+            // Over HTTP it comes twice, as a reply and among what follows, and either may be the first.
+            (Some(heard), Some(TaskEvent::Created)) => {
+                if let Some(held) = heard.begin_callbacks() {
+                    for (message, bytes) in std::iter::once((message, bytes)).chain(held) {
+                        self.publish(message, Some(heard), bytes);
+                    }
+                }
+            }
+            (Some(heard), Some(_)) if heard.stage() == Stage::Unanswered => {
+                for (message, bytes) in heard.hold(message, bytes) {
+                    self.publish(message, Some(heard), bytes);
+                }
+            }
+            _ => self.publish(message, heard.as_ref(), bytes),
+        }
+    }
+
+    /// Tells a message to those whom it is for.
+    fn publish(&self, message: Message, heard: Option<&Arc<Heard>>, bytes: usize) {
+        let event = message.task_event();
         self.event(|| {
             let event = match event {
                 Some(_) => Event::Task(message.clone()),
@@ -172,19 +209,19 @@ impl Routes {
         });
         let (Some(heard), Some(event)) = (heard, event) else { return };
         match event {
-            TaskEvent::Created => heard.set_stage(Stage::Callbacks),
+            TaskEvent::Created => {}
             TaskEvent::Update => match Told::read(&message.result) {
                 Some(told) => {
-                    let answer = Questions::new(self.clone()).ask(&told.params(None), Some(&heard));
+                    let answer = Questions::new(self.clone()).ask(&told.params(None), Some(heard));
                     heard.push_asked(Answering(told, answer));
                 }
                 None => heard.said.push(Said::of_update(message.result), bytes),
             },
-            TaskEvent::Complete => self.end(&heard, Ok(Outcome::Value(Arc::new(message.result)))),
+            TaskEvent::Complete => self.end(heard, Ok(Outcome::Value(Arc::new(message.result)))),
             TaskEvent::Failed if heard.is_stopped() => {
-                self.end(&heard, Err(TaskError::Stopped(message.result)));
+                self.end(heard, Err(TaskError::Stopped(message.result)));
             }
-            TaskEvent::Failed => self.end(&heard, Err(TaskError::Failed(message.result))),
+            TaskEvent::Failed => self.end(heard, Err(TaskError::Failed(message.result))),
         }
     }
 
@@ -220,6 +257,19 @@ impl Routes {
             kept.end();
         }
         Events(kept)
+    }
+
+    /// The tasks of MCPC cannot be heard any more.
+    #[cfg(feature = "client-http")]
+    pub(super) fn lose_tasks(&self) {
+        let listeners = self.listeners();
+        let is_heard = |heard: &Arc<Heard>| heard.stage() == Stage::Callbacks;
+        let lost: Vec<_> =
+            listeners.tasks.values().filter(|heard| is_heard(heard)).cloned().collect();
+        drop(listeners);
+        for heard in lost {
+            self.end(&heard, Err(TaskError::ServerGone));
+        }
     }
 
     /// The connection ended. A call that is unanswered hears of it from rmcp, and a task of MCP from who asks about it.

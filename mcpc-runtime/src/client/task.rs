@@ -120,8 +120,12 @@ impl Stream for Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.driver.abort();
         self.heard.said.abandon();
+        // Its call was taken back, and may be a task by now, which nobody else would stop.
+        if self.heard.is_stopped() && self.heard.ended().is_some() {
+            return;
+        }
+        self.driver.abort();
         self.link.routes.forget(&self.heard);
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use std::sync::Arc;
 
-use super::heard::Heard;
+use super::heard::{Heard, Stage};
 use super::routes::Routes;
 use super::said::{Event, Said};
 use super::status::Status;
@@ -126,8 +126,10 @@ impl Wrapped {
                 let created = messages(result).find(|(message, _)| {
                     message.task_event() == Some(TaskEvent::Created) && message.task_id == task_id
                 });
-                if let Some((message, bytes)) = created.filter(|_| task_id.is_some()) {
-                    self.routes.message(message, bytes);
+                match created.filter(|_| task_id.is_some()) {
+                    Some((message, bytes)) => self.routes.message(message, bytes),
+                    // Whatever was said besides, it is no task: the reply decides.
+                    None => heard.set_stage(Stage::Over),
                 }
             }
             ServerResult::CreateTaskResult(created) => {
@@ -250,7 +252,7 @@ impl<R> Tap<R> {
         {
             self.line.extend_from_slice(&bytes[..end]);
             bytes = &bytes[end + 1..];
-            self.look_at_line();
+            self.reads = look_at_line(&self.line, &self.routes).unwrap_or(self.reads);
             self.line.clear();
         }
         if self.reads {
@@ -260,31 +262,32 @@ impl<R> Tap<R> {
             self.line.clear();
         }
     }
+}
 
-    fn look_at_line(&mut self) {
-        let is_greeting = memchr::memmem::find(&self.line, b"\"protocolVersion\"").is_some();
-        let is_list = memchr::memmem::find(&self.line, b"\"taskSupport\"").is_some();
-        if !is_greeting && !is_list {
-            return;
-        }
-        let Ok(message) = serde_json::from_slice::<Value>(&self.line) else { return };
-        let result = &message["result"];
-        if result["protocolVersion"].is_string() {
-            let has_tasks =
-                result["capabilities"]["tasks"]["requests"]["tools"]["call"].is_object();
-            self.routes.set_unread(|unread| unread.has_tasks = has_tasks);
-            self.reads = has_tasks;
-        }
-        for tool in result["tools"].as_array().into_iter().flatten() {
-            let support = tool["execution"]["taskSupport"].as_str();
-            let takes_tasks = matches!(support, Some("optional" | "required"));
-            if let Some(name) = tool["name"].as_str() {
-                self.routes.set_unread(|unread| {
-                    unread.tools.insert(name.to_owned(), takes_tasks);
-                });
-            }
+/// Reads along one message; returns whether the server has tasks, where it says so.
+pub(super) fn look_at_line(line: &[u8], routes: &Routes) -> Option<bool> {
+    let is_greeting = memchr::memmem::find(line, b"\"protocolVersion\"").is_some();
+    let is_list = memchr::memmem::find(line, b"\"taskSupport\"").is_some();
+    if !is_greeting && !is_list {
+        return None;
+    }
+    let message = serde_json::from_slice::<Value>(line).ok()?;
+    let result = &message["result"];
+    for tool in result["tools"].as_array().into_iter().flatten() {
+        let support = tool["execution"]["taskSupport"].as_str();
+        let takes_tasks = matches!(support, Some("optional" | "required"));
+        if let Some(name) = tool["name"].as_str() {
+            routes.set_unread(|unread| {
+                unread.tools.insert(name.to_owned(), takes_tasks);
+            });
         }
     }
+    let is_greeted = result["protocolVersion"].is_string();
+    let has_tasks = result["capabilities"]["tasks"]["requests"]["tools"]["call"].is_object();
+    if is_greeted {
+        routes.set_unread(|unread| unread.has_tasks = has_tasks);
+    }
+    is_greeted.then_some(has_tasks)
 }
 
 impl<R: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for Tap<R> {

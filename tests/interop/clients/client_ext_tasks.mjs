@@ -222,6 +222,7 @@ const MODES = {
             'forms',
             'one session',
             'tasks',
+            'tasks of 2026',
             'task capabilities',
             'task events',
             'task references',

@@ -1,4 +1,4 @@
-//! Our client against servers that are not ours, as processes over stdio. `tests/interop/run` and
+//! Our client against servers that are not ours, as processes over stdio and HTTP. `tests/interop/run` and
 //! `tests/interop/servers/run` install these and run this.
 
 mod others;
@@ -7,10 +7,10 @@ mod reference;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mcpc::client::{Client, ClientBuilder, Said, TaskError, Way, text};
+use mcpc::client::{Client, ClientBuilder, ClientError, HttpError, Said, TaskError, Way, text};
 use serde_json::{Value, json};
-use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 
 /// Longer than anything takes, on a machine that has other things to do.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -43,6 +43,25 @@ fn node(environment: &str, name: &str) -> Command {
 async fn connect(builder: ClientBuilder, server: Command) -> Client {
     let connected = timeout(LIMIT, builder.spawn(server)).await.expect("it answers in time");
     connected.expect("the server answers")
+}
+
+/// The same over HTTP, at a port that is free.
+async fn connect_over_http(mut server: Command) -> (Client, Child) {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let server = server.arg(port.to_string()).kill_on_drop(true).spawn().expect("it starts");
+    let connecting = async {
+        loop {
+            match Client::connect_http(format!("http://127.0.0.1:{port}/mcp")).await {
+                Err(ClientError::Http(HttpError::Unreachable(_))) => {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                connected => return connected.expect("the server answers"),
+            }
+        }
+    };
+    (timeout(LIMIT, connecting).await.expect("it answers in time"), server)
 }
 
 /// Runs a tool to its end, and returns what it said and its result.
@@ -96,8 +115,13 @@ async fn check_common(client: Client, way: Way, plain: Way) {
     let mut dies = client.start("die", json!({})).await.expect("it is sent");
     for task in [&mut dies, &mut other] {
         let ended = timeout(LIMIT, task.result::<Value>()).await.expect("it ends in time");
-        let error = ended.expect_err("the server died").to_string();
-        assert_eq!(error, "the server went away before the task ended");
+        let error = ended.expect_err("the server died");
+        match error {
+            TaskError::ServerGone => {}
+            // It is the call that has lost its connection.
+            TaskError::Call(error) => assert!(error.to_string().contains("[HTTP]"), "{error}"),
+            error => panic!("{error:?}"),
+        }
     }
     client.close().await;
 }

@@ -2,14 +2,12 @@
 
 use mcpc::client::{Answer, Client, Said, Way};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{LIMIT, check_common, connect, node, python, run};
+use super::{LIMIT, check_common, connect, connect_over_http, node, python, run};
 
 /// What must hold of every server of MCP; `plain` is the way of a tool that is no task.
-async fn check(server: impl Fn() -> Command, way: Way, plain: Way) {
-    let client = connect(Client::builder(), server()).await;
+async fn check(client: Client, way: Way, plain: Way) {
     assert!(client.mcpc().is_none(), "it is a server of MCP alone");
     let (said, result) = run(&client, "work", json!({"steps": 4}), way).await;
     assert_eq!(result.expect("a result"), json!({"steps": 4}));
@@ -53,15 +51,23 @@ async fn check_question(client: &Client, way: Way) {
 #[tokio::test]
 async fn fastmcp_runs_tasks() {
     let server = || python("clients/python_fastmcp", "with_fastmcp.py");
-    check(server, Way::Tasks, Way::Tasks).await;
+    check(connect(Client::builder(), server()).await, Way::Tasks, Way::Tasks).await;
+    let (client, _process) = connect_over_http(server()).await;
+    check(client, Way::Tasks, Way::Tasks).await;
 }
 
 #[tokio::test]
 async fn the_first_typescript_sdk_runs_tasks_of_2025() {
-    check(|| node("clients/sdk", "sdk_server.mjs"), Way::TasksOf2025, Way::Progress).await;
+    let server = || node("clients/sdk", "sdk_server.mjs");
+    check(connect(Client::builder(), server()).await, Way::TasksOf2025, Way::Progress).await;
+    let (client, _process) = connect_over_http(server()).await;
+    check(client, Way::TasksOf2025, Way::Progress).await;
 }
 
 #[tokio::test]
 async fn the_second_typescript_sdk_tells_progress() {
-    check(|| node("clients/server", "server.mjs"), Way::Progress, Way::Progress).await;
+    let server = || node("clients/server", "server.mjs");
+    check(connect(Client::builder(), server()).await, Way::Progress, Way::Progress).await;
+    let (client, _process) = connect_over_http(server()).await;
+    check(client, Way::Progress, Way::Progress).await;
 }

@@ -1,8 +1,12 @@
 // A server on the first generation of the official TypeScript SDK, with the tasks of MCP 2025-11-25.
 
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+
 import { InMemoryTaskMessageQueue, InMemoryTaskStore } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 
@@ -85,4 +89,12 @@ task('ask', {}, async (_args, say, { taskId, extra }) => {
     return text(answer.action === 'accept' ? `hello ${answer.content.value}` : answer.action);
 });
 
-await server.connect(new StdioServerTransport());
+// Over HTTP at a port, if there is one, for one client.
+if (process.argv.length > 2) {
+    const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: () => randomUUID() });
+    await server.connect(transport);
+    const http = createServer((request, response) => transport.handleRequest(request, response));
+    http.listen(Number(process.argv[2]), '127.0.0.1');
+} else {
+    await server.connect(new StdioServerTransport());
+}

@@ -1,6 +1,8 @@
 // A server on the second generation of the official TypeScript SDK: MCP 2026-07-28, without tasks.
 
-import { McpServer, acceptedContent, inputRequired } from '@modelcontextprotocol/server';
+import { createServer } from 'node:http';
+
+import { McpServer, acceptedContent, createMcpHandler, inputRequired } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 
@@ -66,4 +68,26 @@ function make() {
     return server;
 }
 
-serveStdio(make);
+// Over HTTP at a port, if there is one.
+if (process.argv.length > 2) {
+    const port = Number(process.argv[2]);
+    const handler = createMcpHandler(make);
+    const serve = async (incoming, outgoing) => {
+        const gone = new AbortController();
+        outgoing.on('close', () => gone.abort());
+        const { method, headers } = incoming;
+        const body = method === 'POST' ? await incoming.reduce((all, part) => all + part, '') : undefined;
+        const url = `http://127.0.0.1:${port}${incoming.url}`;
+        const response = await handler.fetch(new Request(url, { method, headers, body, signal: gone.signal }));
+        outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+        outgoing.flushHeaders();
+        for await (const part of response.body ?? []) {
+            outgoing.write(part);
+        }
+        outgoing.end();
+    };
+    const http = createServer((incoming, outgoing) => serve(incoming, outgoing).catch(() => outgoing.destroy()));
+    http.listen(port, '127.0.0.1');
+} else {
+    serveStdio(make);
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from datetime import timedelta
 
 from fastmcp import Context, FastMCP
@@ -65,4 +66,8 @@ async def ask(ctx: Context) -> str | InputRequiredResult:
 
 
 if __name__ == "__main__":
-    mcp.run()
+    # Over HTTP at a port, if there is one.
+    if len(sys.argv) > 1:
+        mcp.run(transport="http", host="127.0.0.1", port=int(sys.argv[1]), path="/mcp")
+    else:
+        mcp.run()
