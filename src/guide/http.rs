@@ -84,6 +84,9 @@
 //! # }
 //! ```
 //!
+//! [`examples/protected`](https://github.com/mcpc-rs/mcpc/tree/main/examples/protected) is such a server: it checks bearer
+//! tokens (JWTs) of one issuer, and tells clients where to get one, as MCP's authorization has it.
+//!
 //! A principal's tasks outlive its sessions: it finds them from the next one, and without one. A session can be used by the
 //! principal alone that began it. Where no principal is told and there is no session, whoever knows a task's id may ask for
 //! the task. Such ids are random, chosen by the server, and listed to nobody; the result of a task that is not for everybody
