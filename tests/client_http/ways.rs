@@ -221,7 +221,7 @@ async fn arguments_are_said_in_the_headers_that_their_tool_wants() {
 #[tokio::test]
 async fn a_client_that_closes_leaves_no_session_behind() {
     let at = "127.0.0.1:0".parse().expect("an address");
-    let served = serve_at(at, server(), 1);
+    let served = serve_at(at, server(), |http| http.max_sessions(1));
     for closes in [true, false, true] {
         let connect = || Client::builder().initialize().connect_http(served.url());
         let mut connected = connect().await;
