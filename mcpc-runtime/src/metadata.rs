@@ -34,17 +34,29 @@ impl Metadata {
     /// something in it.
     pub(crate) fn take(arguments: &mut JsonObject) -> Result<Self, String> {
         let mut metadata = Self::default();
-        for keys in MetadataKeys::ALL {
+        for keys in Self::all_in(arguments) {
             if let Some(value) = arguments.shift_remove(keys.argument) {
-                metadata.read(keys, value)?;
+                metadata.read(*keys, value)?;
             }
         }
         Ok(metadata)
     }
 
+    /// The keys of what may be metadata among arguments. Hardly any call has any, and to compare a few names takes less
+    /// time than to hash one.
+    fn all_in(arguments: &JsonObject) -> &'static [MetadataKeys] {
+        /// With more arguments it takes longer.
+        const FEW: usize = 16;
+        let is_one = |name: &String| MetadataKeys::ALL.iter().any(|keys| keys.argument == name);
+        match arguments.len() > FEW || arguments.keys().any(is_one) {
+            true => &MetadataKeys::ALL,
+            false => &[],
+        }
+    }
+
     /// The session of a call that carries metadata, as far as that can be told without looking whether it is right.
     pub(crate) fn session_in(arguments: &JsonObject) -> Option<&str> {
-        MetadataKeys::ALL.iter().find_map(|keys| {
+        Self::all_in(arguments).iter().find_map(|keys| {
             let metadata = arguments.get(keys.argument)?.as_object()?;
             let named = metadata.get(keys.session_id).and_then(Value::as_str);
             Some(named.filter(|id| !id.is_empty()).unwrap_or(DEFAULT_SESSION))

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -14,11 +15,34 @@ use crate::phrases::{did_you_mean, shown};
 use crate::schema::Schemas;
 use crate::tool::{About, Definition, Kind};
 
+/// Hashes the names of tools (FNV-1a), which every call looks one up by several times. The names are the server's, so
+/// nobody else can make them collide.
+#[derive(Debug)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The tools of a server at one time.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     tools: Vec<Arc<Definition>>,
-    by_name: HashMap<Arc<str>, usize>,
+    by_name: HashMap<Arc<str>, usize, BuildHasherDefault<NameHasher>>,
     /// What `tools/list` answers, written once.
     listed: Vec<rmcp::model::Tool>,
 }

@@ -33,7 +33,14 @@ impl Reply {
     /// As a line of JSON, after what the buffer holds. What cannot be written as JSON is an error that says so.
     pub(crate) fn into_line(self, id: RequestId, line: &mut Vec<u8>) {
         let before = line.len();
-        if serde_json::to_writer(&mut *line, &self.into_message(id.clone())).is_err() {
+        let written = match self.0 {
+            Ok(result) => write_response(&result, &id, line),
+            Err(error) => serde_json::to_writer(
+                &mut *line,
+                &ServerJsonRpcMessage::error(error, Some(id.clone())),
+            ),
+        };
+        if written.is_err() {
             line.truncate(before);
             let problem = "the reply cannot be written as JSON";
             let error = ErrorData::internal_error(problem, None);
@@ -42,6 +49,20 @@ impl Reply {
         }
         line.push(b'\n');
     }
+}
+
+/// Writes what is written of `JsonRpcMessage::response`, without making that, which is large.
+fn write_response(
+    result: &ServerResult,
+    id: &RequestId,
+    line: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    line.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    serde_json::to_writer(&mut *line, id)?;
+    line.extend_from_slice(br#","result":"#);
+    serde_json::to_writer(&mut *line, result)?;
+    line.push(b'}');
+    Ok(())
 }
 
 /// A task as MCP 2025-11-25 has it.

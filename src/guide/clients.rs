@@ -39,7 +39,7 @@
 //! # Tasks of MCP 2025-11-25
 //!
 //! There a client asks for a task with its call (`task` among the parameters, SEP-1686). A session of that revision, over
-//! stdio and [`Server::serve_io`], is told that the server has such tasks, and which tools start them
+//! stdio, HTTP and [`Server::serve_io`], is told that the server has such tasks, and which tools start them
 //! (`execution.taskSupport`, `required` for a tool with [`required`](crate::background)). A call with `task` is answered with
 //! the task at once, whatever comes of it; a call without is served as any other.
 //!

@@ -1,10 +1,12 @@
 //! What a client sees of a server over HTTP, without a network: bytes of bodies, statuses and headers.
 
 mod callbacks;
+mod calls;
 mod owners;
 mod refusals;
 mod sessions;
 mod support;
+mod tasks_2025;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::service;
-use crate::support::{Http, mcpc, text};
+use crate::support::{Http, mcpc, text, ticket};
 
 fn with_principals() -> Http {
     let http = service().http().principal(|request| {
@@ -16,12 +16,6 @@ fn with_principals() -> Http {
         user.to_str().ok().map(str::to_owned)
     });
     Http::through(http.into_router().expect("it can be served"))
-}
-
-/// The id in a ticket.
-fn ticket(reply: &Value) -> String {
-    let id = text(reply).split('`').nth(3).expect("a ticket names its task");
-    id.to_owned()
 }
 
 const TASKS: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;

@@ -81,7 +81,11 @@ impl Http {
 
     /// Begins a session; returns a client of it.
     pub(crate) async fn begin(&self) -> Self {
-        let answer = self.post(&[], initialize("2025-11-25")).await;
+        self.begin_with(initialize("2025-11-25")).await
+    }
+
+    pub(crate) async fn begin_with(&self, initialize: Value) -> Self {
+        let answer = self.post(&[], initialize).await;
         assert_eq!(answer.status, StatusCode::OK);
         let id = answer.headers["mcp-session-id"].to_str().expect("a text").to_owned();
         let reply = answer.events.last().await;
@@ -229,4 +233,10 @@ pub(crate) fn mcpc(task_id: &str, mut arguments: Value) -> Value {
 /// The text of a call's reply.
 pub(crate) fn text(reply: &Value) -> &str {
     reply["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("a text: {reply}"))
+}
+
+/// The id in a ticket.
+pub(crate) fn ticket(reply: &Value) -> String {
+    let id = text(reply).split('`').nth(3).expect("a ticket names its task");
+    id.to_owned()
 }

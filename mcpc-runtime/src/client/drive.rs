@@ -341,6 +341,12 @@ impl<'a> Poll<'a> {
     /// The result was asked for. If the task was not over, or was stopped, there is none.
     async fn fetched(&mut self, result: Result<CallToolResult, ServiceError>) -> Option<Ended> {
         match (result, self.over) {
+            // It may be what comes of a task that was stopped, as only its status says.
+            (Ok(result), None)
+                if self.driver.heard.is_stopped() && result.is_error == Some(true) =>
+            {
+                pin!(self.ask()).await
+            }
             (Ok(result), _) => Some(Ok(Outcome::Reply(Arc::new(result)))),
             (Err(ServiceError::McpError(_) | ServiceError::TransportSend(_)), None) => {
                 pin!(self.ask()).await

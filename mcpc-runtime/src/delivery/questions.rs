@@ -63,6 +63,9 @@ pub(crate) struct Questions {
     /// How the client is asked, if it may be: until MCP 2025-11-25. Later a client looks for questions itself, where it
     /// asks about a task, and is given those of an open call as its reply.
     pub(crate) peer: Option<Box<Peer<RoleServer>>>,
+    /// The call that waits for the task, if one does: on its way back the client reads what it is asked, where that is a way
+    /// of its own.
+    pub(crate) call: Option<RequestId>,
     /// Whether the client looks for questions.
     pub(crate) are_looked_for: bool,
     /// The tool with which a model answers those of a task.
@@ -74,6 +77,7 @@ impl Questions {
     pub(crate) const UNREACHABLE: Self = Self {
         shows: Shows { forms: false, urls: false },
         peer: None,
+        call: None,
         are_looked_for: false,
         message_task: None,
     };
@@ -101,7 +105,8 @@ impl Questions {
     /// How a client is asked that shows this.
     pub(crate) fn elicitation(&self, asked: &Asked) -> Option<Elicitation<'_>> {
         let peer = self.peer.as_ref().filter(|_| !asked.by_message)?;
-        Elicitation::of(peer, self.shows, &asked.form)
+        let elicitation = Elicitation::of(peer, self.shows, &asked.form)?;
+        Some(Elicitation { call: self.call.as_ref(), ..elicitation })
     }
 }
 
@@ -109,6 +114,7 @@ impl Questions {
 pub(crate) struct Elicitation<'a> {
     peer: &'a Peer<RoleServer>,
     related: Option<RelatedTask<'a>>,
+    call: Option<&'a RequestId>,
 }
 
 /// The task that asks, to a client of MCP 2025-11-25.
@@ -140,7 +146,7 @@ impl fmt::Debug for Elicitation<'_> {
 impl<'a> Elicitation<'a> {
     /// Of a client that shows such a question.
     pub(crate) fn of(peer: &'a Peer<RoleServer>, shows: Shows, form: &Form) -> Option<Self> {
-        shows.shows(form).then_some(Self { peer, related: None })
+        shows.shows(form).then_some(Self { peer, related: None, call: None })
     }
 
     /// The same for a task that the client asked for.
@@ -166,6 +172,9 @@ impl<'a> Elicitation<'a> {
         let id = uuid::Uuid::new_v4().to_string();
         let params = asked.to_elicitation(&id).map_err(|_| NoAnswer::Unreachable)?;
         let mut request = ElicitRequest::new(params);
+        if let Some(id) = self.call {
+            request.extensions.insert(OriginatingRequestId(id.clone()));
+        }
         if let Some(related) = self.related {
             related.mark(&mut request);
         }

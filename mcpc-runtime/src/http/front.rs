@@ -77,9 +77,9 @@ impl Front {
     pub(super) fn check(&self, parts: &Parts) -> Result<(), Refused> {
         let Options { hosts, origins, .. } = &self.options;
         origin::check(&parts.headers, &parts.uri, hosts, origins)?;
-        match self.sessions.is_ending() {
-            true => Err(Refused::unavailable("the server ends", RETRY)
-                .with(header::CONNECTION, HeaderValue::from_static("close"))),
+        // Who is in a session may still read what it asked for, and answer what it was asked.
+        match self.sessions.is_ending() && !parts.headers.contains_key(SESSION) {
+            true => Err(ends()),
             false => Ok(()),
         }
     }
@@ -161,6 +161,9 @@ impl Front {
     ) -> Result<Response, Refused> {
         let request = &mut asking.request;
         let id = request.id.clone();
+        if self.sessions.is_ending() {
+            return Err(ends().to(&id));
+        }
         let is_modern = headers::is_modern_by_body(request);
         let session = match text(&parts.headers, SESSION) {
             Some(session) if !is_modern => {
@@ -207,7 +210,9 @@ impl Front {
         let session = self.sessions.get(id).filter(|session| session.layout == layout);
         // Nobody learns of another's session.
         let session = session.filter(|session| session.principal.as_ref() == principal);
-        session.filter(|session| !session.ending.has_begun()).ok_or_else(|| {
+        let is_there =
+            |session: &Arc<Session>| !session.ending.has_begun() || self.sessions.is_ending();
+        session.filter(is_there).ok_or_else(|| {
             Refused::not_found(format!("there is no session `{}`; start a new one", shown(id)))
         })
     }
@@ -232,12 +237,11 @@ impl Front {
         let asked = session.post.request(request, body);
         let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         let first = reader.first().await;
-        if let Some(refused) = status_of(first) {
+        if let Some(status) = status_of(first) {
+            let response = refused(&mut reader, status);
             // Nobody will come back to it.
             self.sessions.end(&session.id);
-            let mut response = self.events(reader, false, in_use);
-            *response.status_mut() = refused;
-            return Ok(response);
+            return response.map_err(|it| it.to(&id));
         }
         let header = HeaderValue::from_str(&session.id).expect("a UUID is a header");
         let mut response = self.events(reader, primes, in_use);
@@ -266,9 +270,14 @@ impl Front {
             let problem = format!("this server already has its maximum of {most} sessions");
             return Err(Refused::unavailable(problem, RETRY));
         }
-        self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
-        self.serve(connection, transport, flush, id);
+        self.reap();
+        self.serve(connection, transport, (session.post.clone(), flush), id);
         Ok(session)
+    }
+
+    /// Sees to it that what nobody uses comes to its end.
+    fn reap(self: &Arc<Self>) {
+        self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
     }
 
     /// Serves a session in a task of its own.
@@ -276,7 +285,7 @@ impl Front {
         self: &Arc<Self>,
         connection: Connection,
         transport: AnyTransport,
-        flush: Flush,
+        (post, flush): (Post, Flush),
         id: Arc<str>,
     ) {
         let sessions = Arc::clone(&self.sessions);
@@ -291,6 +300,8 @@ impl Front {
             if let Err(error) = crate::server::serve_connection(connection, transport).await {
                 event!(debug, %error, "a session did not begin");
             }
+            // One that did not begin may have said why.
+            post.finish().await;
             flush.finish().await;
         });
     }
@@ -309,6 +320,9 @@ impl Front {
         let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
         // Most answers come at once, and leave with the head.
         let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
+        if first == Ok(First::Over) && self.sessions.is_ending() {
+            return Err(ends().to(&id));
+        }
         if first == Ok(First::Over) && session.ending.has_begun() {
             return Err(Refused::not_found("the session has ended; start a new one").to(&id));
         }
@@ -337,12 +351,15 @@ impl Front {
         let Asking { request, body } = asking;
         let id = request.id.clone();
         let connection = Connection::of(&self.sessions.account(principal.as_ref()), true);
-        let visit = self.sessions.visit(connection.ending()).ok_or_else(|| {
+        if principal.is_some() {
+            self.reap();
+        }
+        let (transport, post, flush) = self.built.posted(&connection, Layout::Request);
+        let visit = self.sessions.visit(&post).ok_or_else(|| {
             let most = self.sessions.shared().max_requests;
             let problem = format!("{most} requests are unanswered; try again later");
             Refused::unavailable(problem, RETRY).to(&id)
         })?;
-        let (transport, post, flush) = self.built.posted(&connection, Layout::Request);
         let (mut reader, by) = post.request(request, body).ok_or_else(|| in_flight(&id))?;
         let served = match by {
             By::Us => Served::ByUs { _transport: transport },
@@ -354,13 +371,7 @@ impl Front {
         let asked = Asked { post, id, _flush: flush, _served: served, _visit: visit };
         let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
         if let Some(status) = first.ok().and_then(status_of) {
-            let mut json = Vec::new();
-            reader.take_json(&mut json);
-            let mut response = Response::new(Body::from(json));
-            *response.status_mut() = status;
-            let json = HeaderValue::from_static("application/json");
-            response.headers_mut().insert(header::CONTENT_TYPE, json);
-            return Ok(response);
+            return refused(&mut reader, status).map_err(|it| it.to(&asked.id));
         }
         let keep_alive = self.options.keep_alive;
         let manner = Manner { opening: Vec::new(), keep_alive, poll_after: None };
@@ -435,7 +446,7 @@ fn opening(number: u64, after: u64, retry: Duration) -> String {
 
 /// Waits until a client has read enough of its answers for another request to be taken.
 pub(super) async fn room(session: &Session) -> Result<(), Refused> {
-    let room = session.post.outbox().reply_room_available();
+    let room = session.post.outbox().answer_room_available();
     timeout(PATIENCE_WITH_READERS, room).await.map_err(|_| {
         let problem = "the answers to earlier requests of this session are not read";
         Refused::unavailable(problem, RETRY)
@@ -453,6 +464,26 @@ pub(super) fn attach(
         extensions.insert(Principal(Arc::clone(principal)));
     }
     extensions.insert(parts);
+}
+
+/// The response to a request that is answered with an error and nothing else.
+fn refused(reader: &mut EventReader, status: StatusCode) -> Result<Response, Refused> {
+    let mut json = Vec::new();
+    reader.take_json(&mut json);
+    if json.is_empty() {
+        return Err(ends());
+    }
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+/// The server takes nothing new.
+fn ends() -> Refused {
+    Refused::unavailable("the server ends", RETRY)
+        .with(header::CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn no_session() -> Refused {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::refused::Refused;
 use crate::argument::HEADER;
-use crate::context::is_modern;
+use crate::context::{is_modern, named_version};
 use crate::phrases::shown;
 
 pub(super) const SESSION: &str = "mcp-session-id";
@@ -190,5 +190,5 @@ fn decoded(header: &HeaderValue) -> Option<Cow<'_, str>> {
 
 /// Whether a request has no session, by what its body says.
 pub(super) fn is_modern_by_body(request: &JsonRpcRequest<ClientRequest>) -> bool {
-    is_modern(request.request.get_meta().protocol_version())
+    is_modern(named_version(request.request.get_meta()))
 }

@@ -242,6 +242,6 @@ async fn reap(front: Weak<Front>) {
         let limit = front.options.session_idle;
         front.sessions.reap(limit);
         drop(front);
-        sleep((limit / 4).min(Duration::from_secs(30))).await;
+        sleep((limit / 4).clamp(Duration::from_millis(10), Duration::from_secs(30))).await;
     }
 }

@@ -99,7 +99,8 @@ impl Options {
 
 /// Refuses what is not a path, or is the same as another.
 fn check_path(setting: &'static str, path: &str, example: &str, others: &[&str]) -> Result {
-    if !path.starts_with('/') || path.contains(['{', '}', '*', '?', '#']) {
+    let is_strange = path.contains(['{', '}', '*', '?', '#']) || path.contains("/:");
+    if !path.starts_with('/') || is_strange {
         let expected = format!("a path that starts with `/`, as `{example}`");
         return Err(limit(setting, path, &expected));
     }

@@ -13,6 +13,9 @@ use crate::outbox::Layout;
 use crate::service::{Account, Shared};
 use crate::transport::{Ending, Post, Why};
 
+/// After how long a session ends in which nothing was ever asked.
+const UNUSED: Duration = Duration::from_secs(60);
+
 /// A client's session.
 pub(super) struct Session {
     pub(super) id: Arc<str>,
@@ -26,6 +29,8 @@ pub(super) struct Session {
     used: Mutex<Instant>,
     /// How many requests and streams are open.
     open: AtomicUsize,
+    /// How many there ever were.
+    uses: AtomicUsize,
 }
 
 impl fmt::Debug for Session {
@@ -43,8 +48,9 @@ impl Session {
         ending: Ending,
         primes: bool,
     ) -> Arc<Self> {
-        let (used, open) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
-        Arc::new(Self { id, principal, layout, post, ending, primes, used, open })
+        let used = Mutex::new(Instant::now());
+        let (open, uses) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { id, principal, layout, post, ending, primes, used, open, uses })
     }
 
     fn used(&self) -> MutexGuard<'_, Instant> {
@@ -54,13 +60,17 @@ impl Session {
     /// Notes that somebody uses it, until what this returns is dropped.
     pub(super) fn enter(self: &Arc<Self>) -> InUse {
         self.open.fetch_add(1, Ordering::SeqCst);
+        self.uses.fetch_add(1, Ordering::SeqCst);
         InUse(Arc::clone(self))
     }
 
     /// Whether nobody has used it for so long, and nothing runs in it.
     fn is_idle(&self, limit: Duration) -> bool {
+        // Of one that only began, nobody knows whether anybody is there.
+        let limit = if self.uses.load(Ordering::SeqCst) > 1 { limit } else { limit.min(UNUSED) };
         self.open.load(Ordering::SeqCst) == 0
-            && self.ending.running() == 0
+            && !self.ending.is_worked_for()
+            && self.post.unanswered() == 0
             && self.used().elapsed() >= limit
     }
 }
@@ -92,7 +102,7 @@ struct Table {
     by_id: HashMap<Arc<str>, Arc<Session>>,
     principals: HashMap<Arc<str>, Arc<Account>>,
     /// The requests that are being answered without a session.
-    visits: HashMap<u64, Ending>,
+    visits: HashMap<u64, Post>,
     count: u64,
     /// Whether all come to their end.
     is_ending: bool,
@@ -166,14 +176,14 @@ impl Sessions {
 
     /// Notes a request that is answered without a session, until what this returns is dropped; unless there are as many
     /// as there may be.
-    pub(super) fn visit(self: &Arc<Self>, ending: &Ending) -> Option<Visit> {
+    pub(super) fn visit(self: &Arc<Self>, post: &Post) -> Option<Visit> {
         let mut table = self.table();
         if table.visits.len() >= self.shared.max_requests || table.is_ending {
             return None;
         }
         table.count += 1;
         let number = table.count;
-        table.visits.insert(number, ending.clone());
+        table.visits.insert(number, post.clone());
         Some(Visit { sessions: Arc::clone(self), number })
     }
 
@@ -206,15 +216,20 @@ impl Sessions {
 
     /// Ends everything: no more sessions, every task is asked to stop, and what was asked is answered.
     pub(super) async fn end_all(&self, why: Why) {
-        let (endings, accounts) = {
+        let (sessions, visits, accounts) = {
             let mut table = self.table();
             table.is_ending = true;
-            let sessions = table.by_id.values().map(|session| session.ending.clone());
-            let endings: Vec<_> = sessions.chain(table.visits.values().cloned()).collect();
-            (endings, self.accounts(&table))
+            let sessions: Vec<_> = table.by_id.values().cloned().collect();
+            let visits: Vec<_> = table.visits.values().cloned().collect();
+            (sessions, visits, self.accounts(&table))
         };
-        for ending in endings {
-            ending.begin(why);
+        for session in sessions {
+            session.ending.begin(why);
+        }
+        for visit in visits {
+            visit.ending().begin(why);
+            // It has no loop that would.
+            tokio::spawn(async move { visit.force().await });
         }
         futures::future::join_all(accounts.iter().map(Account::end)).await;
         loop {

@@ -88,6 +88,8 @@ struct Queue {
     streams: Option<Box<Streams>>,
     /// How many bytes of replies are pending or being written.
     reply_bytes: usize,
+    /// How many of those answer a request, where they are sent as events.
+    answer_bytes: usize,
     state: State,
 }
 
@@ -154,7 +156,7 @@ impl Outbox {
             Form::Events(layout) => Some(Box::new(Streams::new(layout, budget as usize))),
         };
         let pending = Pending::new(form);
-        let queue = Queue { pending, streams, reply_bytes: 0, state: State::Open };
+        let queue = Queue { pending, streams, reply_bytes: 0, answer_bytes: 0, state: State::Open };
         Self(Arc::new(Shared {
             form,
             queue: Mutex::new(queue),
@@ -279,6 +281,7 @@ impl Outbox {
             let Some(streams) = &mut queue.streams else { return };
             for frame in frames {
                 queue.reply_bytes += frame.reply_bytes;
+                queue.answer_bytes += frame.answer_bytes();
                 let pushed = streams.push(frame);
                 wakers.extend(pushed.waker);
                 is_absent |= pushed.waits_for_the_absent;

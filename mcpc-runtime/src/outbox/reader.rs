@@ -8,7 +8,7 @@ use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::sleep;
 
 use super::streams::{AWAY, First, Freed, Sending};
-use super::{Form, Layout, Outbox, State};
+use super::{Form, Layout, Outbox, REPLY_LIMIT, State};
 
 /// Reads one stream of an outbox, until somebody else does. Dropped, it leaves the stream.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ impl EventReader {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut events = Vec::new();
         let _is_more = self.poll_events(&mut context, &mut events);
-        let json = events.strip_prefix(b"data: ").unwrap_or(&events);
-        out.extend_from_slice(json.trim_ascii_end());
+        if let Some(at) = memchr::memmem::find(&events, b"data: ") {
+            out.extend_from_slice(events[at + b"data: ".len()..].trim_ascii_end());
+        }
     }
 
     /// Waits for what comes first, without taking it. Cancel safe.
@@ -138,8 +139,19 @@ impl Outbox {
 
     /// Forgets what was sent, if nothing was for so long.
     pub(crate) fn forget_sent(&self, limit: Duration) {
-        if let Some(streams) = &mut self.queue().streams {
-            streams.forget_sent(limit);
+        let freed = self.queue().streams.as_mut().map(|streams| streams.forget_sent(limit));
+        self.give_back(freed.unwrap_or_default());
+    }
+
+    /// Waits until few enough answers are unread to take another request. Cancel safe.
+    #[cfg(feature = "http")]
+    pub(crate) async fn answer_room_available(&self) {
+        loop {
+            let written = self.0.written.notified();
+            if self.queue().answer_bytes <= REPLY_LIMIT || self.is_dead() {
+                return;
+            }
+            written.await;
         }
     }
 
@@ -158,7 +170,9 @@ impl Outbox {
     pub(super) fn give_back(&self, freed: Freed) {
         self.0.free.add_permits(freed.permits);
         if freed.reply_bytes > 0 {
-            self.queue().reply_bytes -= freed.reply_bytes;
+            let mut queue = self.queue();
+            queue.reply_bytes -= freed.reply_bytes;
+            queue.answer_bytes -= freed.answer_bytes;
         }
         if freed.permits > 0 || freed.reply_bytes > 0 {
             self.0.written.notify_waiters();
@@ -167,8 +181,9 @@ impl Outbox {
 
     /// Takes back what threads hold in advance, if nothing that is sent will give anything back.
     pub(super) fn reclaim_if_all_is_sent(&self) {
-        let are_sent = self.queue().streams.as_ref().is_some_and(|streams| streams.are_sent());
-        if are_sent {
+        let hold_no_room =
+            self.queue().streams.as_ref().is_some_and(|streams| streams.hold_no_room());
+        if hold_no_room {
             self.reclaim();
         }
     }
@@ -183,6 +198,7 @@ impl Outbox {
                 let let_go = outbox.queue().streams.as_mut().map(|streams| streams.let_go());
                 let Some((freed, is_left)) = let_go else { return };
                 outbox.give_back(freed);
+                outbox.reclaim();
                 if !is_left {
                     return;
                 }

@@ -73,6 +73,16 @@ pub(super) enum Keep {
     Always,
 }
 
+impl Keep {
+    /// How many times the budget may wait of it, for somebody who is away.
+    fn times(self) -> usize {
+        match self {
+            Self::ForAWhile => 1,
+            Self::Always => LASTING,
+        }
+    }
+}
+
 /// A message on its way to a stream.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -95,7 +105,9 @@ impl Frame {
         outgoing.push_line(&mut line);
         let keep = if outgoing.is_lasting() { Keep::Always } else { Keep::ForAWhile };
         let (to, error) = (to.unwrap_or(To::Session), None);
-        Self { to, json: without_end(line), keep, error, permits, reply_bytes: 0 }
+        // What has no permit counts as what nobody waits for.
+        let reply_bytes = if permits == 0 { line.len() } else { 0 };
+        Self { to, json: without_end(line), keep, error, permits, reply_bytes }
     }
 
     /// What answers something that is not a message.
@@ -116,10 +128,48 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// How many bytes of answers to requests it is.
+    pub(super) fn answer_bytes(&self) -> usize {
+        if matches!(self.to, To::Reply(_)) { self.reply_bytes } else { 0 }
+    }
+}
+
 /// JSON without the end of its line.
 fn without_end(mut line: Vec<u8>) -> Box<[u8]> {
     line.truncate(line.trim_ascii_end().len());
     line.into_boxed_slice()
+}
+
+/// How many bytes wait for somebody who is away, by what becomes of them.
+#[derive(Debug, Default)]
+struct Loose {
+    for_a_while: usize,
+    always: usize,
+}
+
+impl Loose {
+    fn of(&self, keep: Keep) -> usize {
+        match keep {
+            Keep::ForAWhile => self.for_a_while,
+            Keep::Always => self.always,
+        }
+    }
+
+    fn entry(&mut self, keep: Keep) -> &mut usize {
+        match keep {
+            Keep::ForAWhile => &mut self.for_a_while,
+            Keep::Always => &mut self.always,
+        }
+    }
+
+    fn add(&mut self, event: &Event) {
+        *self.entry(event.keep) += event.cost();
+    }
+
+    fn take(&mut self, event: &Event) {
+        *self.entry(event.keep) -= event.cost();
+    }
 }
 
 /// All streams of one connection.
@@ -137,7 +187,7 @@ pub(super) struct Streams {
     /// When something was sent last.
     sent_at: Instant,
     /// How many bytes wait for somebody who is away, and take no room of others.
-    loose_bytes: usize,
+    loose: Loose,
     /// How many bytes may be kept of what was sent, and of what waits loosely.
     budget: usize,
     /// Whether somebody will look after those who are away.
@@ -156,6 +206,8 @@ struct Stream {
     lasting: usize,
     /// The number of the latest.
     last: u64,
+    /// The number of the latest that was sent.
+    latest_sent: u64,
     /// The number that who reads now expects next.
     next: u64,
     /// Counts those who read, one after the other.
@@ -177,6 +229,8 @@ struct Event {
     error: Option<i32>,
     permits: usize,
     reply_bytes: usize,
+    /// Whether it answers a request.
+    is_answer: bool,
 }
 
 impl Event {
@@ -199,17 +253,22 @@ pub(super) struct Pushed {
 pub(super) struct Freed {
     pub(super) permits: usize,
     pub(super) reply_bytes: usize,
+    /// How many of these are answers to requests.
+    pub(super) answer_bytes: usize,
 }
 
 impl Freed {
     pub(super) fn add_all(&mut self, other: Self) {
         self.permits += other.permits;
         self.reply_bytes += other.reply_bytes;
+        self.answer_bytes += other.answer_bytes;
     }
 
     fn add(&mut self, event: &mut Event) {
+        let bytes = std::mem::take(&mut event.reply_bytes);
         self.permits += std::mem::take(&mut event.permits);
-        self.reply_bytes += std::mem::take(&mut event.reply_bytes);
+        self.reply_bytes += bytes;
+        self.answer_bytes += if event.is_answer { bytes } else { 0 };
     }
 }
 
@@ -239,6 +298,7 @@ impl Stream {
             loose: 0,
             lasting: 0,
             last: 0,
+            latest_sent: 0,
             next: 1,
             reader: 0,
             left: Some(Instant::now()),
@@ -252,16 +312,15 @@ impl Stream {
         self.left.is_some_and(|left| now >= left + AWAY)
     }
 
-    /// Has what waits take no room of others any more; returns how many bytes that are.
-    fn let_go(&mut self, freed: &mut Freed) -> usize {
-        let holding = self.waiting.iter_mut().skip(self.loose);
-        let bytes = holding.map(|event| {
+    /// Has what waits take no room of others any more; returns whether that changes anything.
+    fn let_go(&mut self, freed: &mut Freed, loose: &mut Loose) -> bool {
+        let is_changed = self.holds_room();
+        for event in self.waiting.iter_mut().skip(self.loose) {
             freed.add(event);
-            event.cost()
-        });
-        let bytes = bytes.sum();
+            loose.add(event);
+        }
         self.loose = self.waiting.len();
-        bytes
+        is_changed
     }
 
     /// Whether something waits that takes room of others.
@@ -269,9 +328,10 @@ impl Stream {
         self.waiting.len() > self.loose
     }
 
-    /// Leaves out the oldest that may be, or that is there at all; returns how many bytes it had.
-    fn leave_out(&mut self, keep: Keep) -> Option<usize> {
+    /// Leaves out the oldest that may be, or that is there at all.
+    fn leave_out(&mut self, keep: Keep) -> Option<Event> {
         let at = match keep {
+            // By then nothing else is left.
             Keep::Always => 0,
             Keep::ForAWhile => {
                 let is_lasting = |event: &Event| event.keep == Keep::Always;
@@ -287,7 +347,7 @@ impl Stream {
         let event = self.waiting.remove(at)?;
         self.loose -= 1;
         self.lasting = self.lasting.min(self.loose);
-        Some(event.cost())
+        Some(event)
     }
 
     /// The first that the reader was not handed.
@@ -322,7 +382,7 @@ impl Streams {
             sent: VecDeque::new(),
             sent_bytes: 0,
             sent_at: Instant::now(),
-            loose_bytes: 0,
+            loose: Loose::default(),
             budget,
             is_watched: false,
         };
@@ -357,11 +417,15 @@ impl Streams {
         stream.is_complete = true;
         if let Some((id, token)) = stream.request.take() {
             self.by_request.remove(&id);
-            if let Some(token) = token {
+            if let Some(token) = token
+                && self.by_token.get(&token) == Some(&number)
+            {
                 self.by_token.remove(&token);
             }
         }
-        stream.waker.take()
+        let waker = stream.waker.take();
+        self.forget_if_read(number);
+        waker
     }
 
     /// The stream of a message, if somebody may read it.
@@ -384,7 +448,8 @@ impl Streams {
         let mut freed = Freed::default();
         let Frame { to, json, keep, error, permits, reply_bytes } = frame;
         let is_last = matches!(to, To::Reply(_)) && self.layout != Layout::Single;
-        let mut event = Event { number: 0, json, keep, error, permits, reply_bytes };
+        let is_answer = matches!(to, To::Reply(_));
+        let mut event = Event { number: 0, json, keep, error, permits, reply_bytes, is_answer };
         let number = self.stream_of(&to);
         let Some((number, stream)) =
             number.and_then(|number| Some((number, self.by_number.get_mut(&number)?)))
@@ -396,7 +461,7 @@ impl Streams {
         event.number = stream.last;
         stream.waiting.push_back(event);
         if stream.is_away(Instant::now()) {
-            self.loose_bytes += stream.let_go(&mut freed);
+            stream.let_go(&mut freed, &mut self.loose);
         }
         let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
         self.is_watched |= waits_for_the_absent;
@@ -408,18 +473,28 @@ impl Streams {
         Pushed { waker, freed, waits_for_the_absent }
     }
 
-    /// Leaves out what has no room any more of what waits for somebody who is away.
+    /// Leaves out what has no room any more of what waits for somebody who is away: of this stream, or else of another.
     fn bound(&mut self, number: u64) {
-        let Some(stream) = self.by_number.get_mut(&number) else { return };
-        for (keep, most) in
-            [(Keep::ForAWhile, self.budget), (Keep::Always, self.budget.saturating_mul(LASTING))]
-        {
-            while self.loose_bytes > most
-                && let Some(bytes) = stream.leave_out(keep)
-            {
-                self.loose_bytes -= bytes;
+        for keep in [Keep::ForAWhile, Keep::Always] {
+            while self.loose.of(keep) > self.budget.saturating_mul(keep.times()) {
+                if !self.leave_out(number, keep) {
+                    let others = self.by_number.iter().filter(|(_, stream)| stream.loose > 0);
+                    let others: Vec<u64> = others.map(|(number, _)| *number).collect();
+                    if !others.into_iter().any(|other| self.leave_out(other, keep)) {
+                        break;
+                    }
+                }
             }
         }
+    }
+
+    /// Leaves out the oldest of a stream that may be; returns whether there was one.
+    fn leave_out(&mut self, number: u64, keep: Keep) -> bool {
+        let stream = self.by_number.get_mut(&number);
+        let Some(event) = stream.and_then(|stream| stream.leave_out(keep)) else { return false };
+        self.loose.take(&event);
+        self.forget_if_read(number);
+        true
     }
 
     /// Has somebody read a stream in place of who did before, from after an event on; `None` if there is no such
@@ -433,9 +508,7 @@ impl Streams {
         stream.reader += 1;
         stream.left = None;
         // What it says it has seen cannot be more than was sent.
-        let sent = stream.sent.back().map(|event| event.number + 1);
-        let unsent = sent.or(stream.waiting.front().map(|event| event.number));
-        let unsent = unsent.unwrap_or(stream.last + 1);
+        let unsent = stream.latest_sent + 1;
         stream.next = after.map_or(unsent, |after| after.saturating_add(1).min(unsent));
         Some((stream.reader, stream.waker.take()))
     }
@@ -502,9 +575,10 @@ impl Streams {
                 loose => {
                     stream.loose = loose - 1;
                     stream.lasting = stream.lasting.saturating_sub(1);
-                    self.loose_bytes -= event.cost();
+                    self.loose.take(&event);
                 }
             }
+            stream.latest_sent = event.number;
             self.sent.push_back(number);
             self.sent_at = Instant::now();
             self.sent_bytes += event.cost();
@@ -540,15 +614,27 @@ impl Streams {
         }
     }
 
-    /// Forgets all that was sent, if nothing was for so long: nobody comes back for it any more.
-    pub(super) fn forget_sent(&mut self, limit: Duration) {
-        if self.sent_at.elapsed() < limit {
-            return;
+    /// Forgets what nobody comes back for any more: all that was sent, if nothing was for so long, and the streams of
+    /// answered requests that were left so long ago.
+    pub(super) fn forget_sent(&mut self, limit: Duration) -> Freed {
+        let mut freed = Freed::default();
+        let is_left = |stream: &Stream| stream.left.is_some_and(|left| left.elapsed() >= limit);
+        let left =
+            self.by_number.iter().filter(|(_, stream)| stream.is_complete && is_left(stream));
+        let left: Vec<u64> = left.map(|(number, _)| *number).collect();
+        for number in left {
+            let Some(mut stream) = self.by_number.remove(&number) else { continue };
+            stream.let_go(&mut freed, &mut self.loose);
+            stream.waiting.iter().for_each(|event| self.loose.take(event));
+            self.sent_bytes -= stream.sent.iter().map(Event::cost).sum::<usize>();
         }
-        let budget = std::mem::take(&mut self.budget);
-        self.forget_the_oldest();
-        self.budget = budget;
-        self.sent.shrink_to(16);
+        if self.sent_at.elapsed() >= limit {
+            let budget = std::mem::take(&mut self.budget);
+            self.forget_the_oldest();
+            self.budget = budget;
+            self.sent.shrink_to(16);
+        }
+        freed
     }
 
     /// Forgets the stream of a request that nobody reads, and of which nothing is left.
@@ -570,9 +656,7 @@ impl Streams {
         let mut changed = Vec::new();
         for (number, stream) in &mut self.by_number {
             if stream.is_away(now) {
-                let bytes = stream.let_go(&mut freed);
-                if bytes > 0 {
-                    self.loose_bytes += bytes;
+                if stream.let_go(&mut freed, &mut self.loose) {
                     changed.push(*number);
                 }
             } else if stream.left.is_some() && stream.holds_room() {
@@ -591,9 +675,9 @@ impl Streams {
         self.by_number.get(&number).map_or(0, |stream| stream.next - 1)
     }
 
-    /// Whether everything was sent.
-    pub(super) fn are_sent(&self) -> bool {
-        self.by_number.values().all(|stream| stream.waiting.is_empty())
+    /// Whether nothing waits that takes room of others.
+    pub(super) fn hold_no_room(&self) -> bool {
+        !self.by_number.values().any(Stream::holds_room)
     }
 
     /// Whether something waits for somebody who reads.

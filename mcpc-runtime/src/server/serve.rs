@@ -14,6 +14,8 @@ use crate::argument::Reading;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::log::Boxed;
+#[cfg(feature = "http")]
+use crate::outbox::Layout;
 use crate::registry::Registry;
 use crate::schema::Schemas;
 use crate::service::{Connection, Shared};
@@ -23,10 +25,7 @@ use crate::transport::{
     Wrapped, Writer,
 };
 #[cfg(feature = "http")]
-use crate::{
-    outbox::Layout,
-    transport::{Post, Posted},
-};
+use crate::transport::{Post, Posted};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///

@@ -6,6 +6,7 @@ use super::parked::Parked;
 use super::{Shared, instructions};
 use crate::log::Owner;
 use crate::task::{Grace, Tasks};
+use crate::transport::{Ending, Why};
 
 /// A principal's tasks, and the calls of theirs that wait for an answer, or those of all clients that nobody tells apart;
 /// a clone is another handle to them.
@@ -13,7 +14,8 @@ use crate::task::{Grace, Tasks};
 pub(crate) struct Account {
     pub(super) shared: Arc<Shared>,
     pub(super) tasks: Tasks,
-    pub(super) grace: Grace,
+    /// What goes on when a connection is gone.
+    pub(super) stays: Ending,
     pub(super) parked: Parked,
 }
 
@@ -27,17 +29,19 @@ impl Account {
             Some(principal) => Tasks::of(Owner::new(principal), log, permits, instructions),
             None => Tasks::of_anybody(log, permits, instructions),
         };
-        let grace = Grace::new(shared.times.grace);
-        Self { shared, tasks, grace, parked: Parked::default() }
+        let stays = Ending::of_host(Grace::new(shared.times.grace));
+        let parked = if principal.is_some() { Parked::default() } else { Parked::of_many() };
+        Self { shared, tasks, stays, parked }
     }
 
     /// Asks all tasks to stop, and waits until they have ended, or are ended as their grace is over.
     pub(crate) async fn end(&self) {
+        self.stays.begin(Why::Dropped);
         self.tasks.stop_all();
         tokio::select! {
             biased;
             () = self.tasks.idle() => {}
-            () = self.grace.elapsed() => {
+            () = self.stays.grace().elapsed() => {
                 self.tasks.end_all();
             }
         }
@@ -45,7 +49,7 @@ impl Account {
 
     /// Ends the grace of what was asked to stop.
     pub(crate) fn end_grace(&self) {
-        self.grace.end();
+        self.stays.grace().end();
     }
 
     /// Whether something of it runs, or a connection has it.

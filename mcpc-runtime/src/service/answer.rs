@@ -9,7 +9,7 @@ use rmcp::model::{
 use super::calls::Refusal;
 use super::trace::Trace;
 use super::{Shared, ToolService};
-use crate::context::{Context, is_modern};
+use crate::context::{Context, named_version};
 use crate::control::{Stopping, unknown_id};
 use crate::delivery::{Shows, tasks_extension};
 use crate::log::{LogError, Parcel, Stop, TaskReader};
@@ -47,7 +47,7 @@ impl ToolService {
     pub(super) fn is_about_task(
         &self,
         request: &ClientRequest,
-        version: impl FnOnce() -> Option<ProtocolVersion>,
+        knows_tasks: impl FnOnce() -> bool,
     ) -> bool {
         let asks = matches!(
             request,
@@ -55,7 +55,7 @@ impl ToolService {
                 | ClientRequest::UpdateTaskRequest(_)
                 | ClientRequest::CancelTaskRequest(_)
         );
-        asks && self.shared().has_tasks && is_modern(version())
+        asks && self.shared().has_tasks && knows_tasks()
     }
 
     /// Answers a request, by the same rules by which rmcp answers the others.
@@ -71,7 +71,7 @@ impl ToolService {
     fn admit(&self, request: &Ours, context: &Context) -> Result<(), ErrorData> {
         self.shared().admit(context)?;
         match request {
-            Ours::Call(_) => Ok(()),
+            Ours::Call(call) => self.admit_task(&call.name, context),
             Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
         }
     }
@@ -120,7 +120,7 @@ impl ToolService {
         context: &Context,
     ) -> Result<GetTaskResult, ErrorData> {
         let reader = self.task(&request.task_id).await?;
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let task = tasks_extension::detailed(&request.task_id, &*reader, shows).await;
         Ok(GetTaskResult::new(task.map_err(|error| match error {
             // It was forgotten meanwhile.
@@ -174,20 +174,20 @@ impl Shared {
     /// Refuses a request of a protocol that the server does not speak, or that does not bring what its protocol asks
     /// for.
     pub(super) fn admit(&self, context: &Context) -> Result<(), ErrorData> {
-        if let Some(version) = context.meta.protocol_version() {
+        if let Some(named) = named_version(&context.meta) {
             let supported = self.versions();
-            if !supported.contains(&version) {
+            if !supported.iter().any(|version| version.as_str() == named)
+                && let Some(version) = context.meta.protocol_version()
+            {
                 return Err(ErrorData::unsupported_protocol_version(version, &supported));
             }
         }
-        if context.stands_alone() {
+        if context.stands_alone() && !context.brings_all() {
             let missing = context.meta.missing_required_keys(&ProtocolVersion::V_2026_07_28);
-            if !missing.is_empty() {
-                let missing = missing.join(", ");
-                let problem =
-                    format!("request _meta is missing or has malformed required fields: {missing}");
-                return Err(ErrorData::invalid_params(problem, None));
-            }
+            let missing = missing.join(", ");
+            let problem =
+                format!("request _meta is missing or has malformed required fields: {missing}");
+            return Err(ErrorData::invalid_params(problem, None));
         }
         Ok(())
     }

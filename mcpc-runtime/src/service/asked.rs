@@ -14,12 +14,13 @@ use crate::tool::Definition;
 impl ToolService {
     /// Who may answer what a call asks, or its task. `looks` is whether the client asks about its tasks, or calls again.
     pub(super) fn questions(&self, context: &Context, looks: bool) -> Questions {
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let is_modern = context.knows_tasks();
         let shows_any = shows != Shows::default();
         Questions {
             shows,
             peer: context.peer().filter(|_| shows_any && !is_modern).cloned().map(Box::new),
+            call: looks.then(|| context.id.clone()),
             are_looked_for: shows_any && is_modern && looks,
             message_task: self.shared().control.map(|control| control.message_task),
         }

@@ -14,12 +14,12 @@ use super::ToolService;
 use super::answer::Ours;
 use super::calls::or_error;
 use super::limit::Limit;
-use crate::context::{Context, is_modern};
+use crate::context::{Context, is_modern, named_version};
 use crate::guard::Guarded;
 use crate::names::Dialect;
 use crate::reply::Reply;
 use crate::tool::Kind;
-use crate::transport::{Answer, Answers, Asked};
+use crate::transport::{Answer, Answers, Asked, TaskParams};
 
 /// What answers those of one connection.
 pub(super) struct Direct {
@@ -38,11 +38,20 @@ impl Direct {
 
     /// Whether what a request runs is all ours; `None` if it needs the loop.
     fn runs_ours(&self, request: &ClientRequest, peer: Option<&Peer<RoleServer>>) -> Option<bool> {
-        let version = || {
-            let of_session = || Some(peer?.peer_info()?.protocol_version.clone());
-            request.get_meta().protocol_version().or_else(of_session)
+        let knows_tasks = || match named_version(request.get_meta()) {
+            Some(version) => is_modern(Some(version)),
+            None => {
+                let session = peer.and_then(|peer| peer.peer_info());
+                session.is_some_and(|it| is_modern(Some(it.protocol_version.as_str())))
+            }
         };
         match request {
+            // The loop has it answered as MCP 2025-11-25 does, or refused.
+            ClientRequest::CallToolRequest(call)
+                if call.extensions.get::<TaskParams>().is_some() =>
+            {
+                None
+            }
             ClientRequest::CallToolRequest(call) => self.call_runs_ours(&call.params.name),
             ClientRequest::InitializeRequest(_) => {
                 self.begins_again.store(true, Ordering::Relaxed);
@@ -50,12 +59,12 @@ impl Direct {
             }
             // The loop answers it, but it holds for the calls that follow.
             ClientRequest::SetLevelRequest(level) => {
-                if !is_modern(version()) && self.limit.enter(&mut Extensions::new()).is_ok() {
+                if !knows_tasks() && self.limit.enter(&mut Extensions::new()).is_ok() {
                     self.tools.log_level.set(level);
                 }
                 None
             }
-            others => self.tools.is_about_task(others, version).then_some(true),
+            others => self.tools.is_about_task(others, knows_tasks).then_some(true),
         }
     }
 
@@ -99,7 +108,7 @@ impl Answers for Direct {
         if peer.is_none() && !self.stands_alone {
             return Err(Box::new(asked));
         }
-        let Some(is_ours) = self.runs_ours(&asked.request, peer.as_ref()) else {
+        let Some(is_ours) = self.runs_ours(&asked.request, peer.as_deref()) else {
             return Err(Box::new(asked));
         };
         let Asked { id, mut request, cancelled } = asked;

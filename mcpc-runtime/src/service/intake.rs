@@ -35,7 +35,7 @@ pub(crate) struct TaskIntake {
     pub(super) listener: Arc<Listener>,
     pub(super) limit: Limit,
     /// By which it is known what a session says of its client; there before anything can be asked about a task.
-    peer: OnceLock<Peer<RoleServer>>,
+    peer: OnceLock<Arc<Peer<RoleServer>>>,
     /// Those of a session of MCP 2025-11-25.
     pub(super) session_tasks: SessionTasks,
 }
@@ -105,7 +105,10 @@ impl Intake for TaskIntake {
     }
 
     fn cancel_task(&self, request: &mut CancelTaskRequest) {
-        let may_ask = |client: &Context| client.knows_tasks() && needs_tasks(client).is_ok();
+        let may_ask = |client: &Context| match client.knows_tasks() {
+            true => needs_tasks(client).is_ok(),
+            false => self.session_tasks.has_begun(),
+        };
         if !self.shared.has_tasks || !self.lets_in(request, may_ask) {
             return;
         }
@@ -150,12 +153,12 @@ impl TaskIntake {
     /// Notes how the client is reached.
     pub(super) fn meet(&self, peer: &Peer<RoleServer>) {
         if self.peer.get().is_none() {
-            let _is_first = self.peer.set(peer.clone());
+            let _is_first = self.peer.set(Arc::new(peer.clone()));
         }
     }
 
     /// By which the client is reached, once rmcp's loop has said so.
-    pub(super) fn peer(&self) -> Option<&Peer<RoleServer>> {
+    pub(super) fn peer(&self) -> Option<&Arc<Peer<RoleServer>>> {
         self.peer.get()
     }
 
@@ -166,7 +169,7 @@ impl TaskIntake {
         may_ask: impl FnOnce(&Context) -> bool,
     ) -> bool {
         let meta = request.extensions().get::<RequestMetaObject>().cloned().unwrap_or_default();
-        let client = Context::of_client(meta, self.peer.get().cloned());
+        let client = Context::of_client(RequestId::Number(0), meta, self.peer.get().cloned());
         if self.shared.admit(&client).is_err() || !may_ask(&client) {
             return false;
         }

@@ -151,8 +151,9 @@ impl Connection {
     /// stands alone.
     #[cfg(feature = "http")]
     pub(crate) fn of(account: &Account, stands_alone: bool) -> Self {
-        let Account { shared, tasks, grace, parked } = account.clone();
-        Self::with(shared, tasks, Ending::of_visit(grace), parked, stands_alone)
+        let Account { shared, tasks, stays, parked } = account.clone();
+        let ending = Ending::of_visit(tasks.clone(), stays);
+        Self::with(shared, tasks, ending, parked, stands_alone)
     }
 
     fn with(

@@ -25,15 +25,26 @@ use crate::tool::Definition;
 /// How many calls of a connection may wait for an answer at once; those that are over go first, then the oldest.
 const MOST: usize = 100;
 
+/// The same of all clients that nobody tells apart.
+#[cfg(feature = "http")]
+const MOST_OF_MANY: usize = 10_000;
+
 /// The calls of a connection that wait for an answer, or were answered since.
 #[derive(Clone, Default)]
 pub(super) struct Parked(Arc<Mutex<Calls>>);
 
-#[derive(Default)]
 struct Calls {
     by_id: HashMap<Box<str>, Kept>,
     /// Which comes next.
     count: u64,
+    /// How many there may be.
+    most: usize,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { by_id: HashMap::new(), count: 0, most: MOST }
+    }
 }
 
 /// A call that waits for an answer, or was answered since.
@@ -63,6 +74,12 @@ impl std::fmt::Debug for Parked {
 }
 
 impl Parked {
+    /// Those of many clients.
+    #[cfg(feature = "http")]
+    pub(super) fn of_many() -> Self {
+        Self(Arc::new(Mutex::new(Calls { most: MOST_OF_MANY, ..Calls::default() })))
+    }
+
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,7 +96,7 @@ impl Parked {
         let place = Some(place).filter(|_| !call.conversation.cancelled().is_cancelled());
         let kept = Kept { call: call.clone(), number, place };
         calls.by_id.insert(call.conversation.id().into(), kept);
-        if calls.by_id.len() > MOST {
+        if calls.by_id.len() > calls.most {
             let is_over = |kept: &Kept| kept.call.outcome.peek().is_some();
             let first = calls.by_id.values().min_by_key(|kept| (!is_over(kept), kept.number));
             let first = first.map(|kept| kept.call.clone());
@@ -100,7 +117,7 @@ impl Parked {
 impl ToolService {
     /// Whether a call of a plain tool is asked by its reply.
     pub(super) fn asks_by_reply(context: &Context) -> bool {
-        let shows = || Shows::of(context.client_capabilities().as_ref());
+        let shows = || Shows::of(context.client_capabilities());
         context.knows_tasks() && shows() != Shows::default()
     }
 
@@ -213,6 +230,6 @@ fn take_responses(conversation: &Conversation, responses: &InputResponses) {
 
 /// What the client is asked in place of the result.
 fn required(call: &Call, questions: &[Question], context: &Context) -> CallToolResponse {
-    let requests = Shows::of(context.client_capabilities().as_ref()).requests(questions);
+    let requests = Shows::of(context.client_capabilities()).requests(questions);
     InputRequiredResult::new(Some(requests), Some(call.conversation.id().to_owned())).into()
 }

@@ -8,7 +8,7 @@ use rmcp::{RoleServer, Service};
 
 use super::Connection;
 use super::answer::Ours;
-use crate::context::{Context, is_modern};
+use crate::context::{Context, knows_tasks};
 use crate::metadata::Metadata;
 use crate::phrases::shown;
 use crate::transport::Subscription;
@@ -36,14 +36,15 @@ impl Connection {
             }
             return inner.handle_request(request, context).await;
         }
+        let knows_tasks = || knows_tasks(&context);
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
-            || self.tools.is_about_task(&request, || context.protocol_version());
+            || self.tools.is_about_task(&request, knows_tasks);
         match request {
             request if is_ours => match Ours::of(request) {
                 Ok(ours) => self.tools.answer(ours, Context::from(context)).await.into_outcome(),
                 Err(others) => self.route_others(*others, context).await,
             },
-            ClientRequest::SetLevelRequest(ref level) if !is_modern(context.protocol_version()) => {
+            ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
                 self.tools.log_level.set(level);
                 self.set_level(request, context).await
             }
@@ -74,7 +75,7 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         let request = match request {
             ClientRequest::ListToolsRequest(list) => {
-                let has_tasks = self.tools.has_tasks_of_2025(context.protocol_version());
+                let has_tasks = self.tools.has_tasks_of_2025(knows_tasks(&context));
                 let listed = self.list_tools(list, context).await?;
                 return Ok(if has_tasks { self.tools.with_task_support(listed) } else { listed });
             }

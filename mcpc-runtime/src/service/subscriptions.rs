@@ -51,7 +51,7 @@ impl ToolService {
         let accepted: Vec<&str> = watched.iter().map(|(task_id, _)| &**task_id).collect();
         let acknowledgement = acknowledgement(&context.id, &accepted, changes.is_some());
         outbox.push(&acknowledgement, Permit::NONE);
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let mut watches = JoinSet::new();
         for (task_id, reader) in watched {
             watches.spawn(watch(

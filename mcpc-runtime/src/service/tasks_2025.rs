@@ -5,7 +5,7 @@
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolResponse, ClientRequest, CustomRequest, CustomResult, ErrorCode, ErrorData, JsonObject,
-    ProtocolVersion, ServerResult, Task, TaskStatus,
+    ServerResult, Task, TaskStatus,
 };
 use rmcp::service::RequestContext;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::ToolService;
 use super::answer::{needs_tasks, unavailable};
 use super::calls::{Leave, Refusal};
 use super::told_2025::{Teller, Told};
-use crate::context::{Context, is_modern};
+use crate::context::{Context, knows_tasks};
 use crate::control::unknown_id;
 use crate::delivery::{Questions, Shows, tasks_2025};
 use crate::log::{LogError, TaskReader};
@@ -55,14 +55,14 @@ struct Page {
 
 impl ToolService {
     /// Whether the session has tasks of MCP 2025-11-25, and a request of this protocol is about those.
-    pub(super) fn has_tasks_of_2025(&self, version: Option<ProtocolVersion>) -> bool {
-        self.intake.session_tasks.has_begun() && !is_modern(version)
+    pub(super) fn has_tasks_of_2025(&self, knows_extension: bool) -> bool {
+        self.intake.session_tasks.has_begun() && !knows_extension
     }
 
     /// Whether a call asks for such a task.
     pub(super) fn is_asked_for_task(&self, context: &Context) -> bool {
         context.extensions.get::<TaskParams>().is_some()
-            && self.has_tasks_of_2025(context.protocol_version())
+            && self.has_tasks_of_2025(context.knows_tasks())
     }
 
     /// Whether a request is answered when a task has ended.
@@ -72,20 +72,20 @@ impl ToolService {
     }
 
     /// What a request asks about tasks of MCP 2025-11-25, if it does, or why it is refused. `is_theirs` is whether it
-    /// calls a tool of the user's handler.
+    /// calls a tool of the user's handler. What is ours of calls, [`admit_task`](Self::admit_task) looks at.
     pub(super) fn asked_of_2025(
         &self,
         request: &ClientRequest,
         is_theirs: bool,
         context: &RequestContext<RoleServer>,
     ) -> Option<Result<AboutTasks, ErrorData>> {
-        if !self.has_tasks_of_2025(context.protocol_version()) {
+        if !self.has_tasks_of_2025(knows_tasks(context)) {
             return None;
         }
         Some(Ok(match request {
-            ClientRequest::CallToolRequest(call) => {
-                let task = context.extensions.get::<TaskParams>()?;
-                return self.admit_task(&call.params.name, is_theirs, task).err().map(Err);
+            ClientRequest::CallToolRequest(call) if is_theirs => {
+                context.extensions.get::<TaskParams>()?;
+                return Some(Err(not_a_task(&call.params.name)));
             }
             ClientRequest::GetTaskRequest(get) => AboutTasks::Get(get.params.task_id.clone()),
             ClientRequest::CancelTaskRequest(cancel) => {
@@ -103,18 +103,16 @@ impl ToolService {
     }
 
     /// Refuses a call that asks for a task of what starts none, or does so in other words than the protocol.
-    fn admit_task(&self, name: &str, is_theirs: bool, task: &TaskParams) -> Result<(), ErrorData> {
-        let is_background = match is_theirs || Dialect::of_handshake(name).is_some() {
-            true => false,
-            false => {
-                let tool = self.shared().registry.get(name);
-                let tool = tool.map_err(|unknown| ErrorData::invalid_params(unknown, None))?;
-                tool.about.kind == Kind::Background
-            }
-        };
-        if !is_background {
-            let problem = format!("`{}` is not run as a task: call it without `task`", shown(name));
-            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None));
+    pub(super) fn admit_task(&self, name: &str, context: &Context) -> Result<(), ErrorData> {
+        let task = context.extensions.get::<TaskParams>();
+        let Some(task) = task.filter(|_| self.is_asked_for_task(context)) else { return Ok(()) };
+        if Dialect::of_handshake(name).is_some() {
+            return Err(not_a_task(name));
+        }
+        let tool = self.shared().registry.get(name);
+        let tool = tool.map_err(|unknown| ErrorData::invalid_params(unknown, None))?;
+        if tool.about.kind != Kind::Background {
+            return Err(not_a_task(name));
         }
         let ttl = task.0.as_object().map(|task| task.get("ttl"));
         if !matches!(ttl, Some(None | Some(Value::Null | Value::Number(_)))) {
@@ -134,7 +132,7 @@ impl ToolService {
         if context.knows_tasks() {
             return needs_tasks(context);
         }
-        if !self.has_tasks_of_2025(context.protocol_version()) {
+        if !self.has_tasks_of_2025(context.knows_tasks()) {
             return Ok(());
         }
         let problem = format!("`{}` is only run as a task: call it with `task`", tool.about.name);
@@ -196,7 +194,7 @@ impl ToolService {
                 gate: gate.clone(),
                 progress: token.map(|token| (token, heartbeat)),
                 questions: is_own.then(|| self.questions_of_2025(context)),
-                shows: Shows::of(context.client_capabilities().as_ref()),
+                shows: Shows::of(context.client_capabilities()),
                 ending: self.ending.clone(),
             };
             let first = task_of_2025(&created.task);
@@ -286,7 +284,7 @@ impl ToolService {
         let mut tasks = self.tasks().list_after(after, PAGE + 1).await.map_err(unavailable)?;
         let has_more = tasks.len() > PAGE;
         tasks.truncate(PAGE);
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         let last = tasks.last().map(|(number, _)| *number).filter(|_| has_more);
         let tasks = tasks.iter().map(|(_, known)| {
             task_of_2025(&tasks_2025::task(&known.task_id, &known.status, shows))
@@ -302,7 +300,7 @@ impl ToolService {
     async fn stands(&self, task_id: &str, context: &Context) -> Result<Task, ErrorData> {
         let reader = self.task(task_id).await?;
         let status = reader.status().in_time().await.map_err(|error| gone(task_id, error))?;
-        let shows = Shows::of(context.client_capabilities().as_ref());
+        let shows = Shows::of(context.client_capabilities());
         Ok(tasks_2025::task(task_id, &status, shows))
     }
 
@@ -321,6 +319,11 @@ impl Page {
             ErrorData::invalid_params(problem, None)
         })
     }
+}
+
+fn not_a_task(tool: &str) -> ErrorData {
+    let problem = format!("`{}` is not run as a task: call it without `task`", shown(tool));
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, problem, None)
 }
 
 fn read<T: DeserializeOwned>(request: &CustomRequest) -> Result<T, ErrorData> {

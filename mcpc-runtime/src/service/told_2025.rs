@@ -13,7 +13,7 @@ use rmcp::service::Peer;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::intake::TaskIntake;
@@ -116,10 +116,14 @@ impl Told {
         }))
     }
 
-    /// Waits until the client has heard all that it hears of the task without asking.
+    /// Waits until the client has heard all that it hears of the task without asking. One that does not read hears no more.
     pub(super) async fn over(&self) {
+        /// How long what is left to be said may take.
+        const PATIENCE: Duration = Duration::from_secs(1);
         let mut calls = self.0.calls.subscribe();
-        let _none = calls.wait_for(|calls| *calls == 0).await;
+        if timeout(PATIENCE, calls.wait_for(|calls| *calls == 0)).await.is_err() {
+            self.retire();
+        }
     }
 
     /// The client knows that the task was cancelled, and hears nothing more of it.

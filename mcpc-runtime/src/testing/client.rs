@@ -348,6 +348,9 @@ impl Session {
             // As the SDKs do, which count both by one number.
             call["_meta"] = json!({ "progressToken": id });
         }
+        if self.facts().asks_for_tasks && self.starts_tasks(tool) {
+            call["task"] = json!({});
+        }
         (self.send_as(id, "tools/call", call), task_id)
     }
 
@@ -422,6 +425,14 @@ impl Session {
         };
         lock(&self.tools).clone_from(tools);
         tools.clone()
+    }
+
+    /// Whether a tool is listed as one that may be called as a task of MCP 2025-11-25.
+    fn starts_tasks(&self, tool: &str) -> bool {
+        let tools = lock(&self.tools);
+        let listed = tools.iter().find(|listed| listed["name"] == tool);
+        let support = listed.map(|listed| &listed["execution"]["taskSupport"]);
+        support.is_some_and(|support| support == "optional" || support == "required")
     }
 
     /// The name of a control tool, which may have something before it.

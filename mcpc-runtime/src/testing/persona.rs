@@ -11,7 +11,7 @@ use crate::names::Dialect;
 
 /// A kind of client, for [`connect`](super::connect).
 ///
-/// The first eight are what a protocol says; the others are the hosts that people use, as they were measured on 29
+/// The first nine are what a protocol says; the others are the hosts that people use, as they were measured on 29
 /// November 2026 against a server of this crate: what each opens a connection with, whether its calls have a progress
 /// token, how long it waits, what it does then, what its model sees of a reply, and when it kills a server that does not
 /// end. Whatever else a host does (its name, capabilities that have nothing to do with tools) is left out.
@@ -21,6 +21,7 @@ use crate::names::Dialect;
 /// | [`Mcpc`](Self::Mcpc) | 2024-11-05, the handshake of MCPC 0.2.1 | ids in `_metadata` | never | the result | and waits |
 /// | [`Mcpc026`](Self::Mcpc026) | 2024-11-05, the handshake of MCPC 0.2.6 | ids in `mcpc_params` | never | the result | and waits |
 /// | [`Tasks`](Self::Tasks) | 2026-07-28 | the Tasks extension | never | the texts | and waits |
+/// | [`TasksOf2025`](Self::TasksOf2025) | 2025-11-25 | `task`, where the tool starts tasks | never | the texts | and waits |
 /// | [`Progress`](Self::Progress) | 2025-06-18 | a progress token | never | the texts | and waits |
 /// | [`Plain`](Self::Plain) | 2025-06-18 | nothing | never | the texts | and waits |
 /// | [`Forms`](Self::Forms) | 2025-11-25 | nothing | never | the texts | and waits |
@@ -39,7 +40,10 @@ use crate::names::Dialect;
 /// but for Gemini and Cline, whose servers hear nothing of it. opencode also takes back every call that was answered. Claude
 /// Code polls a task until five polls in a row have failed, or one because the server does not know the method.
 ///
-/// What a server asks is [answered](super::Client::answers) by `Forms`, Codex, Copilot, Claude Code and `Tasks` in a form
+/// `TasksOf2025` asks about its task as the TypeScript SDK 1.32 does: until that has ended, for whose result it asks then, or
+/// needs input, for which it waits for the result; and it asks for the result of a task that failed or was cancelled, too.
+///
+/// What a server asks is [answered](super::Client::answers) by `Forms`, `TasksOf2025`, Codex, Copilot, Claude Code and `Tasks` in a form
 /// (`elicitation/create`; of 2026-07-28 in the reply to a call, or of a task), of which Codex only shows whether to agree,
 /// and accepts without what was asked. `Forms` alone shows addresses. The models of all others read the question and answer
 /// with `message_task`.
@@ -55,6 +59,8 @@ pub enum As {
     Mcpc026,
     /// A client of MCP 2026-07-28 with its Tasks extension: it gets a task, and asks about it.
     Tasks,
+    /// A client of MCP 2025-11-25 with its tasks: it asks for a task with its call, asks about it, and fetches the result.
+    TasksOf2025,
     /// A client that gives a progress token with its calls.
     Progress,
     /// A client that knows nothing but calls.
@@ -86,10 +92,11 @@ pub enum As {
 
 impl As {
     /// Every kind of client.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Mcpc,
         Self::Mcpc026,
         Self::Tasks,
+        Self::TasksOf2025,
         Self::Progress,
         Self::Plain,
         Self::Forms,
@@ -110,6 +117,7 @@ impl As {
             Self::Mcpc | Self::Stalls | Self::Leaves => &MCPC,
             Self::Mcpc026 => &MCPC_026,
             Self::Tasks => &TASKS,
+            Self::TasksOf2025 => &TASKS_OF_2025,
             Self::Progress => &PROGRESS,
             Self::Plain => &PLAIN,
             Self::Forms => &FORMS,
@@ -148,6 +156,8 @@ pub(super) struct Facts {
     pub(super) dialect: Option<Dialect>,
     /// Whether it declares the Tasks extension.
     pub(super) has_tasks: bool,
+    /// Whether it asks for a task of MCP 2025-11-25 where it may.
+    pub(super) asks_for_tasks: bool,
     /// Whether its calls have a progress token.
     pub(super) has_token: bool,
     /// What it shows of a question.
@@ -261,6 +271,7 @@ const PLAIN: Facts = Facts {
     revision: "2025-06-18",
     dialect: None,
     has_tasks: false,
+    asks_for_tasks: false,
     has_token: false,
     forms: Forms::None,
     limit: Limit::None,
@@ -280,6 +291,14 @@ const FORMS: Facts =
 
 const TASKS: Facts =
     Facts { name: "tasks", revision: STATELESS, has_tasks: true, forms: Forms::Full, ..PLAIN };
+
+const TASKS_OF_2025: Facts = Facts {
+    name: "tasks-of-2025",
+    revision: "2025-11-25",
+    asks_for_tasks: true,
+    forms: Forms::Full,
+    ..PLAIN
+};
 
 const MCPC: Facts = Facts {
     name: "mcp",

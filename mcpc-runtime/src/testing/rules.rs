@@ -1,6 +1,7 @@
 //! The rules of the protocols, as a client can see them kept or broken.
 
 mod questions;
+mod tasks_2025;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -80,8 +81,10 @@ struct Request {
     method: String,
     /// The tool, of a call.
     tool: String,
-    /// The task that it names, or the call that it goes on with.
+    /// The task that it names, or the call that it goes on with; of a call that asked for a task, that one.
     task_id: Option<String>,
+    /// Whether it is a call that asks for a task, as MCP 2025-11-25 has it.
+    asks_for_task: bool,
     /// The progress token that it gave, as JSON.
     token: Option<String>,
     /// The questions that it answers.
@@ -137,6 +140,7 @@ impl Rules<'_> {
                     method: method.to_owned(),
                     tool: params["name"].as_str().unwrap_or_default().to_owned(),
                     task_id: task_id(params),
+                    asks_for_task: method == "tools/call" && params["task"].is_object(),
                     token: Some(&params["_meta"]["progressToken"])
                         .filter(|token| !token.is_null())
                         .map(Value::to_string),
@@ -164,6 +168,7 @@ impl Rules<'_> {
             Some(Some("notifications/tasks")) if !(self.listens && self.facts.has_tasks) => {
                 self.breaks(line, "a client that does not listen for tasks hears of one");
             }
+            Some(Some("notifications/tasks/status")) => self.told_of_task(line),
             Some(Some("elicitation/create")) => self.elicits(line),
             Some(Some("notifications/cancelled")) => {
                 self.elicited.remove(&line.get("params")["requestId"].to_string());
@@ -182,6 +187,12 @@ impl Rules<'_> {
         let request = self.requests.values_mut().find(|it| it.token.as_ref() == Some(&token));
         let rule = match (request, number) {
             (None, _) => Some("progress for a token that the client did not give"),
+            (Some(request), _) if request.asks_for_task && request.is_answered => {
+                // The token is good until the end of the task.
+                let task = request.task_id.as_ref().and_then(|id| self.tasks.get(id));
+                let is_over = task.is_none_or(|task| task.end.is_some());
+                is_over.then_some("progress after the end of its task")
+            }
             (Some(request), _) if request.is_answered => {
                 Some("progress after the reply to its call")
             }
@@ -214,6 +225,7 @@ impl Rules<'_> {
         };
         let was_answered = std::mem::replace(&mut request.is_answered, true);
         let (method, tool) = (request.method.clone(), request.tool.clone());
+        let asks_for_task = request.asks_for_task;
         let task_id = request.task_id.clone();
         let answers = std::mem::take(&mut request.answers);
         if was_answered {
@@ -226,7 +238,12 @@ impl Rules<'_> {
             "tools/call" if result["resultType"] == "input_required" => {
                 self.asked_by_reply(line, result, &answers);
             }
+            "tools/call" if asks_for_task => self.task_of_2025(line, result, tool),
             "tools/call" => self.call_result(line, result, &tool, task_id),
+            "tasks/get" | "tasks/cancel" if self.facts.asks_for_tasks => {
+                self.status_of_2025(line, result, task_id);
+            }
+            "tasks/result" => self.result_of_2025(line, result, task_id),
             "tasks/update" => {
                 let task = self.tasks.entry(task_id.unwrap_or_default()).or_default();
                 task.answered.extend(answers);

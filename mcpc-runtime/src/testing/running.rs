@@ -94,6 +94,8 @@ enum What {
     Call,
     /// How a task of MCP is doing.
     Status,
+    /// The result of a task of MCP 2025-11-25.
+    Result,
     /// What a ticket asks for.
     Check(Ticket),
     /// A part of a result that was too long; what was read of it, what it ends as, and what its reply showed.
@@ -173,7 +175,7 @@ impl Running {
     /// When there is no way to stop a task, as the server has no control tools.
     pub async fn stop(&mut self) {
         let facts = self.session.facts();
-        let is_told = facts.dialect.is_some() || facts.has_tasks;
+        let is_told = facts.dialect.is_some() || facts.has_tasks || facts.asks_for_tasks;
         while is_told && self.outcome.is_none() && self.is_unanswered() {
             self.go_on().await;
         }
@@ -187,7 +189,7 @@ impl Running {
                 }
                 self.end(Ending::Cancelled, "the call was cancelled");
             }
-            Stage::Pausing(_) | Stage::Asking(Asked { what: What::Status, .. }) => {
+            Stage::Pausing(_) | Stage::Asking(Asked { what: What::Status | What::Result, .. }) => {
                 self.session.send("tasks/cancel", json!({ "taskId": self.task_id }));
             }
             Stage::Shown(_) => self.end(Ending::Cancelled, "the call was cancelled"),
@@ -415,12 +417,15 @@ impl Running {
         if let Some(error) = line.get("error")["message"].as_str() {
             return match what {
                 What::Status => self.poll_failed(line, error),
-                What::Call | What::Check(_) | What::Part(..) => self.end(Ending::Error, error),
+                What::Call | What::Result | What::Check(_) | What::Part(..) => {
+                    self.end(Ending::Error, error);
+                }
             };
         }
         match what {
             What::Call => self.call_answered(line, result),
             What::Status => self.status(result),
+            What::Result => self.replied(result, true),
             What::Check(ticket) => self.checked(result, ticket),
             What::Part(ticket, read, outcome) => self.part_read(result, &ticket, read, *outcome),
         }
@@ -430,6 +435,10 @@ impl Running {
         if result["resultType"] == "task" {
             self.task_id = result["taskId"].as_str().map(str::to_owned);
             return self.pause(result);
+        }
+        if self.session.facts().asks_for_tasks && result["task"].is_object() {
+            self.task_id = result["task"]["taskId"].as_str().map(str::to_owned);
+            return self.pause(&result["task"]);
         }
         if result["resultType"] == "input_required" {
             return self.shown_by_call(result);
@@ -523,7 +532,8 @@ impl Running {
 
     /// Waits until a task is to be asked about again, as its server says.
     fn pause(&mut self, task: &Value) {
-        let pause = task["pollIntervalMs"].as_u64().unwrap_or(1_000).clamp(POLLS.0, POLLS.1);
+        let pause = task["pollIntervalMs"].as_u64().or(task["pollInterval"].as_u64());
+        let pause = pause.unwrap_or(1_000).clamp(POLLS.0, POLLS.1);
         let pause = Duration::from_millis(pause);
         self.polls = Polls { first: self.polls.first.or(Some(pause)), failed: 0 };
         self.stage = Stage::Pausing(Instant::now() + pause);
@@ -545,9 +555,17 @@ impl Running {
         self.stage = Stage::Asking(Asked { id, at: Instant::now(), what: What::Status });
     }
 
+    fn ask_result(&mut self) {
+        let id = self.session.send("tasks/result", json!({ "taskId": self.task_id }));
+        self.stage = Stage::Asking(Asked { id, at: Instant::now(), what: What::Result });
+    }
+
     fn status(&mut self, task: &Value) {
         let message = task["statusMessage"].as_str().unwrap_or_default();
         match task["status"].as_str() {
+            Some(status) if status != "working" && self.session.facts().asks_for_tasks => {
+                self.ask_result();
+            }
             Some("completed") => self.replied(&task["result"], true),
             Some("failed") => {
                 let error = task["error"]["message"].as_str().unwrap_or(message);

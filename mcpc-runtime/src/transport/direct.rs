@@ -53,8 +53,7 @@ pub(super) fn answered(
     let asked = Asked { id: id.clone(), request, cancelled: cancelled.clone() };
     match Arc::clone(answers).answer(asked) {
         Ok(answer) => {
-            requests.note_token(&id, cancelled);
-            run(requests, id, answer);
+            run(requests, id, answer, cancelled);
             None
         }
         Err(asked) => {
@@ -64,7 +63,7 @@ pub(super) fn answered(
     }
 }
 
-fn run(requests: &Requests, id: RequestId, answer: Answer) {
+fn run(requests: &Requests, id: RequestId, answer: Answer, cancelled: CancellationToken) {
     let Answer { mut reply, is_ours } = answer;
     // What is not ready is polled again in its task, which it wakes then.
     if is_ours
@@ -72,6 +71,7 @@ fn run(requests: &Requests, id: RequestId, answer: Answer) {
     {
         return requests.reply(id, reply);
     }
+    requests.note_token(&id, cancelled);
     let (requests, span) = (requests.clone(), Span::current());
     tokio::spawn(async move {
         let reply = Inside::new(&span, reply).await;

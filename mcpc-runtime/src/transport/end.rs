@@ -75,6 +75,7 @@ pub(crate) struct Ending(Arc<Shared>);
 struct Shared {
     /// Those that end with the connection; `None` if they belong to somebody who stays.
     tasks: Option<Tasks>,
+    host: Option<Host>,
     /// What bodies have, which may be cut short.
     grace: Grace,
     stage: Mutex<Stage>,
@@ -96,6 +97,13 @@ impl Drop for Beside {
     }
 }
 
+/// Somebody who stays when the connection is gone.
+struct Host {
+    tasks: Tasks,
+    /// What goes on then.
+    stays: Ending,
+}
+
 impl fmt::Debug for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = *self.stage();
@@ -109,19 +117,42 @@ impl fmt::Debug for Ending {
 // The stages.
 impl Ending {
     pub(crate) fn new(tasks: Tasks, grace: Duration) -> Self {
-        Self::with(Some(tasks), Grace::new(grace))
+        Self::with(Some(tasks), Grace::new(grace), None)
     }
 
-    /// That of a connection whose tasks belong to somebody who stays, and who has this grace.
+    /// That of a connection to somebody who stays, whose these tasks are and what goes on when the connection is gone.
     #[cfg(feature = "http")]
-    pub(crate) fn of_visit(grace: Grace) -> Self {
-        Self::with(None, grace)
+    pub(crate) fn of_visit(tasks: Tasks, stays: Self) -> Self {
+        let grace = stays.grace().clone();
+        Self::with(None, grace, Some(Host { tasks, stays }))
     }
 
-    fn with(tasks: Option<Tasks>, grace: Grace) -> Self {
+    /// That of what goes on when the connections of somebody who stays are gone.
+    #[cfg(feature = "http")]
+    pub(crate) fn of_host(grace: Grace) -> Self {
+        Self::with(None, grace, None)
+    }
+
+    fn with(tasks: Option<Tasks>, grace: Grace, host: Option<Host>) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
         let (beside, is_less) = (AtomicUsize::new(0), Notify::new());
-        Self(Arc::new(Shared { tasks, grace, stage, changed, beside, is_less }))
+        Self(Arc::new(Shared { tasks, host, grace, stage, changed, beside, is_less }))
+    }
+
+    /// Whether tasks run of whoever it is a connection to.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_worked_for(&self) -> bool {
+        let host = self.0.host.as_ref().map(|host| host.tasks.running());
+        self.running() > 0 || host.is_some_and(|running| running > 0)
+    }
+
+    /// Waits until the tasks have ended of somebody who stays, where the whole server ends.
+    async fn host_is_idle(&self) {
+        let Some(Host { tasks, .. }) = &self.0.host else { return };
+        let is_asked = |why| matches!(why, Why::Signal(_));
+        if matches!(*self.stage(), Stage::Ending { why, .. } if is_asked(why)) {
+            tasks.idle().await;
+        }
     }
 
     /// How many tasks run that end with the connection.
@@ -132,7 +163,7 @@ impl Ending {
     /// What a call goes by that is to go on when the connection is gone, as somebody stays whose it is; nothing, if the call
     /// ends with the connection.
     pub(crate) fn of_what_stays(&self) -> Option<Self> {
-        self.0.tasks.is_none().then(|| Self::with(None, self.0.grace.clone()))
+        self.0.host.as_ref().map(|host| host.stays.clone())
     }
 
     /// Has the end wait for something until what is returned is dropped, or the grace is over.
@@ -311,6 +342,7 @@ impl Ending {
             tasks.idle().await;
         }
         self.is_alone().await;
+        self.host_is_idle().await;
         if requests.unanswered() > 0 {
             pending::<()>().await;
         }

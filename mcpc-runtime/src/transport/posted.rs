@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::direct::answered;
 use super::requests::Requests;
-use super::{Answers, End, Flush, Why, Wiring, rmcp_quirks};
+use super::{Answers, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::outbox::{EventReader, Form, Layout, Outbox};
 
 /// A server's end of a connection over HTTP.
@@ -36,6 +36,7 @@ pub(crate) struct Post {
     outbox: Outbox,
     requests: Requests,
     answers: Arc<dyn Answers>,
+    ending: Ending,
 }
 
 impl fmt::Debug for Post {
@@ -61,8 +62,13 @@ impl Posted {
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
         let (sender, inbox) = unbounded_channel();
-        let post =
-            Post { inbox: sender, outbox: outbox.clone(), requests: requests.clone(), answers };
+        let post = Post {
+            inbox: sender,
+            outbox: outbox.clone(),
+            requests: requests.clone(),
+            answers,
+            ending: end.ending().clone(),
+        };
         (Self { inbox, outbox, requests, end }, post, flush)
     }
 
@@ -73,16 +79,21 @@ impl Posted {
     /// The next message, or `None` when nothing more comes and the connection's tasks have ended. Cancel safe.
     pub(super) async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         let ending = self.end.ending().clone();
-        tokio::select! {
-            biased;
-            () = ending.begun() => {}
-            message = self.inbox.recv() => match message {
-                Some(message) => return Some(message),
-                None => ending.begin(Why::ClientLeft),
+        loop {
+            let has_begun = ending.has_begun();
+            tokio::select! {
+                biased;
+                // What was taken before the end is still handled.
+                message = self.inbox.recv(), if !self.inbox.is_closed() || !self.inbox.is_empty() => {
+                    match message {
+                        Some(message) => return Some(message),
+                        None => ending.begin(Why::ClientLeft),
+                    }
+                }
+                () = ending.begun(), if !has_begun => {}
+                () = self.end.reached(&self.requests), if has_begun => return None,
             }
         }
-        self.end.reached(&self.requests).await;
-        None
     }
 
     /// Has those that read what is left, for as long as they do.
@@ -94,13 +105,34 @@ impl Posted {
 
 impl Drop for Posted {
     fn drop(&mut self) {
-        self.outbox.die();
+        // What was said is still read.
+        self.requests.give_up();
     }
 }
 
 impl Post {
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// How many requests are yet to be answered.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.requests.unanswered()
+    }
+
+    /// How the connection ends.
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// Waits until the grace is over, and answers what is unanswered then.
+    pub(crate) async fn force(&self) {
+        self.ending.force(&self.requests).await;
+    }
+
+    /// Has those that read what is left, for as long as they do.
+    pub(crate) async fn finish(&self) {
+        self.ending.write_rest(&self.outbox, self.outbox.drained()).await;
     }
 
     /// Takes a request, of which this is the body; returns what reads its answer and what
@@ -135,7 +167,7 @@ impl Post {
         let message = self.requests.read(message);
         let message = message.and_then(|it| answered(&self.answers, &self.requests, it));
         let by = if message.is_some() { By::TheLoop } else { By::Us };
-        if let Some(message) = message {
+        if let Some(message) = message.filter(|message| self.requests.is_wanted(message)) {
             // Nobody takes it once the connection has ended.
             let _is_taken = self.inbox.send(message);
         }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Versions;
 use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
-use crate::context::is_modern;
+use crate::context::{is_modern, named_version};
 use crate::names::Dialect;
 use crate::outbox::{Gate, Outbox};
 use crate::output::error_reply;
@@ -171,7 +171,7 @@ impl Requests {
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
-        let is_modern = is_modern(request.get_meta().protocol_version());
+        let is_modern = is_modern(named_version(request.get_meta()));
         let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
         match request {
             ClientRequest::CallToolRequest(call) => {
@@ -195,8 +195,19 @@ impl Requests {
 
     /// Notes whom to tell that a request is cancelled.
     pub(super) fn note_token(&self, id: &RequestId, token: CancellationToken) {
-        if let Some(request) = self.table().unanswered.get_mut(id) {
-            request.cancelled = Some(token);
+        match self.table().unanswered.get_mut(id) {
+            Some(request) => request.cancelled = Some(token),
+            // It was cancelled since it was read.
+            None => token.cancel(),
+        }
+    }
+
+    /// Whether somebody waits for the answer, if the message is a request: it may have been cancelled since it was read.
+    #[cfg(feature = "http")]
+    pub(super) fn is_wanted(&self, message: &ClientJsonRpcMessage) -> bool {
+        match message {
+            JsonRpcMessage::Request(request) => self.table().unanswered.contains_key(&request.id),
+            _ => true,
         }
     }
 

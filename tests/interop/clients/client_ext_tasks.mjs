@@ -207,6 +207,7 @@ const MODES = {
         [
             'calls without a token',
             'tasks',
+            'tasks of 2026',
             'task capabilities',
             'task events',
             'task references',

@@ -19,7 +19,7 @@ from driver import Answer, Hear, Session, in_mcps_words, run
 MODE = sys.argv[1]
 # In both modes it asks for progress in every call, as it logs what nobody else hears.
 ABILITIES = {
-    "auto": ["data", "tasks", "questions in replies"],
+    "auto": ["data", "tasks", "tasks of 2026", "questions in replies"],
     "legacy": [
         "data",
         "direct replies",

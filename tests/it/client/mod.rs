@@ -3,6 +3,7 @@
 mod by_hand;
 mod questions;
 mod scripted;
+mod tasks_2025;
 
 use std::time::Duration;
 

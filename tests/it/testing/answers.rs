@@ -139,13 +139,13 @@ async fn every_client_answers_a_yes_or_no_a_choice_and_a_form_each_in_its_way() 
         assert_eq!(text, if is_codex { "OnlyYesOrNo" } else { "Production" }, "{persona}");
         assert_eq!(asked[0].choices(), ["staging", "production"], "{persona}");
         let way = match persona {
-            As::Forms | As::Codex => "\"elicitation/create\"",
+            As::Forms | As::Codex | As::TasksOf2025 => "\"elicitation/create\"",
             As::Copilot => "\"input_required\"",
             As::Tasks | As::ClaudeCode => "\"tasks/update\"",
             _ => "\"message_task\"",
         };
         let is_said = |line: &&str| line.contains(way) && !line.contains("\"tools\":");
-        let by = if matches!(persona, As::Forms | As::Codex | As::Copilot) {
+        let by = if matches!(persona, As::Forms | As::Codex | As::Copilot | As::TasksOf2025) {
             " server: "
         } else {
             " client: "
@@ -170,7 +170,7 @@ async fn every_client_declines() {
         assert_eq!(called(persona, "choose", |_| Reply::Decline).await.0, "Declined", "{persona}");
         assert_eq!(called(persona, "confirm", |_| Reply::Decline).await.0, "false", "{persona}");
         assert_eq!(called(persona, "confirm", |_| false.into()).await.0, "false", "{persona}");
-        let shows = [As::Forms, As::Codex, As::Copilot, As::Tasks, As::ClaudeCode];
+        let shows = [As::Forms, As::Codex, As::Copilot, As::Tasks, As::TasksOf2025, As::ClaudeCode];
         let dismissed = if shows.contains(&persona) { "Cancelled" } else { "Declined" };
         assert_eq!(called(persona, "choose", |_| Reply::Cancel).await.0, dismissed, "{persona}");
     }
@@ -179,7 +179,7 @@ async fn every_client_declines() {
 #[tokio::test]
 async fn a_plain_tool_is_answered_by_clients_that_show_forms() {
     for persona in all() {
-        let shows = [As::Forms, As::Codex, As::Copilot, As::Tasks, As::ClaudeCode];
+        let shows = [As::Forms, As::Codex, As::Copilot, As::Tasks, As::TasksOf2025, As::ClaudeCode];
         let text = if shows.contains(&persona) { "true" } else { "Unreachable" };
         assert_eq!(called(persona, "plain", answer).await.0, text, "{persona}");
     }

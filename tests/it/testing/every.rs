@@ -232,7 +232,7 @@ async fn a_difference_names_the_client_and_shows_both_results() {
     let (head, parts) =
         failure(server, async |client| drop(client.call("which", json!({})).await)).await;
     // What most of them get is taken for right.
-    assert_eq!(head, "4 of 16 clients:");
+    assert_eq!(head, "4 of 17 clients:");
     assert_eq!(parts.len(), 1, "they say the same: {parts:?}");
     let said = "Mcpc, As::Mcpc026, As::Stalls, As::Leaves: `which` with {} ended as Ok(\"mcpc\"), and for As::Tasks \
                 as Ok(\"other\")\nthe last lines of As::Mcpc:\n";
@@ -252,7 +252,7 @@ async fn clients_that_fail_alike_are_told_of_once() {
         assert_eq!(outcome.result(), Ok("42"));
     })
     .await;
-    assert_eq!((&*head, parts.len()), ("16 of 16 clients:", 2), "{parts:?}");
+    assert_eq!((&*head, parts.len()), ("17 of 17 clients:", 2), "{parts:?}");
     let names = As::ALL.iter().filter(|it| **it != As::Codex).map(As::to_string);
     let names = names.collect::<Vec<_>>().join(", ");
     let said =
@@ -269,7 +269,7 @@ async fn a_test_that_fails_names_the_clients_under_which_it_does() {
         assert!(client.persona() != As::Codex, "not what was meant: {:?}", outcome.result());
     })
     .await;
-    assert_eq!(head, "1 of 16 clients:");
+    assert_eq!(head, "1 of 17 clients:");
     let said = "Codex: the test failed: not what was meant: Ok(\"{\\\"answer\\\":42,\\\"share\\\":20.0}\")\n";
     assert!(parts[0].starts_with(said), "{parts:?}");
 }
@@ -286,7 +286,7 @@ async fn hosts_that_give_up_are_named() {
     let server = || Server::new("s").tools(tools![patient]);
     let (head, parts) =
         failure(server, async |client| drop(client.call("patient", json!({})).await)).await;
-    assert_eq!(head, "2 of 16 clients:");
+    assert_eq!(head, "2 of 17 clients:");
     assert!(parts[0].starts_with("Codex: `patient`: the client gave up after 300s\n"), "{parts:?}");
     assert!(parts[1].starts_with("Cline: `patient`: the client gave up after 60s\n"), "{parts:?}");
 }
@@ -376,7 +376,7 @@ async fn a_difference_in_what_is_not_a_text_is_found() {
     ] {
         let (head, parts) =
             failure(server, async |client| drop(client.call(tool, json!({})).await)).await;
-        assert_eq!(head, "4 of 16 clients:", "{parts:?}");
+        assert_eq!(head, "4 of 17 clients:", "{parts:?}");
         let said = parts[0].split("\nthe last lines of As::Mcpc:\n").next().expect("a first part");
         let (our, their) = said.split_once(", and for As::Tasks as ").expect(said);
         assert!(our.contains(ours) && their.starts_with(theirs), "{said}");
@@ -445,8 +445,8 @@ async fn a_function_makes_a_server_for_each_client_and_a_server_is_shared() {
         counts.borrow_mut().push(count);
     })
     .await;
-    assert_eq!(head, "15 of 16 clients:");
-    assert_eq!(counts.take(), (0..16).collect::<Vec<_>>());
+    assert_eq!(head, "16 of 17 clients:");
+    assert_eq!(counts.take(), (0..17).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -37,7 +37,11 @@ pub(super) async fn connect(
 /// What every server says of itself.
 fn opening(message: &Value) -> Option<String> {
     let tool = |name: &str, output: Value| json!({"name": name, "inputSchema": {"type": "object"}, "outputSchema": output});
+    let of_tasks = json!({
+        "name": "starts_a_task", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "optional"},
+    });
     let tools = json!([
+        of_tasks,
         tool("promises", json!({"type": "object", "required": ["answer"]})),
         tool("promises_a_number", json!({"type": "integer", "required": ["answer"]})),
     ]);

@@ -50,10 +50,11 @@ fn server() -> Server {
 }
 
 /// What each kind of client opens with, which revision it speaks, and whether its calls have a token.
-const OPENINGS: [(As, &str, &str, bool); 16] = [
+const OPENINGS: [(As, &str, &str, bool); 17] = [
     (As::Mcpc, "initialize", "2024-11-05", false),
     (As::Mcpc026, "initialize", "2024-11-05", false),
     (As::Tasks, "server/discover", "2026-07-28", false),
+    (As::TasksOf2025, "initialize", "2025-11-25", false),
     (As::Progress, "initialize", "2025-06-18", true),
     (As::Plain, "initialize", "2025-06-18", false),
     (As::Forms, "initialize", "2025-11-25", false),
@@ -90,6 +91,10 @@ async fn each_client_opens_and_calls_as_its_kind_does() {
         let has_tasks = matches!(persona, As::Tasks | As::ClaudeCode);
         let extension = &capabilities["io.modelcontextprotocol/tasks"];
         assert_eq!(extension.is_object(), has_tasks, "{persona}");
+        assert!(
+            call["params"]["task"].is_null(),
+            "{persona}: the tool does not say that it starts tasks"
+        );
         assert_eq!(call["params"]["name"], "echo", "{persona}");
     }
 }
@@ -499,4 +504,21 @@ async fn server_events_are_heard_as_the_client_hears_of_them() {
             "{persona}"
         );
     }
+}
+
+/// A client of MCP 2025-11-25 asks for a task where a tool says that it starts one, and looks at it until it may ask for the
+/// result.
+#[tokio::test]
+async fn a_client_of_tasks_of_2025_asks_for_one_and_fetches_its_result() {
+    let client = testing::connect(server, As::TasksOf2025).await;
+    assert_eq!(client.call("hour", json!({})).await.result(), Ok("it is over"));
+    assert_eq!(client.call("number", json!({})).await.value::<u8>(), 42);
+    let lines = client.transcript();
+    let said = |what: &str| {
+        let is_said = |line: &&str| line.contains(" client: ") && line.contains(what);
+        lines.lines().filter(is_said).count()
+    };
+    assert_eq!((said("\"task\":{}"), said("\"tasks/result\"")), (1, 1), "{lines}");
+    assert!(said("\"tasks/get\"") > 100, "{lines}");
+    assert_eq!(client.leave().await.after.as_secs(), 0);
 }

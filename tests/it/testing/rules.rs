@@ -520,3 +520,119 @@ async fn each_broken_rule_about_questions_is_found_and_named() {
         }
     }
 }
+
+/// What breaks each rule of a task of MCP 2025-11-25, in what its call, a question about it and one for its result are
+/// answered with.
+#[tokio::test(start_paused = true)]
+async fn each_broken_rule_of_a_task_of_2025_is_found_and_named() {
+    let task = |id: &str, status: &str| json!({"taskId": id, "status": status, "ttl": null, "createdAt": "now", "lastUpdatedAt": "now"});
+    let related = |id: &str| {
+        let mut result = text("ok");
+        result["_meta"] = json!({"io.modelcontextprotocol/related-task": {"taskId": id}});
+        result
+    };
+    let told = |task: Value| {
+        json!({"jsonrpc": "2.0", "method": "notifications/tasks/status", "params": task})
+            .to_string()
+    };
+    let created = || json!({"task": task("t", "working")});
+    let completed = || task("t", "completed");
+    let mut without_times = task("t", "completed");
+    without_times.as_object_mut().expect("an object").remove("ttl");
+    let always = vec![];
+    for (rule, created, told_before, status, result) in [
+        (
+            None,
+            created(),
+            vec![told(task("t", "working")), told(completed())],
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("a task begins as one that works"),
+            json!({"task": completed()}),
+            always.clone(),
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("a task says when it began, when it changed, and how long it is kept"),
+            created(),
+            always.clone(),
+            without_times,
+            related("t"),
+        ),
+        (
+            Some("a task has a status"),
+            created(),
+            vec![told(task("t", "paused"))],
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("the status of another task than the one that was asked about"),
+            created(),
+            always.clone(),
+            task("other", "completed"),
+            related("t"),
+        ),
+        (
+            Some("a task is told of that the client did not ask for"),
+            created(),
+            vec![told(task("other", "working"))],
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("a task is told of after its end"),
+            created(),
+            vec![told(completed()), told(completed())],
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("a task that has ended has another status"),
+            created(),
+            vec![told(task("t", "cancelled"))],
+            completed(),
+            related("t"),
+        ),
+        (
+            Some("a result that does not say of which task it is"),
+            created(),
+            always.clone(),
+            completed(),
+            text("ok"),
+        ),
+    ] {
+        let (client, _) =
+            connect(As::TasksOf2025, move |message| match message["method"].as_str() {
+                Some("tools/call") => vec![reply(message, created.clone())],
+                Some("tasks/get") => {
+                    told_before.iter().cloned().chain([reply(message, status.clone())]).collect()
+                }
+                Some("tasks/result") => vec![reply(message, result.clone())],
+                _ => vec![],
+            })
+            .await;
+        assert_eq!(client.call("starts_a_task", json!({})).await.result(), Ok("ok"), "{rule:?}");
+        let found = client.broken_rules();
+        match rule {
+            None => assert_eq!(found, Vec::<String>::new()),
+            Some(rule) => {
+                assert!(matches!(&*found, [one] if one.starts_with(rule)), "{rule}: {found:#?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_task_is_to_get_one() {
+    let found =
+        broken(As::TasksOf2025, "starts_a_task", |call| vec![reply(call, text("ok"))]).await;
+    let rule = "a call that asks for a task is answered with something else";
+    assert!(matches!(&*found, [one] if one.contains(rule)), "{found:#?}");
+    // One that did not ask is not.
+    let none: Vec<String> = Vec::new();
+    assert_eq!(broken(As::TasksOf2025, "work", |call| vec![reply(call, text("ok"))]).await, none);
+}
