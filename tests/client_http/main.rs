@@ -144,11 +144,12 @@ fn server() -> Server {
 }
 
 /// Every way in which our server runs a task over HTTP, with its revision.
-fn ways() -> [(Way, &'static str, ClientBuilder); 5] {
+fn ways() -> [(Way, &'static str, ClientBuilder); 6] {
     let by = |way| Client::builder().best(way);
     [
         (Way::Mcpc, "2025-11-25", by(Way::Mcpc)),
         (Way::Tasks, "2026-07-28", by(Way::Tasks)),
+        (Way::TasksOf2025, "2025-11-25", by(Way::TasksOf2025).initialize()),
         (Way::Progress, "2026-07-28", by(Way::Progress)),
         (Way::Progress, "2025-11-25", by(Way::Progress).initialize()),
         (Way::Result, "2026-07-28", by(Way::Result)),
