@@ -69,9 +69,8 @@
 //!
 //! # Over HTTP
 //!
-//! [`Client::connect_http`] connects to an address:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/client_http.md")]
+//! [`Client::connect_http`] connects to an address, and [`ClientBuilder::connect_http`](crate::client::ClientBuilder::connect_http),
+//! which has an example, says who asks.
 //!
 //! A server of this crate runs tasks by MCPC there, too, in a session: what they say comes as it happens. Connections break:
 //! a stream is gone on with after its last event, without a gap or a repeat, as long as the server is back within two minutes and has it still.
