@@ -52,7 +52,8 @@
 //!
 //! On the stream of a session, a task's `created` comes first, too, since a client may read it before the reply to its call,
 //! which is on another stream. Whoever loses a stream comes back with `Last-Event-ID` and misses nothing, as far as what was
-//! sent is kept: [`max_queued_bytes`](crate::Server::max_queued_bytes) of it, for two minutes after the last. While nobody reads
+//! sent is kept: four times [`max_queued_bytes`](crate::Server::max_queued_bytes) of it, for two minutes after the last. That is more
+//! than is on its way to a client, of which 256 KiB are in the server's system and the rest in the client's. While nobody reads
 //! for more than 5 seconds, what is said holds up no task: as many bytes wait for who comes back, the oldest updates go first,
 //! `created` and ends last, and a logging notification says how many messages were dropped. Nothing can follow the reply to a
 //! request that stands alone: no callbacks, and the handshake of MCPC says so.
@@ -138,4 +139,5 @@
 //! | a head that arrives, an idle connection (`header_timeout`) | a minute | the connection is closed |
 //! | a client that does not read (`write_timeout`) | a minute | the connection is closed |
 //! | requests of a session, or that stand alone, at once ([`max_requests`](crate::Server::max_requests)) | 20,000 | -32000 or 503 |
-//! | what is sent and kept, and waits for who is away ([`max_queued_bytes`](crate::Server::max_queued_bytes)) | 1 MiB a session each | the oldest goes |
+//! | what waits for who is away ([`max_queued_bytes`](crate::Server::max_queued_bytes)) | 1 MiB a session | the oldest goes |
+//! | what was sent and is kept (four times that) | 4 MiB a session | the oldest goes |

@@ -53,6 +53,23 @@ async fn a_client_that_loses_its_stream_sixteen_times_reads_every_update_once() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_on_its_way_when_a_connection_was_lost_is_sent_again() {
+    // In the buffers of a connection there is room for more than may wait for who reads.
+    const UPDATES: u64 = 10_000;
+    let session = Http::to(&service()).begin().await;
+    session.call(1, "count", mcpc("t", json!({"to": UPDATES, "every_ms": 0}))).await;
+    let mut lost = session.listen(None).await;
+    let (created, read) = lost.events.callback_and_id().await;
+    assert_eq!(created["event"], "created");
+    while lost.events.callback().await["event"] != "complete" {}
+    let mut stream = session.listen(Some(&read)).await;
+    for number in 1..=UPDATES {
+        assert_eq!(stream.events.callback().await["result"], number);
+    }
+    assert_eq!(stream.events.callback().await["event"], "complete");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_newest_reader_takes_the_stream_over_and_the_other_one_ends() {
     let session = Http::to(&service()).begin().await;
     let mut old = session.listen(None).await;

@@ -63,6 +63,12 @@ async fn report(
 }
 
 impl OnRmcp {
+    /// A server that shares its tasks with others, as each session has one of its own.
+    #[must_use]
+    pub fn sharing(tasks: TaskManager) -> Self {
+        Self { tasks }
+    }
+
     /// A task that waits to be stopped.
     fn watch(&self) -> CreateTaskResult {
         CreateTaskResult::new(self.tasks.spawn(TaskOptions::new(), |task| {

@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
@@ -28,6 +29,11 @@ const LAST_READ: Duration = Duration::from_secs(2);
 
 /// How much longer than the grace of tasks the end may take.
 const LONGEST_END: Duration = Duration::from_secs(5);
+
+/// How much of what is written waits for a client, in the system and before: what it loses with a connection is kept for
+/// it only as far as that goes, and systems would let megabytes wait.
+const SEND_BUFFER: usize = 256 << 10;
+const WRITE_BUFFER: usize = 64 << 10;
 
 /// How long to wait where no connection can be accepted, as the process has too many.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -122,10 +128,14 @@ fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: 
     if let Err(error) = stream.set_nodelay(true) {
         event!(debug, %error, "answers may be late");
     }
+    if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER) {
+        event!(debug, %error, "much may wait for a client");
+    }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(front.options.write_timeout));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(front.options.header_timeout);
+    http.max_buf_size(WRITE_BUFFER);
     let service = TowerToHyperService::new(router);
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     let connection = graceful.watch(connection);

@@ -16,7 +16,7 @@ use rmcp::model::{
 use rmcp::service::OriginatingRequestId;
 use tokio::time::Instant;
 
-use super::{Layout, Outgoing};
+use super::{Layout, Outgoing, with_line};
 
 /// The number of the stream of a session. Those of requests count from 1.
 pub(crate) const OF_SESSION: u64 = 0;
@@ -29,6 +29,13 @@ const CHUNK: usize = 64 << 10;
 
 /// What an event takes besides its bytes.
 const OVERHEAD: usize = 128;
+
+/// What the stream of a request takes besides its events.
+const STREAM: usize = 512;
+
+/// How many times the budget is kept of what was sent. What is lost with a connection was on its way, in buffers at both
+/// ends of it; with a client on the same machine that reads more slowly than it is written to, about a MiB.
+const SENT: usize = 4;
 
 /// How many times the budget may wait of what is not left out, for somebody who is away.
 const LASTING: usize = 8;
@@ -101,19 +108,22 @@ pub(crate) struct Frame {
 impl Frame {
     /// Something about a task, to the session unless it says otherwise.
     pub(super) fn new(outgoing: &impl Outgoing, to: Option<To>, permits: usize) -> Self {
-        let mut line = Vec::new();
-        outgoing.push_line(&mut line);
+        // One allocation, of what it takes.
+        let json = with_line(|line| {
+            outgoing.push_line(line);
+            without_end(line)
+        });
         let keep = if outgoing.is_lasting() { Keep::Always } else { Keep::ForAWhile };
         let (to, error) = (to.unwrap_or(To::Session), None);
         // What has no permit counts as what nobody waits for.
-        let reply_bytes = if permits == 0 { line.len() } else { 0 };
-        Self { to, json: without_end(line), keep, error, permits, reply_bytes }
+        let reply_bytes = if permits == 0 { json.len() } else { 0 };
+        Self { to, json, keep, error, permits, reply_bytes }
     }
 
     /// What answers something that is not a message.
     pub(super) fn line(line: &[u8]) -> Self {
         let (to, keep, reply_bytes) = (To::Session, Keep::Always, line.len());
-        Self { to, json: without_end(line.to_vec()), keep, error: None, permits: 0, reply_bytes }
+        Self { to, json: without_end(line), keep, error: None, permits: 0, reply_bytes }
     }
 
     /// A message of rmcp, of which this is the line.
@@ -124,7 +134,7 @@ impl Frame {
             JsonRpcMessage::Error(error) => (Keep::Always, Some(error.error.code.0)),
         };
         let reply_bytes = line.len();
-        Self { to, json: without_end(line.to_vec()), keep, error, permits: 0, reply_bytes }
+        Self { to, json: without_end(line), keep, error, permits: 0, reply_bytes }
     }
 }
 
@@ -136,9 +146,8 @@ impl Frame {
 }
 
 /// JSON without the end of its line.
-fn without_end(mut line: Vec<u8>) -> Box<[u8]> {
-    line.truncate(line.trim_ascii_end().len());
-    line.into_boxed_slice()
+fn without_end(line: &[u8]) -> Box<[u8]> {
+    line.trim_ascii_end().into()
 }
 
 /// How many bytes wait for somebody who is away, by what becomes of them.
@@ -188,7 +197,7 @@ pub(super) struct Streams {
     sent_at: Instant,
     /// How many bytes wait for somebody who is away, and take no room of others.
     loose: Loose,
-    /// How many bytes may be kept of what was sent, and of what waits loosely.
+    /// How many bytes may wait loosely.
     budget: usize,
     /// Whether somebody will look after those who are away.
     is_watched: bool,
@@ -235,7 +244,8 @@ struct Event {
 
 impl Event {
     fn cost(&self) -> usize {
-        OVERHEAD + self.json.len()
+        let of_stream = if self.number == 1 { STREAM } else { 0 };
+        of_stream + OVERHEAD + self.json.len()
     }
 }
 
@@ -358,6 +368,7 @@ impl Stream {
 
     /// Writes an event to its reader, after what that has missed before it.
     fn write(number: u64, next: &mut u64, event: &Event, layout: Layout, out: &mut Vec<u8>) {
+        out.reserve(OVERHEAD + event.json.len());
         write_missed(event.number - *next, out);
         match layout {
             Layout::Request => {}
@@ -460,7 +471,7 @@ impl Streams {
         stream.last += 1;
         event.number = stream.last;
         stream.waiting.push_back(event);
-        if stream.is_away(Instant::now()) {
+        if stream.left.is_some() && stream.is_away(Instant::now()) {
             stream.let_go(&mut freed, &mut self.loose);
         }
         let waits_for_the_absent = !self.is_watched && stream.left.is_some() && stream.holds_room();
@@ -596,13 +607,22 @@ impl Streams {
             stream.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
+        if stream.is_complete && stream.waiting.is_empty() {
+            stream.waiting.shrink_to_fit();
+            stream.sent.shrink_to_fit();
+        }
         self.forget_the_oldest();
         Poll::Ready(Sending::Events(freed))
     }
 
     /// Forgets the oldest of what was sent, as long as that is more than is kept.
     fn forget_the_oldest(&mut self) {
-        let kept = if self.layout == Layout::Session { self.budget } else { 0 };
+        let kept =
+            if self.layout == Layout::Session { self.budget.saturating_mul(SENT) } else { 0 };
+        self.forget_down_to(kept);
+    }
+
+    fn forget_down_to(&mut self, kept: usize) {
         while self.sent_bytes > kept
             && let Some(number) = self.sent.pop_front()
         {
@@ -610,7 +630,9 @@ impl Streams {
             if let Some(event) = stream.sent.pop_front() {
                 self.sent_bytes -= event.cost();
             }
-            self.forget_if_read(number);
+            if stream.is_complete {
+                self.forget_if_read(number);
+            }
         }
     }
 
@@ -629,10 +651,12 @@ impl Streams {
             self.sent_bytes -= stream.sent.iter().map(Event::cost).sum::<usize>();
         }
         if self.sent_at.elapsed() >= limit {
-            let budget = std::mem::take(&mut self.budget);
-            self.forget_the_oldest();
-            self.budget = budget;
-            self.sent.shrink_to(16);
+            self.forget_down_to(0);
+            self.sent.shrink_to_fit();
+            for stream in self.by_number.values_mut() {
+                stream.sent.shrink_to_fit();
+                stream.waiting.shrink_to_fit();
+            }
         }
         freed
     }

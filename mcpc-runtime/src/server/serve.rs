@@ -304,7 +304,8 @@ impl Built {
 }
 
 pub(crate) async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
-    let running = match rmcp::serve_server(connection, transport).await {
+    // On the heap until the session has begun, as what serves it afterwards would hold its room.
+    let running = match Box::pin(rmcp::serve_server(connection, transport)).await {
         Ok(running) => running,
         // A client that leaves without a word has done nothing wrong.
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures::StreamExt as _;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::stream::FusedStream as _;
 use rmcp::model::{
     CancelledNotification, CancelledNotificationParam, ClientJsonRpcMessage, ClientNotification,
     ClientRequest, GetMeta as _, JsonRpcMessage, JsonRpcRequest, RequestId,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::direct::answered;
 use super::requests::Requests;
@@ -61,7 +63,8 @@ impl Posted {
         let outbox = Outbox::new(Form::Events(layout), bounds.queued_bytes);
         let flush = Flush::new(end.ending().clone(), outbox.clone(), None);
         let requests = Requests::new(outbox.clone(), versions, intake);
-        let (sender, inbox) = unbounded_channel();
+        // One of tokio's holds room for 32 messages: 15 KiB in a session in which nothing happens.
+        let (sender, inbox) = unbounded();
         let post = Post {
             inbox: sender,
             outbox: outbox.clone(),
@@ -84,7 +87,7 @@ impl Posted {
             tokio::select! {
                 biased;
                 // What was taken before the end is still handled.
-                message = self.inbox.recv(), if !self.inbox.is_closed() || !self.inbox.is_empty() => {
+                message = self.inbox.next(), if !self.inbox.is_terminated() => {
                     match message {
                         Some(message) => return Some(message),
                         None => ending.begin(Why::ClientLeft),
@@ -169,7 +172,7 @@ impl Post {
         let by = if message.is_some() { By::TheLoop } else { By::Us };
         if let Some(message) = message.filter(|message| self.requests.is_wanted(message)) {
             // Nobody takes it once the connection has ended.
-            let _is_taken = self.inbox.send(message);
+            let _is_taken = self.inbox.unbounded_send(message);
         }
         if let Some(id) = cancelled {
             self.outbox.close_stream(&id);
