@@ -46,7 +46,10 @@ def end_with_input() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=end_with_input, daemon=True).start()
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    # Without the protocol, asyncio would not set TCP_NODELAY.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
     print("127.0.0.1:%d" % listener.getsockname()[1], flush=True)
     config = uvicorn.Config(mcp.http_app(path="/mcp"), log_level="error")
     uvicorn.Server(config).run(sockets=[listener])
