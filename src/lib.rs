@@ -205,6 +205,10 @@ mod examples_of_the_runtime {
     #[doc = include_str!("../mcpc-runtime/docs/client_wrap.md")]
     pub struct ClientWrap;
 
+    #[cfg(feature = "client-http")]
+    #[doc = include_str!("../mcpc-runtime/docs/client_http.md")]
+    pub struct ClientHttp;
+
     #[doc = include_str!("../mcpc-runtime/docs/events.md")]
     pub struct Events;
 

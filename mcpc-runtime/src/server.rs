@@ -380,17 +380,18 @@ impl Server {
     }
 
     /// How many bytes of updates may wait for a client that reads slowly, before `Sender::send` waits, too;
-    /// a single update may be larger. 1 MiB per connection by default.
+    /// a single update may be larger. 1 MiB per connection by default. Over HTTP, as much waits for a client that is away, and
+    /// up to eight times that of what is not left out before the updates are: `created`, ends and replies.
     #[must_use]
     pub fn max_queued_bytes(mut self, max_queued_bytes: usize) -> Self {
         self.0.parts().bounds.queued_bytes = max_queued_bytes;
         self
     }
 
-    /// Whether SIGTERM, SIGINT and SIGHUP (elsewhere, Ctrl-C) end a server that serves over stdio in order; they
+    /// Whether SIGTERM, SIGINT and SIGHUP (elsewhere, Ctrl-C) end a server that serves over stdio, or HTTP, in order; they
     /// do by default. Without, they are the application's, and what they do by default ends the process at once.
     ///
-    /// Once `serve_stdio` has returned, they are the application's in any case. As it cannot be told whether the
+    /// Once `serve_stdio`, or `serve_http`, has returned, they are the application's in any case. As it cannot be told whether the
     /// application listens to them, only the second of them then ends the process as the first would by default.
     #[must_use]
     pub fn signals(mut self, signals: bool) -> Self {
@@ -398,7 +399,7 @@ impl Server {
         self
     }
 
-    /// Whether the process ends with the server that serves over stdio; it does by default.
+    /// Whether the process ends with the server that serves over stdio, or that a signal ends over HTTP; it does by default.
     ///
     /// A tool that blocks its thread and does not look at
     /// [`Sender::is_stopped`](crate::task::Sender::is_stopped) would keep the process alive for as long as it

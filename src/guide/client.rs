@@ -69,14 +69,13 @@
 //!
 //! # Over HTTP
 //!
-//! [`Client::connect_http`] connects to an address:
-//!
-#![doc = include_str!("../../mcpc-runtime/docs/client_http.md")]
+//! [`Client::connect_http`] connects to an address, and [`ClientBuilder::connect_http`](crate::client::ClientBuilder::connect_http),
+//! which has an example, says who asks.
 //!
 //! A server of this crate runs tasks by MCPC there, too, in a session: what they say comes as it happens. Connections break:
 //! a stream is gone on with after its last event, without a gap or a repeat, as long as the server is back within two minutes and has it still.
 //! A server that has forgotten the session, as after a restart, gets a new one; the tasks of MCPC end with
-//! [`TaskError::ServerGone`], and those of the Tasks extension go on, as they belong to no session. A call whose answer is
+//! [`TaskError::ServerGone`], and those of the Tasks extension go on, as they belong to no session, and are asked about again for half a minute. A call whose answer is
 //! lost for good fails, and may have been done.
 //!
 //! Calls take as long as they need, and all else a minute ([`ClientBuilder::answer_limit`]). TLS is rustls, and trusts what the

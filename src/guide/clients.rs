@@ -51,7 +51,7 @@
 //! - `tasks/cancel` asks it to stop: the task is `cancelled` from then on, also while it cleans up, and whatever it returns.
 //!
 //! `ttl` is `null` while it runs, whatever the client wished, and then counts to the end of the
-//! [retention](Server::retention). As above, an error of the tool's own is `completed` with `isError`, so that hosts let their
+//! [retention](crate::Server::retention). As above, an error of the tool's own is `completed` with `isError`, so that hosts let their
 //! model read it; bad arguments are such an error. A tool that starts no task refuses one (-32601).
 //!
 //! # Progress

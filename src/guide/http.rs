@@ -85,6 +85,9 @@
 //! # }
 //! ```
 //!
+//! [`examples/protected`](https://github.com/mcpc-rs/mcpc/tree/main/examples/protected) is such a server: it checks bearer
+//! tokens (JWTs) of one issuer, and tells clients where to get one, as MCP's authorization has it.
+//!
 //! A principal's tasks outlive its sessions: it finds them from the next one, and without one. A session can be used by the
 //! principal alone that began it. Where no principal is told and there is no session, whoever knows a task's id may ask for
 //! the task. Such ids are random, chosen by the server, and listed to nobody; the result of a task that is not for everybody
@@ -94,7 +97,9 @@
 //!
 //! By default, whoever reaches the address by a name of this machine: `Host` and `Origin` are checked, and anything else is
 //! answered with 403, so that no page in a browser reaches a server that is meant for this machine. A server for others names
-//! its hosts (`allowed_hosts`), and has a layer that asks who they are.
+//! its hosts (`allowed_hosts`; clients name no default port), and has a layer that asks who they are. For a page in a browser, an
+//! allowed origin is not enough: put a layer around the router that answers for CORS (as `CorsLayer` of `tower-http`) and
+//! exposes `Mcp-Session-Id`.
 //!
 //! # Behind a proxy
 //!
@@ -119,7 +124,7 @@
 //! (`Mcp-Session-Id`) or its task: of a request that stands alone, `Mcp-Name` is the task's id in `tasks/get` and its like, and
 //! a principal's requests go to one process if the proxy chooses by what identifies it.
 //!
-//! A process that is asked to end (SIGTERM, Ctrl-C) takes no more connections, answers what is new on those that are open with
+//! A process that is asked to end (SIGTERM, Ctrl-C, or [`HttpServer::until`](crate::http::HttpServer::until)) takes no more connections, answers what is new on those that are open with
 //! 503 and `Retry-After`, asks every task to stop, answers every call, and ends when its streams are read, at most 5 seconds
 //! after the [grace](crate::Server::grace) is over. So have the proxy send it nothing more first, where it can. What dies with a process
 //! that is killed: its sessions, whose clients are answered with 404 by the next process and begin new ones, its tasks with
@@ -136,5 +141,5 @@
 //! | a head that arrives, an idle connection (`header_timeout`) | a minute | the connection is closed |
 //! | a client that does not read (`write_timeout`) | a minute | the connection is closed |
 //! | requests of a session, or that stand alone, at once ([`max_requests`](crate::Server::max_requests)) | 20,000 | -32000 or 503 |
-//! | what waits for who is away ([`max_queued_bytes`](crate::Server::max_queued_bytes)) | 1 MiB a session | the oldest goes |
+//! | what waits for who is away ([`max_queued_bytes`](crate::Server::max_queued_bytes)) | 1 MiB of updates a session, 8 MiB of the rest | the oldest goes |
 //! | what was sent and is kept (four times that) | 4 MiB a session | the oldest goes |

@@ -51,6 +51,27 @@ async fn the_stream_of_a_call_is_gone_on_with() {
     }
 }
 
+/// As a server does that keeps no connection open on which it says nothing (SEP-1699).
+#[tokio::test]
+async fn a_stream_that_ends_in_order_is_come_back_to() {
+    let at = "127.0.0.1:0".parse().expect("an address");
+    let served = serve_at(at, server(), |http| http.poll_after(Duration::from_millis(100)));
+    for way in [Way::Result, Way::Progress] {
+        let builder = Client::builder().best(way).initialize();
+        let client = builder.connect_http(served.url()).await.expect("the server answers");
+        let mut task =
+            client.start("count", json!({"to": 3, "pause": 900})).await.expect("started");
+        let mut said = Vec::new();
+        while let Some(news) = task.next().await {
+            let Said::Progress { done, .. } = news else { panic!("{news:?}") };
+            said.push(done);
+        }
+        assert_eq!(said, if way == Way::Result { vec![] } else { vec![1.0, 2.0, 3.0] });
+        assert_eq!(task.result::<Counted>().await.expect("a result").to, 3);
+        client.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_task_of_mcpc_goes_on_although_the_answer_to_its_call_is_lost() {
     let served = serve(server());
@@ -93,7 +114,7 @@ async fn a_server_that_starts_again_has_forgotten_the_session_and_gets_a_new_one
     sleep(Duration::from_millis(200)).await;
     drop(served);
     sleep(Duration::from_millis(500)).await;
-    let _served = serve_at(address, server(), 100);
+    let _served = serve_at(address, server(), |http| http);
     let ended = timeout(Duration::from_secs(10), lost.result::<Value>()).await;
     let error = ended.expect("it is known to be lost").expect_err("it is lost");
     assert_eq!(error.to_string(), "the server went away before the task ended");

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use mcpc::client::{Client, ClientBuilder, Said, Way};
+use mcpc::http::HttpServer;
 use mcpc::{Call, Receiver, Sender, Server, tools};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -41,14 +42,18 @@ fn url(address: SocketAddr) -> String {
 }
 
 fn serve(server: Server) -> Served {
-    serve_at("127.0.0.1:0".parse().expect("an address"), server, 100)
+    serve_at("127.0.0.1:0".parse().expect("an address"), server, |http| http)
 }
 
-fn serve_at(address: SocketAddr, server: Server, max_sessions: usize) -> Served {
+fn serve_at(
+    address: SocketAddr,
+    server: Server,
+    set: impl FnOnce(HttpServer) -> HttpServer,
+) -> Served {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let service = server.signals(false).build().expect("it can be built");
-    let http = service.http().max_sessions(max_sessions);
+    let http = set(service.http());
     let listener = std::net::TcpListener::bind(address).expect("the port is free");
     listener.set_nonblocking(true).expect("it can be");
     let address = listener.local_addr().expect("it is bound");
@@ -139,11 +144,12 @@ fn server() -> Server {
 }
 
 /// Every way in which our server runs a task over HTTP, with its revision.
-fn ways() -> [(Way, &'static str, ClientBuilder); 5] {
+fn ways() -> [(Way, &'static str, ClientBuilder); 6] {
     let by = |way| Client::builder().best(way);
     [
         (Way::Mcpc, "2025-11-25", by(Way::Mcpc)),
         (Way::Tasks, "2026-07-28", by(Way::Tasks)),
+        (Way::TasksOf2025, "2025-11-25", by(Way::TasksOf2025).initialize()),
         (Way::Progress, "2026-07-28", by(Way::Progress)),
         (Way::Progress, "2025-11-25", by(Way::Progress).initialize()),
         (Way::Result, "2026-07-28", by(Way::Result)),

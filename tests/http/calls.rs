@@ -1,6 +1,6 @@
 //! What a tool knows of a request, what it asks, and what the server tells outside of calls.
 
-use axum::http::{HeaderValue, Request};
+use axum::http::Request;
 use mcpc::{Call, NoAnswer, Sender, Server, tools};
 use serde_json::json;
 

@@ -97,7 +97,11 @@ async def pass_on(
     transcript: BinaryIO,
 ) -> None:
     """Passes on what both sides of a connection say, until one of them leaves."""
-    of_server, to_server = await asyncio.open_connection(*address)
+    try:
+        of_server, to_server = await asyncio.open_connection(*address)
+    except OSError:
+        # The server has ended.
+        return writer.close()
     directions = [
         asyncio.create_task(relay(reader, to_server, noting(transcript, FROM_CLIENT))),
         asyncio.create_task(relay(of_server, writer, noting(transcript, FROM_SERVER))),

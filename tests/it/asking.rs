@@ -424,6 +424,7 @@ async fn who_listens_to_a_task_is_told_that_its_question_is_not_open_any_more() 
         if answers {
             let yes = json!({"taskId": id, "inputResponses": {"q1": accept(json!({}))}});
             client.send_request("answer", "tasks/update", yes).await;
+            assert_eq!(client.value().await["id"], "answer");
         }
         let began = tokio::time::Instant::now();
         let works = client.heard().await;

@@ -364,6 +364,8 @@ impl ClientBuilder {
     /// Connects to a server over HTTP (MCP's Streamable HTTP), at an address as `https://example.com/mcp`. TLS trusts what
     /// the platform trusts, and `HTTPS_PROXY` and its like are heeded.
     ///
+    #[doc = include_str!("../../docs/client_http.md")]
+    ///
     /// The newest is tried first, as ever. A server of MCP 2026-07-28 has no sessions, in which nothing can follow a reply:
     /// one that says that it speaks MCPC elsewhere is asked for a session.
     ///

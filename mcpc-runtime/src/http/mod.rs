@@ -12,6 +12,7 @@ mod serve;
 mod sessions;
 #[cfg(feature = "http-sse")]
 mod sse_2024;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, Once, Weak};
@@ -29,6 +30,7 @@ use self::options::Options;
 use self::origin::Allowed;
 use self::sessions::Sessions;
 use crate::error::Result;
+use crate::log::Boxed;
 use crate::server::{Built, Service};
 
 impl Service {
@@ -57,7 +59,7 @@ impl Service {
 
     /// A server over HTTP that is yet to be served, and how it is.
     pub fn http(&self) -> HttpServer {
-        HttpServer { built: self.built(), options: Options::default() }
+        HttpServer { built: self.built(), options: Options::default(), until: None }
     }
 }
 
@@ -66,6 +68,8 @@ impl Service {
 pub struct HttpServer {
     built: Arc<Built>,
     options: Options,
+    /// What ends the server, beside signals.
+    until: Option<Boxed<'static, ()>>,
 }
 
 impl fmt::Debug for HttpServer {
@@ -179,6 +183,13 @@ impl HttpServer {
         self
     }
 
+    /// Ends the server in order when this is done, as a signal does. [`Server::signals`](crate::server::Server::signals) says
+    /// whether signals end it, too. A future that serves and is dropped leaves its connections and sessions as they are.
+    pub fn until(mut self, ends: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.until = Some(Box::pin(ends));
+        self
+    }
+
     /// The server as a router of axum, to be nested into another, with layers of one's own around it. It may be called
     /// outside of a runtime, and must be served inside of one. What ends the process is whoever serves it: what sessions
     /// run, goes with the process.
@@ -215,7 +226,7 @@ impl HttpServer {
     }
 
     fn into_front(self) -> Result<(Arc<Front>, Router)> {
-        let Self { built, options } = self;
+        let Self { built, options, .. } = self;
         options.check()?;
         let sessions = Arc::new(Sessions::new(Arc::clone(&built.shared)));
         let paths = options.clone();

@@ -1,5 +1,6 @@
 //! Serves a listener, until a signal asks the process to end.
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +17,12 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::HttpServer;
 use super::front::Front;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 use crate::log::Boxed;
 use crate::logging::event;
 use crate::server::check_runtime;
-use crate::transport::{Signals, Why};
+use crate::transport::Why;
 
 /// How long a client has to read what it is answered with at the end.
 const LAST_READ: Duration = Duration::from_secs(2);
@@ -57,40 +59,42 @@ pub(super) fn serve_on(server: HttpServer, listener: TcpListener) -> Boxed<'stat
     })
 }
 
-async fn serve(server: HttpServer, listener: TcpListener) -> Result {
-    let has_signals = server.built.process.signals;
-    let mut signals = if has_signals { Signals::listen() } else { Signals::none() };
+async fn serve(mut server: HttpServer, listener: TcpListener) -> Result {
+    let longest_end = server.built.shared.times.grace + LONGEST_END + 2 * LAST_READ;
+    let mut watch = Watch::start(server.built.process, longest_end);
+    let until = server.until.take().unwrap_or_else(|| Box::pin(pending()));
     let (front, router) = server.into_front()?;
     if let Ok(address) = listener.local_addr() {
         event!(info, %address, path = &*front.options.path, "serving over HTTP");
     }
     let graceful = GracefulShutdown::new();
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
+    let why = tokio::select! {
+        signal = watch.signal() => Why::Signal(signal),
+        () = until => Why::Asked,
         () = accept(&front, &router, &listener, &graceful) => unreachable!("it accepts for ever"),
     };
     drop(listener);
-    end(&front, graceful, signal, &mut signals).await;
+    end(&front, graceful, why, &mut watch).await;
     Ok(())
 }
 
 /// Answers all that was asked, and ends what runs.
-async fn end(front: &Front, graceful: GracefulShutdown, signal: i32, signals: &mut Signals) {
-    event!(info, signal, "the server ends");
+async fn end(front: &Front, graceful: GracefulShutdown, why: Why, watch: &mut Watch) {
+    event!(info, %why, "the server ends");
     // Whoever does not read its answer holds up the end for no longer than what still works.
     let longest = front.sessions.shared().times.grace + LONGEST_END;
     let ends = async {
-        let _in_time = timeout(longest, front.sessions.end_all(Why::Signal(signal))).await;
+        let _in_time = timeout(longest, front.sessions.end_all(why)).await;
         let _in_time = timeout(LAST_READ, graceful.shutdown()).await;
     };
     tokio::pin!(ends);
     tokio::select! {
         () = &mut ends => return,
-        _ = signals.next() => front.sessions.end_grace(),
+        _ = watch.signal() => front.sessions.end_grace(),
     }
     tokio::select! {
         () = ends => {}
-        _ = signals.next() => {}
+        _ = watch.signal() => {}
     }
 }
 

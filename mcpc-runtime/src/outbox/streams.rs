@@ -116,7 +116,7 @@ impl Frame {
         let keep = if outgoing.is_lasting() { Keep::Always } else { Keep::ForAWhile };
         let (to, error) = (to.unwrap_or(To::Session), None);
         // What has no permit counts as what nobody waits for.
-        let reply_bytes = if permits == 0 { json.len() + 1 } else { 0 };
+        let reply_bytes = if permits == 0 { json.len() } else { 0 };
         Self { to, json, keep, error, permits, reply_bytes }
     }
 

@@ -37,7 +37,8 @@ use crate::transport::{Post, Posted};
 /// Connections share the tools, their states, a handler, and the limits that count per server
 /// ([`max_tasks`](super::Server::max_tasks), and what is kept of tasks that ended). A task belongs to the connection
 /// that started it: no other one can ask about it or stop it, whatever id it names, and two may use the same id. The
-/// end of a connection stops its own tasks, and nothing of it is kept.
+/// end of a connection stops its own tasks, and nothing of it is kept. Over HTTP, a task may belong to a principal
+/// instead, or to whoever knows its id: the [guide](https://docs.rs/mcpc/latest/mcpc/guide/http/index.html) says when.
 #[derive(Clone)]
 pub struct Service(Arc<dyn Serve>);
 

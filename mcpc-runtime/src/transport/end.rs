@@ -33,6 +33,10 @@ pub(crate) enum Why {
     /// Its number.
     #[error("signal {0}")]
     Signal(i32),
+    /// The application has the whole server end.
+    #[cfg(feature = "http")]
+    #[error("the application ends it")]
+    Asked,
     #[error("the client left")]
     ClientLeft,
     #[error("the client does not read its replies")]
@@ -149,6 +153,9 @@ impl Ending {
     /// Waits until the tasks have ended of somebody who stays, where the whole server ends.
     async fn host_is_idle(&self) {
         let Some(Host { tasks, .. }) = &self.0.host else { return };
+        #[cfg(feature = "http")]
+        let is_asked = |why| matches!(why, Why::Signal(_) | Why::Asked);
+        #[cfg(not(feature = "http"))]
         let is_asked = |why| matches!(why, Why::Signal(_));
         if matches!(*self.stage(), Stage::Ending { why, .. } if is_asked(why)) {
             tasks.idle().await;

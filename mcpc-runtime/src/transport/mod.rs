@@ -31,6 +31,8 @@ pub(crate) use lines::{Lines, Reader, Writer};
 pub(crate) use lines::{Refusal, decode};
 #[cfg(feature = "http")]
 pub(crate) use posted::{By, Post, Posted};
+#[cfg(feature = "http")]
+pub(crate) use process::{AFTER_THE_RUNTIME, exit_with};
 pub(crate) use process::{Process, Watch};
 pub(crate) use requests::{Intake, ended_before};
 pub(crate) use rmcp_quirks::{Subscription, TaskParams};

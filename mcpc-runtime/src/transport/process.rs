@@ -27,7 +27,7 @@ const IN_A_HURRY: Duration = Duration::from_millis(250);
 const HELD_UP: Duration = Duration::from_secs(2);
 
 /// How long a process has to end by itself once its runtime was dropped.
-const AFTER_THE_RUNTIME: Duration = Duration::from_millis(500);
+pub(crate) const AFTER_THE_RUNTIME: Duration = Duration::from_millis(500);
 
 /// What may be done about the process.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +114,7 @@ struct Watcher {
 }
 
 /// Ends the process, with a last word in its log if that can be written at once.
-async fn exit_with(log: impl FnOnce() + Send + 'static) {
+pub(crate) async fn exit_with(log: impl FnOnce() + Send + 'static) {
     let _in_time = timeout(LAST_WORD, aside(log)).await;
     std::process::exit(0);
 }

@@ -25,6 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import table  # noqa: E402
 import witness  # noqa: E402
+import witness_http  # noqa: E402
 from expectations import Seen, meet, meets  # noqa: E402
 from verdicts import expect, failure, reason  # noqa: E402
 
@@ -73,8 +74,16 @@ class Driver:
 class Session:
     """A session of a client with a server under the eyes of a witness."""
 
-    def __init__(self, driver: Driver, record: str, connected: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        server: contextlib.AsyncExitStack,
+        record: str,
+        connected: dict[str, Any],
+    ) -> None:
         self.driver = driver
+        # Over stdio, its client starts and ends it.
+        self.server = server
         self.record = record
         self.connected = connected
         self.is_open = True
@@ -137,6 +146,7 @@ class Session:
             except TimeoutError as error:
                 raise AssertionError(f"not closed within {CLOSE_SECONDS} s") from error
             expect("end of the session", closed, {})
+            await self.server.aclose()
 
     def news(self, label: bytes) -> list[str]:
         """What has gone by since this was last asked."""
@@ -177,15 +187,16 @@ class Column:
     def __init__(self, raw: dict[str, str], server: str, environments: Path) -> None:
         self.server = server
         self.protocol = raw["protocol"]
+        self.over = raw["over"]
         self.driver = Driver([*interpreter_of(raw["driver"], environments), raw["mode"]])
-        self.label = f"{raw['driver']} {raw['mode']}"
+        self.label = f"{raw['driver']} {raw['mode']} over {self.over}"
         self.abilities: frozenset[str] = frozenset()
         self.verdicts: dict[str, str] = {}
 
     async def run(self, checks: table.Table) -> None:
         try:
             await self.driver.start()
-            self.label = f"{self.driver.client}, {self.protocol}"
+            self.label = f"{self.driver.client}, {self.protocol}, over {self.over}"
             self.abilities = frozenset(self.driver.abilities)
             expect("unknown abilities", sorted(self.abilities - checks.abilities.keys()), [])
             for check in checks.checks:
@@ -226,15 +237,23 @@ class Column:
     @contextlib.asynccontextmanager
     async def session(self, forms: bool) -> AsyncIterator[Session]:
         with TemporaryDirectory(ignore_cleanup_errors=True) as record:
-            try:
-                command = witness.command(record, self.server)
-                connected = await self.driver.do("connect", command=command, forms=forms)
-                expect("protocol", connected.get("protocol", connected), self.protocol)
-                yield Session(self.driver, record, connected)
-            except BaseException:
-                # It may still start a witness, which needs the directory.
-                await self.driver.end()
-                raise
+            async with contextlib.AsyncExitStack() as server:
+                try:
+                    where = await self.reach(record, server)
+                    connected = await self.driver.do("connect", **where, forms=forms)
+                    expect("protocol", connected.get("protocol", connected), self.protocol)
+                    yield Session(self.driver, server, record, connected)
+                except BaseException:
+                    # It may still start a witness, which needs the directory.
+                    await self.driver.end()
+                    raise
+
+    async def reach(self, record: str, server: contextlib.AsyncExitStack) -> dict[str, Any]:
+        """How the client comes to the server: by starting it, or where it is."""
+        if self.over == "stdio":
+            return {"command": witness.command(record, self.server)}
+        serving = witness_http.serving(record, self.server)
+        return {"url": f"{await server.enter_async_context(serving)}/mcp"}
 
 
 def interpreter_of(driver: str, environments: Path) -> list[str]:

@@ -6,7 +6,7 @@
 // `tasks` is with the companion. `legacy` declares the extension, too, as this client declares its
 // extensions to a server of the older protocol.
 
-import { Client } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { createTaskSessionFromClient } from '@modelcontextprotocol/ext-tasks/client';
 
@@ -25,7 +25,7 @@ const TOKEN = { progressToken: 'interop' };
 class ClientSession extends Session {
     codeOfACancelledCall = 'REQUEST_TIMEOUT';
 
-    constructor([command, ...args], forms, mode, others) {
+    constructor({ command, url }, forms, mode, others) {
         super();
         const versionNegotiation = { mode };
         const capabilities = forms ? { ...others, ...WITH_FORMS } : others;
@@ -36,7 +36,12 @@ class ClientSession extends Session {
             const show = ({ params }) => this.fillIn(params);
             this.client.setRequestHandler('elicitation/create', show);
         }
-        this.transport = new StdioClientTransport({ command, args });
+        if (url) {
+            this.transport = new StreamableHTTPClientTransport(new URL(url));
+        } else {
+            const [program, ...args] = command;
+            this.transport = new StdioClientTransport({ command: program, args });
+        }
     }
 
     async connect() {
@@ -53,8 +58,8 @@ class ClientSession extends Session {
 }
 
 class TaskSession extends ClientSession {
-    constructor(command, forms) {
-        super(command, forms, 'auto', WITH_TASKS);
+    constructor(where, forms) {
+        super(where, forms, 'auto', WITH_TASKS);
     }
 
     async connect() {
@@ -196,16 +201,26 @@ function rawDispatchOver(transport, note) {
                     reject(signal.reason);
                 }
             });
-            transport.send({ jsonrpc: '2.0', id, ...request }).catch(reject);
+            const message = { jsonrpc: '2.0', id, ...request };
+            transport.send(message, { requestSignal: signal }).catch(reject);
         });
 }
 
-const DIRECT = ['direct replies', 'calls without a token', 'progress', 'cancel'];
+const DIRECT = [
+    'direct replies',
+    'calls without a token',
+    'forms',
+    'one session',
+    'progress',
+    'cancel',
+];
 const MODES = {
     tasks: [
         `ext-tasks ${TASKS_VERSION}`,
         [
             'calls without a token',
+            'forms',
+            'one session',
             'tasks',
             'tasks of 2026',
             'task capabilities',

@@ -55,6 +55,8 @@ export class Session {
     }
 
     async close() {
+        // Over HTTP, the session would stay.
+        await this.transport.terminateSession?.();
         await this.transport.close();
         return {};
     }
@@ -91,7 +93,7 @@ export async function run(client, abilities, open) {
     for await (const line of createInterface({ input: process.stdin })) {
         const command = JSON.parse(line);
         if (command.do === 'connect') {
-            session = open(command.command, command.forms);
+            session = open(command, command.forms);
         }
         tell(await answerTo(session, command));
     }

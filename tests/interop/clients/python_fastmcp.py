@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp_tasks import ToolTask, call_tool_task
 from fastmcp_tasks.client_models import ClientGetTaskResult
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
@@ -19,10 +19,12 @@ from driver import Answer, Hear, Session, in_mcps_words, run
 MODE = sys.argv[1]
 # In both modes it asks for progress in every call, as it logs what nobody else hears.
 ABILITIES = {
-    "auto": ["data", "tasks", "tasks of 2026", "questions in replies"],
+    "auto": ["data", "forms", "one session", "tasks", "tasks of 2026", "questions in replies"],
     "legacy": [
         "data",
         "direct replies",
+        "forms",
+        "one session",
         "progress",
         "all progress",
         "cancel",
@@ -35,10 +37,14 @@ TOKEN = {"progressToken": "interop"}
 class FastmcpSession(Session):
     task: ToolTask
 
-    async def connect(self, command: list[str], forms: bool) -> Answer:
-        program, *arguments = command
-        # Kept alive, which is the default, the server would outlast the session.
-        server = StdioTransport(program, arguments, keep_alive=False)
+    async def connect(
+        self, forms: bool, command: list[str] | None = None, url: str | None = None
+    ) -> Answer:
+        if url:
+            server = StreamableHttpTransport(url)
+        else:
+            # Kept alive, which is the default, the server would outlast the session.
+            server = StdioTransport(command[0], command[1:], keep_alive=False)
         show = self.show if forms else None
         client = Client(server, mode=self.mode, elicitation_handler=show)
         self.client = await self.opened.enter_async_context(client)

@@ -13,14 +13,23 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 
 from driver import Answer, Hear, Session, run
 
-ABILITIES = ["direct replies", "calls without a token", "progress", "all progress", "cancel"]
+ABILITIES = [
+    "all progress",
+    "calls without a token",
+    "cancel",
+    "direct replies",
+    "forms",
+    "one session",
+    "progress",
+]
 ASKED = {"auto": "questions in replies", "legacy": "questions in requests"}
 
 
 class McpSession(Session):
-    async def connect(self, command: list[str], forms: bool) -> Answer:
-        program, *arguments = command
-        server = StdioServerParameters(command=program, args=arguments)
+    async def connect(
+        self, forms: bool, command: list[str] | None = None, url: str | None = None
+    ) -> Answer:
+        server = url or StdioServerParameters(command=command[0], args=command[1:])
         show = self.show if forms else None
         client = Client(server, mode=self.mode, elicitation_callback=show)
         self.client = await self.opened.enter_async_context(client)

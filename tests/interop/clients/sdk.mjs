@@ -6,6 +6,7 @@
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
     CallToolResultSchema,
     CreateTaskResultSchema,
@@ -21,7 +22,7 @@ const VERSION = versionOf('@modelcontextprotocol/sdk');
 class SdkSession extends Session {
     codeOfACancelledCall = -32001;
 
-    constructor([command, ...args], forms) {
+    constructor({ command, url }, forms) {
         super();
         const capabilities = forms ? { elicitation: {} } : {};
         this.client = new Client({ name: 'sdk', version: VERSION }, { capabilities });
@@ -29,14 +30,22 @@ class SdkSession extends Session {
             const show = ({ params }) => this.fillIn(params);
             this.client.setRequestHandler(ElicitRequestSchema, show);
         }
-        this.transport = new StdioClientTransport({ command, args });
+        if (url) {
+            this.transport = new StreamableHTTPClientTransport(new URL(url));
+        } else {
+            const [program, ...args] = command;
+            this.transport = new StdioClientTransport({ command: program, args });
+        }
     }
 
     async connect() {
         let protocol;
+        const { transport } = this;
+        const set = transport.setProtocolVersion?.bind(transport);
         // The client tells its transport alone.
-        this.transport.setProtocolVersion = (version) => {
+        transport.setProtocolVersion = (version) => {
             protocol = version;
+            set?.(version);
         };
         await this.client.connect(this.transport);
         return { protocol };
@@ -130,6 +139,8 @@ const MODES = {
         `sdk ${VERSION}`,
         [
             'direct replies',
+            'forms',
+            'one session',
             'calls without a token',
             'progress',
             'cancel',
@@ -139,7 +150,7 @@ const MODES = {
     ],
     tasks: [
         `sdk ${VERSION} with tasks`,
-        ['calls without a token', 'tasks', 'tasks of 2025'],
+        ['calls without a token', 'forms', 'one session', 'tasks', 'tasks of 2025'],
         (...given) => new TaskSession(...given),
     ],
 };

@@ -1,10 +1,11 @@
 """The table of checks, as checks.json has it.
 
-- `clients`: a driver, its mode, and the protocol that it then has to speak with the server.
+- `clients`: a driver, its mode, the protocol that it then has to speak with the server, and what it
+  reaches that `over`.
 - `abilities`: what not every client can do. A driver states which of them its client has.
 - `always`: what holds at the end of every check, for the clients that have the abilities.
-- `checks`: a sentence, the abilities that it `needs`, whether its client is to show `forms`, and its
-  steps.
+- `checks`: a sentence, the abilities that it `needs`, whether its client is to show `forms` (an ability,
+  too), and its steps.
 
 A step tells a client to `do` something, with arguments that are listed in `DOINGS`, and says in
 `expect` what must come of it (see expectations.py). It is repeated `while` what came meets other
@@ -95,11 +96,12 @@ def read(path: Path) -> Table:
         if name in by_name:
             raise BadTable(f"there are two checks `{name}`")
         known(f"check `{name}`", check, {"name", "why", "needs", "forms", "steps"})
-        needs = needs_of(f"check `{name}`", check, abilities)
+        forms = check.get("forms", False)
+        needs = needs_of(f"check `{name}`", check, abilities) | ({"forms"} if forms else set())
         steps = [step for raw_step in check["steps"] for step in steps_of(name, raw_step, by_name)]
         if not any(step.expect for step in steps):
             raise BadTable(f"check `{name}` expects nothing")
-        by_name[name] = Check(name, needs, check.get("forms", False), steps)
+        by_name[name] = Check(name, needs, forms, steps)
     return Table(raw["clients"], abilities, always_of(raw, abilities), list(by_name.values()))
 
 

@@ -50,7 +50,9 @@ async fn connect_over_http(mut server: Command) -> (Client, Child) {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = free.local_addr().expect("it is bound").port();
     drop(free);
-    let server = server.arg(port.to_string()).kill_on_drop(true).spawn().expect("it starts");
+    let server =
+        server.arg(port.to_string()).stdout(std::process::Stdio::null()).kill_on_drop(true);
+    let server = server.spawn().expect("it starts");
     let connecting = async {
         loop {
             match Client::connect_http(format!("http://127.0.0.1:{port}/mcp")).await {
