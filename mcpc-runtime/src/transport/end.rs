@@ -350,9 +350,7 @@ impl Ending {
         }
         self.is_alone().await;
         self.host_is_idle().await;
-        if requests.unanswered() > 0 {
-            pending::<()>().await;
-        }
+        requests.all_answered().await;
     }
 
     /// After the grace, and when nothing moves any more, ends tasks and answers calls in place of those

@@ -12,6 +12,7 @@ use rmcp::model::{
     SubscriptionFilter, SubscriptionsAcknowledgedNotification,
 };
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Versions;
@@ -54,12 +55,16 @@ struct Shared {
     /// The versions of the protocol that a connection may begin with.
     versions: Versions,
     table: Mutex<Table>,
+    /// Notified when the last that was unanswered is answered.
+    all_answered: Notify,
 }
 
 #[derive(Default)]
 struct Table {
     cancelled: CancelledIds,
     unanswered: HashMap<RequestId, Unanswered>,
+    /// How many answers are just being pushed.
+    answering: usize,
     /// Whether the connection has begun, as rmcp sees it.
     begun: bool,
     /// Whether an MCPC handshake was read. Known here, as the call right after it may be handled first.
@@ -94,7 +99,8 @@ impl Requests {
     pub(super) fn new(outbox: Outbox, versions: Versions, intake: Arc<dyn Intake>) -> Self {
         let table = Mutex::default();
         intake.connected(&outbox);
-        Self(Arc::new(Shared { outbox, intake, versions, table }))
+        let all_answered = Notify::new();
+        Self(Arc::new(Shared { outbox, intake, versions, table, all_answered }))
     }
 
     pub(super) fn outbox(&self) -> &Outbox {
@@ -107,7 +113,8 @@ impl Requests {
 
     /// How many requests are yet to be answered.
     pub(super) fn unanswered(&self) -> usize {
-        self.table().unanswered.len()
+        let table = self.table();
+        table.unanswered.len() + table.answering
     }
 
     /// Looks at a message that was just read: gives a call its gate, and drops the gate of a call that
@@ -213,11 +220,36 @@ impl Requests {
 
     /// Answers a request, unless it was cancelled or answered without this; opens the gate of a call.
     pub(super) fn reply(&self, id: RequestId, reply: Reply) {
-        let answered = self.table().unanswered.remove(&id);
-        match answered {
-            Some(Unanswered { gate: Some(gate), .. }) => gate.open_with(id, reply),
-            Some(_) => self.outbox().push_reply(id, reply),
-            None => {}
+        let Some(answered) = ({
+            let mut table = self.table();
+            let answered = table.unanswered.remove(&id);
+            table.answering += usize::from(answered.is_some());
+            answered
+        }) else {
+            return;
+        };
+        match answered.gate {
+            Some(gate) => gate.open_with(id, reply),
+            None => self.outbox().push_reply(id, reply),
+        }
+        let is_last = {
+            let mut table = self.table();
+            table.answering -= 1;
+            table.answering == 0 && table.unanswered.is_empty()
+        };
+        if is_last {
+            self.0.all_answered.notify_waiters();
+        }
+    }
+
+    /// Waits until every request is answered. What the loop answers makes it ask again. Cancel safe.
+    pub(super) async fn all_answered(&self) {
+        loop {
+            let all_answered = self.0.all_answered.notified();
+            if self.unanswered() == 0 {
+                return;
+            }
+            all_answered.await;
         }
     }
 
