@@ -114,8 +114,7 @@ impl Front {
         let bytes = read.unwrap_or_else(|_| {
             let waited = self.options.body_timeout;
             let problem = format!("the body did not arrive within {waited:?}");
-            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, -32000, problem)
-                .with(header::CONNECTION, HeaderValue::from_static("close")))
+            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, -32000, problem).and_closes())
         })?;
         match bytes.trim_ascii().is_empty() {
             true => Err(Refused::bad_request("the body is empty; expected a JSON-RPC message")),
@@ -139,8 +138,9 @@ impl Front {
                     rest += part.len();
                 }
                 let problem = format!("a message must not be longer than {longest} bytes");
-                return Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, -32600, problem)
-                    .with(header::CONNECTION, HeaderValue::from_static("close")));
+                return Err(
+                    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, -32600, problem).and_closes()
+                );
             }
             if first.is_empty() && all.is_empty() {
                 first = part;
@@ -482,8 +482,7 @@ fn refused(reader: &mut EventReader, status: StatusCode) -> Result<Response, Ref
 
 /// The server takes nothing new.
 fn ends() -> Refused {
-    Refused::unavailable("the server ends", RETRY)
-        .with(header::CONNECTION, HeaderValue::from_static("close"))
+    Refused::unavailable("the server ends", RETRY).and_closes()
 }
 
 fn no_session() -> Refused {

@@ -78,6 +78,11 @@ impl Refused {
         self
     }
 
+    /// With the end of its connection.
+    pub(super) fn and_closes(self) -> Self {
+        self.with(header::CONNECTION, HeaderValue::from_static("close"))
+    }
+
     /// As the answer to this request.
     pub(super) fn to(mut self, id: &RequestId) -> Self {
         self.0.id = json!(id);

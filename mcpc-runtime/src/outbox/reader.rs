@@ -8,7 +8,7 @@ use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::sleep;
 
 use super::streams::{AWAY, First, Freed, Sending};
-use super::{Form, Layout, Outbox, REPLY_LIMIT, State};
+use super::{Form, Layout, Outbox, State};
 
 /// Reads one stream of an outbox, until somebody else does. Dropped, it leaves the stream.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl Outbox {
     pub(crate) async fn answer_room_available(&self) {
         loop {
             let written = self.0.written.notified();
-            if self.queue().answer_bytes <= REPLY_LIMIT || self.is_dead() {
+            if self.queue().answer_bytes <= super::REPLY_LIMIT || self.is_dead() {
                 return;
             }
             written.await;

@@ -47,6 +47,20 @@ pub(crate) enum Why {
     Dropped,
 }
 
+impl Why {
+    /// Whether it is not the connection alone that ends.
+    fn ends_the_server(self) -> bool {
+        match self {
+            Self::Signal(_) => true,
+            #[cfg(feature = "http")]
+            Self::Asked => true,
+            Self::InputEnded | Self::ClientLeft | Self::Unread | Self::Failed | Self::Dropped => {
+                false
+            }
+        }
+    }
+}
+
 /// How far a connection is on its way to the end. It goes from each stage to one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -153,11 +167,7 @@ impl Ending {
     /// Waits until the tasks have ended of somebody who stays, where the whole server ends.
     async fn host_is_idle(&self) {
         let Some(Host { tasks, .. }) = &self.0.host else { return };
-        #[cfg(feature = "http")]
-        let is_asked = |why| matches!(why, Why::Signal(_) | Why::Asked);
-        #[cfg(not(feature = "http"))]
-        let is_asked = |why| matches!(why, Why::Signal(_));
-        if matches!(*self.stage(), Stage::Ending { why, .. } if is_asked(why)) {
+        if matches!(*self.stage(), Stage::Ending { why, .. } if why.ends_the_server()) {
             tasks.idle().await;
         }
     }
