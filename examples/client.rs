@@ -6,10 +6,12 @@
 //! ```
 
 use std::io::Write as _;
+use std::pin::pin;
 
 use mcpc::client::{Answer, Client, Said};
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::signal::ctrl_c;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -21,14 +23,21 @@ async fn main() -> anyhow::Result<()> {
     command.args(args);
     let client = Client::spawn(command).await?;
     let mut task = client.start(tool, serde_json::from_str(arguments)?).await?;
+    // One for all turns, as what is pressed between two of them is missed otherwise; and a person comes first.
+    let mut interrupt = pin!(ctrl_c());
     eprintln!("`{tool}` runs by {:?}", task.way());
     loop {
         tokio::select! {
+            biased;
+            interrupted = &mut interrupt => {
+                interrupted?;
+                interrupt.set(ctrl_c());
+                task.stop().await?;
+            }
             said = task.next() => match said {
                 Some(said) => show(said),
                 None => break,
             },
-            _ = tokio::signal::ctrl_c() => task.stop().await?,
         }
     }
     let result: Value = task.result().await?;

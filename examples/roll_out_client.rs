@@ -8,9 +8,12 @@
 
 mod terminal;
 
+use std::pin::pin;
+
 use anyhow::Context as _;
 use mcpc::client::{Answer, Client, Question, Said, Task};
 use serde_json::{Value, json};
+use tokio::signal::ctrl_c;
 
 use terminal::Terminal;
 
@@ -85,15 +88,22 @@ struct RollOut {
 impl RollOut {
     /// Shows what the task says, answers what it asks, and tells it what is typed, to its end.
     async fn follow(&mut self) -> anyhow::Result<()> {
+        // One for all turns, as what is pressed between two of them is missed otherwise; and a person comes first.
+        let mut interrupt = pin!(ctrl_c());
         loop {
             let is_listening = self.terminal.is_open && (self.asked.is_some() || self.has_begun);
             tokio::select! {
+                biased;
+                interrupted = &mut interrupt => {
+                    interrupted?;
+                    interrupt.set(ctrl_c());
+                    self.task.stop().await?;
+                }
+                line = self.terminal.typed(), if is_listening => self.take(line).await?,
                 said = self.task.next() => match said {
                     Some(said) => self.hear(said).await?,
                     None => return Ok(()),
                 },
-                line = self.terminal.typed(), if is_listening => self.take(line).await?,
-                _ = tokio::signal::ctrl_c() => self.task.stop().await?,
             }
         }
     }

@@ -10,9 +10,12 @@
 
 mod terminal;
 
+use std::pin::pin;
+
 use anyhow::Context as _;
 use mcpc::client::{Client, Event, Said};
 use serde_json::json;
+use tokio::signal::ctrl_c;
 
 use terminal::Terminal;
 
@@ -47,8 +50,17 @@ async fn main() -> anyhow::Result<()> {
     let mut events = client.events();
     let mut task = client.start("watch", json!({ "directory": directory })).await?;
     let mut seen = 0;
+    // One for all turns, as what is pressed between two of them is missed otherwise; and a person comes first.
+    let mut interrupt = pin!(ctrl_c());
     loop {
         tokio::select! {
+            biased;
+            interrupted = &mut interrupt => {
+                interrupted?;
+                interrupt.set(ctrl_c());
+                task.stop().await?;
+            }
+            Some(_) = terminal.typed(), if terminal.is_open => task.stop().await?,
             said = task.next() => match said {
                 Some(Said::Status(text)) => terminal.show("task", text)?,
                 Some(Said::Update(file)) => {
@@ -66,8 +78,6 @@ async fn main() -> anyhow::Result<()> {
                     terminal.show("event", format!("{event} {data}"))?;
                 }
             }
-            Some(_) = terminal.typed(), if terminal.is_open => task.stop().await?,
-            _ = tokio::signal::ctrl_c() => task.stop().await?,
         }
     }
     let result: String = task.result().await?;

@@ -89,7 +89,11 @@ pub use mcpc_macros::background;
 
 /// Lists tools, by the paths of their functions, for [`Server::tools`].
 ///
-/// Two tools of one name in a list do not compile. A name may have a `#[cfg(..)]` before it.
+/// Two tools of one name in a list do not compile. A name may have a `#[cfg(..)]` before it. A tool that is a value
+/// ([`DynamicTool`]) goes beside the list: `tools![add] + tool`.
+///
+/// An attribute makes a type of its function's name as well, so a function cannot be brought beside a module of that name by
+/// `use deploy::deploy`; list it by its path, `tools![deploy::deploy]`.
 ///
 /// ```
 /// mod math {
@@ -122,7 +126,7 @@ pub use mcpc_runtime::parameter::{Call, LogLevel, State};
 pub use mcpc_runtime::question::{Answer, NoAnswer, Question};
 pub use mcpc_runtime::schema::Schemas;
 pub use mcpc_runtime::server::{Server, Service, take_stdio};
-pub use mcpc_runtime::task::{Quantity, Receiver, Sender, Total};
+pub use mcpc_runtime::task::{Quantity, Receiver, Sender, Sending, Total};
 pub use mcpc_runtime::tool::{AnyTool, DynamicTool, IntoTools, Tool, Tools};
 
 /// The task log, for tests and for logs outside of this crate; not stable.

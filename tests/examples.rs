@@ -438,6 +438,25 @@ async fn watch_client_asks_the_task_to_stop_where_it_is_interrupted() {
     std::fs::remove_dir_all(directory).expect("it was made here");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn watch_client_is_interrupted_while_it_shows_files() {
+    let directory = directory("watch-busy");
+    let mut watcher = Program::start("watch_client", &[&directory.to_string_lossy()]);
+    watcher.line().await.expect("it watches");
+    // More than a pipe holds.
+    for number in 0..2000 {
+        let file = directory.join(format!("{number}.txt"));
+        std::fs::write(file, "new").expect("a temporary file");
+    }
+    watcher.interrupt();
+    let (lines, errors, succeeds) = watcher.end().await;
+    let last = lines.last().expect("the result");
+    assert!(last.starts_with("result    files that appeared: "), "{last}");
+    assert_eq!((&*errors, succeeds), ("", true));
+    std::fs::remove_dir_all(directory).expect("it was made here");
+}
+
 #[tokio::test]
 async fn watch_client_says_why_there_is_nothing_to_watch() {
     let (lines, errors, succeeds) =

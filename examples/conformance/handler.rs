@@ -1,7 +1,7 @@
 //! Prompts, resources and completion, as any handler of rmcp has them; and tools that answer with what is still to be
 //! asked, as MCP 2026-07-28 does it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mcpc::rmcp::model::*;
 use mcpc::rmcp::service::{RequestContext, SubscriptionContext};
@@ -30,12 +30,14 @@ impl PromptChanges {
 
 pub(crate) struct Handler {
     prompts: PromptChanges,
+    /// What subscriptions hear that were accepted: a change may come right after the client has read that.
+    accepted: Mutex<Vec<watch::Receiver<()>>>,
     rounds: Rounds,
 }
 
 impl Handler {
     pub(crate) fn new(prompts: PromptChanges) -> Self {
-        Self { prompts, rounds: Rounds::default() }
+        Self { prompts, accepted: Mutex::default(), rounds: Rounds::default() }
     }
 }
 
@@ -229,11 +231,13 @@ impl ServerHandler for Handler {
         &self,
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
+        self.accepted.lock().expect("nobody panics with it").push(self.prompts.0.subscribe());
         Some(requested.clone())
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.prompts.0.subscribe();
+        let accepted = self.accepted.lock().expect("nobody panics with it").pop();
+        let mut changes = accepted.unwrap_or_else(|| self.prompts.0.subscribe());
         loop {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return Ok(()) },

@@ -9,10 +9,7 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::token::Paren;
-use syn::{
-    Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, Type, parenthesized,
-    parse_quote,
-};
+use syn::{Attribute, Expr, ExprLit, ExprRange, Lit, LitStr, Meta, Path, Token, Type, parse_quote};
 
 use crate::duration;
 use crate::errors::Errors;
@@ -35,12 +32,13 @@ impl Parse for Key {
         }
         let name = input.call(Ident::parse_any)?;
         if input.peek(Paren) && idioms::keys::has_list(&name) {
-            let list;
-            parenthesized!(list in input);
-            return Ok(Self { name, value: None, list: Some(list.parse()?) });
+            let list = Some(idioms::keys::in_parentheses(input)?);
+            return Ok(Self { name, value: None, list });
         }
         if input.peek(Paren) {
-            return Err(input.error(format!("expected `{name} = ..`")));
+            let (at, list) = (input.span(), idioms::keys::in_parentheses(input)?);
+            let value = idioms::keys::value_of_list(&name, list);
+            return Err(syn::Error::new(at, format!("expected `{name} = {value}`")));
         }
         if input.peek(Token![:]) {
             return Err(input.error(format!("expected `=`, as in `{name} = ..`")));
@@ -330,6 +328,10 @@ fn is(token: &TokenTree, text: &str) -> bool {
 }
 
 fn tool_keys(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Vec<Key> {
+    if let Ok(text) = syn::parse2::<LitStr>(tokens.clone()) {
+        errors.on(&text, idioms::is_doc_comment("a tool", &text.value()));
+        return Vec::new();
+    }
     let mut keys = parse(tokens, errors);
     idioms::keys::of_tools(kind, &mut keys, errors);
     match kind {
@@ -378,7 +380,10 @@ pub(crate) fn argument(attributes: &[Attribute], ty: &Type, errors: &mut Errors)
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("arg")) {
         read.span = Some(attribute.path().span());
         match &attribute.meta {
-            Meta::List(list) => keys.extend(parse(list.tokens.clone(), errors)),
+            Meta::List(list) => match syn::parse2::<LitStr>(list.tokens.clone()) {
+                Ok(text) => errors.on(&text, idioms::is_doc_comment("an argument", &text.value())),
+                Err(_) => keys.extend(parse(list.tokens.clone(), errors)),
+            },
             Meta::Path(_) | Meta::NameValue(_) => {
                 errors.on(attribute, "write what you mean in parentheses: `#[arg(default = 5)]`");
             }

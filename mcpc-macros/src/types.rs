@@ -22,6 +22,8 @@ pub(crate) fn text(tokens: &impl ToTokens) -> String {
         ("[ ", "["),
         (" ]", "]"),
         (" ;", ";"),
+        (" ..", ".."),
+        ("..= ", "..="),
     ] {
         text = text.replace(spaced, tight);
     }
@@ -181,7 +183,7 @@ pub(crate) fn find<'a, T>(ty: &'a Type, wanted: impl FnMut(&'a Type) -> Option<T
 pub(crate) fn unreadable(ty: &Type) -> Option<Error> {
     match ty {
         Type::Reference(reference) if !matches!(*reference.elem, Type::TraitObject(_)) => {
-            Some(Error::new(reference.and_token.span, must_be_owned(reference)))
+            Some(Error::new(reference.and_token.span, must_be_owned(&reference.elem)))
         }
         Type::ImplTrait(it) => {
             Some(Error::new(it.impl_token.span, "`impl Trait` is generic; write the type"))
@@ -219,8 +221,8 @@ fn is_static_str(reference: &TypeReference) -> bool {
 }
 
 /// What to write instead of a borrowed argument.
-pub(crate) fn must_be_owned(reference: &TypeReference) -> String {
-    format!("an argument must be owned; write `{}`", owned(&reference.elem))
+pub(crate) fn must_be_owned(of: &Type) -> String {
+    format!("an argument must be owned; write `{}`", owned(of))
 }
 
 /// The owned type that one in a reference or an `Arc` stands for.

@@ -180,7 +180,8 @@ fn parameters(kind: Kind, signature: &Signature, errors: &mut Errors) -> (Vec<Va
         let is_always = variants.iter().all(|variant| variant.cfgs.is_empty());
         let mut now = if is_always { seen } else { Seen::default() };
         let problem = sender(kind, &typed.ty, &mut now.sender)
-            .or_else(|| receiver(kind, &typed.ty, &mut now.receiver));
+            .or_else(|| receiver(kind, &typed.ty, &mut now.receiver))
+            .or_else(|| by_value(&typed.ty));
         seen = Seen { sender: seen.sender | now.sender, receiver: seen.receiver | now.receiver };
         if let Some(problem) = problem {
             errors.push(problem);
@@ -244,11 +245,11 @@ fn parameter(
         None => (ident.unraw().to_string(), ident.span()),
     };
     let special = is_special(&typed.ty);
-    if let (true, Some(span)) = (special, keys.span) {
+    if let Some(span) = keys.span.filter(|_| special) {
         errors.at(span, "`#[arg(..)]` is for arguments of the call, and this is not one");
     }
     if !special && matches!(keys.place, Place::One) {
-        key_rules(&key, span, keys.rename.is_some(), errors);
+        key_rules(&key, span, &typed.ty, keys.rename.is_some(), errors);
     }
     // Where one of two is there only at times, they may well be alternatives.
     let is_always = cfgs(attributes).is_empty();
@@ -307,11 +308,12 @@ pub(crate) fn is_sender(ty: &Type) -> bool {
         .is_some_and(|segment| segment.arguments.is_none() && segment.ident == "Sender")
 }
 
-fn key_rules(key: &str, span: Span, chosen: bool, errors: &mut Errors) {
+fn key_rules(key: &str, span: Span, ty: &Type, chosen: bool, errors: &mut Errors) {
     if METADATA.contains(&key) {
         let message = format!("`{key}` belongs to the MCPC protocol and never reaches a tool");
         errors.at(span, message);
-    } else if key.starts_with('_') && !chosen {
+    } else if key.starts_with('_') && !chosen && !types::is_called(ty, "Call") {
+        // (A `Call` is most likely ours, which has no key.)
         let message = format!(
             "the JSON key would be `{key}`; name it with `#[arg(rename = \"..\")]` or drop the underscore"
         );
@@ -374,6 +376,19 @@ fn receiver(kind: Kind, ty: &Type, seen: &mut bool) -> Option<Error> {
         return None;
     };
     Some(Error::new_spanned(ty, message))
+}
+
+/// What is wrong with a parameter that holds what the runtime hands in.
+fn by_value(ty: &Type) -> Option<Error> {
+    let is_handed_in = |ty| types::one_inside(ty, "State").is_some() || types::is_ours(ty, "Call");
+    let found = types::find(ty, |ty| is_handed_in(ty).then_some(ty))?;
+    let message = match types::is_called(found, "Call") {
+        true => "take the `Call` by value; every call has one",
+        false => "take the `State` by value; a server without it cannot be built",
+    };
+    // A reference is told of as all others are.
+    let is_inside = !std::ptr::eq(found, ty) && !matches!(ty, Type::Reference(_));
+    is_inside.then(|| Error::new_spanned(ty, message))
 }
 
 fn returns(signature: &Signature, errors: &mut Errors) -> Returns {

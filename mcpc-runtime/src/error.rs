@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::phrases;
+
 /// The result of building or serving a server.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
@@ -26,13 +28,18 @@ pub enum Error {
         second: String,
     },
     /// A tool takes a `State<T>` that the server was not given.
-    #[error("the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`")]
+    #[error(
+        "the tool `{tool}` takes `State<{state}>`; give the server one with `Server::state`{}",
+        other_states(given)
+    )]
     #[non_exhaustive]
     MissingState {
         /// The tool.
         tool: String,
         /// The type that is missing.
         state: &'static str,
+        /// The types of the states that the server was given.
+        given: Vec<&'static str>,
     },
     /// A server was given two states of one type.
     #[error(
@@ -158,6 +165,14 @@ pub enum Error {
     /// The server's loop ended with a panic or was aborted.
     #[error("the server's loop ended early")]
     Serve(#[source] tokio::task::JoinError),
+}
+
+/// What a server has in place of a state.
+fn other_states(given: &[&str]) -> String {
+    match given {
+        [] => String::new(),
+        given => format!("; it has {}", phrases::list(given.iter().copied())),
+    }
 }
 
 impl fmt::Debug for Error {

@@ -201,8 +201,13 @@ fn new_task(questions: Questions) -> (Tasks, NewTask) {
     let tasks = Tasks::new(Arc::new(log(1 << 20)), TaskPermits::new(2), Box::new(|_| None));
     let ids = Ids { session_id: "s".into(), task_id: "t".into() };
     let (arguments, retention) = (&JsonObject::new(), HOUR);
-    let created =
-        now(tasks.create(Request { tool_name: &"tool".into(), ids: &ids, arguments, retention }));
+    let created = now(tasks.create(Request {
+        tool_name: &"tool".into(),
+        ids: &ids,
+        arguments,
+        retention,
+        instructions: None,
+    }));
     let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
     let times = TaskLimits { grace: Grace::new(HOUR), timeout: None, questions: MOST_OPEN };
     let reaches = (Delivery::Log(None), questions);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::error::{Error, Result};
 use crate::logging::event;
 use crate::names::problem_of;
-use crate::parameter::States;
+use crate::parameter::{StateType, States};
 use crate::phrases::{did_you_mean, shown};
 use crate::schema::Schemas;
 use crate::tool::{About, Definition, Kind};
@@ -56,6 +56,15 @@ impl Registry {
         Self::default().with(tools, states, schemas)
     }
 
+    /// The same, if no state is taken for an argument. Where others may come, one of them may take it.
+    pub(crate) fn checked(self, states: &States, others_may_come: bool) -> Result<Self> {
+        if !others_may_come {
+            let taken: Vec<StateType> = self.tools().flat_map(Definition::states).collect();
+            self.tools().try_for_each(|tool| tool.state_as_argument(states, &taken))?;
+        }
+        Ok(self)
+    }
+
     /// The same with more tools.
     pub(crate) fn with(
         &self,
@@ -80,6 +89,7 @@ impl Registry {
         for mut tool in more {
             let listed = tool.list(states, schemas)?;
             tool.promises_output = listed.output_schema.is_some();
+            tool.is_simple = tool.takes_single_arguments_alone();
             entries.push((Arc::new(tool), listed));
         }
         // A list ends with what looks after tasks.
@@ -125,6 +135,12 @@ impl Registry {
     /// The tool called `name`, if there is one.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Definition>> {
         self.by_name.get(name).map(|&index| &self.tools[index])
+    }
+
+    /// The same as a client sees it.
+    #[cfg(feature = "http")]
+    pub(crate) fn listed(&self, name: &str) -> Option<&rmcp::model::Tool> {
+        self.by_name.get(name).map(|&index| &self.listed[index])
     }
 
     /// What is said of a call of a tool that there is not, with the nearest name there is.

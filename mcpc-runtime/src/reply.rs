@@ -1,30 +1,65 @@
 //! What a request is answered with, and its bytes.
 
 use rmcp::model::{
-    ContentBlock, CreateTaskResult, CustomResult, ErrorData, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage, ServerResult, Task,
+    CallToolResult, ContentBlock, CreateTaskResult, CustomResult, ErrorData, JsonRpcMessage,
+    RequestId, ResultType, ServerJsonRpcMessage, ServerResult, Task,
 };
 use serde_json::{Value, json};
 
+use crate::message::Json;
+
 /// What one request is answered with.
 #[derive(Debug)]
-pub(crate) struct Reply(Result<ServerResult, ErrorData>);
+pub(crate) struct Reply(Content);
+
+#[derive(Debug)]
+enum Content {
+    /// On the heap, as a result has hundreds of bytes and passes through many hands.
+    Outcome(Box<Result<ServerResult, ErrorData>>),
+    /// What a plain tool returned.
+    Value { value: Json, shape: Shape, is_modern: bool },
+}
+
+/// Where a value stands in the reply that carries it, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Nowhere: it is `null`.
+    Empty,
+    /// A string that is the text.
+    Text,
+    /// A string that is the text, and the `result` of structured content.
+    TextAndResult,
+    /// An object that is structured content.
+    Object,
+    /// What is the `result` of structured content.
+    Result,
+}
 
 impl Reply {
     /// In the words of the protocol that the request speaks: its later revisions (`is_modern`) say of a result what it
     /// is, and earlier ones have no structured content but an object.
     pub(crate) fn new(outcome: Result<ServerResult, ErrorData>, is_modern: bool) -> Self {
-        Self(if is_modern { outcome } else { outcome.map(legacy) })
+        Self(Content::Outcome(Box::new(if is_modern { outcome } else { outcome.map(legacy) })))
+    }
+
+    /// The same of a value that a plain tool returned, which is written without being read.
+    pub(crate) fn of_value(value: Json, shape: Shape, is_modern: bool) -> Self {
+        Self(Content::Value { value, shape, is_modern })
     }
 
     /// For a loop of rmcp, which adds the id.
     pub(crate) fn into_outcome(self) -> Result<ServerResult, ErrorData> {
-        self.0
+        match self.0 {
+            Content::Outcome(outcome) => *outcome,
+            Content::Value { value, shape, is_modern } => {
+                Ok(ServerResult::CallToolResult(result_of(&value, shape, is_modern)))
+            }
+        }
     }
 
     /// As a message, for a transport of rmcp.
     pub(crate) fn into_message(self, id: RequestId) -> ServerJsonRpcMessage {
-        match self.0 {
+        match self.into_outcome() {
             Ok(result) => JsonRpcMessage::response(result, id),
             Err(error) => JsonRpcMessage::error(error, Some(id)),
         }
@@ -34,11 +69,16 @@ impl Reply {
     pub(crate) fn into_line(self, id: RequestId, line: &mut Vec<u8>) {
         let before = line.len();
         let written = match self.0 {
-            Ok(result) => write_response(&result, &id, line),
-            Err(error) => serde_json::to_writer(
-                &mut *line,
-                &ServerJsonRpcMessage::error(error, Some(id.clone())),
-            ),
+            Content::Value { value, shape, is_modern } => {
+                write_value(value.as_str(), shape, is_modern, &id, line)
+            }
+            Content::Outcome(outcome) => match *outcome {
+                Ok(result) => write_response(&result, &id, line),
+                Err(error) => serde_json::to_writer(
+                    &mut *line,
+                    &ServerJsonRpcMessage::error(error, Some(id.clone())),
+                ),
+            },
         };
         if written.is_err() {
             line.truncate(before);
@@ -57,12 +97,71 @@ fn write_response(
     id: &RequestId,
     line: &mut Vec<u8>,
 ) -> serde_json::Result<()> {
-    line.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    serde_json::to_writer(&mut *line, id)?;
-    line.extend_from_slice(br#","result":"#);
+    write_start(id, line)?;
     serde_json::to_writer(&mut *line, result)?;
     line.push(b'}');
     Ok(())
+}
+
+/// Writes a response up to its result.
+fn write_start(id: &RequestId, line: &mut Vec<u8>) -> serde_json::Result<()> {
+    line.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    serde_json::to_writer(&mut *line, id)?;
+    line.extend_from_slice(br#","result":"#);
+    Ok(())
+}
+
+/// Writes what is written of [`result_of`], without making that.
+fn write_value(
+    value: &str,
+    shape: Shape,
+    is_modern: bool,
+    id: &RequestId,
+    line: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    write_start(id, line)?;
+    line.extend_from_slice(match is_modern {
+        true => br#"{"resultType":"complete","content":["#,
+        false => br#"{"content":["#,
+    });
+    if shape != Shape::Empty {
+        line.extend_from_slice(br#"{"type":"text","text":"#);
+        match shape {
+            // It is a string as it is.
+            Shape::Text | Shape::TextAndResult => line.extend_from_slice(value.as_bytes()),
+            _ => serde_json::to_writer(&mut *line, value)?,
+        }
+        line.push(b'}');
+    }
+    let structured = match shape {
+        Shape::Empty | Shape::Text => ["]", "", ""],
+        Shape::Object => [r#"],"structuredContent":"#, value, ""],
+        Shape::TextAndResult | Shape::Result => [r#"],"structuredContent":{"result":"#, value, "}"],
+    };
+    for part in structured.into_iter().chain([r#","isError":false}}"#]) {
+        line.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
+}
+
+/// The reply that carries a value.
+fn result_of(value: &Json, shape: Shape, is_modern: bool) -> CallToolResult {
+    let json = value.as_str();
+    let read = || serde_json::from_str::<Value>(json).unwrap_or_default();
+    let text = match shape {
+        Shape::Empty => None,
+        Shape::Text | Shape::TextAndResult => serde_json::from_str(json).ok(),
+        Shape::Object | Shape::Result => Some(json.to_owned()),
+    };
+    let mut result =
+        CallToolResult::success(text.map(ContentBlock::text).into_iter().collect::<Vec<_>>());
+    result.result_type = is_modern.then_some(ResultType::COMPLETE);
+    result.structured_content = match shape {
+        Shape::Empty | Shape::Text => None,
+        Shape::Object => Some(read()),
+        Shape::TextAndResult | Shape::Result => Some(json!({ "result": read() })),
+    };
+    result
 }
 
 /// A task as MCP 2025-11-25 has it.
@@ -106,4 +205,29 @@ fn legacy(mut result: ServerResult) -> ServerResult {
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_the_same_as_a_line_and_as_a_message() {
+        for (shape, value) in [
+            (Shape::Empty, "null"),
+            (Shape::Text, r#""a\"\\\u0001\u00e9""#),
+            (Shape::TextAndResult, r#""true""#),
+            (Shape::Object, r#"{"b":"\"","a":[1.5,null]}"#),
+            (Shape::Result, "-7"),
+        ] {
+            for is_modern in [false, true] {
+                let reply = || Reply::of_value(Json::written(value.to_owned()), shape, is_modern);
+                let mut line = Vec::new();
+                reply().into_line(RequestId::Number(1), &mut line);
+                let line: Value = serde_json::from_slice(&line).expect("JSON");
+                let message = reply().into_message(RequestId::Number(1));
+                assert_eq!(line, serde_json::to_value(&message).expect("JSON"));
+            }
+        }
+    }
 }

@@ -36,9 +36,19 @@ use crate::transport::{Bounds, Process};
 #[cfg(not(feature = "http"))]
 use self::serve::Built;
 #[cfg(feature = "http")]
-pub(crate) use self::serve::{Built, serve_connection};
+pub(crate) use self::serve::{Built, serve_session};
 #[cfg(feature = "http")]
 pub(crate) use self::start::check_runtime;
+
+/// What can be served over HTTP: nothing, without the feature.
+#[cfg(not(feature = "http"))]
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`Server::serve_http` needs the feature `http` of `mcpc`",
+    label = "needs the feature `http`",
+    note = "`cargo add mcpc --features http`"
+)]
+pub trait OfHttp {}
 
 /// An MCP server made of tools. It is served to one client at once, or [built](Self::build) into a [`Service`] for many.
 ///
@@ -405,8 +415,8 @@ impl Server {
     /// [`Sender::is_stopped`](crate::task::Sender::is_stopped) would keep the process alive for as long as it
     /// likes, in a worker of tokio as well as in `spawn_blocking`. So the process ends with status 0, once
     /// everything was said, within a second after the grace; and half a second after the runtime was dropped that
-    /// served, which is after the end of an async `main`. An application that goes on after it dropped that
-    /// runtime says `false` here.
+    /// served, which is after the end of an async `main`; over HTTP, only if a signal asked the process to end. An
+    /// application that goes on after it dropped that runtime says `false` here.
     #[must_use]
     pub fn ends_process(mut self, ends_process: bool) -> Self {
         self.0.parts().process.is_ours = ends_process;
@@ -542,6 +552,14 @@ impl Server {
         async move { service?.serve_http(address).await }
     }
 
+    /// Needs the feature `http`.
+    #[cfg(not(feature = "http"))]
+    #[doc(hidden)]
+    pub fn serve_http<A: OfHttp>(self, address: A) -> std::future::Pending<Result> {
+        drop(address);
+        std::future::pending()
+    }
+
     /// Serves one client over any transport of rmcp, which keeps no text: integers of more than 64 bits are refused, and
     /// [`max_message_bytes`](Self::max_message_bytes) does not apply.
     ///
@@ -601,7 +619,7 @@ fn build(plan: Box<dyn Plan>) -> Result<Built> {
     for tool in &mut tools {
         tool.reading = parts.reading;
     }
-    let registry = Registry::new(tools, &states, schemas)?;
+    let registry = Registry::new(tools, &states, schemas)?.checked(&states, is_dynamic)?;
     registry.warn(&config.server_info.name, inner.is_some() || is_dynamic);
     let registry = LiveRegistry::new(registry, is_dynamic);
     let (max_requests, reading) = (parts.max_requests, parts.reading);

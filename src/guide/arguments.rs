@@ -9,6 +9,7 @@
 //! | [`State<T>`](crate::State) | the value that [`Server::state`] was given, bare or in an `Arc`, which every call of the server shares; `T` may be a `dyn Trait` |
 //! | [`Call`] | the call: its client, its ids, a way to log to the client, and the context of the request, as rmcp has it |
 //! | [`Sender`] | the task; of background tools alone |
+//! | [`Receiver<M>`](crate::Receiver) | what the task [is told](super::asking#instructions) while it runs; of background tools alone |
 //!
 //! The derives are those of `serde` 1 and `schemars` 1. `#[cfg(..)]` and `#[cfg_attr(..)]` work on parameters as on
 //! tools. A parameter's doc comment is the argument's description, `#[doc = include_str!(..)]` and the like included; inside of your own types, a field's doc comment is

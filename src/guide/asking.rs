@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | has a session and shows forms (Codex CLI) | by `elicitation/create` | that request |
 //! | speaks MCP 2026-07-28 and shows forms (Copilot CLI), while its call is open | by the reply to the call, which is `input_required` | with the same call once more, which brings `inputResponses` and `requestState`; the body has waited, and nothing is done twice |
-//! | asked for a task of MCP 2025-11-25, and shows forms | with `elicitation/create` that names the task, while it waits for `tasks/result`, or looks for the second time at the task, which is `input_required` | in that form |
+//! | asked for a task of MCP 2025-11-25, and shows forms | with `elicitation/create` that names the task, while it waits for `tasks/result`, or looks for the second time at the task, which is `input_required`; again, over HTTP, when it waits anew, and in any session of its principal | in that form |
 //! | takes MCP's tasks (Claude Code) | by `tasks/get`, where the task is `input_required` | by `tasks/update` |
 //! | is one of MCPC and shows no forms | by an update with `question`, `question_id` and `answer_with` | by `message_task` |
 //! | any other | by a [ticket](super::clients#tickets) with the question, at once, and by `check_task` | by `message_task`; its model asks the user |

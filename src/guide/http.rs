@@ -43,6 +43,28 @@
 //! # }
 //! ```
 //!
+//! A router alone has no end in order, and `with_graceful_shutdown` of axum would wait for ever for the open streams of
+//! sessions. [`into_router_and_end`](crate::http::HttpServer::into_router_and_end) has a future beside it that ends them:
+//! new requests are refused, calls in flight answered, tasks told their end, and streams closed after their last words.
+//! While it does, axum accepts connections still, so a load balancer gets an answer (503 and `Retry-After`):
+//!
+//! ```no_run
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = mcpc::Server::new("my-server").build()?;
+//! let (router, ended) = service
+//!     .http()
+//!     .until(async { drop(tokio::signal::ctrl_c().await) }) // and SIGTERM, where there is one
+//!     .into_router_and_end()?;
+//! let app = axum::Router::new().nest("/tools", router);
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(listener, app).with_graceful_shutdown(ended).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! axum waits after that until each client has read its last response, or has left; a client that does neither is yours
+//! to give up, with a timeout around the last line.
+//!
 //! # What each client gets
 //!
 //! | the client | has | and hears of its tasks by |
@@ -93,6 +115,10 @@
 //! the task. Such ids are random, chosen by the server, and listed to nobody; the result of a task that is not for everybody
 //! needs a principal. A tool finds the principal and the head of the request in its [`Call`](crate::Call).
 //!
+//! Of a request without a session (MCP 2026-07-28), a client that closes the stream before the answer has cancelled it, as that
+//! revision says, and with it the task, whoever that belongs to: so does a host that is killed meanwhile. A call that was
+//! answered with a task, or with a ticket, has no stream to close, and a call of a session goes on.
+//!
 //! # Who may ask
 //!
 //! By default, whoever reaches the address by a name of this machine: `Host` and `Origin` are checked, and anything else is
@@ -135,11 +161,17 @@
 //! | | default | beyond it |
 //! |---|---|---|
 //! | sessions (`max_sessions`) | 10,000 | 503, `Retry-After` |
+//! | connections (`max_connections`) | 20,000 | they wait to be accepted |
 //! | a session that nobody uses (`session_idle`) | 30 minutes | it ends; 404 |
 //! | a message ([`max_message_bytes`](crate::Server::max_message_bytes)) | 16 MiB | 413 |
+//! | bodies that do not arrive in one piece, of all requests together (`max_buffered_bytes`) | 256 MiB | 503, `Retry-After` |
 //! | a body that arrives (`body_timeout`) | 30 seconds | 408 |
 //! | a head that arrives, an idle connection (`header_timeout`) | a minute | the connection is closed |
 //! | a client that does not read (`write_timeout`) | a minute | the connection is closed |
 //! | requests of a session, or that stand alone, at once ([`max_requests`](crate::Server::max_requests)) | 20,000 | -32000 or 503 |
 //! | what waits for who is away ([`max_queued_bytes`](crate::Server::max_queued_bytes)) | 1 MiB of updates a session, 8 MiB of the rest | the oldest goes |
 //! | what was sent and is kept (four times that) | 4 MiB a session | the oldest goes |
+//!
+//! A connection beyond the last waits in the system's queue of a thousand or so, where it costs the process nothing, and gets its
+//! turn when another ends. So does one for which the process has no descriptor: where the system grants fewer than connections
+//! may be (`ulimit -n`, `LimitNOFILE=` of systemd), they are the bound.

@@ -203,7 +203,8 @@
 //! }
 //! ```
 //!
-//! Clients that fail alike are told of once, with the last lines of the first of them. Results are compared by what a model
+//! Clients that fail alike are told of once, with the last lines of the first of them; of further failures there is the beginning, and a
+//! client that is content is shown beside them. Results are compared by what a model
 //! reads of them, and by what is not a text, so a tool whose result has a time or an id in it differs from itself;
 //! give it a state that a test can set. What a client hears before the end is not compared: each hears of it in its own way.
 //!

@@ -223,3 +223,41 @@ async fn of_a_call_that_is_refused_nothing_comes_by_the_stream() {
     session.call(2, "count", mcpc("t", json!({"to": 1, "every_ms": 1}))).await;
     assert_eq!(stream.events.callback().await["task_id"], "t", "no `created` of the other");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_calls_with_one_token_the_first_that_ends_does_not_take_it_from_the_other() {
+    let service = crate::server().patience(Duration::from_secs(60)).build();
+    let session = Http::to(&service.expect("it can be built")).begin().await;
+    let start = async |id: u64, to: u64| {
+        let arguments = json!({"to": to, "every_ms": 1_000});
+        let mut body = crate::support::call(id, "count", arguments);
+        body["params"]["_meta"] = json!({"progressToken": "p"});
+        session.post(&[], body).await
+    };
+    let (first, mut second) = (start(1, 1).await, start(2, 5).await);
+    assert!(text(&first.events.last().await).starts_with("counted"));
+    let mut reports = 0;
+    loop {
+        let message = second.events.message().await;
+        if message["method"] != "notifications/progress" {
+            assert!(text(&message).starts_with("counted"), "{message}");
+            break;
+        }
+        reports += 1;
+    }
+    assert!(reports >= 4, "{reports}");
+}
+
+/// What tells of tasks has no permit where it must not wait, and that is no answer which somebody leaves unread.
+#[tokio::test(start_paused = true)]
+async fn tasks_that_begin_and_end_unread_hold_up_no_call() {
+    let session = Http::to(&service()).begin().await;
+    let unread = session.listen(None).await;
+    let long = "x".repeat(2_000);
+    for id in 1..=1_000 {
+        let started = mcpc(&format!("{id}{long}"), json!({"to": 0, "every_ms": 0}));
+        let started = timeout(Duration::from_secs(1), session.call(id, "count", started)).await;
+        assert!(text(&started.expect("it is answered")).contains("created"));
+    }
+    drop(unread);
+}

@@ -2,8 +2,13 @@
 
 mod callbacks;
 mod calls;
+mod changes;
+mod connections;
+mod ends;
 mod owners;
+mod raw;
 mod refusals;
+mod resting;
 mod sessions;
 mod support;
 mod tasks_2025;
@@ -45,8 +50,25 @@ async fn work(sender: Sender) -> &'static str {
     "stopped"
 }
 
+/// Works until it is asked to stop, and has something to do then.
+#[mcpc::background]
+async fn farewell(sender: Sender) -> &'static str {
+    sender.stopped().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    "farewell"
+}
+
+/// Says a lot.
+#[mcpc::tool]
+async fn say(bytes: usize, seconds: u64) -> String {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    "x".repeat(bytes)
+}
+
 fn server() -> Server {
-    Server::new("http").tools(tools![add, wait, count, work]).patience(Duration::ZERO)
+    Server::new("http")
+        .tools(tools![add, wait, say, count, work, farewell])
+        .patience(Duration::ZERO)
 }
 
 fn service() -> Service {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::StatusCode;
 use futures::StreamExt as _;
+use futures::channel::mpsc;
 use serde_json::json;
 
-use crate::support::{Http, call, initialize};
+use crate::support::{Http, call, initialize, text};
 use crate::{server, service};
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}"#;
@@ -160,7 +161,14 @@ async fn what_is_wrong_with_a_request_is_said_as_json_rpc_has_it_and_the_server_
             -32600,
             "`Last-Event-ID` names no event: `later`",
         ),
-        ("GET", &[("last-event-id", "99-1")], "", 400, -32600, "the stream 99 was read to its end"),
+        (
+            "GET",
+            &[("last-event-id", "99-1")],
+            "",
+            400,
+            -32600,
+            "the stream 99 was read to its end, or is kept no longer",
+        ),
         (
             "POST",
             &[("mcp-protocol-version", "1999-01-01")],
@@ -291,6 +299,58 @@ async fn a_body_that_does_not_arrive_is_given_up() {
     assert_eq!(message, "the body did not arrive within 30s");
 }
 
+/// A body whose parts arrive when they are sent.
+fn in_parts() -> (mpsc::UnboundedSender<String>, Body) {
+    let (parts, arrive) = mpsc::unbounded();
+    (parts, Body::from_stream(arrive.map(Ok::<_, std::convert::Infallible>)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_arrive_slowly_have_so_much_room_together_and_what_has_none_may_come_back() {
+    let service = server().max_message_bytes(100_000).build().expect("it can be built");
+    let router = service.http().max_buffered_bytes(150_000).into_router();
+    let session = Http::through(router.expect("it can be served")).begin().await;
+    let json = [("content-type", "application/json"), ("accept", "text/event-stream, */*")];
+    let body = call(1, "add", json!({"a": 1, "b": 2})).to_string();
+    let long = format!("{}{}", " ".repeat(90_000), &body[..9]);
+    let (parts, slow) = in_parts();
+    let answered = {
+        let session = session.clone();
+        tokio::spawn(async move { session.send("POST", &json, slow).await })
+    };
+    for part in [" ".repeat(9), long.clone()] {
+        parts.unbounded_send(part).expect("it is read");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (others, other) = in_parts();
+    for part in [" ".repeat(9), long.clone()] {
+        others.unbounded_send(part).expect("it is read");
+    }
+    let asked = tokio::time::Instant::now();
+    let refused = session.send("POST", &json, other).await;
+    assert!(asked.elapsed() <= Duration::from_secs(1), "however long the rest of it takes");
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers["retry-after"], "5");
+    assert_eq!(refused.headers["connection"], "close", "the rest of it is not read");
+    let message = refused.json().await["error"]["message"].clone();
+    assert_eq!(message, "bodies of other requests take all the room; try again later");
+    assert_eq!(text(&session.call(2, "add", json!({"a": 1, "b": 2})).await), "3");
+    parts.unbounded_send(body[9..].to_owned()).expect("it is read");
+    drop(parts);
+    let answer = answered.await.expect("no panic");
+    assert_eq!(text(&answer.events.last().await), "3");
+    let (parts, again) = in_parts();
+    for part in [" ".repeat(9), long, body[9..].to_owned()] {
+        parts.unbounded_send(part).expect("it is read");
+    }
+    drop(parts);
+    assert_eq!(
+        session.send("POST", &json, again).await.status,
+        StatusCode::OK,
+        "there is room again"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn deep_and_strange_messages_are_answered_with_their_ids() {
     let session = Http::to(&service()).begin().await;
@@ -324,7 +384,7 @@ async fn an_id_is_in_flight_once_and_the_first_call_is_answered() {
     let error = second.json().await;
     assert_eq!(error["error"]["message"], "a request with the id 1 is still unanswered");
     assert_eq!(error["id"], 1);
-    assert_eq!(crate::support::text(&first.events.last().await), "waited");
+    assert_eq!(text(&first.events.last().await), "waited");
     let again = session.call(1, "add", json!({"a": 1, "b": 2})).await;
     assert_eq!(again["result"]["content"][0]["text"], "3", "it is free again");
 }
@@ -354,7 +414,16 @@ fn what_would_let_nothing_through_is_refused_when_the_server_is_built() {
             http().path("mcp"),
             "`HttpServer::path` is mcp; expected a path that starts with `/`, as `/mcp`",
         ),
+        (
+            http().path("/mcp/:id"),
+            "`HttpServer::path` is /mcp/:id; expected a path that starts with `/`, as `/mcp`",
+        ),
         (http().max_sessions(0), "`HttpServer::max_sessions` is 0; expected at least 1"),
+        (http().max_connections(0), "`HttpServer::max_connections` is 0; expected at least 1"),
+        (
+            http().max_buffered_bytes(1_000),
+            "`HttpServer::max_buffered_bytes` is 1000; expected at least 16777216, the length of the longest message",
+        ),
         (
             http().keep_alive(Duration::ZERO),
             "`HttpServer::keep_alive` is 0ns; expected a longer time",

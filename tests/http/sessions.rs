@@ -109,3 +109,96 @@ async fn requests_that_stand_alone_are_as_many_as_there_may_be() {
     drop(first);
     assert_eq!(text(&client.call_alone(1, "add", json!({"a": 1, "b": 2})).await), "3");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_only_begun_ends_after_a_minute() {
+    let client = Http::to(&service());
+    let begun = client.post(&[], crate::support::initialize("2025-11-25")).await;
+    let id = begun.headers["mcp-session-id"].to_str().expect("a text").to_owned();
+    begun.events.rest().await;
+    sleep(Duration::from_secs(100)).await;
+    let session = client.with("mcp-session-id", &id);
+    let answer = session.post(&[], call(1, "add", json!({"a": 1, "b": 2}))).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_began_a_task_is_in_use_while_its_principal_has_one_and_no_other_is() {
+    let http = service().http().principal(|_| Some("ann".to_owned()));
+    let client = Http::through(http.into_router().expect("it can be served"));
+    let (works, other) = (client.begin().await, client.begin().await);
+    works.call(1, "work", crate::support::mcpc("t", json!({}))).await;
+    sleep(2 * HALF_AN_HOUR).await;
+    // Its callbacks wait there.
+    let mut stream = works.listen(None).await;
+    assert_eq!(stream.events.callback().await["event"], "created");
+    let gone = other.post(&[], call(1, "add", json!({"a": 1, "b": 2}))).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    let stopped = works.call(2, "stop_task", json!({"task_id": "t"})).await;
+    assert_eq!(stopped["result"]["isError"], false, "{stopped}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_in_use_while_a_call_of_it_goes_on_that_nobody_listens_to() {
+    let session = Http::to(&service()).begin().await;
+    drop(session.start(1, "wait", json!({"seconds": 7_200})).await);
+    sleep(Duration::from_secs(7_201)).await;
+    let again = session.listen(Some("2-0")).await;
+    assert_eq!(text(&again.events.last().await), "waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_long_task_waits_for_who_is_away_as_long_as_a_session_would() {
+    let session = Http::to(&service()).begin().await;
+    let two_hours = crate::support::mcpc("t", json!({"to": 1, "every_ms": 7_200_000}));
+    session.call(1, "count", two_hours).await;
+    sleep(4 * HALF_AN_HOUR + HALF_AN_HOUR / 2).await;
+    let mut stream = session.listen(None).await;
+    for event in ["created", "update", "complete"] {
+        assert_eq!(stream.events.callback().await["event"], event);
+    }
+    drop(stream);
+    sleep(HALF_AN_HOUR + Duration::from_secs(60)).await;
+    assert_eq!(session.listen(None).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_who_is_away_as_long_as_a_session_would() {
+    let session = Http::to(&service()).begin().await;
+    drop(session.start(1, "wait", json!({"seconds": 300})).await);
+    drop(session.start(2, "wait", json!({"seconds": 300})).await);
+    // Whoever lost only those goes on.
+    let _stream = session.listen(None).await;
+    sleep(Duration::from_secs(300) + HALF_AN_HOUR / 2).await;
+    let answer = session.listen(Some("2-0")).await.events;
+    assert_eq!(text(&answer.last().await), "waited", "nobody was there when it came");
+    sleep(HALF_AN_HOUR).await;
+    let forgotten = session.listen(Some("3-0")).await;
+    assert_eq!(forgotten.status, StatusCode::BAD_REQUEST);
+    let message = forgotten.json().await["error"]["message"].clone();
+    assert_eq!(message, "the stream 3 was read to its end, or is kept no longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_of_a_call_that_was_left_and_cancelled() {
+    let session = Http::to(&service()).begin().await;
+    drop(session.start(1, "wait", json!({"seconds": 60})).await);
+    let params = json!({"requestId": 1});
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+    assert_eq!(session.post(&[], cancel).await.status, StatusCode::ACCEPTED);
+    assert_eq!(session.listen(Some("2-0")).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_reads_hold_up_a_session_for_some_seconds_at_most() {
+    let session = Http::to(&service()).begin().await;
+    for id in 1..=30 {
+        drop(session.start(id, "say", json!({"bytes": 100_000, "seconds": 5})).await);
+    }
+    sleep(Duration::from_secs(12)).await;
+    let asked = tokio::time::Instant::now();
+    assert_eq!(text(&session.call(99, "add", json!({"a": 1, "b": 2})).await), "3");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    let answer = session.listen(Some("31-0")).await.events.last().await;
+    assert_eq!(text(&answer).len(), 100_000, "and the latest is kept for who comes back");
+}

@@ -38,10 +38,53 @@ async fn a_state_that_nobody_gave() {
     #[mcpc::tool]
     async fn rows(_database: State<Database>) {}
 
-    let text = refused(Server::new("parts").state(5_u8).tools(tools![rows])).await;
+    let shared = std::sync::Arc::new(std::sync::Mutex::new(7_u16));
+    let given = Server::new("parts").state(5_u8).state(shared);
+    let text = refused(given.tools(tools![rows])).await;
     let start = "the tool `rows` takes `State<it::building::";
     assert!(text.starts_with(start) && text.contains("::Database>`"), "{text}");
+    let end = "give the server one with `Server::state`; it has `u8`, `alloc::sync::Arc<std::sync::poison::mutex::Mutex<u16>>`";
+    assert!(text.ends_with(end), "{text}");
+    let text = refused(Server::new("parts").tools(tools![rows])).await;
     assert!(text.ends_with("give the server one with `Server::state`"), "{text}");
+}
+
+/// What a server keeps, and what could come from a client as well.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Config {
+    limit: u8,
+}
+
+#[tokio::test]
+async fn a_state_that_is_taken_for_an_argument() {
+    /// Says the limit.
+    #[mcpc::tool]
+    async fn limit(config: Config) -> u8 {
+        config.limit
+    }
+    /// Says the limit of the server.
+    #[mcpc::tool]
+    async fn ours(config: State<Config>) -> u8 {
+        config.limit
+    }
+    /// Says what is said.
+    #[mcpc::tool]
+    async fn echo(text: String) -> String {
+        text
+    }
+
+    let server = |tools| Server::new("parts").state(Config { limit: 3 }).tools(tools);
+    let start = "the argument `config` of the tool `limit`: the server has a state of this type, which no tool takes; \
+                 write `mcpc::State<it::building::Config>`";
+    assert_eq!(refused(server(tools![limit])).await, start);
+    let shared = Server::new("parts").state(std::sync::Arc::new(Config { limit: 3 }));
+    assert_eq!(refused(shared.tools(tools![echo, limit])).await, start);
+    // Both may be meant, if not of one state, and types that everybody has are arguments everywhere.
+    server(tools![limit, ours]).build().expect("a tool takes the state");
+    server(tools![echo]).build().expect("a state may be there for nothing");
+    Server::new("parts").tools(tools![limit]).build().expect("there is no state");
+    Server::new("parts").state(String::new()).tools(tools![echo]).build().expect("it is a text");
+    server(tools![limit]).dynamic_tools(true).build().expect("a tool that takes it may come");
 }
 
 #[tokio::test]

@@ -150,6 +150,33 @@ async fn a_tool_that_is_added_to_a_running_service_is_told_what_its_schema_says(
     assert!(fits(schema, &message), "{schema}");
 }
 
+/// Goes by what it was made of, also once there is another tool of its name.
+#[tokio::test(start_paused = true)]
+async fn a_task_of_a_tool_that_is_gone_is_told_what_it_takes_until_it_ends() {
+    let server = Server::new("later").tools(tools![go_left]).dynamic_tools(true);
+    let service = server.patience(Duration::ZERO).build().expect("it can be built");
+    service.add(drive()).expect("it can be added");
+    let mut client = Plain::begin(Wire::to(&service)).await;
+    let (_, id) = client.ticket("drive", json!({})).await;
+    let say = async |client: &mut Plain, message: Value| {
+        let (text, _) =
+            client.ask("message_task", json!({"task_id": id, "message": message})).await;
+        text
+    };
+    assert!(service.remove("drive").expect("tools may change"));
+    assert_eq!(client.value().await["method"], "notifications/tools/list_changed");
+    assert_eq!(say(&mut client, json!({"km": 3})).await, format!("Task `{id}` was told."));
+    let run = async |_, _, _, _: Receiver<Value>| Ok::<_, String>(());
+    let of_its_name = DynamicTool::told("drive", json!({}), json!({"type": "boolean"}), run);
+    service.add(of_its_name).expect("the name is free");
+    assert_eq!(client.value().await["method"], "notifications/tools/list_changed");
+    let refusal = say(&mut client, json!(true)).await;
+    assert!(refusal.starts_with("`drive` was not told: "), "{refusal}");
+    assert_eq!(say(&mut client, json!("halt")).await, format!("Task `{id}` was told."));
+    let (text, _) = client.check(&id, 50).await;
+    assert!(text.contains("The result:\n[{\"km\":3},\"halt\"]"), "{text}");
+}
+
 #[tokio::test]
 async fn instructions_by_a_schema_that_is_none_are_an_error_of_the_server() {
     for (instructions, problem) in [

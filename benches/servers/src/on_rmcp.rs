@@ -19,7 +19,10 @@ use serde_json::{Value, json};
 
 /// A server with the tools of `with-mcpc`.
 #[derive(Default)]
-#[expect(missing_debug_implementations, reason = "rmcp's `TaskManager` has none")]
+#[allow(
+    missing_debug_implementations,
+    reason = "rmcp's `TaskManager` has none; where a program includes this, nobody asks"
+)]
 pub struct OnRmcp {
     tasks: TaskManager,
 }

@@ -8,6 +8,7 @@
 //! Behind a proxy that does TLS, the origin that clients see is the second argument (`https://mcp.example.com`).
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let origin = arguments.next().unwrap_or(local);
     let issuer = Issuer::new();
     let guard = Arc::new(Guard::new(&origin, ISSUER, issuer.keys()));
-    let router = protected::router(&guard)?;
+    let (router, end) = protected::router_and_end(&guard, asked_to_end()?)?;
     let exp = (SystemTime::now().duration_since(UNIX_EPOCH)? + LIFETIME).as_secs();
     for user in ["ann", "bob"] {
         let aud = format!("{origin}{PATH}");
@@ -36,6 +37,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{user}: {token}");
     }
     eprintln!("{origin}{PATH}");
-    axum::serve(listener, router).await?;
+    axum::serve(listener, router).with_graceful_shutdown(end).await?;
     Ok(())
+}
+
+/// Done when the process is asked to end, by Ctrl-C or by who runs services.
+#[cfg(unix)]
+fn asked_to_end() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn asked_to_end() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut ctrl_c = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        ctrl_c.recv().await;
+    })
 }

@@ -44,7 +44,8 @@ struct Served {
 fn served() -> Served {
     let issuer = Issuer::new();
     let guard = Arc::new(Guard::new(ORIGIN, ISSUER, issuer.keys()));
-    let router = protected::router(&guard).expect("it is in order");
+    let served = protected::router_and_end(&guard, std::future::pending());
+    let (router, _) = served.expect("it is in order");
     Served { issuer, guard, router }
 }
 
@@ -366,4 +367,50 @@ async fn a_token_of_a_new_key_is_let_through_once_the_key_is_known() {
     assert_eq!(client.ask("POST", &[], &initialize()).await.status, 200);
     let old = Client::of(&served, "ann");
     assert_eq!(old.ask("POST", &[], &initialize()).await.status, 401);
+}
+
+/// As a process that serves a session with a stream, which nobody but the server ends.
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_it_in_order() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::TcpStream;
+    use std::process::{Command, Stdio};
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_protected"));
+    let mut server = command.arg("127.0.0.1:0").stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(server.stderr.take().expect("piped")).lines();
+    let mut line = || said.next().expect("a line").expect("UTF-8");
+    let token = line().strip_prefix("ann: ").expect("her token").to_owned();
+    assert!(line().starts_with("bob: "));
+    let address = line().strip_prefix("http://").expect("where it is").replace(PATH, "");
+
+    let ask = |method: &str, headers: &str, body: &str| {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {PATH} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        )
+        .expect("it reads");
+        stream
+    };
+    let mut begins = ask("POST", "connection: close\r\n", &initialize().to_string());
+    let mut head = String::new();
+    begins.read_to_string(&mut head).expect("UTF-8");
+    let lines = head.lines().map(str::to_ascii_lowercase);
+    let session =
+        lines.filter_map(|it| it.strip_prefix("mcp-session-id: ").map(str::to_owned)).next();
+    let session = session.unwrap_or_else(|| panic!("it begins a session: {head}"));
+    let mut stream = BufReader::new(ask("GET", &format!("mcp-session-id: {session}\r\n"), ""));
+    let mut status = String::new();
+    stream.read_line(&mut status).expect("UTF-8");
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+
+    let kill = Command::new("kill").arg(server.id().to_string()).status().expect("there is `kill`");
+    assert!(kill.success());
+    stream.read_to_string(&mut status).expect("the stream ends");
+    assert_eq!(server.wait().expect("it is ours").code(), Some(0));
 }

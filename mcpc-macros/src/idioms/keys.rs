@@ -1,12 +1,36 @@
 //! Keys that the attributes of other crates have, and what means the same here.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Expr, Type};
+use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Token, Type, parenthesized};
 
+use super::is_doc_comment;
+use super::on_parameters::{ends, list_of};
 use crate::attributes::{Key, parse};
 use crate::errors::Errors;
 use crate::model::{Kind, string};
 use crate::types::{self, Shape};
+
+/// What stands in parentheses after a key.
+pub(crate) fn in_parentheses(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let list;
+    parenthesized!(list in input);
+    list.parse()
+}
+
+/// The value of a key, as it is written after `=`.
+pub(crate) fn value_of_list(name: &Ident, list: TokenStream) -> String {
+    let of_numbers = [LIMITS[0].0, LIMITS[1].0].iter().any(|key| name == key);
+    let ends = ends(list_of(list.clone())).filter(|ends| of_numbers && ends != "..");
+    let values = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(list);
+    let values: Vec<String> = values.iter().flatten().map(types::text).collect();
+    ends.unwrap_or_else(|| match values.as_slice() {
+        [value] => value.clone(),
+        [low, high] if of_numbers => format!("{low}..={high}"),
+        _ => "..".to_owned(),
+    })
+}
 
 /// Whether a key of others has a list in parentheses.
 pub(crate) fn has_list(name: &Ident) -> bool {
@@ -159,7 +183,7 @@ fn of_argument(key: &Key) -> Option<String> {
     Some(match key.name.to_string().as_str() {
         "description" | "desc" | "doc" | "help" => {
             let text = text.unwrap_or_else(|| "..".to_owned());
-            format!("the description of an argument is its doc comment: `/// {text}`")
+            is_doc_comment("an argument", &text)
         }
         "title" => "an argument has a description only, which is its doc comment".to_owned(),
         "name" => format!("write `rename = {}`", shown(value, "\"..\"")),

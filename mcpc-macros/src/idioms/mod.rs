@@ -14,6 +14,11 @@ use syn::{Error, Pat, PatType, Type};
 use crate::model::{Kind, Place};
 use crate::types::{self, generic_types, is_called, last_segment, one_inside};
 
+/// What to write instead of a description that stands elsewhere.
+pub(crate) fn is_doc_comment(what: &str, text: &str) -> String {
+    format!("the description of {what} is its doc comment: `/// {text}`")
+}
+
 /// What is wrong with a parameter that rmcp's macro would take out of the request, or take apart.
 pub(crate) fn parameter(kind: Kind, typed: &PatType) -> Option<Error> {
     let ty = &*typed.ty;
@@ -62,16 +67,25 @@ pub(crate) fn taken_apart(pattern: &Pat, ty: &Type, place: Place) -> Option<Stri
     let of_type = types::text(ty);
     let key = if let Place::All(_) = place { "all" } else { "flatten" };
     match pattern {
-        Pat::Struct(_) => Some(format!(
-            "an argument needs a plain name; where the fields are the arguments, write \
-             `#[arg({key})] arguments: {of_type}`"
-        )),
-        Pat::TupleStruct(pattern) if is_called(ty, "State") => Some(format!(
+        Pat::Struct(_) => Some(in_place_of_pattern(key, "arguments", &of_type)),
+        Pat::TupleStruct(_) if is_called(ty, "State") => Some(format!(
             "a state needs a plain name; write `{}: {of_type}`, which dereferences to the value",
-            name_in(&Pat::TupleStruct(pattern.clone()))
+            name_in(pattern)
         )),
+        // An extractor of a framework for HTTP.
+        Pat::TupleStruct(_) => {
+            let fields = types::text(*generic_types(last_segment(ty)?).first()?);
+            Some(in_place_of_pattern(key, &name_in(pattern), &fields))
+        }
         _ => None,
     }
+}
+
+fn in_place_of_pattern(key: &str, name: &str, fields: &str) -> String {
+    format!(
+        "an argument needs a plain name; where the fields are the arguments, write \
+         `#[arg({key})] {name}: {fields}`"
+    )
 }
 
 /// What to write instead of something that belongs to the request.

@@ -5,6 +5,7 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, MetaNameValue, Token};
 
+use super::is_doc_comment;
 use crate::errors::Errors;
 use crate::types;
 
@@ -24,7 +25,7 @@ pub(crate) fn on_parameter(attributes: &[Attribute], errors: &mut Errors) {
 fn instead_of(attribute: &Attribute) -> String {
     let parts = parts(attribute);
     if let Some(description) = parts.iter().find_map(description) {
-        return format!("the description of an argument is its doc comment: `/// {description}`");
+        return is_doc_comment("an argument", &description);
     }
     let keys: Option<Vec<String>> = parts.iter().map(key).collect();
     match keys.filter(|keys| !keys.is_empty()) {
@@ -47,7 +48,7 @@ fn parts(attribute: &Attribute) -> Vec<Meta> {
     }
 }
 
-fn list_of(tokens: TokenStream) -> Vec<Meta> {
+pub(super) fn list_of(tokens: TokenStream) -> Vec<Meta> {
     let parsed = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens);
     parsed.into_iter().flatten().collect()
 }
@@ -87,7 +88,7 @@ fn key(part: &Meta) -> Option<String> {
 }
 
 /// `min = 1, max = 9` as a range.
-fn ends(parts: Vec<Meta>) -> Option<String> {
+pub(super) fn ends(parts: Vec<Meta>) -> Option<String> {
     let (mut low, mut high) = (None, None);
     for part in parts {
         let Meta::NameValue(MetaNameValue { path, value, .. }) = part else { return None };

@@ -12,6 +12,9 @@ pub(super) fn meant(ty: &Type) -> Option<Error> {
         return None;
     }
     if let Some(of) = shared(given) {
+        if is_text_or_list(of) {
+            return Some(Error::new_spanned(ty, types::must_be_owned(of)));
+        }
         let of = one_inside(of, "State").unwrap_or(of);
         let owned = match is_lock(of) || is_trait(of) {
             true => String::new(),
@@ -39,7 +42,7 @@ fn borrowed(ty: &Type) -> Option<Error> {
     if is_data || is_handed_in(of) || ["str", "Path", "Option"].iter().any(|it| is_called(of, it)) {
         return None;
     }
-    let message = types::must_be_owned(reference);
+    let message = types::must_be_owned(of);
     let message = format!("{message}, or `mcpc::State<{}>` for a state", types::text(of));
     Some(Error::new(reference.and_token.span, message))
 }
@@ -56,6 +59,11 @@ fn unreferenced(ty: &Type) -> &Type {
         Type::Paren(inner) => unreferenced(&inner.elem),
         _ => ty,
     }
+}
+
+/// Whether a type is what an argument is made of, and no state.
+fn is_text_or_list(ty: &Type) -> bool {
+    matches!(ty, Type::Slice(_)) || ["str", "Path"].iter().any(|it| is_called(ty, it))
 }
 
 fn is_trait(ty: &Type) -> bool {

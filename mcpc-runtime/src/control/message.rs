@@ -182,7 +182,7 @@ struct About<'a> {
 impl About<'_> {
     /// What a message to a task is; or a refusal, which says what to do.
     fn meant(self, tasks: &Tasks, status: &Status, message: &Message) -> Result<Meant, String> {
-        let instructions = tasks.instructions_of(self.tool_name);
+        let instructions = tasks.instructions_of(self.task_id, self.tool_name);
         let value = || message.message.clone().ok_or("`message` is missing".to_owned());
         let question = match (&message.question, instructions) {
             (None, Some(instructions)) if !message.declines => {

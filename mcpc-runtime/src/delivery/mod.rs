@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod log_messages;
+mod peer;
 mod progress;
 mod questions;
 mod reply;
@@ -11,6 +12,7 @@ pub(crate) mod tasks_extension;
 pub(crate) use callbacks::Callbacks;
 pub use log_messages::LogLevel;
 pub(crate) use log_messages::{LeastLevel, LogMessages, LogOfRequests};
+pub(crate) use peer::PeerHandle;
 pub(crate) use progress::Progress;
 pub(crate) use questions::{Elicitation, Questions, RelatedTask, Shows};
 pub(crate) use reply::{Reply, Rest, Sent, how_far, in_parts, part, result, until_the_end};

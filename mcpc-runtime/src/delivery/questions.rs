@@ -11,6 +11,7 @@ use rmcp::model::{
 use rmcp::service::{OriginatingRequestId, Peer, PeerRequestOptions};
 use serde_json::json;
 
+use super::peer::PeerHandle;
 use super::tasks_2025::RELATED_TASK;
 use crate::log;
 use crate::question::{Asked, Form, NoAnswer, Response, in_tries};
@@ -62,7 +63,7 @@ pub(crate) struct Questions {
     pub(crate) shows: Shows,
     /// How the client is asked, if it may be: until MCP 2025-11-25. Later a client looks for questions itself, where it
     /// asks about a task, and is given those of an open call as its reply.
-    pub(crate) peer: Option<Box<Peer<RoleServer>>>,
+    pub(crate) peer: Option<PeerHandle>,
     /// The call that waits for the task, if one does: on its way back the client reads what it is asked, where that is a way
     /// of its own.
     pub(crate) call: Option<RequestId>,

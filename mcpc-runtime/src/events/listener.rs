@@ -43,6 +43,10 @@ struct State {
     sessions: Sessions,
     /// What a session of MCP may hear of, once it has begun.
     session: Option<May>,
+    /// The same before it has.
+    declared: Option<May>,
+    /// Whether the client said that it has, which a hasty one says before it was declared anything.
+    has_begun: bool,
     /// The resources it subscribed to, and how many bytes their URIs have.
     resources: HashSet<String>,
     resource_bytes: usize,
@@ -99,6 +103,11 @@ impl Listener {
         });
     }
 
+    /// The queue of its connection, once that is there.
+    pub(crate) fn outbox(&self) -> Option<&Outbox> {
+        self.way.get().map(|way| &way.outbox)
+    }
+
     /// A call shows that the client speaks MCPC, and may name a session.
     pub(crate) fn shows_mcpc(&self, gate: &Gate, session_id: Option<&str>) {
         let mut state = self.state();
@@ -115,15 +124,27 @@ impl Listener {
         self.state().mcpc.is_some()
     }
 
-    /// A session of MCP has begun, to which the server declared these.
-    pub(crate) fn begin_session(&self, declared: &ServerCapabilities) {
-        let resources = declared.resources.as_ref().and_then(|it| it.list_changed);
-        let prompts = declared.prompts.as_ref().and_then(|it| it.list_changed);
-        self.state().session = Some(May {
-            log: declared.logging.is_some(),
+    /// The server declares these to a session of MCP.
+    pub(crate) fn declare(&self, capabilities: &ServerCapabilities) {
+        let resources = capabilities.resources.as_ref().and_then(|it| it.list_changed);
+        let prompts = capabilities.prompts.as_ref().and_then(|it| it.list_changed);
+        let may = May {
+            log: capabilities.logging.is_some(),
             change_resources: resources == Some(true),
             change_prompts: prompts == Some(true),
-        });
+        };
+        let mut state = self.state();
+        state.declared = Some(may);
+        if state.has_begun {
+            state.session = state.declared;
+        }
+    }
+
+    /// That session has begun.
+    pub(crate) fn begin_session(&self) {
+        let mut state = self.state();
+        state.session = state.declared;
+        state.has_begun = true;
     }
 
     /// Makes room for one more subscription of a session, which the handler is yet to agree to.
@@ -152,9 +173,17 @@ impl Listener {
         }
     }
 
-    /// A subscription of a client without a session was acknowledged.
-    pub(crate) fn listens(&self, id: &RequestId, accepted: &SubscriptionFilter) {
-        self.state().subscriptions.insert(id.clone(), accepted.clone());
+    /// A subscription of a client without a session is acknowledged by what this does. Whoever reads that may have something
+    /// change over another connection at once: so that is told, and waits here until this was said.
+    pub(crate) fn listens(
+        &self,
+        id: &RequestId,
+        accepted: &SubscriptionFilter,
+        acknowledge: impl FnOnce(),
+    ) {
+        let mut state = self.state();
+        state.subscriptions.insert(id.clone(), accepted.clone());
+        acknowledge();
     }
 
     /// Such a subscription has ended.

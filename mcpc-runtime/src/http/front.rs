@@ -3,19 +3,19 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
 use rmcp::RoleServer;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, GetExtensions as _, JsonRpcMessage, JsonRpcRequest,
-    ProtocolVersion, RequestId, Tool,
+    ProtocolVersion, RequestId,
 };
 use rmcp::service::RunningService;
 use tokio::time::timeout;
 
+use super::body::Bodies;
 use super::events::{Manner, response};
 use super::headers::{self, SESSION, text};
 use super::options::Options;
@@ -28,7 +28,7 @@ use crate::parameter::Principal;
 use crate::phrases::shown;
 use crate::server::Built;
 use crate::service::Connection;
-use crate::transport::{AnyTransport, By, Flush, Post, decode};
+use crate::transport::{AnyTransport, By, Flush, Post, Posted, decode};
 
 /// How long a client that does not read its answers waits for the next request to be taken.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
@@ -39,16 +39,14 @@ const PATIENCE_WITH_THE_STATUS: Duration = Duration::from_secs(1);
 /// For how long an answer goes with the head of its response.
 const PATIENCE_WITH_THE_HEAD: Duration = Duration::from_millis(20);
 
-/// How much of a body that is too long is read, so that its sender gets to read why it is refused.
-const REST: usize = 1 << 20;
-
-/// When to come back to a server that ends.
-const RETRY: Duration = Duration::from_secs(5);
+/// When to come back to a server that ends, or has no room.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// A server, as it is seen over HTTP.
 pub(super) struct Front {
     pub(super) built: Arc<Built>,
     pub(super) options: Options,
+    pub(super) bodies: Bodies,
     pub(super) sessions: Arc<Sessions>,
     /// What ends sessions that nobody uses; there is nothing to do before there is one.
     pub(super) reaper: Once,
@@ -64,7 +62,7 @@ impl Front {
     }
 
     async fn answer(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
-        self.check(&parts)?;
+        self.check(&parts, parts.headers.contains_key(SESSION))?;
         match parts.method {
             Method::POST => self.post(parts, body).await,
             Method::GET => self.get(&parts),
@@ -74,11 +72,11 @@ impl Front {
     }
 
     /// Refuses whoever may not ask at all, or not any more.
-    pub(super) fn check(&self, parts: &Parts) -> Result<(), Refused> {
+    pub(super) fn check(&self, parts: &Parts, is_in_session: bool) -> Result<(), Refused> {
         let Options { hosts, origins, .. } = &self.options;
         origin::check(&parts.headers, &parts.uri, hosts, origins)?;
         // Who is in a session may still read what it asked for, and answer what it was asked.
-        match self.sessions.is_ending() && !parts.headers.contains_key(SESSION) {
+        match self.sessions.is_ending() && !is_in_session {
             true => Err(ends()),
             false => Ok(()),
         }
@@ -92,8 +90,8 @@ impl Front {
     async fn post(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
         headers::check_content_type(&parts.headers)?;
         headers::check_accept(&parts.headers)?;
-        let bytes = self.read(body).await?;
-        let message = match decode(&bytes) {
+        let body = self.bodies.read(body).await?;
+        let message = match decode(&body) {
             Ok(message) => message,
             Err(Some(refusal)) => return Err(Refused::malformed(refusal)),
             // It asks for no answer.
@@ -102,55 +100,14 @@ impl Front {
         let principal = self.principal(&parts);
         match message {
             JsonRpcMessage::Request(request) => {
-                self.request(parts, Asking { request, body: &bytes }, principal).await
+                let is_read_again =
+                    matches!(request.request, ClientRequest::SubscriptionsListenRequest(_));
+                let body = is_read_again.then_some(body);
+                let body = body.as_deref().unwrap_or_default();
+                self.request(parts, Asking { request, body }, principal).await
             }
             message => self.tell(&parts, message, principal.as_ref()),
         }
-    }
-
-    /// Reads a body, as far as it may be long and take time.
-    pub(super) async fn read(&self, body: Body) -> Result<Bytes, Refused> {
-        let read = timeout(self.options.body_timeout, self.read_all(body)).await;
-        let bytes = read.unwrap_or_else(|_| {
-            let waited = self.options.body_timeout;
-            let problem = format!("the body did not arrive within {waited:?}");
-            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, -32000, problem).and_closes())
-        })?;
-        match bytes.trim_ascii().is_empty() {
-            true => Err(Refused::bad_request("the body is empty; expected a JSON-RPC message")),
-            false => Ok(bytes),
-        }
-    }
-
-    async fn read_all(&self, body: Body) -> Result<Bytes, Refused> {
-        let longest = self.built.bounds.message_bytes;
-        let mut body = body.into_data_stream();
-        let (mut first, mut all) = (Bytes::new(), Vec::new());
-        while let Some(part) = body.next().await {
-            let part =
-                part.map_err(|error| Refused::bad_request(format!("the body ends: {error}")))?;
-            if first.len() + all.len() + part.len() > longest {
-                // Whoever sends the rest does not read before it is sent.
-                let mut rest = part.len();
-                while rest < REST
-                    && let Some(Ok(part)) = body.next().await
-                {
-                    rest += part.len();
-                }
-                let problem = format!("a message must not be longer than {longest} bytes");
-                return Err(
-                    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, -32600, problem).and_closes()
-                );
-            }
-            if first.is_empty() && all.is_empty() {
-                first = part;
-                continue;
-            }
-            all.extend_from_slice(&std::mem::take(&mut first));
-            all.extend_from_slice(&part);
-        }
-        // Most are in one piece, which is not copied.
-        Ok(if all.is_empty() { first } else { all.into() })
     }
 
     async fn request(
@@ -183,8 +140,8 @@ impl Front {
             return Err(no_session().to(&id));
         }
         if session.is_none() && !begins {
-            let tool = |name: &str| self.tool(name);
-            headers::check_mirrored(&parts.headers, request, tool).map_err(|it| it.to(&id))?;
+            let tools = self.sessions.shared().registry.now();
+            headers::check_mirrored(&parts.headers, request, &tools).map_err(|it| it.to(&id))?;
         }
         attach(request, parts, principal.as_ref());
         match session {
@@ -192,12 +149,6 @@ impl Front {
             None if begins => self.begin(asking, principal).await,
             None => self.alone(asking, principal).await,
         }
-    }
-
-    /// A tool of ours, as it is listed.
-    fn tool(&self, name: &str) -> Option<Tool> {
-        let registry = self.sessions.shared().registry.now();
-        registry.list().iter().find(|tool| tool.name == name).cloned()
     }
 
     /// The session of a request.
@@ -261,17 +212,20 @@ impl Front {
             None => Connection::new(Arc::clone(self.sessions.shared())),
         };
         let ending = connection.ending().clone();
-        let (transport, post, flush) = self.built.posted(&connection, layout);
+        let (posted, post, flush) = self.built.posted(&connection, layout);
         let id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
         let session = Session::new(Arc::clone(&id), principal, layout, post, ending, primes);
         if !self.sessions.add(&session, self.options.max_sessions) {
+            if self.sessions.is_ending() {
+                return Err(ends());
+            }
             event!(warn, sessions = self.options.max_sessions, "a session was refused");
             let most = self.options.max_sessions;
             let problem = format!("this server already has its maximum of {most} sessions");
             return Err(Refused::unavailable(problem, RETRY));
         }
         self.reap();
-        self.serve(connection, transport, (session.post.clone(), flush), id);
+        self.serve(connection, posted, (session.post.clone(), flush), id);
         Ok(session)
     }
 
@@ -284,7 +238,7 @@ impl Front {
     fn serve(
         self: &Arc<Self>,
         connection: Connection,
-        transport: AnyTransport,
+        posted: Posted,
         (post, flush): (Post, Flush),
         id: Arc<str>,
     ) {
@@ -297,12 +251,16 @@ impl Front {
                 }
             }
             let _has_ended = HasEnded(sessions, id);
-            if let Err(error) = crate::server::serve_connection(connection, transport).await {
+            if let Err(error) = crate::server::serve_session(connection, posted).await {
                 event!(debug, %error, "a session did not begin");
             }
-            // One that did not begin may have said why.
-            post.finish().await;
-            flush.finish().await;
+            let finish = async move {
+                // One that did not begin may have said why.
+                post.finish().await;
+                flush.finish().await;
+            };
+            // On the heap: each session would hold its room to the end.
+            Box::pin(finish).await;
         });
     }
 
@@ -354,8 +312,12 @@ impl Front {
         if principal.is_some() {
             self.reap();
         }
-        let (transport, post, flush) = self.built.posted(&connection, Layout::Request);
+        let (posted, post, flush) = self.built.posted(&connection, Layout::Request);
+        let transport = AnyTransport::Posted(posted);
         let visit = self.sessions.visit(&post).ok_or_else(|| {
+            if self.sessions.is_ending() {
+                return ends().to(&id);
+            }
             let most = self.sessions.shared().max_requests;
             let problem = format!("{most} requests are unanswered; try again later");
             Refused::unavailable(problem, RETRY).to(&id)
@@ -415,7 +377,9 @@ impl Front {
         };
         let in_use = session.enter();
         let reader = session.post.outbox().read_stream(number, after).ok_or_else(|| {
-            Refused::bad_request(format!("the stream {number} was read to its end"))
+            Refused::bad_request(format!(
+                "the stream {number} was read to its end, or is kept no longer"
+            ))
         })?;
         Ok(self.events(reader, session.primes, in_use))
     }
@@ -481,7 +445,7 @@ fn refused(reader: &mut EventReader, status: StatusCode) -> Result<Response, Ref
 }
 
 /// The server takes nothing new.
-fn ends() -> Refused {
+pub(super) fn ends() -> Refused {
     Refused::unavailable("the server ends", RETRY).and_closes()
 }
 
@@ -506,7 +470,8 @@ fn status_of(first: First) -> Option<StatusCode> {
     }
 }
 
-/// A request, and the body that it was read from.
+/// A request, and the body that it was read from, if that is read once more. Of others it is not held: there is room for
+/// so many.
 struct Asking<'a> {
     request: JsonRpcRequest<ClientRequest>,
     body: &'a [u8],

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
-use rmcp::model::{ClientRequest, GetMeta as _, JsonRpcRequest, ProtocolVersion, Tool};
+use rmcp::model::{ClientRequest, JsonRpcRequest, ProtocolVersion, Tool};
 use serde_json::Value;
 
 use super::refused::Refused;
 use crate::argument::HEADER;
-use crate::context::{is_modern, named_version};
+use crate::context::{is_modern, meta_of, named_version};
 use crate::phrases::shown;
+use crate::registry::Registry;
 
 pub(super) const SESSION: &str = "mcp-session-id";
 pub(super) const VERSION: &str = "mcp-protocol-version";
@@ -92,19 +93,19 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
 pub(super) fn check_mirrored(
     headers: &HeaderMap,
     request: &JsonRpcRequest<ClientRequest>,
-    tool: impl FnOnce(&str) -> Option<Tool>,
+    tools: &Registry,
 ) -> Result<(), Refused> {
-    let version = request.request.get_meta().protocol_version();
+    let version = meta_of(&request.request).protocol_version();
     let header = text(headers, VERSION).unwrap_or_default();
     differs(headers, "MCP-Protocol-Version", version.as_ref().map_or(header, |it| it.as_str()))?;
     differs(headers, "Mcp-Method", request.request.method())?;
     match &request.request {
         ClientRequest::CallToolRequest(call) => {
             differs(headers, "Mcp-Name", &call.params.name)?;
-            if let Some(tool) = tool(&call.params.name) {
-                check_arguments(headers, call.params.arguments.as_ref(), &tool)?;
+            match tools.listed(&call.params.name) {
+                Some(tool) => check_arguments(headers, call.params.arguments.as_ref(), tool),
+                None => Ok(()),
             }
-            Ok(())
         }
         ClientRequest::GetPromptRequest(get) => differs(headers, "Mcp-Name", &get.params.name),
         ClientRequest::ReadResourceRequest(read) => differs(headers, "Mcp-Name", &read.params.uri),
@@ -190,5 +191,5 @@ fn decoded(header: &HeaderValue) -> Option<Cow<'_, str>> {
 
 /// Whether a request has no session, by what its body says.
 pub(super) fn is_modern_by_body(request: &JsonRpcRequest<ClientRequest>) -> bool {
-    is_modern(named_version(request.request.get_meta()))
+    is_modern(named_version(&request.request))
 }

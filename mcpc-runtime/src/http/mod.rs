@@ -2,6 +2,7 @@
 //!
 //! [`Service::serve_http`] and [`Service::into_router`] are the short ways, [`Service::http`] the one with options.
 
+mod body;
 mod events;
 mod front;
 mod headers;
@@ -15,7 +16,7 @@ mod sse_2024;
 mod watch;
 
 use std::fmt;
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -25,6 +26,7 @@ use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use self::body::Bodies;
 use self::front::Front;
 use self::options::Options;
 use self::origin::Allowed;
@@ -59,7 +61,7 @@ impl Service {
 
     /// A server over HTTP that is yet to be served, and how it is.
     pub fn http(&self) -> HttpServer {
-        HttpServer { built: self.built(), options: Options::default(), until: None }
+        HttpServer { built: self.built(), options: Options::default(), until: Mutex::default() }
     }
 }
 
@@ -68,8 +70,8 @@ impl Service {
 pub struct HttpServer {
     built: Arc<Built>,
     options: Options,
-    /// What ends the server, beside signals.
-    until: Option<Boxed<'static, ()>>,
+    /// What ends the server, beside signals. Behind a lock, as a future can be sent to another thread and need be no more.
+    until: Mutex<Option<Boxed<'static, ()>>>,
 }
 
 impl fmt::Debug for HttpServer {
@@ -143,6 +145,22 @@ impl HttpServer {
         self
     }
 
+    /// How many connections there may be at once; by default 20,000, two for each session. More wait to be accepted until
+    /// one ends, and cost nothing meanwhile. Only where the server itself is served, and not as a router.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.options.max_connections = connections;
+        self
+    }
+
+    /// How many bytes may be held of bodies that are yet to be read and understood, of all requests together; by default
+    /// 256 MiB, or one [message](crate::server::Server::max_message_bytes) if that may be longer. A request for whose body
+    /// there is no room is answered with 503 and `Retry-After`. Bodies that arrive in one piece, as those of most requests
+    /// do, are not counted. What is counted is what has arrived: the buffer of a body that grows may be twice as large.
+    pub fn max_buffered_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_buffered_bytes = Some(bytes);
+        self
+    }
+
     /// After how long a session ends that nobody uses and in which nothing runs; by default half an hour.
     pub fn session_idle(mut self, time: Duration) -> Self {
         self.options.session_idle = time;
@@ -186,19 +204,47 @@ impl HttpServer {
     /// Ends the server in order when this is done, as a signal does. [`Server::signals`](crate::server::Server::signals) says
     /// whether signals end it, too. A future that serves and is dropped leaves its connections and sessions as they are.
     pub fn until(mut self, ends: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.until = Some(Box::pin(ends));
+        self.until = Mutex::new(Some(Box::pin(ends)));
         self
     }
 
     /// The server as a router of axum, to be nested into another, with layers of one's own around it. It may be called
     /// outside of a runtime, and must be served inside of one. What ends the process is whoever serves it: what sessions
-    /// run, goes with the process.
+    /// run, goes with the process. [`into_router_and_end`](Self::into_router_and_end) has an end in order.
+    ///
+    /// # Errors
+    ///
+    /// When what was set lets nothing through, and when [`until`](Self::until) was set, of which a router alone would
+    /// not hear.
+    pub fn into_router(mut self) -> Result<Router> {
+        if self.take_until().is_some() {
+            return Err(options::limit(
+                "until",
+                "set",
+                "`into_router_and_end`, whose future ends it",
+            ));
+        }
+        Ok(self.into_front()?.1)
+    }
+
+    /// The server as a router, as [`into_router`](Self::into_router), and a future that ends it in order: for
+    /// `with_graceful_shutdown` of axum, which alone would wait for ever for the open streams of sessions.
+    ///
+    /// The future waits for what [`until`](Self::until) names, or begins at once if nothing does; before it is first
+    /// polled, nothing happens. Then new requests are refused (503), every task is asked to stop, every call is
+    /// answered, and streams end after their last words. It is done when all that is handed over, at most 5 seconds after
+    /// the [grace](crate::server::Server::grace) is over. Signals are the caller's to hear of. The
+    /// [guide](https://docs.rs/mcpc/latest/mcpc/guide/http/index.html#serve) has an example.
     ///
     /// # Errors
     ///
     /// When what was set lets nothing through.
-    pub fn into_router(self) -> Result<Router> {
-        Ok(self.into_front()?.1)
+    pub fn into_router_and_end(
+        mut self,
+    ) -> Result<(Router, impl Future<Output = ()> + Send + use<>)> {
+        let until = self.take_until();
+        let (front, router) = self.into_front()?;
+        Ok((router, serve::end_after(front, until)))
     }
 
     /// Serves clients at an address, as `127.0.0.1:8080` or `127.0.0.1:8080/mcp`, until a signal asks the process to
@@ -225,12 +271,18 @@ impl HttpServer {
         serve::serve_on(self, listener)
     }
 
+    fn take_until(&mut self) -> Option<Boxed<'static, ()>> {
+        self.until.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn into_front(self) -> Result<(Arc<Front>, Router)> {
         let Self { built, options, .. } = self;
-        options.check()?;
+        let longest = built.bounds.message_bytes;
+        options.check(longest)?;
+        let bodies = Bodies::new(longest, options.body_timeout, options.buffered_bytes(longest));
         let sessions = Arc::new(Sessions::new(Arc::clone(&built.shared)));
         let paths = options.clone();
-        let front = Arc::new(Front { built, options, sessions, reaper: Once::new() });
+        let front = Arc::new(Front { built, options, bodies, sessions, reaper: Once::new() });
         let handle = |State(front): State<Arc<Front>>, request: Request| front.handle(request);
         let router = Router::new().route(&paths.path, any(handle));
         #[cfg(feature = "http-sse")]

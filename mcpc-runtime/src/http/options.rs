@@ -9,6 +9,9 @@ use axum::http::request::Parts;
 use super::origin::Allowed;
 use crate::error::{Error, Result};
 
+/// How many bytes of bodies may be held at once: sixteen of the longest messages, unless these have another length.
+const BUFFERED: usize = 256 << 20;
+
 /// Tells to whom a request belongs.
 pub(super) type PrincipalOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 
@@ -23,6 +26,9 @@ pub(super) struct Options {
     pub(super) origins: Allowed,
     pub(super) principal: Option<Arc<PrincipalOf>>,
     pub(super) max_sessions: usize,
+    pub(super) max_connections: usize,
+    /// `None` for the default, which goes by the longest message.
+    pub(super) max_buffered_bytes: Option<usize>,
     pub(super) session_idle: Duration,
     pub(super) header_timeout: Duration,
     pub(super) body_timeout: Duration,
@@ -52,6 +58,8 @@ impl Default for Options {
             origins: Allowed::default(),
             principal: None,
             max_sessions: 10_000,
+            max_connections: 20_000,
+            max_buffered_bytes: None,
             session_idle: Duration::from_secs(30 * 60),
             header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
@@ -64,11 +72,25 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Refuses what would let nothing through.
-    pub(super) fn check(&self) -> Result {
+    /// How many bytes of bodies may be held at once, where a message may be as long as this.
+    pub(super) fn buffered_bytes(&self, longest: usize) -> usize {
+        self.max_buffered_bytes.unwrap_or(BUFFERED.max(longest))
+    }
+
+    /// Refuses what would let nothing through, or not the longest message.
+    pub(super) fn check(&self, longest: usize) -> Result {
         self.check_paths()?;
-        if self.max_sessions == 0 {
-            return Err(limit("max_sessions", "0", "at least 1"));
+        for (setting, most) in
+            [("max_sessions", self.max_sessions), ("max_connections", self.max_connections)]
+        {
+            if most == 0 {
+                return Err(limit(setting, "0", "at least 1"));
+            }
+        }
+        let buffered = self.buffered_bytes(longest);
+        if buffered < longest {
+            let expected = format!("at least {longest}, the length of the longest message");
+            return Err(limit("max_buffered_bytes", &buffered.to_string(), &expected));
         }
         for (setting, time) in [
             ("session_idle", self.session_idle),

@@ -12,6 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
@@ -45,7 +46,7 @@ pub(super) fn serve_at(mut server: HttpServer, address: String) -> Boxed<'static
         if let Some(path) = path {
             server.options.path = path;
         }
-        server.options.check()?;
+        server.options.check(server.built.bounds.message_bytes)?;
         let listener = TcpListener::bind(&authority).await;
         let listener = listener.map_err(|error| Error::Address { address, error })?;
         serve(server, listener).await
@@ -62,7 +63,7 @@ pub(super) fn serve_on(server: HttpServer, listener: TcpListener) -> Boxed<'stat
 async fn serve(mut server: HttpServer, listener: TcpListener) -> Result {
     let longest_end = server.built.shared.times.grace + LONGEST_END + 2 * LAST_READ;
     let mut watch = Watch::start(server.built.process, longest_end);
-    let until = server.until.take().unwrap_or_else(|| Box::pin(pending()));
+    let until = server.take_until().unwrap_or_else(|| Box::pin(pending()));
     let (front, router) = server.into_front()?;
     if let Ok(address) = listener.local_addr() {
         event!(info, %address, path = &*front.options.path, "serving over HTTP");
@@ -78,13 +79,10 @@ async fn serve(mut server: HttpServer, listener: TcpListener) -> Result {
     Ok(())
 }
 
-/// Answers all that was asked, and ends what runs.
+/// Ends what is served, and the connections that serve it.
 async fn end(front: &Front, graceful: GracefulShutdown, why: Why, watch: &mut Watch) {
-    event!(info, %why, "the server ends");
-    // Whoever does not read its answer holds up the end for no longer than what still works.
-    let longest = front.sessions.shared().times.grace + LONGEST_END;
     let ends = async {
-        let _in_time = timeout(longest, front.sessions.end_all(why)).await;
+        end_sessions(front, why).await;
         let _in_time = timeout(LAST_READ, graceful.shutdown()).await;
     };
     tokio::pin!(ends);
@@ -98,6 +96,27 @@ async fn end(front: &Front, graceful: GracefulShutdown, why: Why, watch: &mut Wa
     }
 }
 
+/// Ends what a router serves that somebody else accepts connections for, once this is done.
+pub(super) fn end_after(
+    front: Arc<Front>,
+    until: Option<Boxed<'static, ()>>,
+) -> Boxed<'static, ()> {
+    Box::pin(async move {
+        if let Some(until) = until {
+            until.await;
+        }
+        end_sessions(&front, Why::Asked).await;
+    })
+}
+
+/// Answers all that was asked in sessions and without, and ends what runs.
+async fn end_sessions(front: &Front, why: Why) {
+    event!(info, %why, "the server ends");
+    // Whoever does not read its answer holds up the end for no longer than what still works.
+    let longest = front.sessions.shared().times.grace + LONGEST_END;
+    let _in_time = timeout(longest, front.sessions.end_all(why)).await;
+}
+
 /// Accepts connections for ever.
 async fn accept(
     front: &Arc<Front>,
@@ -105,16 +124,40 @@ async fn accept(
     listener: &TcpListener,
     graceful: &GracefulShutdown,
 ) {
+    let places = front.options.max_connections.min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(places));
+    // What goes on is told of once.
+    let (mut is_full, mut fails) = (false, false);
     loop {
+        let place = place(&places, &mut is_full).await;
         match listener.accept().await {
-            Ok((stream, _)) => serve_connection(front, router.clone(), stream, graceful),
+            Ok((stream, _)) => {
+                fails = false;
+                serve_connection(front, router.clone(), stream, graceful, place);
+            }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                event!(warn, %error, "no connection can be accepted");
+                if !std::mem::replace(&mut fails, true) {
+                    event!(warn, %error, "no connection can be accepted");
+                }
                 sleep(OUT_OF_DESCRIPTORS).await;
             }
         }
     }
+}
+
+/// A place for a connection, before it is accepted: until there is one, it waits in the system, where it costs neither a
+/// descriptor nor memory of the process. Refused, it would come back at once.
+async fn place(places: &Arc<Semaphore>, is_full: &mut bool) -> OwnedSemaphorePermit {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        *is_full = false;
+        return place;
+    }
+    if !std::mem::replace(is_full, true) {
+        event!(warn, "there are as many connections as there may be; more wait to be accepted");
+    }
+    let place = Arc::clone(places).acquire_owned().await;
+    place.expect("it is never closed")
 }
 
 /// Whether it was the client that gave up its connection.
@@ -123,7 +166,13 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: &GracefulShutdown) {
+fn serve_connection(
+    front: &Front,
+    router: Router,
+    stream: TcpStream,
+    graceful: &GracefulShutdown,
+    place: OwnedSemaphorePermit,
+) {
     // What is written is written in one piece, and is not to wait for more.
     if let Err(error) = stream.set_nodelay(true) {
         event!(debug, %error, "answers may be late");
@@ -143,6 +192,7 @@ fn serve_connection(front: &Front, router: Router, stream: TcpStream, graceful: 
         if let Err(error) = connection.await {
             event!(debug, %error, "a connection of HTTP has ended");
         }
+        drop(place);
     });
 }
 

@@ -64,14 +64,17 @@ impl Session {
         InUse(Arc::clone(self))
     }
 
-    /// Whether nobody has used it for so long, and nothing runs in it.
+    /// Whether nobody has used it for so long, and nothing has run in it. Asked now and then, as what runs counts from when
+    /// it was last seen: who comes back for what was said at its end has as long as after a use.
     fn is_idle(&self, limit: Duration) -> bool {
+        let is_open = self.open.load(Ordering::SeqCst) > 0;
+        if is_open || self.ending.is_worked_for() || self.post.unanswered() > 0 {
+            *self.used() = Instant::now();
+            return false;
+        }
         // Of one that only began, nobody knows whether anybody is there.
         let limit = if self.uses.load(Ordering::SeqCst) > 1 { limit } else { limit.min(UNUSED) };
-        self.open.load(Ordering::SeqCst) == 0
-            && !self.ending.is_worked_for()
-            && self.post.unanswered() == 0
-            && self.used().elapsed() >= limit
+        self.used().elapsed() >= limit
     }
 }
 
@@ -204,7 +207,7 @@ impl Sessions {
         let others: Vec<_> = table.by_id.values().cloned().collect();
         drop(table);
         for session in others {
-            session.post.outbox().forget_sent(Self::REPLAY);
+            session.post.outbox().forget_sent(Self::REPLAY, limit.max(Self::REPLAY));
         }
         for session in idle {
             session.ending.begin(Why::ClientLeft);

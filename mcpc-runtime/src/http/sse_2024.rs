@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use rmcp::model::JsonRpcMessage;
 
 use super::events::{Manner, response};
-use super::front::{Front, attach, room};
+use super::front::{Front, attach, ends, room};
 use super::headers;
 use super::refused::Refused;
 use super::sessions::{InUse, Sessions};
@@ -39,7 +39,7 @@ impl Front {
     }
 
     fn begin_stream(self: &Arc<Self>, parts: &Parts) -> Result<Response, Refused> {
-        self.check(parts)?;
+        self.check(parts, false)?;
         if parts.method != Method::GET {
             return Err(Refused::method("GET"));
         }
@@ -66,7 +66,7 @@ impl Front {
     }
 
     async fn take_message(&self, parts: Parts, body: Body) -> Result<(), Refused> {
-        self.check(&parts)?;
+        self.check(&parts, parts.uri.query().is_some())?;
         if parts.method != Method::POST {
             return Err(Refused::method("POST"));
         }
@@ -80,11 +80,15 @@ impl Front {
         let principal = self.principal(&parts);
         let session = self.session(id, Layout::Single, principal.as_ref())?;
         let _in_use = session.enter();
-        let body = self.read(body).await?;
+        // Before there is a body that takes room meanwhile.
         room(&session).await?;
+        let body = self.bodies.read(body).await?;
         match decode(&body) {
             Ok(mut message) => {
                 if let JsonRpcMessage::Request(request) = &mut message {
+                    if self.sessions.is_ending() {
+                        return Err(ends());
+                    }
                     attach(request, parts, principal.as_ref());
                 }
                 session.post.read(message, &body);

@@ -70,25 +70,28 @@ impl Watcher {
         runtime.block_on(async {
             let mut signals = Signals::listen();
             drop(ready);
-            self.watch(&mut signals).await;
-            self.after_serving(&mut signals).await;
+            let is_asked = self.watch(&mut signals).await;
+            self.after_serving(&mut signals, is_asked).await;
         });
     }
 
-    /// Tells of signals until the server was served.
-    async fn watch(&self, signals: &mut Signals) {
+    /// Tells of signals until the server was served; returns whether there was one.
+    async fn watch(&self, signals: &mut Signals) -> bool {
         tokio::select! {
             biased;
-            () = self.served.cancelled() => return,
+            () = self.served.cancelled() => return false,
             signal = signals.next() => drop(self.hears.send(signal)),
         }
         let until = Instant::now() + self.longest_end;
         for _ in 0..2 {
             tokio::select! {
                 biased;
-                () = self.served.cancelled() => return,
+                () = self.served.cancelled() => return true,
                 signal = signals.next() => drop(self.hears.send(signal)),
-                () = sleep_until(until) => return self.give_up().await,
+                () = sleep_until(until) => {
+                    self.give_up().await;
+                    return true;
+                }
             }
         }
         let signal = signals.next().await;
@@ -103,11 +106,12 @@ impl Watcher {
         self.served.cancelled().await;
     }
 
-    /// Signals are the application's again; and once it has dropped the runtime, nothing is left to wait for.
-    async fn after_serving(&self, signals: &mut Signals) {
+    /// Signals are the application's again; and once it has dropped the runtime, nothing is left to wait for, if the process
+    /// was asked to end. If not, it goes on: it may be that of a test, and end with success before it is over.
+    async fn after_serving(&self, signals: &mut Signals, is_asked: bool) {
         tokio::select! {
             biased;
-            () = self.gone.cancelled(), if self.process.is_ours => {}
+            () = self.gone.cancelled(), if self.process.is_ours && is_asked => {}
             signal = signals.next() => {
                 aside(move || {
                     event!(info, signal, "after serving, signals are the application's; one more ends it");

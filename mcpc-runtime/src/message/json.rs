@@ -1,7 +1,13 @@
 //! Values as JSON text.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::memmem;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::numbers::LARGE;
 use crate::phrases;
 
 /// A value as compact JSON text, serialized once for everything that sends it or keeps it.
@@ -22,6 +28,17 @@ impl Json {
     /// `serde_json`, and with it rmcp, at 128. What it is part of adds some levels.
     pub(crate) fn is_too_deep(&self) -> bool {
         depth(&self.0) > DEEPEST
+    }
+
+    /// Whether it may stand in a message as it is written, and whoever reads that holds the same: it can be read, is not
+    /// [too deep](Self::is_too_deep), and has no name twice in one object and no number that a float would round. (What a user
+    /// wrote by hand may be anything that looks like JSON.) Some of what this refuses may stand there, too.
+    pub(crate) fn is_held_as_written(&self) -> bool {
+        match self.0.as_bytes() {
+            // Of what a string may have, an escape alone can be unreadable.
+            [b'"', ..] if memmem::find(self.0.as_bytes(), br"\u").is_none() => true,
+            _ => serde_json::from_str::<HeldAsWritten>(&self.0).is_ok() && !self.is_too_deep(),
+        }
     }
 
     /// What was written as JSON before.
@@ -46,6 +63,70 @@ impl Json {
         &self.0
     }
 }
+
+/// Reads JSON and keeps nothing of it; fails where it is not held as it is written.
+struct HeldAsWritten;
+
+impl<'de> Deserialize<'de> for HeldAsWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for HeldAsWritten {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self, E> {
+        if number.abs() < LARGE { Ok(self) } else { Err(E::custom("a large number")) }
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        /// With more it takes longer than to hash each.
+        const FEW: usize = 32;
+        let mut names: Vec<Cow<'de, str>> = Vec::new();
+        while let Some((Name(name), Self)) = entries.next_entry()? {
+            if names.len() == FEW || names.contains(&name) {
+                return Err(A::Error::custom("a name that is there twice, or many names"));
+            }
+            names.push(name);
+        }
+        Ok(self)
+    }
+}
+
+/// The name of an entry, which is that of the text where it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// How many levels of arrays and objects a value may have that is part of a message.
 pub(crate) const DEEPEST: usize = 120;

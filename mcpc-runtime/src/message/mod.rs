@@ -5,8 +5,8 @@ mod json;
 mod line;
 mod payload;
 
-pub(crate) use json::DEEPEST;
 pub use json::Json;
+pub(crate) use json::{DEEPEST, Name};
 pub(crate) use line::{Address, TaskLine, created, push_callback_line, server_event, task_message};
 pub(crate) use payload::{Payload, ProgressUpdate};
 

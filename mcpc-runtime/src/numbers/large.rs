@@ -12,7 +12,7 @@ use super::Whole;
 use crate::phrases::Step;
 
 /// What is not less is more than the digits of a float: 2⁵³.
-const LARGE: f64 = 9_007_199_254_740_992.0;
+pub(crate) const LARGE: f64 = 9_007_199_254_740_992.0;
 
 /// Whether a number may have lost digits when it was read as a float.
 pub(crate) fn is_large(value: &Value) -> bool {

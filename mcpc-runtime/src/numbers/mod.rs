@@ -3,5 +3,5 @@
 mod large;
 mod whole;
 
-pub(crate) use large::{Inexact, Large, LargeNumbers, has_large, is_large};
+pub(crate) use large::{Inexact, LARGE, Large, LargeNumbers, has_large, is_large};
 pub(crate) use whole::Whole;

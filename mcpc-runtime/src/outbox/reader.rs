@@ -7,7 +7,7 @@ use std::time::Duration;
 use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::sleep;
 
-use super::streams::{AWAY, First, Freed, Sending};
+use super::streams::{AWAY, First, Freed, OF_SESSION, Sending};
 use super::{Form, Layout, Outbox, State};
 
 /// Reads one stream of an outbox, until somebody else does. Dropped, it leaves the stream.
@@ -109,6 +109,11 @@ impl Outbox {
         matches!(self.0.form, Form::Events(Layout::Session))
     }
 
+    /// Whether somebody reads the stream of the session, as far as is known.
+    pub(crate) fn session_is_read(&self) -> bool {
+        self.queue().streams.as_ref().is_some_and(|streams| streams.is_read(OF_SESSION))
+    }
+
     /// Opens the stream of a request; `None` if one of the same id is yet to be answered.
     pub(crate) fn open_stream(
         &self,
@@ -137,9 +142,9 @@ impl Outbox {
         Some(EventReader { outbox: self.clone(), number, reader })
     }
 
-    /// Forgets what was sent, if nothing was for so long.
-    pub(crate) fn forget_sent(&self, limit: Duration) {
-        let freed = self.queue().streams.as_mut().map(|streams| streams.forget_sent(limit));
+    /// Forgets what was sent, if nothing was for so long, and answers that nobody came for, for longer.
+    pub(crate) fn forget_sent(&self, limit: Duration, unsent: Duration) {
+        let freed = self.queue().streams.as_mut().map(|streams| streams.forget_sent(limit, unsent));
         self.give_back(freed.unwrap_or_default());
     }
 

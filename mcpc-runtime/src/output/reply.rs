@@ -11,6 +11,7 @@ use super::Success;
 use crate::message::{DEEPEST, Json};
 use crate::numbers::Inexact;
 use crate::phrases::{path_in_words, shown};
+use crate::reply::Shape;
 
 /// What a client is answered with, as a tool wrote it itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,21 @@ impl Written {
 }
 
 impl Success {
+    /// How the value stands in the [reply](Self::into_reply), if it may be written there as it is.
+    pub(crate) fn shape(&self, has_schema: bool) -> Option<Shape> {
+        if self.problem.is_some() || self.content.is_some() {
+            return None;
+        }
+        match self.json.as_str().as_bytes() {
+            b"null" => (!has_schema).then_some(Shape::Empty),
+            [b'"', ..] if has_schema => Some(Shape::TextAndResult),
+            [b'"', text @ ..] => is_surely_not_json(text).then_some(Shape::Text),
+            [b'{', ..] => Some(Shape::Object),
+            _ => Some(Shape::Result),
+        }
+        .filter(|_| self.json.is_held_as_written())
+    }
+
     /// The reply to the call of a plain tool. `has_schema` says whether its client was promised structured content.
     ///
     /// # Errors
@@ -204,6 +220,15 @@ pub(crate) fn in_one_text(mut reply: CallToolResult) -> CallToolResult {
 fn not_json(mut reply: CallToolResult, text: &str) -> CallToolResult {
     reply.structured_content = Some(wrapped(text.into()));
     reply
+}
+
+/// Whether a text is not taken for JSON that is no object, as its first character shows. With an escape or a space
+/// anything may begin.
+fn is_surely_not_json(text: &[u8]) -> bool {
+    match text {
+        [b'[' | b'-' | b'0'..=b'9' | b'\\' | b' ', ..] => false,
+        _ => ![&b"true"[..], b"false", b"null"].iter().any(|word| text.starts_with(word)),
+    }
 }
 
 /// All that a reply says in words: its texts, one below the other, and its structured content where they do not say

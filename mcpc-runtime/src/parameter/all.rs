@@ -8,7 +8,7 @@ use schemars::Schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Inputs, Place, Settings, Slot, Source};
+use super::{Inputs, Place, Settings, Slot, Source, StateType};
 use crate::argument::{Guide, Reader, SchemaSource, field_names};
 
 /// Takes the arguments of a group out of `inputs` and reads them as one object.
@@ -44,6 +44,7 @@ impl<T: DeserializeOwned + 'static> Arguments for T {
             settings: Settings { place: Place::All, ..Settings::new() },
             is_argument: true,
             is_call: false,
+            of_type: StateType::of::<T>(),
             source: |_| Source::Given,
             field_names: field_names::<T>,
             instructions: || None,

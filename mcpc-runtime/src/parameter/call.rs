@@ -10,7 +10,9 @@ use rmcp::service::RequestContext;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::delivery::{Elicitation, LeastLevel, LogLevel, LogMessages, LogOfRequests, Shows};
+use crate::delivery::{
+    Elicitation, LeastLevel, LogLevel, LogMessages, LogOfRequests, PeerHandle, Shows,
+};
 use crate::error;
 use crate::events::{Listener, named};
 use crate::message::{Json, server_event};
@@ -37,6 +39,8 @@ struct Parts {
     session_id: Box<str>,
     task_id: Option<Box<str>>,
     context: RequestContext<RoleServer>,
+    /// The same peer; counted, as the call may be there for as long as its user likes.
+    peer: PeerHandle,
     asks: Asks,
     /// For what a plain tool asks.
     room: Room,
@@ -155,7 +159,7 @@ impl Call {
             return Err(NoAnswer::Unreachable);
         }
         let _place = self.0.room.enter()?;
-        match (&self.0.asks, Elicitation::of(&self.0.context.peer, shows, &asked.form)) {
+        match (&self.0.asks, Elicitation::of(&self.0.peer, shows, &asked.form)) {
             (Asks::ByReply(conversation), _) => conversation.ask(asked).await,
             (_, Some(elicitation)) => elicitation.ask(asked).await,
             (_, None) => Err(NoAnswer::Unreachable),
@@ -174,12 +178,8 @@ impl Call {
     /// # Cancel safety
     ///
     /// It is logged when the future completes, and not at all if it is dropped before.
-    pub fn log<T: Serialize>(
-        &self,
-        level: LogLevel,
-        data: T,
-    ) -> impl Future<Output = ()> + Send + use<'_, T> {
-        self.logging(level, json(&data))
+    pub fn log<T: Serialize>(&self, level: LogLevel, data: T) -> BoxFuture<'_, ()> {
+        Box::pin(self.logging(level, json(&data)))
     }
 
     fn log_messages(&self) -> Option<Arc<LogMessages>> {
@@ -209,12 +209,8 @@ impl Call {
     /// # Cancel safety
     ///
     /// The event is sent when the future completes, and not at all if it is dropped before.
-    pub fn emit<T: Serialize>(
-        &self,
-        event: &str,
-        data: T,
-    ) -> impl Future<Output = error::Result> + Send + use<'_, T> {
-        self.emitting(named(event, &data))
+    pub fn emit<T: Serialize>(&self, event: &str, data: T) -> BoxFuture<'_, error::Result> {
+        Box::pin(self.emitting(named(event, &data)))
     }
 
     async fn emitting(&self, event: error::Result<(String, Json)>) -> error::Result {
@@ -245,6 +241,7 @@ impl Call {
     /// instead.
     #[must_use]
     pub fn context(&self) -> &RequestContext<RoleServer> {
+        self.0.peer.give_away();
         &self.0.context
     }
 }
@@ -277,9 +274,11 @@ impl fmt::Debug for CallParts<'_> {
 
 impl CallParts<'_> {
     /// The call, and the `Sender` of the task that it started.
-    pub(crate) fn to_call(self, sender: Option<&Sender>) -> Call {
-        let context = self.context.to_rmcp();
-        let mut context = context.expect("a tool that takes a `Call` is called by a loop");
+    ///
+    /// `None` without rmcp's loop, which calls of tools that take one are left to: the tool is another since it was judged.
+    pub(crate) fn to_call(self, sender: Option<&Sender>) -> Option<Call> {
+        let context = self.context.peer().cloned().zip(self.context.to_rmcp());
+        let (peer, mut context) = context?;
         // A way to the connection's queue is nothing to hand out.
         let gate = context.extensions.remove::<Gate>();
         let gate = gate.filter(|_| self.listener.speaks_mcpc());
@@ -295,14 +294,15 @@ impl CallParts<'_> {
                 Logs::OfCall(log_messages.map(Arc::new))
             }
         };
-        Call(Arc::new(Parts {
+        Some(Call(Arc::new(Parts {
             asks,
             room: Room::new(self.max_questions),
             session_id: self.session_id.into(),
             task_id: self.task_id.map(Into::into),
             context,
+            peer,
             logs,
             callbacks: gate.map(|gate| gate.outbox().clone()),
-        }))
+        })))
     }
 }

@@ -51,8 +51,8 @@ impl Groups {
             }
             if let Source::Argument { schema, .. } = (parameter.source)(&mut writer.generator) {
                 let schema = match parameter.place {
-                    Place::All => writer.all_arguments(schema, parameter.type_name),
-                    Place::Fields | Place::One => writer.fields(schema, parameter.type_name),
+                    Place::All => writer.all_arguments(schema, parameter.of_type.name),
+                    Place::Fields | Place::One => writer.fields(schema, parameter.of_type.name),
                 };
                 groups.add(parameter, &schema.map_err(wrong)?).map_err(wrong)?;
             }

@@ -19,6 +19,7 @@ pub(crate) use call::CallParts;
 pub(crate) use call::Principal;
 pub use check::Checked;
 pub(crate) use groups::Groups;
+pub(crate) use inputs::CallArguments;
 pub use inputs::Inputs;
 pub use mistaken::{MayBeOfRequest, MayBeReceiver};
 pub use slot::{Description, Settings, Slot};
@@ -92,6 +93,7 @@ pub trait Parameter: Sized + 'static {
             settings,
             is_argument: Self::IS_ARGUMENT,
             is_call: Self::IS_CALL,
+            of_type: StateType::of::<Self>(),
             source: Self::source,
             field_names: Self::field_names,
             instructions: Self::instructions,
@@ -229,6 +231,6 @@ impl Parameter for Call {
     }
 
     fn take(_: &Slot<Self>, inputs: &mut Inputs<'_>) -> Option<Self> {
-        Some(inputs.call.to_call(inputs.sender))
+        inputs.make_call(inputs.sender)
     }
 }

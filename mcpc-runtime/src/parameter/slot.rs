@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::groups::Group;
-use super::{Inputs, Place, Source};
+use super::{Inputs, Place, Source, StateType};
 use crate::argument::{Argument, Checks, Guide, Pattern, Range, Reader, SchemaSource};
 use crate::question::Instructions;
 use crate::schema::Writer;
@@ -19,6 +19,7 @@ pub struct Slot<T> {
     pub(super) settings: Settings<T>,
     pub(super) is_argument: bool,
     pub(super) is_call: bool,
+    pub(super) of_type: StateType,
     pub(super) source: fn(&mut SchemaGenerator) -> Source,
     pub(super) field_names: fn() -> &'static [&'static str],
     pub(super) instructions: fn() -> Option<Instructions>,
@@ -132,7 +133,7 @@ impl<T> Slot<T> {
             source: self.source,
             field_names: self.field_names,
             instructions: (self.instructions)(),
-            type_name: std::any::type_name::<T>(),
+            of_type: self.of_type,
             read_back: self.read_back,
             has_default: self.settings.default.is_some(),
             default: self
@@ -182,7 +183,8 @@ pub struct Description {
     pub(crate) place: Place,
     pub(crate) source: fn(&mut SchemaGenerator) -> Source,
     pub(super) field_names: fn() -> &'static [&'static str],
-    pub(crate) type_name: &'static str,
+    /// The type, as one of a state.
+    pub(crate) of_type: StateType,
     /// What a task can be told, if this is what tells it.
     pub(crate) instructions: Option<Instructions>,
     read_back: fn(&Value) -> Result<(), String>,

@@ -55,7 +55,19 @@ pub struct StateType {
     pub(crate) name: &'static str,
 }
 
+impl PartialEq for StateType {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
 impl StateType {
+    /// Whether it is a type of somebody's own, and not one that many values have.
+    pub(crate) fn is_of_its_own(self) -> bool {
+        let is_theirs = |root: &str| self.name.starts_with(root);
+        self.name.contains("::") && !["alloc::", "core::", "std::"].into_iter().any(is_theirs)
+    }
+
     pub(super) fn of<T: ?Sized + 'static>() -> Self {
         let id_in_arc = TypeId::of::<Arc<T>>();
         Self { id: TypeId::of::<T>(), id_in_arc, name: std::any::type_name::<T>() }
@@ -66,6 +78,8 @@ impl StateType {
 #[derive(Default)]
 pub(crate) struct States {
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    /// In the order in which they were given.
+    names: Vec<&'static str>,
     given_twice: Option<&'static str>,
 }
 
@@ -84,11 +98,17 @@ impl States {
         if self.by_type.insert(state.id, value).is_some() {
             self.given_twice = Some(state.name);
         }
+        self.names.push(state.name);
     }
 
     /// A type of which there was more than one, so that it is not clear which of them a tool is to get.
     pub(crate) fn given_twice(&self) -> Option<&'static str> {
         self.given_twice
+    }
+
+    /// The types of all states.
+    pub(crate) fn names(&self) -> &[&'static str] {
+        &self.names
     }
 
     pub(crate) fn has(&self, state: StateType) -> bool {

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rmcp::service::ServerInitializeError;
+#[cfg(feature = "http")]
+use rmcp::model::ClientJsonRpcMessage;
+#[cfg(feature = "http")]
+use rmcp::service::serve_directly;
+use rmcp::service::{RunningService, ServerInitializeError};
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleServer, Service as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,7 +29,7 @@ use crate::transport::{
     Wrapped, Writer,
 };
 #[cfg(feature = "http")]
-use crate::transport::{Post, Posted};
+use crate::transport::{Lent, Post, Posted};
 
 /// A server that was checked and built: what [`Server::build`](super::Server::build) returns.
 ///
@@ -66,7 +70,7 @@ impl Service {
     }
 
     /// Removes a tool, unless there is none of this name; returns whether there was. Connected clients are told. A task of
-    /// it goes on, and can be asked about, as can a call that runs.
+    /// it goes on, and can be asked about, told and stopped; a call that runs goes on, too.
     ///
     /// # Errors
     ///
@@ -272,13 +276,8 @@ impl Built {
 
     /// The transport of a connection over HTTP, and where its messages are handed in.
     #[cfg(feature = "http")]
-    pub(crate) fn posted(
-        &self,
-        connection: &Connection,
-        layout: Layout,
-    ) -> (AnyTransport, Post, Flush) {
-        let (posted, post, flush) = Posted::new(layout, self.wiring(connection));
-        (AnyTransport::Posted(posted), post, flush)
+    pub(crate) fn posted(&self, connection: &Connection, layout: Layout) -> (Posted, Post, Flush) {
+        Posted::new(layout, self.wiring(connection))
     }
 
     fn wiring(&self, connection: &Connection) -> Wiring {
@@ -304,14 +303,74 @@ impl Built {
     }
 }
 
-pub(crate) async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
-    // On the heap until the session has begun, as what serves it afterwards would hold its room.
-    let running = match Box::pin(rmcp::serve_server(connection, transport)).await {
-        Ok(running) => running,
-        // A client that leaves without a word has done nothing wrong.
-        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
+async fn serve_connection(connection: Connection, transport: AnyTransport) -> Result {
+    match begin(connection, transport).await? {
+        Some(running) => wait(running).await,
+        None => Ok(()),
+    }
+}
+
+type Running = RunningService<RoleServer, Connection>;
+
+/// Has a loop of rmcp's begin a connection; `None` if the client leaves before.
+async fn begin(connection: Connection, transport: AnyTransport) -> Result<Option<Running>> {
+    // On the heap, as what serves the connection afterwards would hold its room.
+    match Box::pin(rmcp::serve_server(connection, transport)).await {
+        Ok(running) => Ok(Some(running)),
+        // One that leaves without a word has done nothing wrong.
+        Err(ServerInitializeError::ConnectionClosed(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn wait(running: Running) -> Result {
     running.waiting().await.map_err(Error::Serve)?;
     Ok(())
+}
+
+/// Serves a session over HTTP. A loop of rmcp's begins it; after that there is one only while something needs it, as it
+/// holds more than all the rest of a session.
+#[cfg(feature = "http")]
+pub(crate) async fn serve_session(connection: Connection, posted: Posted) -> Result {
+    // On the heap while there is a loop, as what waits for the next would hold its room.
+    let mut rests = Box::pin(until_it_rests(connection.clone(), posted, None)).await?;
+    while let Some(mut posted) = rests {
+        let Some(message) = posted.receive().await else {
+            Box::pin(posted.close()).await;
+            return Ok(());
+        };
+        rests = Box::pin(until_it_rests(connection.clone(), posted, Some(message))).await?;
+    }
+    Ok(())
+}
+
+/// Has a loop serve a session, which this message wakes or, without one, which begins; returns it when it rests, and
+/// nothing when it has ended.
+#[cfg(feature = "http")]
+async fn until_it_rests(
+    connection: Connection,
+    mut posted: Posted,
+    wakes: Option<ClientJsonRpcMessage>,
+) -> Result<Option<Posted>> {
+    let is_woken = wakes.is_some();
+    posted.put_back(wakes);
+    let (lent, lending) = Lent::of(&posted);
+    let (running, back);
+    if is_woken {
+        let client = connection.session().map(Arc::unwrap_or_clone);
+        running = serve_directly(connection.clone(), AnyTransport::Lent(lent), client);
+        // Before it reads anything.
+        connection.wake(running.peer());
+        back = lending.lend(posted);
+    } else {
+        back = lending.lend(posted);
+        let Some(begun) = begin(connection, AnyTransport::Lent(lent)).await? else {
+            return Ok(None);
+        };
+        running = begun;
+    }
+    match back.await {
+        Ok(posted) => Ok(Some(posted)),
+        Err(_) => wait(running).await.map(|()| None),
+    }
 }

@@ -1,48 +1,76 @@
 //! Answers what is ours: calls of tools, and what is asked about tasks.
 
-use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
-    ClientRequest, ContentBlock, ErrorData, GetTaskParams, GetTaskResult, ProtocolVersion,
-    ServerResult, UpdateTaskParams,
-};
+use std::mem;
+use std::sync::Arc;
 
-use super::calls::Refusal;
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientRequest,
+    ContentBlock, ErrorData, GetTaskResult, ProtocolVersion, ServerResult, UpdateTaskParams,
+};
+use rmcp::service::RequestContext;
+
+use super::calls::{Refusal, SimpleReply};
 use super::trace::Trace;
 use super::{Shared, ToolService};
-use crate::context::{Context, named_version};
+use crate::context::Context;
 use crate::control::{Stopping, unknown_id};
-use crate::delivery::{Shows, tasks_extension};
+use crate::delivery::{PeerHandle, Shows, tasks_extension};
 use crate::log::{LogError, Parcel, Stop, TaskReader};
 use crate::logging::event;
 use crate::message::ProtocolInfo;
 use crate::names::Dialect;
 use crate::outbox::Gate;
 use crate::output::error_reply;
+use crate::parameter::CallArguments;
 use crate::phrases::shown;
 use crate::reply::Reply;
+use crate::tool::Definition;
 
 /// A request that is ours.
 pub(super) enum Ours {
-    Call(CallToolRequestParams),
-    GetTask(GetTaskParams),
-    UpdateTask(UpdateTaskParams),
-    CancelTask(CancelTaskParams),
+    Call(Box<CallToolRequestParams>),
+    /// A call of a plain tool that takes nothing of it but these arguments.
+    Simple(Arc<Definition>, CallArguments),
+    GetTask(String),
+    UpdateTask(Box<UpdateTaskParams>),
+    CancelTask(String),
 }
 
 impl Ours {
-    /// A request by what it asks; else the request. Whether one about tasks is ours, its protocol decides.
-    pub(super) fn of(request: ClientRequest) -> Result<Self, Box<ClientRequest>> {
+    /// What a request asks, taken out of it; `None` leaves it as it is. Whether one about tasks is ours, its protocol
+    /// decides.
+    pub(super) fn taken_from(request: &mut ClientRequest) -> Option<Self> {
         match request {
-            ClientRequest::CallToolRequest(call) => Ok(Self::Call(call.params)),
-            ClientRequest::GetTaskRequest(get) => Ok(Self::GetTask(get.params)),
-            ClientRequest::UpdateTaskRequest(update) => Ok(Self::UpdateTask(update.params)),
-            ClientRequest::CancelTaskRequest(cancel) => Ok(Self::CancelTask(cancel.params)),
-            others => Err(Box::new(others)),
+            ClientRequest::CallToolRequest(call) => {
+                Some(Self::Call(Box::new(mem::take(&mut call.params))))
+            }
+            ClientRequest::GetTaskRequest(get) => {
+                Some(Self::GetTask(mem::take(&mut get.params.task_id)))
+            }
+            ClientRequest::UpdateTaskRequest(update) => {
+                let (task_id, responses) =
+                    (&mut update.params.task_id, &mut update.params.input_responses);
+                let params = UpdateTaskParams::new(mem::take(task_id), mem::take(responses));
+                Some(Self::UpdateTask(Box::new(params)))
+            }
+            ClientRequest::CancelTaskRequest(cancel) => {
+                Some(Self::CancelTask(mem::take(&mut cancel.params.task_id)))
+            }
+            _ => None,
         }
     }
 }
 
 impl ToolService {
+    /// A request that a loop has read.
+    pub(super) fn context(&self, context: RequestContext<RoleServer>) -> Context {
+        // Its own peer reaches the same client, and would go uncounted.
+        let peer = self.intake.reach.peer();
+        let peer = peer.unwrap_or_else(|| PeerHandle::new(context.peer.clone()));
+        Context::of_loop(context, peer)
+    }
+
     /// Whether a request asks about a task, and is ours: the server has tasks, and the protocol knows them.
     pub(super) fn is_about_task(
         &self,
@@ -59,11 +87,29 @@ impl ToolService {
     }
 
     /// Answers a request, by the same rules by which rmcp answers the others.
-    pub(super) async fn answer(&self, request: Ours, context: Context) -> Reply {
+    pub(super) async fn answer(&self, request: Ours, context: Box<Context>) -> Reply {
         let is_modern = context.knows_tasks();
-        let outcome = match self.admit(&request, &context) {
-            Ok(()) => self.outcome(request, context).await,
-            Err(error) => Err(error),
+        if let Err(error) = self.admit(&request, &context) {
+            return Reply::new(Err(error), is_modern);
+        }
+        let outcome = match request {
+            Ours::Simple(tool, arguments) => {
+                match self.answer_simple(&tool, arguments, context).await {
+                    Ok(SimpleReply::Value(value, shape)) => {
+                        return Reply::of_value(value, shape, is_modern);
+                    }
+                    Ok(SimpleReply::Whole(reply)) => Ok(ServerResult::CallToolResult(reply)),
+                    Err(error) => Err(error),
+                }
+            }
+            Ours::Call(call) => self.call_tool(call, context).await.map(ServerResult::from),
+            Ours::GetTask(get) => {
+                self.get_task(&get, &context).await.map(ServerResult::GetTaskResult)
+            }
+            Ours::UpdateTask(update) => self.update_task(*update).await.map(ServerResult::task_ack),
+            Ours::CancelTask(cancel) => {
+                self.cancel_task(&cancel, &context).await.map(ServerResult::task_ack)
+            }
         };
         Reply::new(outcome, is_modern)
     }
@@ -72,27 +118,15 @@ impl ToolService {
         self.shared().admit(context)?;
         match request {
             Ours::Call(call) => self.admit_task(&call.name, context),
+            Ours::Simple(..) => Ok(()),
             Ours::GetTask(_) | Ours::UpdateTask(_) | Ours::CancelTask(_) => needs_tasks(context),
-        }
-    }
-
-    async fn outcome(&self, request: Ours, context: Context) -> Result<ServerResult, ErrorData> {
-        match request {
-            Ours::Call(call) => self.call_tool(call, context).await.map(ServerResult::from),
-            Ours::GetTask(get) => {
-                self.get_task(get, &context).await.map(ServerResult::GetTaskResult)
-            }
-            Ours::UpdateTask(update) => self.update_task(update).await.map(ServerResult::task_ack),
-            Ours::CancelTask(cancel) => {
-                self.cancel_task(cancel, &context).await.map(ServerResult::task_ack)
-            }
         }
     }
 
     pub(super) async fn call_tool(
         &self,
-        call: CallToolRequestParams,
-        mut context: Context,
+        call: Box<CallToolRequestParams>,
+        mut context: Box<Context>,
     ) -> Result<CallToolResponse, ErrorData> {
         if let Some(dialect) = Dialect::of_handshake(&call.name) {
             let gate = context.extensions.get::<Gate>();
@@ -114,17 +148,36 @@ impl ToolService {
         }
     }
 
+    async fn answer_simple(
+        &self,
+        tool: &Definition,
+        arguments: CallArguments,
+        mut context: Box<Context>,
+    ) -> Result<SimpleReply, ErrorData> {
+        let reply = match Trace::of(&tool.about.name, &mut context) {
+            None => self.call_simple(tool, arguments, &context).await,
+            Some(trace) => {
+                trace.follow(Box::pin(self.call_simple(tool, arguments, &context))).await
+            }
+        };
+        match reply {
+            Err(Refusal::Said(text)) => Ok(SimpleReply::Whole(error_reply(text))),
+            Err(Refusal::Protocol(error)) => Err(error),
+            Ok(reply) => Ok(reply),
+        }
+    }
+
     pub(super) async fn get_task(
         &self,
-        request: GetTaskParams,
+        task_id: &str,
         context: &Context,
     ) -> Result<GetTaskResult, ErrorData> {
-        let reader = self.task(&request.task_id).await?;
+        let reader = self.task(task_id).await?;
         let shows = Shows::of(context.client_capabilities());
-        let task = tasks_extension::detailed(&request.task_id, &*reader, shows).await;
+        let task = tasks_extension::detailed(task_id, &*reader, shows).await;
         Ok(GetTaskResult::new(task.map_err(|error| match error {
             // It was forgotten meanwhile.
-            LogError::Gone => ErrorData::invalid_params(unknown_id(&request.task_id), None),
+            LogError::Gone => ErrorData::invalid_params(unknown_id(task_id), None),
             error => unavailable(error),
         })?))
     }
@@ -136,10 +189,10 @@ impl ToolService {
 
     pub(super) async fn cancel_task(
         &self,
-        request: CancelTaskParams,
+        task_id: &str,
         context: &Context,
     ) -> Result<(), ErrorData> {
-        self.stop(&request.task_id, context).await.map(drop)
+        self.stop(task_id, context).await.map(drop)
     }
 
     /// Asks a task to stop, if that was not done where the request was read; returns whether it runs.
@@ -174,16 +227,16 @@ impl Shared {
     /// Refuses a request of a protocol that the server does not speak, or that does not bring what its protocol asks
     /// for.
     pub(super) fn admit(&self, context: &Context) -> Result<(), ErrorData> {
-        if let Some(named) = named_version(&context.meta) {
+        if let Some(named) = context.named_version() {
             let supported = self.versions();
             if !supported.iter().any(|version| version.as_str() == named)
-                && let Some(version) = context.meta.protocol_version()
+                && let Some(version) = context.meta().protocol_version()
             {
                 return Err(ErrorData::unsupported_protocol_version(version, &supported));
             }
         }
         if context.stands_alone() && !context.brings_all() {
-            let missing = context.meta.missing_required_keys(&ProtocolVersion::V_2026_07_28);
+            let missing = context.meta().missing_required_keys(&ProtocolVersion::V_2026_07_28);
             let missing = missing.join(", ");
             let problem =
                 format!("request _meta is missing or has malformed required fields: {missing}");

@@ -19,7 +19,7 @@ use crate::guard::{Guarded, guarded};
 use crate::logging::Span;
 use crate::numbers::LargeNumbers;
 use crate::output::{Body, Failed, Outcome, Success, Written};
-use crate::parameter::CallParts;
+use crate::parameter::{CallArguments, CallParts};
 use crate::task::Sender;
 use crate::tool::{Definition, Kind};
 
@@ -64,6 +64,7 @@ impl Brought {
         let arguments = call.into_arguments();
         self.forget_large_numbers(&arguments);
         let (shared, sender) = (&self.intake.shared, self.sender.as_ref());
+        let arguments = CallArguments::Any(arguments);
         let prepared = prepare(shared, &self.tool, arguments, sender, self.parts());
         let body = prepared.inspect_err(|_| trace::note(&self.context, "refused"))?;
         if sender.is_some() {
@@ -104,7 +105,9 @@ impl ToolService {
             log_level: call.log_level.clone(),
             sender: sender.clone(),
         };
-        let call = ToolCall::new(Arc::clone(tool), arguments, call.to_call(sender.as_ref()));
+        let call = call.to_call(sender.as_ref());
+        let call = call.expect("where something is around calls, they are left to a loop");
+        let call = ToolCall::new(Arc::clone(tool), arguments, call);
         let (layers, inner) = (Arc::clone(layers), |call| -> Body { Box::pin(brought.run(call)) });
         // What is around is called when the body is polled first, where a panic of it is caught.
         Box::pin(async move { Next::new(layers, inner).run(call).await })

@@ -19,7 +19,7 @@ impl ToolService {
         let shows_any = shows != Shows::default();
         Questions {
             shows,
-            peer: context.peer().filter(|_| shows_any && !is_modern).cloned().map(Box::new),
+            peer: context.peer().filter(|_| shows_any && !is_modern).cloned(),
             call: looks.then(|| context.id.clone()),
             are_looked_for: shows_any && is_modern && looks,
             message_task: self.shared().control.map(|control| control.message_task),

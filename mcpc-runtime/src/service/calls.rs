@@ -1,33 +1,38 @@
 //! A call of a tool, from its arguments to its reply.
 
+mod refusal;
+mod waits;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject,
 };
-use tokio::sync::oneshot;
 use tokio::task::coop::unconstrained;
 
+pub(super) use self::refusal::{GraceOver, Refusal, or_error};
+use self::waits::Becomes;
+pub(super) use self::waits::Wait;
 use super::around::begun;
 use super::intake::{Accepting, Place};
 use super::joined::Joining;
-use super::{Shared as Server, ToolService, bounded, trace};
+use super::trace::Traced;
+use super::{Shared as Server, ToolService, trace};
 use crate::context::Context;
-use crate::control::{Running, unknown_id};
-use crate::delivery::{
-    Callbacks, ClientSupport, Delivery, Mode, PATIENCE, PATIENCE_WITH_PROGRESS, Progress,
-    Questions, Read, Reading, answer, choose, how_far, tasks_extension, within,
-};
+use crate::control::unknown_id;
+use crate::delivery::{Callbacks, ClientSupport, Delivery, Mode, Questions, choose};
 use crate::guard::{Guarded, guarded};
-use crate::log::{End, LastSeen, LogError, MaybeLater, Parcel, Question, Stop, TaskReader};
+use crate::log::{LogError, MaybeLater, Parcel, Stop, TaskReader};
 use crate::logging::Span;
-use crate::message::{Address, created};
+use crate::message::{Address, Json, created};
 use crate::metadata::{Ids, Metadata};
+use crate::names::DEFAULT_SESSION;
 use crate::outbox::{CreatedCallback, Gate, Permit, TextCallback};
-use crate::output::{Body, Failed, Written, readable};
-use crate::parameter::{CallParts, Inputs};
-use crate::phrases::{in_short, timed_out};
+use crate::output::{Body, Failed, Success};
+use crate::parameter::{CallArguments, CallParts, Inputs};
+use crate::phrases::timed_out;
+use crate::reply::Shape;
 use crate::task::{Created, NewTask, Part, Sender, Share, Shared, TaskLimits, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::ended_before;
@@ -36,15 +41,15 @@ impl ToolService {
     /// Answers a call.
     pub(super) async fn call(
         &self,
-        mut call: CallToolRequestParams,
+        mut call: Box<CallToolRequestParams>,
         context: &Context,
     ) -> Result<CallToolResponse, Refusal> {
         let tool = self.shared().registry.get(&call.name)?;
         let mut arguments = call.arguments.take().unwrap_or_default();
         match tool.about.kind {
-            Kind::Plain if call.request_state.is_some() || Self::asks_by_reply(context) => {
+            Kind::Plain if call.request_state.is_some() || self.asks_by_reply(&tool, context) => {
                 call.arguments = Some(arguments);
-                Box::pin(self.call_that_asks(&tool, call, context)).await
+                Box::pin(self.call_that_asks(&tool, *call, context)).await
             }
             Kind::Plain | Kind::Control => {
                 let body = self.plain_body(&tool, arguments, context)?;
@@ -76,7 +81,7 @@ impl ToolService {
         let (session_id, task_id) = (metadata.session_id(), metadata.task_id());
         let call = self.parts(tool, session_id, task_id, context);
         Ok(match self.around(tool) {
-            None => prepare(self.shared(), tool, arguments, None, call)?,
+            None => prepare(self.shared(), tool, CallArguments::Any(arguments), None, call)?,
             Some(layers) => self.surrounded(layers, tool, arguments, None, call),
         })
     }
@@ -121,7 +126,7 @@ impl ToolService {
             handshake: can_follow && gate.is_some_and(Gate::is_after_handshake),
             tasks: context.takes_tasks(),
             task: self.is_asked_for_task(context),
-            token: context.meta.get_progress_token(),
+            token: context.meta().get_progress_token(),
             gate,
         })
     }
@@ -139,29 +144,6 @@ impl ToolService {
             Ok(wait) => self.run_to_end(tool, arguments, own, context, wait).await,
             Err(gate) => Ok(self.start_mcpc(tool, arguments, own, gate, context)?.into()),
         }
-    }
-
-    /// How long a call stays open in a mode, and what its client hears meanwhile.
-    fn wait_in<'a>(&self, tool: &Definition, mode: Mode<'a>, context: &Context) -> Wait<'a> {
-        let becomes = match mode {
-            Mode::Task => Becomes::Task,
-            Mode::TaskOf2025 => Becomes::TaskOf2025,
-            Mode::Progress(..) | Mode::Waiting | Mode::Callbacks(_) => Becomes::Ticket,
-        };
-        let (progress, patience) = match mode {
-            Mode::Task => (None, self.task_patience(tool)),
-            Mode::TaskOf2025 => (None, Some(Duration::ZERO)),
-            Mode::Progress(gate, token) => {
-                let progress = Progress::new(gate, token, self.shared().times.heartbeat);
-                (Some(progress), self.patience(tool, PATIENCE_WITH_PROGRESS))
-            }
-            Mode::Waiting | Mode::Callbacks(_) => (None, self.patience(tool, PATIENCE)),
-        };
-        let questions = match becomes {
-            Becomes::TaskOf2025 => self.questions_of_2025(context),
-            Becomes::Task | Becomes::Ticket => self.questions(context, true),
-        };
-        Wait { progress, patience, becomes, questions }
     }
 
     /// Starts a task for an MCPC client and returns the first reply.
@@ -250,20 +232,6 @@ impl ToolService {
         Ok(reader.ok_or_else(|| unknown_id(task_id))?)
     }
 
-    /// How long a call of a tool stays open, if not to its task's end; `others` where neither the tool nor the server
-    /// says so.
-    fn patience(&self, tool: &Definition, others: Duration) -> Option<Duration> {
-        let of_tool = tool.about.times.patience.map(bounded);
-        // Without a way to come back, nobody could do anything with a ticket.
-        self.shared().control.and(of_tool.or(self.shared().times.patience).or(Some(others)))
-    }
-
-    /// The same of a client that takes tasks.
-    fn task_patience(&self, tool: &Definition) -> Option<Duration> {
-        let (of_tool, of_server) = (tool.about.times.patience, self.shared().times.task_patience);
-        Some(of_tool.map(bounded).map_or(of_server, |of_tool| of_tool.min(of_server)))
-    }
-
     /// Runs a task for a client whose call stays open, to its end or for as long as its patience lasts.
     async fn run_to_end(
         &self,
@@ -288,137 +256,10 @@ impl ToolService {
         let reader = self.reader(&task_id).await?;
         if wait.becomes == Becomes::TaskOf2025 {
             self.launch_task(tool, arguments, task, shared, context);
-            return self.task_of_2025(tool, leave, &*reader, context, true).await;
+            return self.task_of_2025(tool, leave, &*reader, context).await;
         }
         self.launch(tool, arguments, task, shared, context)?;
         self.wait(tool, leave, &*reader, end_here, context, wait).await
-    }
-
-    /// Answers a call with the end of a task that runs, or with what is said of it when the patience is over.
-    pub(super) async fn wait(
-        &self,
-        tool: &Definition,
-        leave: Leave,
-        reader: &dyn TaskReader,
-        end_here: Option<oneshot::Receiver<End>>,
-        context: &Context,
-        wait: Wait<'_>,
-    ) -> Result<CallToolResponse, Refusal> {
-        match wait.becomes {
-            Becomes::TaskOf2025 => self.task_of_2025(tool, leave, reader, context, false).await,
-            Becomes::Task | Becomes::Ticket => {
-                self.wait_for_reply(tool, leave, reader, end_here, context, wait).await
-            }
-        }
-    }
-
-    async fn wait_for_reply(
-        &self,
-        tool: &Definition,
-        leave: Leave,
-        reader: &dyn TaskReader,
-        mut end_here: Option<oneshot::Receiver<End>>,
-        context: &Context,
-        wait: Wait<'_>,
-    ) -> Result<CallToolResponse, Refusal> {
-        let Wait { progress, patience, becomes, questions } = wait;
-        let is_task = becomes == Becomes::Task;
-        let task_id = Arc::clone(leave.task_id());
-        let rest = self.shared().control.as_ref().map(|control| control.rest(&task_id));
-        let reading = Reading { reader, rest, questions: Some(&questions) };
-        let read = tokio::select! {
-            biased;
-            read = answer(progress, reading, patience, end_here.as_mut()) => read,
-            () = context.cancelled.cancelled() => {
-                // Nobody reads this reply any more.
-                trace::left(&self.ending, &task_id, leave.leave());
-                return Err(trace::cancelled(context).into());
-            }
-        };
-        match read {
-            Some(Read::Over(reply)) => {
-                // Its log may have failed, and the reply says that it goes on.
-                let _kept = leave.keep();
-                Ok(reply?.into())
-            }
-            // Nobody could come back.
-            _ if self.ending.has_begun() => {
-                let reading = Reading { questions: None, ..reading };
-                match answer(None, reading, None, end_here.as_mut()).await {
-                    Some(Read::Over(reply)) => Ok(reply?.into()),
-                    Some(Read::Asks) | None => Err(ended_before(&tool.about.name).into()),
-                }
-            }
-            read => {
-                let goes_on = GoesOn {
-                    task_id: &task_id,
-                    reader,
-                    waited: patience.filter(|_| read.is_none()),
-                    is_task,
-                    is_open: patience != Some(Duration::ZERO),
-                    questions: &questions,
-                };
-                let reply = match self.goes_on(tool, goes_on).await {
-                    Ok(reply) => reply,
-                    Err(error) => {
-                        // Nobody hears of the task.
-                        leave.give_up();
-                        return Err(error);
-                    }
-                };
-                self.go_on(leave, context);
-                trace::note(context, if is_task { "created" } else { "ticket" });
-                Ok(reply)
-            }
-        }
-    }
-
-    /// What the client of a call is told whose task goes on.
-    async fn goes_on(
-        &self,
-        tool: &Definition,
-        goes_on: GoesOn<'_>,
-    ) -> Result<CallToolResponse, Refusal> {
-        let GoesOn { task_id, reader, waited, is_task, is_open, questions } = goes_on;
-        let open = match waited {
-            None => reader.status().in_time().await?.questions,
-            Some(_) => Vec::new(),
-        };
-        let asks = !is_task || is_open && open.iter().any(Self::is_asked_by_call);
-        if asks && let Some(asked) = Self::input_required(questions, task_id, &open) {
-            return Ok(asked);
-        }
-        let running = self.running(tool, task_id, reader, &open).await;
-        match (is_task, self.shared().control) {
-            (false, Some(control)) => {
-                // What it asked was answered meanwhile.
-                let waited = waited.or_else(|| open.is_empty().then_some(Duration::ZERO));
-                Ok(control.ticket(&running, waited).into())
-            }
-            (false, None) => {
-                Err(format!("`{}` asks what this client cannot answer", tool.about.name).into())
-            }
-            (true, control) => {
-                let note = control.map(|control| control.note(&running));
-                Ok(tasks_extension::created(task_id, reader, note).await?.into())
-            }
-        }
-    }
-
-    /// What there is to say of a task that goes on.
-    pub(super) async fn running<'a>(
-        &self,
-        tool: &'a Definition,
-        task_id: &'a str,
-        reader: &dyn TaskReader,
-        asks: &'a [Question],
-    ) -> Running<'a> {
-        // A log that does not say this in time may tell later, when somebody asks with the ticket.
-        let how_far = within(PATIENCE_WITH_A_NOTE, noted_progress(reader));
-        let twin = within(PATIENCE_WITH_A_NOTE, self.tasks().twin(task_id));
-        let (how_far, twin) = Box::pin(async { tokio::join!(how_far, twin) }).await;
-        let (how_far, twin) = (how_far.flatten(), twin.flatten());
-        Running { tool_name: &tool.about.name, task_id, how_far, twin, asks }
     }
 
     /// The task of a call, what lets others join it, and how the call gives it up.
@@ -428,6 +269,7 @@ impl ToolService {
         own: Own,
         reaches: (Delivery, Questions),
     ) -> (NewTask, Option<Shared>, Leave) {
+        self.ending.begins_task();
         let (timeout, questions) = (tool.about.times.timeout, self.shared().max_questions);
         let limits = TaskLimits { grace: self.ending.grace().clone(), timeout, questions };
         let Own { ids, created, shared } = own;
@@ -488,6 +330,7 @@ impl ToolService {
         let span = || trace::of_task(context, &tool.about.name, sender.task_id());
         match self.around(tool) {
             None => {
+                let arguments = CallArguments::Any(arguments);
                 let body = prepare(self.shared(), tool, arguments, Some(sender), call);
                 body.map(|body| (body, span())).map_err(Refusal::from)
             }
@@ -499,14 +342,41 @@ impl ToolService {
         }
     }
 
-    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
-    /// the connection, when its grace is over.
+    /// Answers a call of a plain tool that takes nothing of it but these arguments.
+    pub(super) async fn call_simple(
+        &self,
+        tool: &Definition,
+        arguments: CallArguments,
+        context: &Context,
+    ) -> Result<SimpleReply, Refusal> {
+        let call = self.parts(tool, DEFAULT_SESSION, None, context);
+        let body = prepare(self.shared(), tool, arguments, None, call)?;
+        let success = self.run_to_success(tool, body, context).await?;
+        match success.shape(tool.promises_output) {
+            Some(shape) => Ok(SimpleReply::Value(success.json, shape)),
+            None => written(success, tool, context).map(SimpleReply::Whole),
+        }
+    }
+
+    /// Runs a plain tool's body and answers with its result.
     pub(super) async fn run(
         &self,
         tool: &Definition,
         body: Body,
         context: &Context,
     ) -> Result<CallToolResult, Refusal> {
+        let success = self.run_to_success(tool, body, context).await?;
+        written(success, tool, context)
+    }
+
+    /// Runs a plain tool's body. A cancelled call drops it at its next await, and so does its timeout, and the end of
+    /// the connection, when its grace is over.
+    async fn run_to_success(
+        &self,
+        tool: &Definition,
+        body: Body,
+        context: &Context,
+    ) -> Result<Success, Refusal> {
         let name = &tool.about.name;
         let outcome = tokio::select! {
             biased;
@@ -519,14 +389,11 @@ impl ToolService {
             }
         };
         match outcome {
-            Ok(Ok(Ok(success))) => {
-                let reply = success.into_reply(|| tool.promises_output);
-                Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
-            }
+            Ok(Ok(Ok(success))) => Ok(success),
             Ok(Ok(Err(failed))) => {
                 trace::note(context, "failed");
                 match failed.written {
-                    Some(written) => Ok(readable(written.into_reply()?)),
+                    Some(written) => Ok(Success::of(written.into_reply()?)),
                     None => Err(failed.text.into()),
                 }
             }
@@ -554,6 +421,32 @@ impl ToolService {
     }
 }
 
+/// The reply to a simple call.
+pub(super) enum SimpleReply {
+    /// A value, which is written as it is.
+    Value(Json, Shape),
+    Whole(CallToolResult),
+}
+
+impl Traced for SimpleReply {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Value(..) => "complete",
+            Self::Whole(reply) => reply.outcome(),
+        }
+    }
+}
+
+/// The reply that carries what a plain tool returned.
+fn written(
+    success: Success,
+    tool: &Definition,
+    context: &Context,
+) -> Result<CallToolResult, Refusal> {
+    let reply = success.into_reply(|| tool.promises_output);
+    Ok(reply.inspect_err(|_| trace::note(context, "failed"))?)
+}
+
 fn spawn(task: NewTask, shared: Option<Shared>, body: Body) {
     task.spawn(match shared {
         Some(shared) => shared.around(body),
@@ -566,7 +459,7 @@ fn spawn(task: NewTask, shared: Option<Shared>, body: Body) {
 pub(super) fn prepare(
     shared: &Server,
     tool: &Definition,
-    arguments: JsonObject,
+    arguments: CallArguments,
     sender: Option<&Sender>,
     call: CallParts<'_>,
 ) -> Result<Body, Failed> {
@@ -589,55 +482,6 @@ async fn over(timeout: Option<Duration>) -> Duration {
         }
         None => std::future::pending().await,
     }
-}
-
-/// How long the log may take to tell what a reply can do without.
-const PATIENCE_WITH_A_NOTE: Duration = Duration::from_secs(1);
-
-/// How far a task is, in words. It is noted as shown: a check tells what is new since.
-async fn noted_progress(reader: &dyn TaskReader) -> Option<String> {
-    let progress = reader.status().await.ok()?.progress?;
-    if let Some(percent) = progress.amount.percent()
-        && let Ok(last) = reader.last_seen().await
-    {
-        let _ = reader.set_last_seen(LastSeen { percent, ..last }).await;
-    }
-    Some(in_short(how_far(&progress)))
-}
-
-/// A task that goes on when its call is answered.
-#[derive(Clone, Copy)]
-struct GoesOn<'a> {
-    task_id: &'a str,
-    reader: &'a dyn TaskReader,
-    /// How long the call waited; `None` if the task asks something.
-    waited: Option<Duration>,
-    is_task: bool,
-    /// Whether the call may stay open at all.
-    is_open: bool,
-    questions: &'a Questions,
-}
-
-/// What the client is given of a task that goes on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Becomes {
-    Ticket,
-    /// A task of MCP's Tasks extension.
-    Task,
-    /// A task of MCP 2025-11-25, whether it takes long or not.
-    TaskOf2025,
-}
-
-/// A call that stays open.
-pub(super) struct Wait<'a> {
-    /// What its client hears meanwhile.
-    pub(super) progress: Option<Progress<'a>>,
-    /// How long it stays open, if not to its task's end.
-    pub(super) patience: Option<Duration>,
-    /// What comes of a task that takes longer.
-    becomes: Becomes,
-    /// Who may answer what the task asks.
-    pub(super) questions: Questions,
 }
 
 /// A task of a call's own, which is yet to be started.
@@ -696,74 +540,4 @@ impl Leave {
             Self::Nothing(_) => MaybeLater::Now(Ok(Stop::Unknown)),
         }
     }
-}
-
-/// Why a call is not answered with a result.
-#[derive(Clone)]
-pub(super) enum Refusal {
-    /// A sentence for the client, and the model that it serves.
-    Said(String),
-    /// An error of the protocol, as the tool failed with one.
-    Protocol(ErrorData),
-}
-
-impl Refusal {
-    /// What it says.
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::Said(text) => text,
-            Self::Protocol(error) => &error.message,
-        }
-    }
-}
-
-impl From<String> for Refusal {
-    fn from(text: String) -> Self {
-        Self::Said(text)
-    }
-}
-
-impl From<Failed> for Refusal {
-    fn from(Failed { text, written, .. }: Failed) -> Self {
-        match written {
-            Some(Written::Error(error)) => Self::Protocol(Arc::unwrap_or_clone(error)),
-            Some(Written::Reply(_)) | None => Self::Said(text),
-        }
-    }
-}
-
-impl From<Refusal> for Failed {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Said(text) => text.into(),
-            Refusal::Protocol(error) => error.into(),
-        }
-    }
-}
-
-impl From<LogError> for Refusal {
-    fn from(error: LogError) -> Self {
-        Self::Said(error.to_string())
-    }
-}
-
-impl From<ErrorData> for Refusal {
-    fn from(error: ErrorData) -> Self {
-        Self::Protocol(error)
-    }
-}
-
-/// The connection ended before something did.
-pub(super) struct GraceOver;
-
-/// What comes of handling a request; rmcp never answers one whose handler panicked.
-pub(super) fn or_error<T>(
-    answer: Result<std::thread::Result<T>, GraceOver>,
-) -> Result<T, ErrorData> {
-    let problem = match answer {
-        Ok(Ok(answer)) => return Ok(answer),
-        Ok(Err(_)) => "the server's handler panicked",
-        Err(GraceOver) => "the server has ended",
-    };
-    Err(ErrorData::internal_error(problem, None))
 }

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rmcp::RoleServer;
-use rmcp::model::{Extensions, SubscriptionFilter};
-use rmcp::service::{Peer, SubscriptionContext};
+use rmcp::model::{
+    Extensions, JsonRpcMessage, ServerNotification, SubscriptionFilter, ToolListChangedNotification,
+};
+use rmcp::service::SubscriptionContext;
 use tokio::sync::watch;
 
 use super::{Connection, ToolService};
@@ -37,29 +38,32 @@ impl Connection {
             extensions.insert(FromHere(registry.changes()));
         }
     }
+}
 
+impl ToolService {
     /// Tells a client of each change from here on, whose session has begun. One without a session subscribes instead.
-    pub(super) fn tell_changes(&self, peer: Peer<RoleServer>) {
-        let Some(mut changes) = self.changes.heard.clone() else { return };
-        if peer.peer_info().is_none() || self.changes.are_told.swap(true, Ordering::Relaxed) {
+    pub(super) fn tell_changes(&self) {
+        let Changes { heard, are_told } = &self.intake.changes;
+        let outbox = self.intake.listener.outbox().cloned();
+        let Some((mut changes, outbox)) = heard.clone().zip(outbox) else { return };
+        if are_told.swap(true, Ordering::Relaxed) {
             return;
         }
-        let ending = self.tools.ending.clone();
+        let ending = self.ending.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     changed = changes.changed() => if changed.is_err() { return },
                     () = ending.begun() => return,
                 }
-                if peer.notify_tool_list_changed().await.is_err() {
-                    return;
-                }
+                let changed = ToolListChangedNotification::default();
+                let changed = ServerNotification::ToolListChangedNotification(changed);
+                outbox.push_message(JsonRpcMessage::notification(changed));
+                outbox.reply_room_available().await;
             }
         });
     }
-}
 
-impl ToolService {
     /// What of a subscription is about tools that come and go.
     pub(super) fn accepted(&self, wanted: &SubscriptionFilter) -> Option<SubscriptionFilter> {
         let is_wanted = wanted.tools_list_changed == Some(true);

@@ -25,7 +25,7 @@ impl Service<RoleServer> for Connection {
     ) -> Result<ServerResult, ErrorData> {
         if !matches!(request, ClientRequest::DiscoverRequest(_)) {
             // Before the beginning, a question gets a peer that reaches nobody.
-            self.tools.intake.meet(&context.peer);
+            self.tools.intake.reach.meet(&context.peer);
         }
         let _running = self.limit.enter(&mut context.extensions)?;
         // These see to their end by themselves: they tell what became of the task or the tool.
@@ -53,11 +53,10 @@ impl Service<RoleServer> for Connection {
         notification: ClientNotification,
         context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        if matches!(notification, ClientNotification::InitializedNotification(_)) {
-            self.tell_changes(context.peer.clone());
-            if context.peer.peer_info().is_some() {
-                self.tools.intake.listener.begin_session(&self.get_info().capabilities);
-            }
+        if matches!(notification, ClientNotification::InitializedNotification(_))
+            && context.peer.peer_info().is_some()
+        {
+            self.tools.tell_changes();
         }
         match self.inner() {
             Some(inner) => {
@@ -77,6 +76,23 @@ impl Service<RoleServer> for Connection {
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
         ServerHandler::supported_protocol_versions(&self.tools)
+    }
+}
+
+impl ToolService {
+    fn list(&self) -> ListToolsResult {
+        ListToolsResult::with_all_items(self.shared().registry.now().list().to_vec())
+    }
+
+    /// The list of tools, as sessions have it, and as rmcp would make it of ours.
+    pub(super) fn listed(&self) -> ServerResult {
+        let mut listed = ServerResult::ListToolsResult(self.list());
+        listed.strip_result_type_for_legacy_peer();
+        listed.strip_non_object_output_for_legacy_peer();
+        match self.has_tasks_of_2025(false) {
+            true => self.with_task_support(listed),
+            false => listed,
+        }
     }
 }
 
@@ -119,6 +135,6 @@ impl ServerHandler for ToolService {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.shared().registry.now().list().to_vec()))
+        Ok(self.list())
     }
 }

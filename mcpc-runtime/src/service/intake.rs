@@ -3,21 +3,21 @@
 //! rmcp hands each request to a task of its own, and these run in any order. So a call gets its task here, and
 //! here a task is asked to stop: what asks about a task, read after the call that starts it, finds it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, GetExtensions, InitializeResult, JsonObject,
-    ProtocolVersion, RequestId, RequestMetaObject, SubscriptionFilter,
+    ProtocolVersion, RequestId, SubscriptionFilter,
 };
-use rmcp::service::Peer;
 use serde_json::Value;
 
 use super::answer::needs_tasks;
+use super::changes::Changes;
 use super::limit::Limit;
+use super::reach::Reach;
 use super::told_2025::SessionTasks;
 use super::{Shared as Server, bounded};
-use crate::context::Context;
+use crate::context::{Context, Declared};
 use crate::control::{Message, Messaging, Stopping, stop_meant};
 use crate::events::Listener;
 use crate::log::{CreateError, MaybeLater, Parcel};
@@ -27,6 +27,8 @@ use crate::phrases::shown;
 use crate::task::{Among, Created, Request, Share, Shared, Tasks};
 use crate::tool::{Definition, Kind};
 use crate::transport::Intake;
+#[cfg(feature = "http")]
+use crate::transport::Rest;
 
 /// The requests of one connection.
 pub(crate) struct TaskIntake {
@@ -34,8 +36,8 @@ pub(crate) struct TaskIntake {
     pub(super) tasks: Tasks,
     pub(super) listener: Arc<Listener>,
     pub(super) limit: Limit,
-    /// By which it is known what a session says of its client; there before anything can be asked about a task.
-    peer: OnceLock<Arc<Peer<RoleServer>>>,
+    pub(super) reach: Reach,
+    pub(super) changes: Changes,
     /// Those of a session of MCP 2025-11-25.
     pub(super) session_tasks: SessionTasks,
 }
@@ -117,21 +119,41 @@ impl Intake for TaskIntake {
         request.extensions_mut().insert(stop);
     }
 
-    fn greets(&self, greeting: &InitializeResult) -> bool {
+    fn greets(&self, greeting: &InitializeResult, reads_task_params: bool) -> bool {
+        self.reach.begin();
+        self.listener.declare(&greeting.capabilities);
         let is_it = greeting.protocol_version == ProtocolVersion::V_2025_11_25;
-        let has_tasks = is_it && self.shared.has_tasks;
+        let has_tasks = reads_task_params && is_it && self.shared.has_tasks;
         if has_tasks {
             self.session_tasks.begin();
         }
         has_tasks
     }
 
+    fn session_begins(&self) {
+        self.listener.begin_session();
+    }
+
+    #[cfg(feature = "http")]
+    fn rest(&self) -> Rest {
+        // A handler may do anything with what a loop hands it.
+        if self.shared.inner.is_some() {
+            return Rest::Never;
+        }
+        if self.limit.is_idle() { self.reach.rest() } else { Rest::NotYet }
+    }
+
     fn connected(&self, outbox: &Outbox) {
         self.listener.connect(outbox);
     }
 
-    fn listens(&self, id: &RequestId, accepted: &SubscriptionFilter) {
-        self.listener.listens(id, accepted);
+    fn listens(
+        &self,
+        id: &RequestId,
+        accepted: &SubscriptionFilter,
+        acknowledge: Box<dyn FnOnce() + '_>,
+    ) {
+        self.listener.listens(id, accepted, acknowledge);
     }
 
     fn listens_no_more(&self, id: &RequestId) {
@@ -146,20 +168,9 @@ impl TaskIntake {
         listener: Arc<Listener>,
         limit: Limit,
     ) -> Self {
-        let session_tasks = SessionTasks::default();
-        Self { shared, tasks, listener, limit, peer: OnceLock::new(), session_tasks }
-    }
-
-    /// Notes how the client is reached.
-    pub(super) fn meet(&self, peer: &Peer<RoleServer>) {
-        if self.peer.get().is_none() {
-            let _is_first = self.peer.set(Arc::new(peer.clone()));
-        }
-    }
-
-    /// By which the client is reached, once rmcp's loop has said so.
-    pub(super) fn peer(&self) -> Option<&Arc<Peer<RoleServer>>> {
-        self.peer.get()
+        let changes = Changes::of(&shared.registry);
+        let (reach, session_tasks) = (Reach::default(), SessionTasks::default());
+        Self { shared, tasks, listener, limit, reach, changes, session_tasks }
     }
 
     /// Whether a request is answered as it asks: one that its handler will refuse does nothing here.
@@ -168,8 +179,7 @@ impl TaskIntake {
         request: &mut impl GetExtensions,
         may_ask: impl FnOnce(&Context) -> bool,
     ) -> bool {
-        let meta = request.extensions().get::<RequestMetaObject>().cloned().unwrap_or_default();
-        let client = Context::of_client(RequestId::Number(0), meta, self.peer.get().cloned());
+        let client = Context::of_unread(Declared::of(request), self.reach.client());
         if self.shared.admit(&client).is_err() || !may_ask(&client) {
             return false;
         }
@@ -232,7 +242,8 @@ impl TaskIntake {
     ) -> MaybeLater<'static, Result<Created, CreateError>> {
         let retention = tool.about.times.retention.map_or(self.shared.times.retention, bounded);
         let tool_name = &tool.about.name;
-        self.tasks.create(Request { tool_name, ids, arguments, retention })
+        let instructions = tool.instructions();
+        self.tasks.create(Request { tool_name, ids, arguments, retention, instructions })
     }
 }
 

@@ -47,6 +47,12 @@ impl Limit {
         Early(Arc::clone(&self.parked))
     }
 
+    /// Whether no request is being handled.
+    #[cfg(feature = "http")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.load(Ordering::Relaxed) == 0
+    }
+
     fn enter_beside(&self, others: usize) -> Entered {
         let running = Arc::new(Early(Arc::clone(&self.running)));
         Entered(self.count(others).map(|()| running))

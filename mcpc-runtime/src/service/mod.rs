@@ -17,6 +17,7 @@ mod limit;
 #[cfg(test)]
 mod over_lines;
 mod parked;
+mod reach;
 mod route;
 #[cfg(test)]
 mod routes;
@@ -38,8 +39,9 @@ use std::time::Duration;
 use rmcp::RoleServer;
 use rmcp::model::{JsonObject, ProtocolVersion, ServerConfig};
 use rmcp::service::DynService;
+#[cfg(feature = "http")]
+use rmcp::{model::InitializeRequestParams, service::Peer};
 
-use self::changes::Changes;
 use self::direct::Direct;
 use self::intake::TaskIntake;
 use self::limit::Limit;
@@ -131,12 +133,12 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// One connection's view of a server.
+/// One connection's view of a server. A clone is another handle to the same.
+#[derive(Clone)]
 pub(crate) struct Connection {
     tools: ToolService,
     limit: Limit,
     direct: Arc<Direct>,
-    changes: Changes,
 }
 
 impl Connection {
@@ -165,19 +167,30 @@ impl Connection {
     ) -> Self {
         let log_level = LeastLevel::new(Some(LogLevel::Info));
         let limit = Limit::new(shared.max_requests);
-        let changes = Changes::of(&shared.registry);
         let announces = shared.listeners.are_used();
         let name = shared.config.server_info.name.as_str().into();
         let listener = Listener::new(Arc::clone(&shared.listeners), name, log_level.clone());
         let intake = Arc::new(TaskIntake::new(shared, tasks, listener, limit.clone()));
         let tools = ToolService { intake, ending, log_level, parked, announces };
         let direct = Arc::new(Direct::new(tools.clone(), limit.clone(), stands_alone));
-        Self { tools, limit, direct, changes }
+        Self { tools, limit, direct }
     }
 
     /// How the connection ends.
     pub(crate) fn ending(&self) -> &Ending {
         &self.tools.ending
+    }
+
+    /// What the client said when its session began.
+    #[cfg(feature = "http")]
+    pub(crate) fn session(&self) -> Option<Arc<InitializeRequestParams>> {
+        self.tools.intake.reach.session()
+    }
+
+    /// Another loop is there, by which the client is reached.
+    #[cfg(feature = "http")]
+    pub(crate) fn wake(&self, peer: &Peer<RoleServer>) {
+        self.tools.intake.reach.wake(peer);
     }
 
     /// What is done about its requests where they are read.
@@ -275,7 +288,8 @@ mod tests {
     pub(super) async fn create(connection: &Connection) -> Created {
         let ids = &Ids { session_id: "s".into(), task_id: "t".into() };
         let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(1));
-        let request = Request { tool_name: &"tool".into(), ids, arguments, retention };
+        let request =
+            Request { tool_name: &"tool".into(), ids, arguments, retention, instructions: None };
         let created = connection.tools.intake.tasks.create(request).await;
         created.unwrap_or_else(|error| panic!("there is room: {error}"))
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 #[expect(deprecated, reason = "MCP has nothing else to tell such a client with")]
 use rmcp::model::SetLevelRequestParams;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, JsonObject,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest, ContentBlock,
+    ErrorData, JsonObject, ListToolsResult, PaginatedRequestParams, RequestId, ServerCapabilities,
+    ServerConfig,
 };
 use rmcp::service::{DynService, RequestContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -16,28 +17,64 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::routes::{initialize, meta, requests, tool, tools, without_times};
 use super::tests::{create, shared};
 use super::{Connection, add_tasks};
 use crate::control::Control;
+use crate::log::Boxed;
 use crate::output::{Body, Returns, Success};
+use crate::parameter::CallArguments;
+use crate::reply::Reply;
 use crate::schema::Schemas;
 use crate::task::Sender;
 use crate::tool::{About, Definition, Kind};
-use crate::transport::{Answer, Answers, AnyTransport, Asked, Bounds, End, Lines, Wiring};
+use crate::transport::{Answer, Answers, AnyTransport, Asked, Bounds, End, Lines, Session, Wiring};
 
 /// How many requests were answered without the loop.
 struct Counted {
     answers: Arc<dyn Answers>,
     answered: AtomicUsize,
+    /// How many of these were simple.
+    simple: AtomicUsize,
 }
 
 impl Answers for Counted {
-    fn answer(self: Arc<Self>, asked: Asked) -> Result<Answer, Box<Asked>> {
-        let answer = Arc::clone(&self.answers).answer(asked)?;
+    fn answer(
+        self: Arc<Self>,
+        id: &RequestId,
+        request: &mut ClientRequest,
+        cancelled: &CancellationToken,
+    ) -> Option<Answer> {
+        let answer = Arc::clone(&self.answers).answer(id, request, cancelled)?;
         self.answered.fetch_add(1, Ordering::Relaxed);
-        Ok(answer)
+        Some(answer)
+    }
+
+    fn simple(&self, name: &str) -> Option<(Arc<Definition>, Session)> {
+        self.answers.simple(name)
+    }
+
+    fn answer_simple(
+        self: Arc<Self>,
+        tool: Arc<Definition>,
+        arguments: CallArguments,
+        asked: Asked,
+    ) -> Boxed<'static, Reply> {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.simple.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(&self.answers).answer_simple(tool, arguments, asked)
+    }
+
+    fn has_tasks(&self, version: Option<&str>) -> Option<Session> {
+        self.answers.has_tasks(version)
+    }
+
+    fn get_task(self: Arc<Self>, task_id: String, asked: Asked) -> Boxed<'static, Reply> {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.simple.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(&self.answers).get_task(task_id, asked)
     }
 }
 
@@ -45,8 +82,34 @@ impl Answers for Counted {
 struct LeftToLoop;
 
 impl Answers for LeftToLoop {
-    fn answer(self: Arc<Self>, asked: Asked) -> Result<Answer, Box<Asked>> {
-        Err(Box::new(asked))
+    fn answer(
+        self: Arc<Self>,
+        _: &RequestId,
+        _: &mut ClientRequest,
+        _: &CancellationToken,
+    ) -> Option<Answer> {
+        None
+    }
+
+    fn simple(&self, _: &str) -> Option<(Arc<Definition>, Session)> {
+        None
+    }
+
+    fn answer_simple(
+        self: Arc<Self>,
+        _: Arc<Definition>,
+        _: CallArguments,
+        _: Asked,
+    ) -> Boxed<'static, Reply> {
+        unreachable!("no call is simple")
+    }
+
+    fn has_tasks(&self, _: Option<&str>) -> Option<Session> {
+        None
+    }
+
+    fn get_task(self: Arc<Self>, _: String, _: Asked) -> Boxed<'static, Reply> {
+        unreachable!("no tasks are here")
     }
 }
 
@@ -150,7 +213,8 @@ fn served(
     Arc::get_mut(&mut shared).expect("nobody else has it").inner = inner;
     let connection = Connection::new(shared);
     let answers = if is_direct { connection.answers() } else { Arc::new(LeftToLoop) };
-    let counted = Arc::new(Counted { answers, answered: AtomicUsize::new(0) });
+    let counted =
+        Arc::new(Counted { answers, answered: AtomicUsize::new(0), simple: AtomicUsize::new(0) });
     let wiring = Wiring {
         bounds: Bounds { message_bytes: 1 << 16, queued_bytes: 1 << 16 },
         versions: rmcp::Service::supported_protocol_versions(&connection),
@@ -172,8 +236,8 @@ fn served(
 }
 
 /// Every line that a server writes to a client that writes these, one after the other, and how many requests it
-/// answered without the loop.
-async fn said(scene: &Scene, is_direct: bool) -> (Vec<String>, usize) {
+/// answered without the loop, and as simple ones.
+async fn said(scene: &Scene, is_direct: bool) -> (Vec<String>, [usize; 2]) {
     let handler = scene.has_handler.then_some(Theirs);
     let (serves, client, counted) = served(all_tools(), handler, is_direct);
     let asks = async {
@@ -189,7 +253,7 @@ async fn said(scene: &Scene, is_direct: bool) -> (Vec<String>, usize) {
         said.lines().map(ToOwned::to_owned).collect::<Vec<_>>()
     };
     let ((), said) = tokio::join!(serves, asks);
-    (said, counted.answered.load(Ordering::Relaxed))
+    (said, [&counted.answered, &counted.simple].map(|count| count.load(Ordering::Relaxed)))
 }
 
 fn request(id: i64, method: &str, params: &Value) -> String {
@@ -388,11 +452,11 @@ fn of_2026() -> Scene {
 async fn without_the_loop_everything_is_answered_with_the_same_bytes() {
     let mut scenes = sessions();
     scenes.extend([mistakes(), ids(), busy(), with_a_handler(), begun_again(), of_2026()]);
-    let mut compared = 0;
+    let (mut compared, mut all_simple) = (0, 0);
     for scene in scenes {
         let (by_loop, none) = said(&scene, false).await;
-        let (directly, answered) = said(&scene, true).await;
-        assert_eq!(none, 0);
+        let (directly, [answered, simple]) = said(&scene, true).await;
+        assert_eq!(none, [0, 0]);
         // What ends at once does so in any order.
         let lines = |said: &[String]| {
             let mut lines: Vec<_> = said.iter().map(|line| without_times(line)).collect();
@@ -402,8 +466,10 @@ async fn without_the_loop_everything_is_answered_with_the_same_bytes() {
         assert_eq!(lines(&directly), lines(&by_loop), "asked {:#?}", scene.lines);
         assert_eq!(answered, scene.direct, "asked {:#?}", scene.lines);
         compared += directly.len();
+        all_simple += simple;
     }
     assert!(compared > 150, "{compared} lines are too few to mean anything");
+    assert!(all_simple > 50, "{all_simple} simple requests are too few to mean anything");
 }
 
 #[tokio::test(start_paused = true)]

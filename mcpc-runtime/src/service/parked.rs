@@ -115,10 +115,11 @@ impl Parked {
 }
 
 impl ToolService {
-    /// Whether a call of a plain tool is asked by its reply.
-    pub(super) fn asks_by_reply(context: &Context) -> bool {
+    /// Whether a call of a plain tool may ask, and would by its reply. What asks has a `Call`.
+    pub(super) fn asks_by_reply(&self, tool: &Definition, context: &Context) -> bool {
+        let may_ask = tool.takes_call() || self.around(tool).is_some();
         let shows = || Shows::of(context.client_capabilities());
-        context.knows_tasks() && shows() != Shows::default()
+        may_ask && context.knows_tasks() && shows() != Shows::default()
     }
 
     /// Answers a call of a plain tool whose client may be asked.

@@ -8,7 +8,7 @@ use rmcp::{RoleServer, Service};
 
 use super::Connection;
 use super::answer::Ours;
-use crate::context::{Context, knows_tasks};
+use crate::context::knows_tasks;
 use crate::metadata::Metadata;
 use crate::phrases::shown;
 use crate::transport::Subscription;
@@ -23,10 +23,11 @@ impl Connection {
     ) -> Result<ServerResult, ErrorData> {
         let has_tasks = self.tools.shared().has_tasks;
         if has_tasks && let Some(subscription) = context.extensions.get::<Subscription>().cloned() {
-            return self.tools.listen(subscription, context.into()).await;
+            return self.tools.listen(subscription, self.tools.context(context)).await;
         }
         if let Some(asked) = self.tools.asked_of_2025(&request, theirs.is_some(), &context) {
-            return self.tools.answer_of_2025(asked?, context.into()).await.into_outcome();
+            let context = self.tools.context(context);
+            return self.tools.answer_of_2025(asked?, context).await.into_outcome();
         }
         if let ClientRequest::CallToolRequest(call) = &mut request
             && let Some(inner) = theirs
@@ -39,11 +40,11 @@ impl Connection {
         let knows_tasks = || knows_tasks(&context);
         let is_ours = matches!(request, ClientRequest::CallToolRequest(_))
             || self.tools.is_about_task(&request, knows_tasks);
+        if is_ours && let Some(ours) = Ours::taken_from(&mut request) {
+            let context = Box::new(self.tools.context(context));
+            return self.tools.answer(ours, context).await.into_outcome();
+        }
         match request {
-            request if is_ours => match Ours::of(request) {
-                Ok(ours) => self.tools.answer(ours, Context::from(context)).await.into_outcome(),
-                Err(others) => self.route_others(*others, context).await,
-            },
             ClientRequest::SetLevelRequest(ref level) if !knows_tasks() => {
                 self.tools.log_level.set(level);
                 self.set_level(request, context).await

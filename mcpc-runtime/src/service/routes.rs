@@ -45,7 +45,7 @@ impl ServerHandler for ByRmcp {
         call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.0.tools.call_tool(call, context.into()).await
+        self.0.tools.call_tool(Box::new(call), Box::new(self.0.tools.context(context))).await
     }
 
     async fn get_task(
@@ -53,7 +53,7 @@ impl ServerHandler for ByRmcp {
         get: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        self.0.tools.get_task(get, &context.into()).await
+        self.0.tools.get_task(&get.task_id, &self.0.tools.context(context)).await
     }
 
     async fn update_task(
@@ -69,7 +69,7 @@ impl ServerHandler for ByRmcp {
         cancel: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.0.tools.cancel_task(cancel, &context.into()).await
+        self.0.tools.cancel_task(&cancel.task_id, &self.0.tools.context(context)).await
     }
 }
 

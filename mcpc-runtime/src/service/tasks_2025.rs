@@ -153,15 +153,13 @@ impl ToolService {
         ServerResult::CustomResult(CustomResult::new(written))
     }
 
-    /// Answers a call that asked for a task: with the task, whatever has become of it. `is_own` is whether the call
-    /// started it.
+    /// Answers a call that asked for a task: with the task, whatever has become of it.
     pub(super) async fn task_of_2025(
         &self,
         tool: &Definition,
         leave: Leave,
         reader: &dyn TaskReader,
         context: &Context,
-        is_own: bool,
     ) -> Result<CallToolResponse, Refusal> {
         let task_id = leave.task_id().clone();
         let created = async {
@@ -185,22 +183,43 @@ impl ToolService {
         self.go_on(leave, context);
         super::trace::note(context, "created");
         if let Some(gate) = context.extensions.get::<Gate>() {
-            let token = context.meta.get_progress_token();
+            let token = context.meta().get_progress_token();
             let heartbeat = self.shared().times.heartbeat;
             let teller = Teller {
-                task_id: task_id.clone(),
-                reader: told,
-                tasks: self.tasks().clone(),
-                gate: gate.clone(),
+                gate: Some(gate.clone()),
                 progress: token.map(|token| (token, heartbeat)),
-                questions: is_own.then(|| self.questions_of_2025(context)),
-                shows: Shows::of(context.client_capabilities()),
-                ending: self.ending.clone(),
+                ..self.teller(&task_id, told, context)
             };
             let first = task_of_2025(&created.task);
             self.intake.session_tasks.tell(&self.intake, teller, &first);
         }
         Ok(created.into())
+    }
+
+    /// What asks the session about a task, and tells it nothing.
+    fn teller(&self, task_id: &str, reader: Box<dyn TaskReader>, context: &Context) -> Teller {
+        Teller {
+            task_id: task_id.into(),
+            reader,
+            tasks: self.tasks().clone(),
+            gate: None,
+            outbox: self.intake.listener.outbox().cloned(),
+            progress: None,
+            questions: Some(self.questions_of_2025(context)),
+            shows: Shows::of(context.client_capabilities()),
+            ending: self.ending.clone(),
+        }
+    }
+
+    /// What there is to know of a task that asks its client something, in whichever session of its principal that began.
+    async fn found(&self, task_id: &str, context: &Context) -> Result<Told, ErrorData> {
+        match self.told(task_id) {
+            Some(told) => Ok(told),
+            None => {
+                let teller = self.teller(task_id, self.task(task_id).await?, context);
+                Ok(self.intake.session_tasks.find(&self.intake, teller))
+            }
+        }
     }
 
     /// Who may answer what such a task asks: its client, which is sent a request while it waits for the result.
@@ -226,9 +245,10 @@ impl ToolService {
         context: &Context,
     ) -> Result<ServerResult, ErrorData> {
         let task = self.stands(task_id, context).await?;
-        if let Some(told) = self.told(task_id) {
+        if task.status == TaskStatus::InputRequired {
+            self.found(task_id, context).await?.looked(context);
+        } else if let Some(told) = self.told(task_id) {
             match task.status {
-                TaskStatus::InputRequired => told.looked(context),
                 // It is on its way out, and what it says there is not told.
                 TaskStatus::Cancelled => told.retire(),
                 TaskStatus::Completed | TaskStatus::Failed => told.over().await,
@@ -244,19 +264,15 @@ impl ToolService {
         context: &Context,
     ) -> Result<ServerResult, ErrorData> {
         let reader = self.task(task_id).await?;
-        let told = self.told(task_id);
-        if let Some(told) = &told {
-            told.waits(context, Some(&context.id));
-        }
+        let told = self.found(task_id, context).await?;
+        told.waits(context);
         let result = tokio::select! {
             biased;
             result = tasks_2025::result(task_id, &*reader) => result,
             // The reply is dropped with the request.
             () = context.cancelled.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
         };
-        if let Some(told) = told {
-            told.over().await;
-        }
+        told.over().await;
         result.map_err(|error| gone(task_id, error))?.map(ServerResult::CallToolResult)
     }
 

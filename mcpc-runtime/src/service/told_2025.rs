@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rmcp::RoleServer;
 use rmcp::model::{ProgressToken, RequestId};
-use rmcp::service::Peer;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 use super::intake::TaskIntake;
 use crate::context::Context;
 use crate::delivery::{
-    NOTIFICATION_INTERVAL, Progress, Questions, RelatedTask, Shows, tasks_2025, until_the_end,
+    NOTIFICATION_INTERVAL, PeerHandle, Progress, Questions, RelatedTask, Shows, tasks_2025,
+    until_the_end,
 };
 use crate::log::{LogError, Question, Status, TaskReader};
-use crate::outbox::{Gate, JsonNotification, Pushing};
+use crate::outbox::{Gate, JsonNotification, Outbox, Pushing};
 use crate::question::{Asked, Response};
 use crate::reply::task_of_2025;
 use crate::task::Tasks;
@@ -41,8 +40,10 @@ pub(super) struct SessionTasks {
 pub(super) struct Told(Arc<Inner>);
 
 struct Inner {
-    /// How many calls hear of it.
+    /// How many calls hear of it, and whoever is asked what it asks.
     calls: watch::Sender<usize>,
+    /// Whether the client hears how it is doing without asking: one that found it again does not.
+    is_heard_of: AtomicBool,
     /// Cancelled when the client knows that the task was cancelled.
     retired: CancellationToken,
     /// Whether the client has cancelled it.
@@ -50,15 +51,23 @@ struct Inner {
     /// Whether the client has seen that the task asks something.
     has_looked: AtomicBool,
     /// How the client is asked, once it may be.
-    asks: watch::Sender<Option<Asks>>,
+    asks: watch::Sender<Option<Arc<Asks>>>,
 }
 
 /// How a client is asked what a task asks.
-#[derive(Clone)]
 struct Asks {
-    peer: Peer<RoleServer>,
-    /// The request that waits for the task.
+    peer: PeerHandle,
+    /// The request that waits for the task, on whose way back it is asked.
     waiting: Option<RequestId>,
+}
+
+impl Asks {
+    /// Whether what was asked in this way may never have been read by a client that waits in a later one. A connection that
+    /// is gone may not be noticed for long, so a request of HTTP that waits takes over from the one before.
+    fn may_be_lost(&self, outbox: &Outbox) -> bool {
+        let is_its_own_way = outbox.splits_replies_off();
+        is_its_own_way && (self.waiting.is_some() || !outbox.session_is_read())
+    }
 }
 
 impl SessionTasks {
@@ -83,25 +92,49 @@ impl SessionTasks {
     /// Tells of a task beside its call, whose reply says what is known `first`. Of one that the session hears of already,
     /// as an equal call joined it, only how far it is.
     pub(super) fn tell(&self, intake: &Arc<TaskIntake>, teller: Teller, first: &Value) {
+        self.follow(intake, teller, said_of(first));
+    }
+
+    /// What there is to know of a task that the session found, as its principal began it elsewhere: it is asked what the
+    /// task asks.
+    pub(super) fn find(&self, intake: &Arc<TaskIntake>, teller: Teller) -> Told {
+        self.follow(intake, teller, Said::default())
+    }
+
+    fn follow(&self, intake: &Arc<TaskIntake>, mut teller: Teller, last: Said) -> Told {
         let task_id = Arc::clone(&teller.task_id);
         let (is_known, told) = match self.all().entry(Arc::clone(&task_id)) {
             Entry::Occupied(known) => (true, known.get().clone()),
             Entry::Vacant(vacant) => (false, vacant.insert(Told::new()).clone()),
         };
+        if is_known {
+            teller.questions = None;
+        }
+        let says = teller.gate.is_some() && !told.0.is_heard_of.swap(true, Ordering::Relaxed);
         told.0.calls.send_modify(|calls| *calls += 1);
-        let (intake, last) = (Arc::clone(intake), said_of(first));
+        let (intake, followed) = (Arc::clone(intake), told.clone());
         tokio::spawn(async move {
-            match is_known {
-                true => teller.tell_progress(&told).await,
-                false => teller.tell(&told, last).await,
+            tokio::select! {
+                biased;
+                () = teller.ending.left_behind() => {}
+                () = async {
+                    match is_known && !says {
+                        true => teller.tell_progress(&followed).await,
+                        false => teller.tell(&followed, last).await,
+                    }
+                } => {}
             }
-            told.0.calls.send_modify(|calls| *calls -= 1);
+            followed.0.calls.send_modify(|calls| *calls -= 1);
             if !is_known {
                 // Until then a client that cancels it once more is told that it did so before.
-                teller.ended().await;
+                tokio::select! {
+                    () = teller.ended() => {}
+                    () = teller.ending.left_behind() => {}
+                }
                 intake.session_tasks.all().remove(&task_id);
             }
         });
+        told
     }
 }
 
@@ -109,6 +142,7 @@ impl Told {
     fn new() -> Self {
         Self(Arc::new(Inner {
             calls: watch::Sender::new(0),
+            is_heard_of: AtomicBool::new(false),
             retired: CancellationToken::new(),
             is_cancelled: AtomicBool::new(false),
             has_looked: AtomicBool::new(false),
@@ -141,15 +175,19 @@ impl Told {
     /// only looks once more (VS Code) is asked all the same.
     pub(super) fn looked(&self, context: &Context) {
         if self.0.has_looked.swap(true, Ordering::Relaxed) && self.0.asks.borrow().is_none() {
-            self.waits(context, None);
+            self.ask_from_here(context, None);
         }
     }
 
-    /// The client can be asked from here on, on the way back of the request that waits.
-    pub(super) fn waits(&self, context: &Context, waiting: Option<&RequestId>) {
+    /// The client can be asked from here on, on the way back of this request.
+    pub(super) fn waits(&self, context: &Context) {
+        self.ask_from_here(context, Some(context.id.clone()));
+    }
+
+    fn ask_from_here(&self, context: &Context, waiting: Option<RequestId>) {
         if let Some(peer) = context.peer() {
-            let asks = Asks { peer: peer.clone(), waiting: waiting.cloned() };
-            self.0.asks.send_replace(Some(asks));
+            let asks = Asks { peer: peer.clone(), waiting };
+            self.0.asks.send_replace(Some(Arc::new(asks)));
         }
     }
 }
@@ -159,8 +197,9 @@ pub(super) struct Teller {
     pub(super) task_id: Arc<str>,
     pub(super) reader: Box<dyn TaskReader>,
     pub(super) tasks: Tasks,
-    /// That of the call: what is told follows its reply.
-    pub(super) gate: Gate,
+    /// That of the call: what is told follows its reply. Without one, nothing is told and questions alone are asked.
+    pub(super) gate: Option<Gate>,
+    pub(super) outbox: Option<Outbox>,
     /// The token under which the client hears how far the task is, and its longest silence.
     pub(super) progress: Option<(ProgressToken, Duration)>,
     /// Who answers what the task asks, if the session that tells is to see to that.
@@ -191,7 +230,8 @@ impl Teller {
     /// Tells how far the task is, until it has ended.
     async fn tell_progress(&self, told: &Told) {
         let Some((token, heartbeat)) = &self.progress else { return };
-        let mut progress = Progress::of_task(&self.gate, token.clone(), *heartbeat);
+        let Some(gate) = &self.gate else { return };
+        let mut progress = Progress::of_task(gate, token.clone(), *heartbeat);
         tokio::select! {
             biased;
             () = told.0.retired.cancelled() => {}
@@ -237,6 +277,7 @@ impl Teller {
 
     /// Says how the task is doing, if that is news.
     async fn say(&self, status: &Status, last: &mut Said) {
+        let Some(gate) = &self.gate else { return };
         let task = task_of_2025(&tasks_2025::task(&self.task_id, status, self.shows));
         let said = said_of(&task);
         if said == *last {
@@ -245,8 +286,8 @@ impl Teller {
         let method = "notifications/tasks/status";
         let line = json!({"jsonrpc": "2.0", "method": method, "params": task}).to_string();
         let notification = JsonNotification(line);
-        while self.gate.push_after_reply(&notification) == Pushing::Full {
-            self.gate.outbox().reply_room_available().await;
+        while gate.push_after_reply(&notification) == Pushing::Full {
+            gate.outbox().reply_room_available().await;
         }
         *last = said;
     }
@@ -262,46 +303,78 @@ fn said_of(task: &Value) -> Said {
 /// The questions of a task that its client is asked now.
 #[derive(Default)]
 struct Asking {
-    asked: HashMap<Arc<str>, AbortHandle>,
+    asked: HashMap<Arc<str>, Posed>,
     running: JoinSet<()>,
 }
 
+/// In how many ways a question may be asked at once: the latest that a client has read, and the one that it may be yet to read.
+const MOST_WAYS: usize = 2;
+
+/// A question that a client is asked: in the latest of these ways, and yet in those before, as any of them may be answered.
+struct Posed {
+    latest: Arc<Asks>,
+    ways: Vec<AbortHandle>,
+}
+
 impl Asking {
-    /// Asks what is open and was not asked yet, and withdraws what is not open any more.
-    fn ask(&mut self, teller: &Teller, how: &Asks, questions: &Questions, open: &[Question]) {
-        self.asked.retain(|id, asking| {
+    /// Asks what is open and was not asked yet, or may be lost, and withdraws what is not open any more.
+    fn ask(&mut self, teller: &Teller, how: &Arc<Asks>, questions: &Questions, open: &[Question]) {
+        self.asked.retain(|id, posed| {
             let is_open = open.iter().any(|question| *question.id == **id);
             if !is_open {
-                asking.abort();
+                posed.ways.iter().for_each(AbortHandle::abort);
             }
             is_open
         });
         while self.running.try_join_next().is_some() {}
         for question in open {
-            if self.asked.contains_key(&*question.id) {
+            let before = self.asked.get(&*question.id).map(|posed| &posed.latest);
+            let is_asked = before.is_some_and(|before| {
+                Arc::ptr_eq(before, how)
+                    || !teller.outbox.as_ref().is_some_and(|it| before.may_be_lost(it))
+            });
+            if is_asked {
                 continue;
             }
             let asking = ask(
                 Arc::clone(&teller.task_id),
                 question.clone(),
-                how.clone(),
+                Arc::clone(how),
                 questions.clone(),
                 teller.tasks.clone(),
+                teller.ending.clone(),
             );
-            self.asked.insert(question.id.as_ref().into(), self.running.spawn(asking));
+            let asking = self.running.spawn(asking);
+            let posed = self.asked.entry(question.id.as_ref().into());
+            let posed =
+                posed.or_insert_with(|| Posed { latest: Arc::clone(how), ways: Vec::new() });
+            posed.latest = Arc::clone(how);
+            if posed.ways.len() == MOST_WAYS {
+                posed.ways.remove(0).abort();
+            }
+            posed.ways.push(asking);
         }
     }
 }
 
 /// Asks a client one thing, and hands its answer to the task. One that does not fit is an answer, too, after which the
 /// task asks anew.
-async fn ask(task_id: Arc<str>, question: Question, how: Asks, questions: Questions, tasks: Tasks) {
+async fn ask(
+    task_id: Arc<str>,
+    question: Question,
+    how: Arc<Asks>,
+    questions: Questions,
+    tasks: Tasks,
+    ending: Ending,
+) {
     let Some(asked) = Asked::of(&question) else { return };
     let related = RelatedTask { task_id: &task_id, waiting: how.waiting.as_ref() };
-    let asking = Questions { peer: Some(Box::new(how.peer)), ..questions };
+    let asking = Questions { peer: Some(how.peer.clone()), ..questions };
     let Some(elicitation) = asking.elicitation(&asked) else { return };
     let response = match elicitation.about(related).ask_once(&asked).await {
         Ok(response) => response.unwrap_or_else(Response::Refused),
+        // Another session of its principal may be asked yet.
+        Err(_) if ending.has_begun() => return,
         // A model may answer it yet.
         Err(_) if asking.message_task.is_some() && asked.is_answered_by_message() => return,
         Err(_) => Response::Cancel,

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock, Weak};
 
-use rmcp::model::CallToolResponse;
+use rmcp::model::{CallToolResponse, CallToolResult};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -55,10 +55,10 @@ impl Trace {
     }
 
     /// Answers the call inside of its span.
-    pub(super) async fn follow(
+    pub(super) async fn follow<R: Traced>(
         self,
-        answer: impl Future<Output = Result<CallToolResponse, Refusal>> + Unpin,
-    ) -> Result<CallToolResponse, Refusal> {
+        answer: impl Future<Output = Result<R, Refusal>> + Unpin,
+    ) -> Result<R, Refusal> {
         let Self { span, notes, began } = self;
         span.inside(|| event!(debug, "called"));
         let reply = Inside::new(&span, answer).await;
@@ -86,14 +86,33 @@ pub(super) fn span_of_call(context: &Context) -> Option<Arc<Span>> {
     context.extensions.get::<Noted>()?.0.span.upgrade()
 }
 
-/// What became of a call that nothing was noted of.
-fn outcome(reply: &Result<CallToolResponse, Refusal>) -> &'static str {
+/// A reply to a call.
+pub(super) trait Traced {
+    /// What became of the call, where nothing was noted of it.
+    fn outcome(&self) -> &'static str;
+}
+
+impl Traced for CallToolResponse {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Complete(reply) => reply.outcome(),
+            Self::Task(_) => "created",
+            _ => "complete",
+        }
+    }
+}
+
+impl Traced for CallToolResult {
+    fn outcome(&self) -> &'static str {
+        if self.is_error == Some(true) { "failed" } else { "complete" }
+    }
+}
+
+fn outcome(reply: &Result<impl Traced, Refusal>) -> &'static str {
     match reply {
         Err(Refusal::Protocol(_)) => "failed",
         Err(Refusal::Said(_)) => "refused",
-        Ok(CallToolResponse::Complete(reply)) if reply.is_error == Some(true) => "failed",
-        Ok(CallToolResponse::Task(_)) => "created",
-        Ok(_) => "complete",
+        Ok(reply) => reply.outcome(),
     }
 }
 

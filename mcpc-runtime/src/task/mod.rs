@@ -38,9 +38,9 @@ mod trace;
 pub(crate) use joins::{Among, Part, Share, Shared};
 pub use receiver::Receiver;
 pub(crate) use runner::{Grace, NewTask, TaskLimits, panicked};
-pub use sender::Sender;
 #[cfg(feature = "testing")]
 pub(crate) use sender::WeakSender;
+pub use sender::{Sender, Sending};
 pub(crate) use tasks::{Created, InstructionsOf, Request, TaskPermits, Tasks};
 
 pub use quantity::{Quantity, Total};

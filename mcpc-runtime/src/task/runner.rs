@@ -362,7 +362,13 @@ mod tests {
             );
             let ids = Ids { session_id: "s".into(), task_id: "t".into() };
             let (arguments, retention) = (&JsonObject::new(), Duration::from_secs(60));
-            let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention };
+            let request = Request {
+                tool_name: &"tool".into(),
+                ids: &ids,
+                arguments,
+                retention,
+                instructions: None,
+            };
             let created = tasks.create(request).await;
             let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
             let outbox = Outbox::new(Form::Lines, BUDGET);

@@ -51,7 +51,7 @@ impl Sender {
     ///
     /// The update is sent when the future completes, and not at all if it is dropped while it waits for the client. It
     /// may have been sent already where it waits for a task log outside of this process.
-    pub fn send<T: Serialize>(&self, value: T) -> impl Future<Output = ()> + Send + use<'_, T> {
+    pub fn send<T: Serialize>(&self, value: T) -> Sending<'_> {
         self.sending(update(&value))
     }
 
@@ -75,7 +75,7 @@ impl Sender {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub fn output<T: AsRef<str>>(&self, text: T) -> impl Future<Output = ()> + Send + use<'_, T> {
+    pub fn output<T: AsRef<str>>(&self, text: T) -> Sending<'_> {
         self.sending(Ok(output(text.as_ref())))
     }
 
@@ -122,11 +122,7 @@ impl Sender {
     /// # Cancel safety
     ///
     /// The event is sent when the future completes, and not at all if it is dropped before.
-    pub fn emit<T: Serialize>(
-        &self,
-        event: &str,
-        data: T,
-    ) -> impl Future<Output = ()> + Send + use<'_, T> {
+    pub fn emit<T: Serialize>(&self, event: &str, data: T) -> Sending<'_> {
         self.emitting(session_event(event, &data))
     }
 
@@ -265,8 +261,8 @@ impl Sender {
 
     fn sending(&self, update: Result<Said, String>) -> Sending<'_> {
         match update {
-            Ok(said) => Sending::New(&self.task, said),
-            Err(reason) => Sending::Waiting(Box::pin(self.task.break_off_here(reason))),
+            Ok(said) => Sending(State::New(&self.task, said)),
+            Err(reason) => Sending(State::Waiting(Box::pin(self.task.break_off_here(reason)))),
         }
     }
 
@@ -276,15 +272,15 @@ impl Sender {
     }
 
     fn emitting(&self, event: Result<(String, Json), String>) -> Sending<'_> {
-        Sending::Waiting(match event {
+        Sending(State::Waiting(match event {
             Ok((name, data)) => Box::pin(async move { self.task.emit(&name, &data).await }),
             Err(reason) => Box::pin(self.task.break_off_here(reason)),
-        })
+        }))
     }
 
     fn block_on_update(&self, update: Result<Said, String>) {
         match update {
-            Ok(said) => self.task.runtime.block_on(Sending::New(&self.task, said)),
+            Ok(said) => self.task.runtime.block_on(Sending(State::New(&self.task, said))),
             Err(reason) => self.task.break_off(reason),
         }
     }
@@ -310,39 +306,49 @@ impl WeakSender {
     }
 }
 
-/// What awaits that something is sent.
-///
-/// No `async fn`: the code of one is compiled again in each crate that awaits it (a third of what a server's
-/// crate took to build), and its state is part of every body that does.
-enum Sending<'a> {
+/// The future of [`Sender::send`], [`Sender::output`] and [`Sender::emit`], which completes when it is sent.
+// It has a name, as rustc reports a value that cannot be sent once more for each use of an opaque type with its type in it. And
+// the code of an `async fn` is compiled again in each crate that awaits it (a third of what a server's crate took to
+// build), and its state is part of every body that does.
+#[must_use = "nothing is sent unless it is awaited"]
+pub struct Sending<'a>(State<'a>);
+
+enum State<'a> {
     New(&'a Task, Said),
     Waiting(BoxFuture<'a, ()>),
     Done,
+}
+
+impl fmt::Debug for Sending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
+    }
 }
 
 impl Future for Sending<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if let Self::New(..) = *self {
+        let state = &mut self.0;
+        if let State::New(..) = state {
             // A body that only ever sends must let others have their turn.
             ready!(pin!(tokio::task::coop::consume_budget()).poll(context));
-            if let Self::New(task, said) = std::mem::replace(&mut *self, Self::Done) {
+            if let State::New(task, said) = std::mem::replace(state, State::Done) {
                 if task.is_over() {
                     return Poll::Ready(());
                 }
                 match task.reserve_now(&said) {
                     Some(permit) => match task.append(said, permit) {
                         MaybeLater::Now(Ok(())) => {}
-                        stored => *self = Self::Waiting(Box::pin(task.stored(stored))),
+                        stored => *state = State::Waiting(Box::pin(task.stored(stored))),
                     },
-                    None => *self = Self::Waiting(Box::pin(task.send(said))),
+                    None => *state = State::Waiting(Box::pin(task.send(said))),
                 }
             }
         }
-        if let Self::Waiting(future) = &mut *self {
+        if let State::Waiting(future) = state {
             ready!(future.as_mut().poll(context));
-            *self = Self::Done;
+            *state = State::Done;
         }
         Poll::Ready(())
     }

@@ -62,6 +62,8 @@ struct Running {
     stop: CancellationToken,
     /// Who can end it if its body does not give way; nobody before its handler has it.
     task: Weak<Task>,
+    /// What it can be told, whatever has become of its tool.
+    instructions: Option<Instructions>,
 }
 
 impl fmt::Debug for Tasks {
@@ -103,13 +105,15 @@ impl Drop for TaskPermit {
 }
 
 /// A call that asks for a task.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) tool_name: &'a Arc<str>,
     pub(crate) ids: &'a Ids,
     pub(crate) arguments: &'a JsonObject,
     /// How long the task stays readable after its end.
     pub(crate) retention: Duration,
+    /// What it can be told, if anything.
+    pub(crate) instructions: Option<Instructions>,
 }
 
 /// A task that was created: the log knows it, and it is among those that run here. Dropped, it is forgotten.
@@ -198,7 +202,7 @@ impl Tasks {
         &self,
         request: Request<'_>,
     ) -> MaybeLater<'static, Result<Created, CreateError>> {
-        let Request { tool_name, ids, arguments, retention } = request;
+        let Request { tool_name, ids, arguments, retention, instructions } = request;
         let task_id = Arc::clone(&ids.task_id);
         let Some(permit) = self.0.permits.try_acquire() else {
             let limit = self.0.permits.0.most;
@@ -212,7 +216,8 @@ impl Tasks {
         if turn.is_free() {
             let info = TaskInfo { tool_name, session_id: &ids.session_id, arguments, retention };
             let writer = self.0.log.create(key, info).in_time();
-            return turn.follow(writer.map(move |it| tasks.enter(task_id, it?, permit)));
+            return turn
+                .follow(writer.map(move |it| tasks.enter(task_id, it?, permit, instructions)));
         }
         let (tool_name, session_id) = (Arc::clone(tool_name), ids.session_id.clone());
         let arguments = arguments.clone();
@@ -220,7 +225,7 @@ impl Tasks {
             let (tool_name, session_id, arguments) = (&tool_name, &*session_id, &arguments);
             let info = TaskInfo { tool_name, session_id, arguments, retention };
             let writer = tasks.0.log.create(key, info);
-            writer.map(move |it| tasks.enter(task_id, it?, permit))
+            writer.map(move |it| tasks.enter(task_id, it?, permit, instructions))
         })
     }
 
@@ -251,6 +256,7 @@ impl Tasks {
         task_id: Arc<str>,
         writer: Box<dyn TaskWriter>,
         permit: TaskPermit,
+        instructions: Option<Instructions>,
     ) -> Result<Created, CreateError> {
         if self.is_running(&task_id) {
             return Err(CreateError::Running);
@@ -260,7 +266,7 @@ impl Tasks {
             let mut here = self.here();
             // One that has ended may be on its way out, by its own name.
             here.tasks.remove(&task_id);
-            let running = Running { stop: stop.clone(), task: Weak::new() };
+            let running = Running { stop: stop.clone(), task: Weak::new(), instructions };
             here.tasks.insert(Arc::clone(&task_id), running);
             here.is_ending
         };
@@ -350,9 +356,10 @@ impl Tasks {
         Some(Arc::clone(&twin.task_id))
     }
 
-    /// What the tasks of a tool can be told, if anything.
-    pub(crate) fn instructions_of(&self, tool_name: &str) -> Option<Instructions> {
-        (self.0.instructions)(tool_name)
+    /// What a task of a tool can be told, if anything: of one that runs here, what it could be when it began.
+    pub(crate) fn instructions_of(&self, task_id: &str, tool_name: &str) -> Option<Instructions> {
+        let here = self.here().tasks.get(task_id).map(|running| running.instructions.clone());
+        here.unwrap_or_else(|| (self.0.instructions)(tool_name))
     }
 
     /// Says something to a task, after all that was said before.
@@ -557,7 +564,15 @@ mod tests {
 
     async fn try_create(tasks: &Tasks, ids: &Ids) -> Result<Created, CreateError> {
         let (arguments, retention) = (&JsonObject::new(), 60 * SECOND);
-        tasks.create(Request { tool_name: &"tool".into(), ids, arguments, retention }).await
+        tasks
+            .create(Request {
+                tool_name: &"tool".into(),
+                ids,
+                arguments,
+                retention,
+                instructions: None,
+            })
+            .await
     }
 
     async fn create(tasks: &Tasks, task_id: &str) -> Created {

@@ -9,19 +9,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::clock;
+use super::clock::Lasts;
 
 /// How often what was refused is answered again.
 pub(super) const TRIES: usize = 3;
 
 /// How long a question stays before a person who is away, until that one is back and dismisses it.
-pub(super) fn away() -> Duration {
-    /// So long that a question of ten minutes is given up before, and so short that what came of that is not forgotten.
-    const LONG: Duration = Duration::from_secs(601);
-    /// Where nobody can have time pass at once.
-    const REALLY: Duration = Duration::from_secs(60);
-    if clock::is_paused() { LONG } else { REALLY }
-}
+pub(super) const AWAY: Lasts = Lasts {
+    // So long that a question of ten minutes is given up before, and so short that what came of that is not forgotten.
+    paused: Duration::from_secs(601),
+    really: Duration::from_secs(60),
+};
 
 /// A question, as a person before a client sees it, or a model reads it.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,7 @@ use super::persona::{As, Facts};
 use super::process::{Ended, Process};
 use super::rules;
 use super::running::Running;
-use super::wire::{Line, Person, Side, Wire};
+use super::wire::{Line, Person, Side, Wire, cancelled, written};
 use crate::error::Result as Served;
 use crate::message::{Message, ProtocolInfo};
 use crate::names::{CHECK_TASK, Dialect, STOP_TASK};
@@ -231,19 +231,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A message without the keys that it does not need, in the order in which the SDKs write them.
-fn written(method: &str, params: Value, id: Option<u64>) -> Value {
-    let mut message = json!({ "method": method });
-    if !params.is_null() {
-        message["params"] = params;
-    }
-    message["jsonrpc"] = json!("2.0");
-    if let Some(id) = id {
-        message["id"] = json!(id);
-    }
-    message
-}
-
 impl Session {
     /// Connects, opens the connection as this kind of client does, and lists the tools.
     pub(super) async fn open(
@@ -253,10 +240,11 @@ impl Session {
         server: Server,
     ) -> Arc<Self> {
         let answers = Answers::default();
-        let person = Person { forms: persona.facts().forms, answers: answers.clone() };
+        let Facts { forms, cancels, .. } = persona.facts();
+        let person = Person { forms: *forms, answers: answers.clone() };
         let session = Arc::new(Self {
             persona,
-            wire: Wire::new(reader, writer, person),
+            wire: Wire::new(reader, writer, person, cancels.answered),
             answers,
             next_id: AtomicU64::new(0),
             is_stateless: Mutex::new(persona.facts().is_stateless()),
@@ -391,8 +379,7 @@ impl Session {
 
     /// Takes back a request.
     pub(super) fn cancel(&self, id: u64, reason: &str) {
-        let params = json!({"requestId": id, "reason": reason});
-        self.wire.send(&written("notifications/cancelled", params, None));
+        self.wire.send(&cancelled(&json!(id), reason));
     }
 
     async fn request(&self, method: &str, params: Value) -> Result<Value, String> {

@@ -1,7 +1,9 @@
 //! The clock of a test.
 
+use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::time::Instant;
+
+use tokio::time::{Instant, sleep};
 
 const WRITE: &str = "write `#[tokio::test]` on the test, without `flavor = \"multi_thread\"`: `mcpc::testing` pauses the clock";
 
@@ -21,6 +23,32 @@ pub(super) fn pause() {
 pub(super) fn resume() {
     if is_paused() {
         tokio::time::resume();
+    }
+}
+
+/// How long something lasts: where the clock is paused, and where it goes on, as nobody has so much of real time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lasts {
+    pub(super) paused: Duration,
+    pub(super) really: Duration,
+}
+
+impl Lasts {
+    pub(super) fn is_over(self, since: Instant) -> bool {
+        self.left(since).is_zero()
+    }
+
+    /// Waits until it is over. The test may resume the clock meanwhile.
+    pub(super) async fn end(self, since: Instant) {
+        const STEP: Duration = Duration::from_secs(1);
+        while !self.is_over(since) {
+            sleep(self.left(since).min(STEP)).await;
+        }
+    }
+
+    fn left(self, since: Instant) -> Duration {
+        let lasts = if is_paused() { self.paused } else { self.really };
+        lasts.saturating_sub(since.elapsed())
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::client::{Called, Client, Session};
 use super::outcome::{Ending, Outcome};
 use super::persona::As;
-use super::{Serves, clock, open};
+use super::{Serves, clock, open, panics};
 
 /// Runs a test under every kind of client ([`As::ALL`]), each with a connection of its own, and checks
 ///
@@ -33,25 +33,35 @@ use super::{Serves, clock, open};
 ///
 /// # Panics
 ///
-/// When any of that does not hold: the message names each kind of client, with what it got and the last lines of its wire; those of
-/// the first stand for all that failed alike.
+/// When any of that does not hold: the message names each kind of client, with what it got. Those that fail alike are told of once. The
+/// first two of different failures are shown with the last lines of the wire, and so is a client that is content; further ones
+/// are in short. A panic at one place in the source is printed for the first client alone.
 pub async fn every_client<F>(service: impl Serves, test: F)
 where
     F: AsyncFn(Client),
 {
     let service = service.source();
-    let mut runs = Vec::new();
+    let (panics, mut runs) = (panics::Run::begin(), Vec::new());
     for persona in As::ALL {
         // The test may have resumed it under the client before.
         clock::pause();
         let session = open(service(), persona).await;
-        let problems = run(&session, &test).await;
+        let problems = run(&session, &test, &panics).await;
         runs.push(Run { persona, calls: session.calls(), session, problems });
     }
+    drop(panics);
     let usual = usual(&runs);
     let failures: Vec<Failure<'_>> = runs.iter().filter_map(|run| run.failure(usual)).collect();
+    let is_content = |run: &&Run| failures.iter().all(|it| it.persona != run.persona);
+    let content = [usual].into_iter().chain(&runs).find(is_content).map(content);
     let (failed, all) = (failures.len(), As::ALL.len());
-    assert!(failures.is_empty(), "{failed} of {all} clients:\n\n{}", alike(failures).join("\n"));
+    let parts: Vec<String> = alike(failures).into_iter().chain(content).collect();
+    assert!(failed == 0, "{failed} of {all} clients:\n\n{}", parts.join("\n"));
+}
+
+/// Shows a client under which nothing is wrong.
+fn content(Run { persona, session, .. }: &Run) -> String {
+    format!("{persona} is content; the last lines:\n{}", session.last_lines())
 }
 
 /// What is wrong under a client.
@@ -70,14 +80,36 @@ fn alike(failures: Vec<Failure<'_>>) -> Vec<String> {
             None => groups.push(vec![failure]),
         }
     }
-    let say = |group: Vec<Failure<'_>>| {
+    let say = |(index, group): (usize, Vec<Failure<'_>>)| {
         let names: Vec<String> = group.iter().map(|it| it.persona.to_string()).collect();
         let Failure { persona, problems, session } = &group[0];
         let whose = if group.len() > 1 { format!(" of {persona}") } else { String::new() };
-        let (names, last_lines) = (names.join(", "), session.last_lines());
+        let names = names.join(", ");
+        if index >= IN_FULL {
+            return format!("{names}: {}\n", in_short(problems));
+        }
+        let last_lines = session.last_lines();
         format!("{names}: {problems}\nthe last lines{whose}:\n{last_lines}")
     };
-    groups.into_iter().map(say).collect()
+    groups.into_iter().enumerate().map(say).collect()
+}
+
+/// How many different failures are shown with the lines of a client.
+const IN_FULL: usize = 2;
+
+/// The beginning of what is wrong.
+fn in_short(problems: &str) -> String {
+    const LINES: usize = 4;
+    const LENGTH: usize = 200;
+    let cut = |line: &str| match line.char_indices().nth(LENGTH) {
+        Some((at, _)) => format!("{} [cut]", &line[..at]),
+        None => line.to_owned(),
+    };
+    let mut lines: Vec<String> = problems.lines().take(LINES).map(cut).collect();
+    if problems.lines().count() > LINES {
+        lines.push("[cut]".to_owned());
+    }
+    lines.join("\n")
 }
 
 /// What came of the test under one client.
@@ -112,7 +144,11 @@ fn usual(runs: &[Run]) -> &Run {
 }
 
 /// Runs the test under one client; what is wrong.
-async fn run<F: AsyncFn(Client)>(session: &Arc<Session>, test: &F) -> Vec<String> {
+async fn run<F: AsyncFn(Client)>(
+    session: &Arc<Session>,
+    test: &F,
+    panics: &panics::Run,
+) -> Vec<String> {
     let client = Client(Arc::clone(session));
     let ran = AssertUnwindSafe(test(client)).catch_unwind();
     let mut problems = Vec::new();
@@ -121,7 +157,8 @@ async fn run<F: AsyncFn(Client)>(session: &Arc<Session>, test: &F) -> Vec<String
         // The test is about clients that stay.
         () = session.left.cancelled() => {}
         ran = ran => if let Err(panic) = ran {
-            problems.push(format!("the test failed: {}", said(&*panic)));
+            let place = panics.last().map(|place| format!(" at {place}")).unwrap_or_default();
+            problems.push(format!("the test failed{place}: {}", said(&*panic)));
         },
     }
     if let Err(error) = session.leave().await {

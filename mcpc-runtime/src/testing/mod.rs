@@ -20,6 +20,7 @@ mod client;
 mod clock;
 mod every;
 mod outcome;
+mod panics;
 mod persona;
 mod process;
 mod rules;

@@ -70,14 +70,21 @@ impl Outcome {
     #[must_use]
     #[track_caller]
     pub fn value<T: DeserializeOwned>(&self) -> T {
-        let text = self.result().unwrap_or_else(|error| panic!("the call failed: {error}"));
+        // A closure would be a place of its own, where that of the test is told.
+        let text = match self.result() {
+            Ok(text) => text,
+            Err(error) => panic!("the call failed: {error}"),
+        };
         let read = serde_json::from_str(text);
         // A text is no JSON, and what was nothing at all is `null`.
         let read = read.or_else(|error| match T::deserialize(Value::String(text.to_owned())) {
             Err(_) if text.is_empty() => T::deserialize(Value::Null).map_err(|_| error),
             text => text.map_err(|_| error),
         });
-        read.unwrap_or_else(|error| panic!("the result is not of this type: {error}: {text}"))
+        match read {
+            Ok(value) => value,
+            Err(error) => panic!("the result is not of this type: {error}: {text}"),
+        }
     }
 
     /// What is not a text in the result, as MCP has it: images, sounds, resources and links to them, in order.

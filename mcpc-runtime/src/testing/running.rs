@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use self::questions::Questions;
 use super::answers::Asked as Question;
 use super::client::{Session, message};
-use super::clock;
+use super::clock::Lasts;
 use super::outcome::{Ending, Outcome, Update, blocks_of, content_of_value, text_of};
 use super::persona::{As, Limit};
 use super::wire::{Line, Side};
@@ -23,8 +23,8 @@ use super::words::{self, Ticket};
 use crate::message::{MessageType, TaskEvent};
 use crate::names::{CALLBACK_ID, MESSAGE_TASK, STOP_TASK};
 
-/// How long a client that stalls reads nothing, and where that is real time.
-const STALLS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
+/// How long a client that stalls reads nothing.
+const STALLS: Lasts = Lasts { paused: Duration::from_secs(60), really: Duration::from_secs(1) };
 /// When a client leaves in the middle, if it has heard nothing before.
 const STAY: Duration = Duration::from_millis(500);
 /// The bounds of Claude Code's poll interval, in milliseconds.
@@ -250,10 +250,7 @@ impl Running {
         }
         match self.stage.clone() {
             Stage::Stalling(asked) => {
-                // The test may have resumed the clock since the call.
-                let (long, real) = STALLS;
-                let stall = if clock::is_paused() { long } else { real };
-                sleep_until(self.called_at + stall).await;
+                STALLS.end(self.called_at).await;
                 self.session.wire.read(true);
                 self.stage = Stage::Asking(asked);
             }
@@ -409,10 +406,7 @@ impl Running {
         self.finish(Outcome { blocks, ..outcome });
     }
 
-    fn answered(&mut self, line: &Line, Asked { id, what, .. }: Asked) {
-        if self.session.facts().cancels.answered {
-            self.session.cancel(id, "AbortError: The operation was aborted.");
-        }
+    fn answered(&mut self, line: &Line, Asked { what, .. }: Asked) {
         let result = line.get("result");
         if let Some(error) = line.get("error")["message"].as_str() {
             return match what {

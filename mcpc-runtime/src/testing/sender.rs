@@ -80,7 +80,7 @@ fn new_task(recording: &Arc<Recording>) -> NewTask {
     let ids = Ids { session_id: "default".into(), task_id: "test".into() };
     let (arguments, retention) = (&JsonObject::new(), std::time::Duration::ZERO);
     let tool_name = &Arc::from("test");
-    let request = Request { tool_name, ids: &ids, arguments, retention };
+    let request = Request { tool_name, ids: &ids, arguments, retention, instructions: None };
     let MaybeLater::Now(Ok(created)) = tasks.create(request) else {
         unreachable!("the log of a recording answers at once, and there is room for one task");
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::answers::{Answers, Asked, Forms, Reply, away};
+use super::answers::{AWAY, Answers, Asked, Forms, Reply};
 
 /// Who wrote a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +90,16 @@ impl Transcript {
         value
     }
 
+    /// Whether a message is the reply to a call.
+    fn is_reply_to_call(&self, message: &Value) -> bool {
+        let is_asked = |line: &&Line| line.from == Side::Client && line.get("id") == &message["id"];
+        // Most replies come soon.
+        let asked = |lines: &[Line]| {
+            lines.iter().rev().find(is_asked).is_some_and(|it| it.get("method") == "tools/call")
+        };
+        message["method"].is_null() && !message["id"].is_null() && asked(&self.lines())
+    }
+
     fn close(&self) {
         self.count.send_modify(|(_, is_closed)| *is_closed = true);
     }
@@ -134,6 +145,7 @@ impl Wire {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
         person: Person,
+        takes_back: bool,
     ) -> Self {
         let transcript = Arc::new(Transcript::new());
         let (input, lines) = mpsc::unbounded_channel();
@@ -143,6 +155,7 @@ impl Wire {
             answers: input.downgrade(),
             is_reading: is_reading.subscribe(),
             person,
+            takes_back,
             waiting: HashMap::new(),
         };
         tokio::spawn(write(writer, lines));
@@ -185,6 +198,24 @@ impl Drop for Wire {
     }
 }
 
+/// A message without the keys that it does not need, in the order in which the SDKs write them.
+pub(super) fn written(method: &str, params: Value, id: Option<u64>) -> Value {
+    let mut message = json!({ "method": method });
+    if !params.is_null() {
+        message["params"] = params;
+    }
+    message["jsonrpc"] = json!("2.0");
+    if let Some(id) = id {
+        message["id"] = json!(id);
+    }
+    message
+}
+
+/// Takes back a request.
+pub(super) fn cancelled(id: &Value, reason: &str) -> Value {
+    written("notifications/cancelled", json!({"requestId": id, "reason": reason}), None)
+}
+
 fn say(transcript: &Transcript, input: &UnboundedSender<String>, message: &Value) {
     let line = message.to_string();
     transcript.add(Side::Client, line.clone());
@@ -219,6 +250,8 @@ struct Reading {
     answers: WeakUnboundedSender<String>,
     is_reading: watch::Receiver<bool>,
     person: Person,
+    /// Whether calls are taken back that have been answered.
+    takes_back: bool,
     /// The questions before a person who is away, by their ids as JSON.
     waiting: HashMap<String, AbortHandle>,
 }
@@ -234,9 +267,21 @@ impl Reading {
             let line = String::from_utf8_lossy(&line).into_owned();
             if let Some(value) = self.transcript.add(Side::Server, line) {
                 self.answer(&value);
+                self.take_back(&value);
             }
         }
         self.transcript.close();
+    }
+
+    /// Takes back a call that has been answered, as some clients do.
+    fn take_back(&self, reply: &Value) {
+        if !self.takes_back || !self.transcript.is_reply_to_call(reply) {
+            return;
+        }
+        if let Some(input) = self.answers.upgrade() {
+            let cancelled = cancelled(&reply["id"], "AbortError: The operation was aborted.");
+            say(&self.transcript, &input, &cancelled);
+        }
     }
 
     /// Answers what the server asks its client.
@@ -281,11 +326,12 @@ impl Reading {
         }
         let (transcript, input) = (Arc::clone(&self.transcript), input.downgrade());
         let waits = tokio::spawn(async move {
-            let back = Instant::now() + away();
+            let mut back = pin!(AWAY.end(Instant::now()));
             let result = loop {
-                let reply = match tokio::time::timeout_at(back, given.changed()).await {
-                    Ok(_) => answers.reply(&asked),
-                    Err(_) => Reply::Cancel,
+                let reply = tokio::select! {
+                    biased;
+                    _ = given.changed() => answers.reply(&asked),
+                    () = &mut back => Reply::Cancel,
                 };
                 if let Some(result) = asked.result(forms, reply) {
                     break result;

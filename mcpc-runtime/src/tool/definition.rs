@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rmcp::model::{Icon, JsonObject};
+use schemars::SchemaGenerator;
 use serde_json::Value;
 
 use super::dynamic::Written;
@@ -14,7 +15,9 @@ use crate::argument::{HEADER, Reading};
 use crate::error::{Error, Result};
 use crate::names::HOST_ARGUMENTS;
 use crate::output::{Body, Returns};
-use crate::parameter::{Description, Groups, Inputs, Place, Source, States};
+use crate::parameter::{
+    CallArguments, Description, Groups, Inputs, Place, Source, StateType, States,
+};
 use crate::phrases::{did_you_mean, shown};
 use crate::question::Instructions;
 use crate::schema::{Direction, Entries, Given, Schemas, Writer};
@@ -51,6 +54,8 @@ pub struct Definition {
     pub(crate) joins: bool,
     /// How the server wants its arguments read.
     pub(crate) reading: Reading,
+    /// Whether calls of it are [simple](Self::takes_single_arguments_alone).
+    pub(crate) is_simple: bool,
 }
 
 impl fmt::Debug for Definition {
@@ -86,6 +91,7 @@ impl Definition {
             prepare: prepare.into(),
             listing: Listing::default(),
             promises_output: false,
+            is_simple: false,
             reading: Reading::default(),
         }
     }
@@ -143,6 +149,20 @@ impl Definition {
         takes_any || self.parameters.iter().any(|parameter| parameter.is_call)
     }
 
+    /// Whether it is a plain tool that takes nothing of a call but arguments, each by its name.
+    pub(crate) fn takes_single_arguments_alone(&self) -> bool {
+        let is_single = |it: &Description| !it.is_argument || it.place == Place::One;
+        let is_plain = self.about.kind == Kind::Plain;
+        is_plain && !self.takes_call() && self.parameters.iter().all(is_single)
+    }
+
+    /// The name of a parameter that is one argument, if this is one.
+    pub(crate) fn argument_named(&self, name: &str) -> Option<&'static str> {
+        let is_one = |it: &&Description| it.is_argument && it.place == Place::One;
+        let mut arguments = self.parameters.iter().filter(is_one);
+        arguments.find(|argument| argument.name == name).map(|argument| argument.name)
+    }
+
     /// Changes what was written of a tool that was made at run time.
     pub(super) fn rewrite(&mut self, change: impl FnOnce(&mut Written)) {
         if let Some(written) = &mut self.written {
@@ -159,10 +179,18 @@ impl Definition {
     pub(crate) fn prepare<'a>(&'a self, mut inputs: Inputs<'a>) -> Result<Body, Vec<String>> {
         inputs.reading = self.reading;
         inputs.groups = self.groups.get().map(|groups| &**groups);
-        inputs.has_host = !self.reading.exact && has_host_arguments(&inputs.arguments);
+        inputs.has_host = match &inputs.arguments {
+            CallArguments::Any(arguments) => !self.reading.exact && has_host_arguments(arguments),
+            // Those of a host are not arguments of the tool.
+            CallArguments::Known(_) => false,
+        };
         let has_host = inputs.has_host;
         let body = (self.prepare)(&mut inputs);
-        let Inputs { mut arguments, mut problems, .. } = inputs;
+        let Inputs { arguments, mut problems, .. } = inputs;
+        let mut arguments = match arguments {
+            CallArguments::Any(arguments) => arguments,
+            CallArguments::Known(_) => JsonObject::new(),
+        };
         if self.reading.ignores_unknown {
             arguments.clear();
         } else if has_host {
@@ -299,11 +327,11 @@ impl Definition {
             }
             match (parameter.source)(&mut writer.generator) {
                 Source::Argument { schema, .. } if parameter.place == Place::All => {
-                    let schema = writer.all_arguments(schema, parameter.type_name);
+                    let schema = writer.all_arguments(schema, parameter.of_type.name);
                     whole = Some((schema.map_err(refused)?, parameter.comment()));
                 }
                 Source::Argument { schema, .. } if parameter.place == Place::Fields => {
-                    let schema = writer.fields(schema, parameter.type_name).map_err(refused)?;
+                    let schema = writer.fields(schema, parameter.of_type.name).map_err(refused)?;
                     let mut schema = writer.finished(schema.into());
                     let fields = std::mem::take(schema.ensure_object());
                     entries.add_all(fields, parameter.comment(), groups.is_one());
@@ -334,6 +362,30 @@ impl Definition {
         Ok(writer.object(entries, self.reading.ignores_unknown))
     }
 
+    /// The types of the states that it takes.
+    pub(crate) fn states(&self) -> impl Iterator<Item = StateType> {
+        let others = self.parameters.iter().filter(|parameter| !parameter.is_argument);
+        others.filter_map(|it| match (it.source)(&mut SchemaGenerator::default()) {
+            Source::State(state) => Some(state),
+            _ => None,
+        })
+    }
+
+    /// Finds an argument of the type of a state that no tool takes.
+    pub(crate) fn state_as_argument(&self, states: &States, taken: &[StateType]) -> Result<()> {
+        let is_meant = |it: &&Description| {
+            let is_one = it.is_argument && it.place == Place::One && it.of_type.is_of_its_own();
+            is_one && states.has(it.of_type) && !taken.contains(&it.of_type)
+        };
+        let Some(meant) = self.parameters.iter().find(is_meant) else { return Ok(()) };
+        let (tool, argument) = (self.about.name.to_string(), meant.name);
+        let state = meant.of_type.name;
+        let problem = format!(
+            "the server has a state of this type, which no tool takes; write `mcpc::State<{state}>`"
+        );
+        Err(Error::Argument { tool, argument, problem })
+    }
+
     /// Checks that the server has what a parameter takes that is not an argument.
     fn has(&self, states: &States, source: &Source) -> Result<()> {
         let tool = || self.about.name.to_string();
@@ -342,7 +394,8 @@ impl Definition {
                 Err(Error::SenderInPlainTool { tool: tool() })
             }
             Source::State(state) if !states.has(state) => {
-                Err(Error::MissingState { tool: tool(), state: state.name })
+                let given = states.names().to_vec();
+                Err(Error::MissingState { tool: tool(), state: state.name, given })
             }
             Source::Sender | Source::Receiver | Source::State(_) | Source::Call => Ok(()),
             // These are arguments, or were refused.

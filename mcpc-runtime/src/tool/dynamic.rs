@@ -51,7 +51,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let call = inputs.call.to_call(None);
+            let call = inputs.make_call(None)?;
             Some(fallible_body(run(arguments, call), returns, fails))
         };
         Self::new::<T>(about(Kind::Plain, name.into()), input_schema.read(), Box::new(body))
@@ -72,7 +72,7 @@ impl DynamicTool {
     {
         let (returns, fails) = (T::returns(), Fails::displayed());
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let (call, sender) = (inputs.call.to_call(inputs.sender), inputs.sender.cloned()?);
+            let (call, sender) = (inputs.make_call(inputs.sender)?, inputs.sender.cloned()?);
             Some(fallible_body(run(arguments, call, sender), returns, fails))
         };
         Self::new::<T>(about(Kind::Background, name.into()), input_schema.read(), Box::new(body))
@@ -99,7 +99,7 @@ impl DynamicTool {
         let instructions = instruction_schema.read().and_then(Instructions::by_schema);
         let read = instructions.as_ref().ok().and_then(Instructions::reader).map(Arc::new);
         let body = move |arguments, inputs: &mut Inputs<'_>| {
-            let (call, sender) = (inputs.call.to_call(inputs.sender), inputs.sender.cloned()?);
+            let (call, sender) = (inputs.make_call(inputs.sender)?, inputs.sender.cloned()?);
             let read = Arc::clone(read.as_ref()?);
             let told = Receiver::reading(&sender, move |value| read(value));
             Some(fallible_body(run(arguments, call, sender, told), returns, fails))
@@ -288,7 +288,7 @@ impl Written {
 
 /// The arguments of a call, checked by the schema, or `None` if problems were noted.
 fn arguments(inputs: &mut Inputs<'_>, given: &Given) -> Option<JsonObject> {
-    let mut arguments = std::mem::take(&mut inputs.arguments);
+    let mut arguments = inputs.all_arguments();
     if inputs.has_host {
         arguments.retain(|name, _| given.lists(name) || !HOST_ARGUMENTS.contains(&name.as_str()));
     }

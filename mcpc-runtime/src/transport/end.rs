@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -94,6 +94,7 @@ struct Shared {
     /// Those that end with the connection; `None` if they belong to somebody who stays.
     tasks: Option<Tasks>,
     host: Option<Host>,
+    has_begun_task: AtomicBool,
     /// What bodies have, which may be cut short.
     grace: Grace,
     stage: Mutex<Stage>,
@@ -154,20 +155,43 @@ impl Ending {
     fn with(tasks: Option<Tasks>, grace: Grace, host: Option<Host>) -> Self {
         let (stage, changed) = (Mutex::new(Stage::Serving), Notify::new());
         let (beside, is_less) = (AtomicUsize::new(0), Notify::new());
-        Self(Arc::new(Shared { tasks, host, grace, stage, changed, beside, is_less }))
+        let has_begun_task = AtomicBool::new(false);
+        let shared = Shared { tasks, host, has_begun_task, grace, stage, changed, beside, is_less };
+        Self(Arc::new(shared))
     }
 
-    /// Whether tasks run of whoever it is a connection to.
+    /// A task begins by way of the connection.
+    pub(crate) fn begins_task(&self) {
+        self.0.has_begun_task.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether tasks may run that began by way of the connection: of somebody who stays, any may be one.
     #[cfg(feature = "http")]
     pub(crate) fn is_worked_for(&self) -> bool {
-        let host = self.0.host.as_ref().map(|host| host.tasks.running());
-        self.running() > 0 || host.is_some_and(|running| running > 0)
+        let of_host = || self.0.host.as_ref().is_some_and(|host| host.tasks.running() > 0);
+        self.running() > 0 || (self.0.has_begun_task.load(Ordering::Relaxed) && of_host())
+    }
+
+    /// Whether it has begun as the whole server ends.
+    fn is_the_servers(&self) -> bool {
+        matches!(*self.stage(), Stage::Ending { why, .. } if why.ends_the_server())
+    }
+
+    /// Waits until it ends and its tasks go on, as somebody stays whose they are; for ever, if they end with it.
+    pub(crate) async fn left_behind(&self) {
+        if self.0.host.is_none() {
+            return pending().await;
+        }
+        self.begun().await;
+        if self.is_the_servers() {
+            pending().await
+        }
     }
 
     /// Waits until the tasks have ended of somebody who stays, where the whole server ends.
     async fn host_is_idle(&self) {
         let Some(Host { tasks, .. }) = &self.0.host else { return };
-        if matches!(*self.stage(), Stage::Ending { why, .. } if why.ends_the_server()) {
+        if self.is_the_servers() {
             tasks.idle().await;
         }
     }
@@ -541,7 +565,13 @@ mod tests {
     async fn held_up(ending: &Ending) -> NewTask {
         let ids = Ids { session_id: "s".into(), task_id: "t".into() };
         let arguments = &JsonObject::new();
-        let request = Request { tool_name: &"tool".into(), ids: &ids, arguments, retention: GRACE };
+        let request = Request {
+            tool_name: &"tool".into(),
+            ids: &ids,
+            arguments,
+            retention: GRACE,
+            instructions: None,
+        };
         let created = ending.0.tasks.as_ref().expect("its own").create(request).await;
         let created = created.unwrap_or_else(|error| panic!("there is room: {error}"));
         let limits = TaskLimits { grace: ending.grace().clone(), timeout: None, questions: 1 };

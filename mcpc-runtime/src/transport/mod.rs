@@ -16,12 +16,13 @@ mod process;
 mod requests;
 mod rmcp_quirks;
 mod signals;
+mod simple;
 #[cfg(unix)]
 mod stderr;
 mod stdio;
 mod wrapped;
 
-pub(crate) use direct::{Answer, Answers, Asked};
+pub(crate) use direct::{Answer, Answers};
 pub(crate) use end::{End, Ending, Flush, Why};
 #[cfg(feature = "client")]
 pub use erased::AnyError;
@@ -30,14 +31,17 @@ pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
 pub(crate) use lines::{Refusal, decode};
 #[cfg(feature = "http")]
-pub(crate) use posted::{By, Post, Posted};
+pub(crate) use posted::{By, Lent, Post, Posted};
 #[cfg(feature = "http")]
 pub(crate) use process::{AFTER_THE_RUNTIME, exit_with};
 pub(crate) use process::{Process, Watch};
+#[cfg(feature = "http")]
+pub(crate) use requests::Rest;
 pub(crate) use requests::{Intake, ended_before};
 pub(crate) use rmcp_quirks::{Subscription, TaskParams};
 #[cfg(feature = "http")]
 pub(crate) use signals::Signals;
+pub(crate) use simple::{Asked, Session};
 pub(crate) use stdio::{Stdio, take as take_stdio};
 pub(crate) use wrapped::Wrapped;
 
@@ -82,6 +86,8 @@ pub(crate) enum AnyTransport {
     Wrapped(Wrapped),
     #[cfg(feature = "http")]
     Posted(Posted),
+    #[cfg(feature = "http")]
+    Lent(Lent),
 }
 
 impl Transport<RoleServer> for AnyTransport {
@@ -96,6 +102,8 @@ impl Transport<RoleServer> for AnyTransport {
             Self::Wrapped(wrapped) => wrapped.requests(),
             #[cfg(feature = "http")]
             Self::Posted(posted) => posted.requests(),
+            #[cfg(feature = "http")]
+            Self::Lent(lent) => lent.requests(),
         };
         // Only the synchronous part of `send` keeps its order, so pushing is done in it. What nobody
         // asked for waits after that, or a handler that notifies in a loop would fill the memory.
@@ -119,6 +127,8 @@ impl Transport<RoleServer> for AnyTransport {
             Self::Wrapped(wrapped) => wrapped.receive().await,
             #[cfg(feature = "http")]
             Self::Posted(posted) => posted.receive().await,
+            #[cfg(feature = "http")]
+            Self::Lent(lent) => lent.receive().await,
         }
     }
 
@@ -128,6 +138,8 @@ impl Transport<RoleServer> for AnyTransport {
             Self::Wrapped(wrapped) => wrapped.close().await,
             #[cfg(feature = "http")]
             Self::Posted(posted) => posted.close().await,
+            #[cfg(feature = "http")]
+            Self::Lent(lent) => lent.close().await,
         }
         Ok(())
     }

@@ -5,17 +5,19 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use rmcp::model::{
     CallToolRequest, CancelTaskRequest, ClientJsonRpcMessage, ClientNotification, ClientRequest,
-    ErrorData, GetExtensions as _, GetMeta as _, InitializeResult, JsonRpcMessage,
-    NotificationMetaObject, RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
-    SubscriptionFilter, SubscriptionsAcknowledgedNotification,
+    ErrorData, GetExtensions as _, InitializeResult, JsonRpcMessage, NotificationMetaObject,
+    RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult, SubscriptionFilter,
+    SubscriptionsAcknowledgedNotification,
 };
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Versions;
+use super::lines::ShortRequest;
 use super::rmcp_quirks::{self, CancelledIds, ReadsTaskParams};
 use crate::context::{is_modern, named_version};
 use crate::names::Dialect;
@@ -32,17 +34,41 @@ pub(crate) trait Intake: Send + Sync {
     /// Looks at a request to cancel a task.
     fn cancel_task(&self, request: &mut CancelTaskRequest);
 
-    /// A session begins with this answer; returns whether it declares tasks of MCP 2025-11-25, too.
-    fn greets(&self, greeting: &InitializeResult) -> bool;
+    /// A session is greeted with this answer; returns whether it declares tasks of MCP 2025-11-25, too, which it may if
+    /// what calls say of a task is read.
+    fn greets(&self, greeting: &InitializeResult, reads_task_params: bool) -> bool;
+
+    /// The session has begun that was greeted.
+    fn session_begins(&self);
+
+    /// Has the connection rest, if it has no need of rmcp's loop.
+    #[cfg(feature = "http")]
+    fn rest(&self) -> Rest;
 
     /// The connection is there, with this queue.
     fn connected(&self, outbox: &Outbox);
 
-    /// A subscription was acknowledged.
-    fn listens(&self, id: &RequestId, accepted: &SubscriptionFilter);
+    /// A subscription is acknowledged by what `acknowledge` does: all that changes from there on is told, and told after it.
+    fn listens(
+        &self,
+        id: &RequestId,
+        accepted: &SubscriptionFilter,
+        acknowledge: Box<dyn FnOnce() + '_>,
+    );
 
     /// A subscription has ended.
     fn listens_no_more(&self, id: &RequestId);
+}
+
+/// Whether a connection has no need of rmcp's loop.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Rests,
+    /// It may have none later.
+    NotYet,
+    /// It will always have.
+    Never,
 }
 
 /// One connection's unanswered requests; a clone is another handle to them.
@@ -62,13 +88,17 @@ struct Shared {
 #[derive(Default)]
 struct Table {
     cancelled: CancelledIds,
-    unanswered: HashMap<RequestId, Unanswered>,
+    /// A client chooses the ids, and only its own connection has them.
+    unanswered: HashMap<RequestId, Unanswered, RandomState>,
     /// How many answers are just being pushed.
     answering: usize,
     /// Whether the connection has begun, as rmcp sees it.
     begun: bool,
     /// Whether an MCPC handshake was read. Known here, as the call right after it may be handled first.
     handshake: bool,
+    /// Whether the client was sent a request: what such ones are called is known to the loop that has sent it.
+    #[cfg(feature = "http")]
+    has_asked: bool,
     /// Whether everything was answered that will be.
     closed: bool,
 }
@@ -81,8 +111,8 @@ struct Unanswered {
     tool_name: Option<Arc<str>>,
     /// Whether it is a subscription.
     listens: bool,
-    /// Whether it begins a session whose calls may bring what they say of a task.
-    reads_task_params: bool,
+    /// Whether it is to begin a session, and if so, whether what calls say of a task is read there.
+    initializes: Option<bool>,
     /// Whether it speaks a protocol whose results say what they are.
     is_modern: bool,
     /// Tells what answers it without rmcp's loop that the client has cancelled it, or is gone.
@@ -133,9 +163,19 @@ impl Requests {
             }
             _ if !table.begun => return None,
             JsonRpcMessage::Notification(notification) => {
-                if let ClientNotification::CancelledNotification(cancelled) =
-                    &notification.notification
-                    && let Some(id) = &cancelled.params.request_id
+                self.hear(table, &notification.notification);
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
+        Some(message)
+    }
+
+    /// What a notification changes where it is read.
+    fn hear(&self, mut table: MutexGuard<'_, Table>, notification: &ClientNotification) {
+        match notification {
+            ClientNotification::CancelledNotification(cancelled) => {
+                let id = cancelled.params.request_id.as_ref();
+                if let Some(id) = id
                     && let Some(request) = table.unanswered.remove(id)
                 {
                     table.cancelled.add(id);
@@ -151,9 +191,9 @@ impl Requests {
                     }
                 }
             }
-            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+            ClientNotification::InitializedNotification(_) => self.0.intake.session_begins(),
+            _ => {}
         }
-        Some(message)
     }
 
     /// Notes a request as unanswered and gives a call its gate, or refuses it.
@@ -178,7 +218,7 @@ impl Requests {
             let problem = format!("a request with the id {} is still unanswered", shown(&id));
             return Err(ErrorData::invalid_request(problem, None));
         };
-        let is_modern = is_modern(named_version(request.get_meta()));
+        let is_modern = is_modern(named_version(request));
         let mut unanswered = Unanswered { is_modern, ..Unanswered::default() };
         match request {
             ClientRequest::CallToolRequest(call) => {
@@ -192,12 +232,39 @@ impl Requests {
             ClientRequest::SubscriptionsListenRequest(_) => unanswered.listens = true,
             ClientRequest::InitializeRequest(initialize) => {
                 let reads = initialize.extensions.get::<ReadsTaskParams>();
-                unanswered.reads_task_params = reads.is_some();
+                unanswered.initializes = Some(reads.is_some());
             }
             _ => {}
         }
         vacant.insert(unanswered);
         Ok(())
+    }
+
+    /// Notes a [simple](super::simple) request as unanswered; returns `false`, and does nothing, if anything about it is
+    /// unusual. A call has the name of its tool, and what is told that it is cancelled.
+    pub(super) fn enter_simple(
+        &self,
+        request: &ShortRequest<'_>,
+        call: Option<(&Arc<str>, &CancellationToken)>,
+    ) -> bool {
+        let (id, version) = (request.id(), request.version());
+        let mut table = self.table();
+        let is_unusual = !table.begun
+            // A call after a handshake of MCPC says more than it has arguments.
+            || (table.handshake && call.is_some())
+            || table.cancelled.contains(id)
+            || version.is_some_and(rmcp_quirks::is_longer_than_any);
+        if is_unusual {
+            return false;
+        }
+        let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else { return false };
+        vacant.insert(Unanswered {
+            tool_name: call.map(|(tool_name, _)| Arc::clone(tool_name)),
+            is_modern: is_modern(version),
+            cancelled: call.map(|(_, cancelled)| cancelled.clone()),
+            ..Unanswered::default()
+        });
+        true
     }
 
     /// Notes whom to tell that a request is cancelled.
@@ -216,6 +283,22 @@ impl Requests {
             JsonRpcMessage::Request(request) => self.table().unanswered.contains_key(&request.id),
             _ => true,
         }
+    }
+
+    /// Has the connection rest, if it has no need of rmcp's loop. Whatever is read meanwhile finds no way to the loop, and
+    /// waits for the next.
+    #[cfg(feature = "http")]
+    pub(super) fn rest(&self) -> Rest {
+        {
+            let table = self.table();
+            if table.has_asked {
+                return Rest::Never;
+            }
+            if !table.unanswered.is_empty() || table.answering > 0 {
+                return Rest::NotYet;
+            }
+        }
+        self.0.intake.rest()
     }
 
     /// Answers a request, unless it was cancelled or answered without this; opens the gate of a call.
@@ -274,10 +357,13 @@ impl Requests {
                 &notification.notification
         {
             let acknowledged = acknowledged.clone();
-            self.outbox().push_message(message);
-            return self.acknowledged(&acknowledged);
+            return self.acknowledge(&acknowledged, message);
         }
         let mut table = self.table();
+        #[cfg(feature = "http")]
+        if matches!(message, JsonRpcMessage::Request(_)) {
+            table.has_asked = true;
+        }
         let answered = id.and_then(|id| table.unanswered.remove(id));
         if id.is_some() && answered.is_none() && table.closed {
             // It was answered without its handler.
@@ -287,8 +373,8 @@ impl Requests {
         if let (Some(id), Some(Unanswered { listens: true, .. })) = (id, &answered) {
             self.0.intake.listens_no_more(id);
         }
-        if answered.as_ref().is_some_and(|request| request.reads_task_params) {
-            self.declare_tasks(&mut message);
+        if let Some(reads_task_params) = answered.as_ref().and_then(|request| request.initializes) {
+            self.greet(&mut message, reads_task_params);
         }
         match answered.and_then(|request| request.gate) {
             Some(gate) => gate.open(message),
@@ -297,24 +383,32 @@ impl Requests {
     }
 
     /// Writes into the answer to `initialize` what rmcp has no field for.
-    fn declare_tasks(&self, greeting: &mut ServerJsonRpcMessage) {
+    fn greet(&self, greeting: &mut ServerJsonRpcMessage, reads_task_params: bool) {
         if let JsonRpcMessage::Response(response) = greeting
             && let ServerResult::InitializeResult(greeting) = &response.result
-            && self.0.intake.greets(greeting)
+            && self.0.intake.greets(greeting, reads_task_params)
         {
             response.result = rmcp_quirks::declaring_tasks(greeting);
         }
     }
 
-    /// What a subscription is about can be told from here on, unless it has ended.
-    fn acknowledged(&self, acknowledged: &SubscriptionsAcknowledgedNotification) {
+    /// Pushes the acknowledgement of a subscription: what that is about is told from there on, unless it has ended.
+    fn acknowledge(
+        &self,
+        acknowledged: &SubscriptionsAcknowledgedNotification,
+        message: ServerJsonRpcMessage,
+    ) {
         let meta = acknowledged.extensions.get::<NotificationMetaObject>();
         let meta = meta.or(acknowledged.params.meta.as_ref());
-        let Some(id) = meta.and_then(NotificationMetaObject::subscription_id) else { return };
+        let id = meta.and_then(NotificationMetaObject::subscription_id);
         // Held, so that its end is noted after this.
         let table = self.table();
-        if table.unanswered.contains_key(&id) {
-            self.0.intake.listens(&id, &acknowledged.params.notifications);
+        match id.filter(|id| table.unanswered.contains_key(id)) {
+            Some(id) => {
+                let push = || self.outbox().push_message(message);
+                self.0.intake.listens(&id, &acknowledged.params.notifications, Box::new(push));
+            }
+            None => self.outbox().push_message(message),
         }
     }
 
@@ -375,13 +469,20 @@ pub(super) mod tests {
 
         fn cancel_task(&self, _: &mut CancelTaskRequest) {}
 
-        fn greets(&self, _: &InitializeResult) -> bool {
+        fn greets(&self, _: &InitializeResult, _: bool) -> bool {
             false
+        }
+
+        fn session_begins(&self) {}
+
+        #[cfg(feature = "http")]
+        fn rest(&self) -> Rest {
+            Rest::Never
         }
 
         fn connected(&self, _: &Outbox) {}
 
-        fn listens(&self, _: &RequestId, _: &SubscriptionFilter) {}
+        fn listens(&self, _: &RequestId, _: &SubscriptionFilter, _: Box<dyn FnOnce() + '_>) {}
 
         fn listens_no_more(&self, _: &RequestId) {}
     }

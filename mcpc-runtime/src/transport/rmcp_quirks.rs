@@ -37,6 +37,9 @@
 //! - **The loop takes longer than most answers.** It clones the peer, spawns, queues the reply and looks its id up. What is
 //!   ours is [answered without it](super::direct) over lines, once it has said how the session began. So its own dumps of
 //!   messages lack those. Goes when it costs little.
+//! - **The loop holds 27 KiB**, in two channels that have room for 32 messages when they are made. So over HTTP, where a
+//!   process has many sessions, one in which nothing needs a loop has none (`posted::Lent`). Each loop says at `info` that it
+//!   begins and ends. Goes when a channel takes its room as it needs it.
 //! - **Requests are handed to tasks of their own**, which run in any order. So a call gets its task, and a task is asked
 //!   to stop, where the request is read (`Intake`, `service/intake.rs`). Stays as long as rmcp's loop is used.
 //! - **A handler that panics is never answered**, and its id stays taken. So what answers a request, and the user's own
@@ -89,6 +92,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::context::{Declared, meta_of, named_version};
 use crate::outbox::Outbox;
 use crate::phrases::{in_short, shown};
 
@@ -132,7 +136,7 @@ pub(super) fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> b
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
         other => {
-            let meta = other.get_meta();
+            let meta = meta_of(other);
             let version = meta.protocol_version();
             version.is_some_and(|version| versions.contains(&version))
                 && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
@@ -163,7 +167,7 @@ fn removed(request: &ClientRequest) -> Option<&str> {
         InitializeResultMethod::VALUE => !has_initialize(request),
         // Of a version that nobody knows rmcp says so.
         PingRequestMethod::VALUE => {
-            let version = request.get_meta().protocol_version();
+            let version = meta_of(request).protocol_version();
             !has_initialize(request)
                 && version.is_some_and(|it| ProtocolVersion::KNOWN_VERSIONS.contains(&it))
         }
@@ -174,7 +178,7 @@ fn removed(request: &ClientRequest) -> Option<&str> {
 
 /// Whether a request speaks a protocol that begins with `initialize`, as all do that name none.
 fn has_initialize(request: &ClientRequest) -> bool {
-    request.get_meta().protocol_version().is_none_or(|version| version.has_initialize())
+    meta_of(request).protocol_version().is_none_or(|version| version.has_initialize())
 }
 
 /// What is wrong with a request of ours that rmcp took for a method it does not know.
@@ -208,10 +212,16 @@ fn malformed(request: &ClientRequest) -> Option<(&str, serde_json::Error)> {
 /// Cuts a version of the protocol that is longer than any, as rmcp's refusal repeats it.
 pub(super) fn cut_version(request: &mut ClientRequest) {
     const KEY: &str = RequestMetaObject::DRAFT_REQUIRED_KEYS[0];
-    let Some(Value::String(version)) = request.get_meta().get(KEY) else { return };
+    let Some(version) = named_version(request).filter(|it| is_longer_than_any(it)) else { return };
     if let Cow::Owned(cut) = shown(version) {
+        Declared::hand_over(request);
         request.get_meta_mut().insert(KEY.to_owned(), cut.into());
     }
+}
+
+/// Whether a version of the protocol is longer than any. All that there are have ten characters.
+pub(super) fn is_longer_than_any(version: &str) -> bool {
+    version.len() > 10
 }
 
 /// What the transport knows of a request to hear about tasks; it is among the request's extensions.

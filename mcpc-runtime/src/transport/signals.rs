@@ -9,7 +9,7 @@ pub(crate) struct Signals {
     #[cfg(unix)]
     each: Vec<(i32, tokio::signal::unix::Signal)>,
     #[cfg(not(unix))]
-    is_heard: bool,
+    ctrl_c: Option<tokio::signal::windows::CtrlC>,
 }
 
 #[cfg(unix)]
@@ -54,24 +54,27 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
+    /// From here on, Ctrl-C no longer ends the process by itself.
     pub(crate) fn listen() -> Self {
-        Self { is_heard: true }
+        let ctrl_c = tokio::signal::windows::ctrl_c();
+        let ctrl_c =
+            ctrl_c.inspect_err(|error| event!(warn, %error, "Ctrl-C ends the process at once"));
+        Self { ctrl_c: ctrl_c.ok() }
     }
 
     pub(crate) fn none() -> Self {
-        Self { is_heard: false }
+        Self { ctrl_c: None }
     }
 
     /// The number of the next signal. Cancel safe.
     pub(crate) async fn next(&mut self) -> i32 {
         const INTERRUPT: i32 = 2;
-        if !self.is_heard {
-            return pending().await;
+        match &mut self.ctrl_c {
+            Some(ctrl_c) => {
+                ctrl_c.recv().await;
+                INTERRUPT
+            }
+            None => pending().await,
         }
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            event!(warn, %error, "Ctrl-C ends the process at once");
-            return pending().await;
-        }
-        INTERRUPT
     }
 }

@@ -296,7 +296,8 @@ async def run(path: Path, server: str, environments: Path) -> int:
         print(f"{path}: {error}", file=sys.stderr)
         return 2
     columns = [Column(raw, server, environments) for raw in checks.clients]
-    at_once = asyncio.Semaphore(os.cpu_count() or 1)
+    # They mostly wait.
+    at_once = asyncio.Semaphore(2 * (os.cpu_count() or 1))
 
     async def in_turn(column: Column) -> None:
         async with at_once:

@@ -233,7 +233,7 @@ async fn a_difference_names_the_client_and_shows_both_results() {
         failure(server, async |client| drop(client.call("which", json!({})).await)).await;
     // What most of them get is taken for right.
     assert_eq!(head, "4 of 17 clients:");
-    assert_eq!(parts.len(), 1, "they say the same: {parts:?}");
+    assert_eq!(parts.len(), 2, "they say the same: {parts:?}");
     let said = "Mcpc, As::Mcpc026, As::Stalls, As::Leaves: `which` with {} ended as Ok(\"mcpc\"), and for As::Tasks \
                 as Ok(\"other\")\nthe last lines of As::Mcpc:\n";
     let lines = parts[0].strip_prefix(said).unwrap_or_else(|| panic!("{parts:?}"));
@@ -255,10 +255,11 @@ async fn clients_that_fail_alike_are_told_of_once() {
     assert_eq!((&*head, parts.len()), ("17 of 17 clients:", 2), "{parts:?}");
     let names = As::ALL.iter().filter(|it| **it != As::Codex).map(As::to_string);
     let names = names.collect::<Vec<_>>().join(", ");
-    let said =
-        format!("{names}: the test failed: not what was meant\nthe last lines of As::Mcpc:\n");
+    let said = format!("{names}: the test failed at {}:", file!());
     assert!(format!("As::{}", parts[0]).starts_with(&said), "{parts:?}");
-    assert!(parts[1].starts_with("Codex: the test failed: assertion `left == right` failed"));
+    assert!(parts[0].contains(": not what was meant\nthe last lines of As::Mcpc:\n"), "{parts:?}");
+    assert!(parts[1].starts_with(&format!("Codex: the test failed at {}:", file!())), "{parts:?}");
+    assert!(parts[1].contains(": assertion `left == right` failed"), "{parts:?}");
     assert!(parts[1].contains("\nthe last lines:\n"), "{parts:?}");
 }
 
@@ -270,8 +271,90 @@ async fn a_test_that_fails_names_the_clients_under_which_it_does() {
     })
     .await;
     assert_eq!(head, "1 of 17 clients:");
-    let said = "Codex: the test failed: not what was meant: Ok(\"{\\\"answer\\\":42,\\\"share\\\":20.0}\")\n";
-    assert!(parts[0].starts_with(said), "{parts:?}");
+    assert!(parts[0].starts_with("Codex: the test failed at "), "{parts:?}");
+    let said = ": not what was meant: Ok(\"{\\\"answer\\\":42,\\\"share\\\":20.0}\")\n";
+    assert!(parts[0].contains(said), "{parts:?}");
+}
+
+/// Is another text for every client.
+#[mcpc::background]
+async fn its_own(updates: Sender) -> String {
+    updates.task_id().to_owned()
+}
+
+#[tokio::test]
+async fn of_those_that_fail_two_kinds_are_shown_with_their_lines_and_the_others_in_short() {
+    let server = || Server::new("s").tools(tools![its_own]);
+    let (head, parts) =
+        failure(server, async |client| drop(client.call("its_own", json!({})).await)).await;
+    assert_eq!((&*head, parts.len()), ("16 of 17 clients:", 17), "{parts:#?}");
+    let has_lines = |part: &&String| part.contains("\nthe last lines");
+    assert_eq!(parts[..2].iter().filter(has_lines).count(), 2, "{parts:#?}");
+    assert_eq!(parts[2..16].iter().find(has_lines), None);
+    let is_short = |part: &String| {
+        part.lines().count() == 1 && part.contains("`its_own` with {} ended as Ok(")
+    };
+    assert!(parts[2..16].iter().all(is_short), "{parts:#?}");
+    // The one that the others are compared with.
+    assert!(parts[16].starts_with("Mcpc is content; the last lines:\n"), "{parts:#?}");
+}
+
+#[tokio::test]
+async fn what_a_client_has_to_say_in_short_has_four_lines_and_no_long_ones() {
+    let (_, parts) = failure(server, async |client| {
+        let lines = (0..9).map(|line| format!("{} {line} {}\n", client.persona(), "x".repeat(900)));
+        panic!("{}", lines.collect::<String>());
+    })
+    .await;
+    assert_eq!(parts.len(), 17);
+    assert!(parts[0].lines().count() > 9 + 8, "{}", parts[0]);
+    let short: Vec<&str> = parts[9].lines().collect();
+    assert_eq!(short.len(), 5, "{short:#?}");
+    assert!(short.iter().all(|line| line.chars().count() < 250), "{short:#?}");
+    assert_eq!(short[4], "[cut]");
+}
+
+#[tokio::test]
+async fn a_client_that_is_content_is_shown_beside_the_one_that_is_not() {
+    let (_, parts) = failure(server, async |client| {
+        client.call("nothing", json!({})).await;
+        assert!(client.persona() != As::Gemini, "not what was meant");
+    })
+    .await;
+    assert_eq!(parts.len(), 2, "{parts:#?}");
+    let lines = parts[1].strip_prefix("Mcpc is content; the last lines:\n");
+    assert!(lines.is_some_and(|it| it.contains("\"name\":\"nothing\"")), "{parts:#?}");
+}
+
+/// Not a test: what a test that fails prints is seen of a process.
+#[tokio::test]
+#[ignore = "it fails, for the test after it"]
+async fn fails_under_every_client() {
+    testing::every_client(server, async |client| {
+        client.call("panics", json!({"seconds": 0})).await;
+        let _ = client.call("report", json!({})).await.value::<Vec<u8>>();
+    })
+    .await;
+}
+
+#[test]
+fn a_panic_is_printed_once_with_the_place_in_the_test() {
+    let this = std::env::current_exe().expect("a program");
+    let name = "testing::every::fails_under_every_client";
+    let mut fails = std::process::Command::new(this);
+    fails.args(["--exact", name, "--ignored", "--nocapture"]).env("RUST_BACKTRACE", "0");
+    let output = fails.output().expect("it runs");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let panics: Vec<&str> = printed.lines().filter(|it| it.contains(" panicked at ")).collect();
+    // That of the tool, that of the test, and what came of it.
+    assert_eq!(panics.len(), 3, "{printed}");
+    let (begin, file) = ("Mcpc, As::Mcpc026, ", file!());
+    assert!(panics[..2].iter().all(|panic| panic.contains(file)), "{panics:#?}");
+    let said = printed.split("\n\nAs::").nth(1).expect("a part");
+    let (_, said) = said.split_once(": ").expect("a text");
+    assert!(printed.contains(&format!("\n\nAs::{begin}")), "{printed}");
+    assert!(said.starts_with(&format!("the test failed at {file}:")), "{said}");
+    assert!(said.contains(": the result is not of this type: "), "{said}");
 }
 
 /// Has its clients wait longer than some of them do.

@@ -79,7 +79,8 @@ async fn each_client_opens_and_calls_as_its_kind_does() {
         // Whatever was said goes out before anything that is waited for.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let told: Vec<Value> = told.lock().expect("no panic").iter().map(|it| parse(it)).collect();
-        let (first, call) = (&told[0], &told[told.len() - 1]);
+        let is_call = |line: &&Value| line["method"] == "tools/call";
+        let (first, call) = (&told[0], told.iter().rfind(is_call).expect("it calls"));
         assert_eq!(first["method"], method, "{persona}");
         let meta = &call["params"]["_meta"];
         let stateless = &meta["io.modelcontextprotocol/protocolVersion"];
@@ -211,6 +212,19 @@ async fn who_stalls_does_so_for_a_second_where_the_clock_goes_on() {
 }
 
 #[tokio::test]
+async fn who_stalls_does_so_for_a_second_where_the_clock_goes_on_meanwhile() {
+    let client = testing::connect(server, As::Stalls).await;
+    let began = Instant::now();
+    let resumes = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        tokio::time::resume();
+    };
+    let (outcome, ()) = tokio::join!(client.call("flood", json!({})), resumes);
+    assert_eq!(outcome.result(), Ok("said"));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn who_leaves_hears_no_end_and_the_task_is_stopped() {
     let client = testing::connect(server, As::Leaves).await;
     let outcome = client.call("until_stopped", json!({"seconds": 2})).await;
@@ -336,6 +350,38 @@ async fn each_host_takes_back_a_call_in_its_way() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(cancelled(), after_the_reply + after_the_stop, "{persona}");
     }
+}
+
+/// Goes on until it is told to end.
+#[mcpc::background]
+async fn told(mut orders: mcpc::Receiver<String>, updates: Sender) -> Option<String> {
+    tokio::select! {
+        biased;
+        () = updates.stopped() => Some("stopped".to_owned()),
+        order = orders.recv() => order,
+    }
+}
+
+#[tokio::test]
+async fn opencode_takes_back_every_call_that_was_answered_whatever_its_tool() {
+    let server = || Server::new("s").tools(tools![told]).patience(Duration::from_secs(1));
+    let client = testing::connect(server, As::OpenCode).await;
+    let mut running = client.start("told", json!({}));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(running.message("end").await.is_ok());
+    assert_eq!(running.result().await.result(), Ok("end"));
+    let mut running = client.start("told", json!({}));
+    tokio::time::timeout(Duration::from_secs(10), running.next()).await.expect_err("it goes on");
+    running.stop().await;
+    assert_eq!(running.result().await.result(), Ok("stopped"));
+    let transcript = client.transcript();
+    let count = |what: &str| transcript.lines().filter(|line| line.contains(what)).count();
+    for tool in ["told", "message_task", "check_task", "stop_task"] {
+        assert!(count(&format!("{{\"name\":\"{tool}\"")) > 0, "{tool}: {transcript}");
+    }
+    let (called, taken_back) = (count("\"method\":\"tools/call\""), count("/cancelled"));
+    assert_eq!(taken_back, called, "{transcript}");
+    client.leave().await;
 }
 
 /// How many polls fail before a client takes it that the task has failed.

@@ -14,5 +14,6 @@ mod order;
 mod results;
 mod schemas;
 mod shape;
+mod simple_calls;
 mod state;
 mod transports;

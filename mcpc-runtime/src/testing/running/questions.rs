@@ -1,11 +1,11 @@
 //! What a call asks, and how its client answers.
 
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::{Asked as Request, Running, Stage, What};
 use crate::names::MESSAGE_TASK;
-use crate::testing::answers::{Asked, Reply, TRIES, away};
+use crate::testing::answers::{AWAY, Asked, Reply, TRIES};
 use crate::testing::outcome::{Ending, text_of};
 use crate::testing::wire::Line;
 use crate::testing::words::{Spoken, Ticket};
@@ -52,9 +52,9 @@ impl Questions {
         self.0.iter().filter(|it| it.state == State::Open)
     }
 
-    /// When the person comes back before whom a question lies.
-    fn back(&self) -> Option<Instant> {
-        self.open().map(|it| it.since + away()).min()
+    /// Since when a person is away before whom a question lies.
+    fn away(&self) -> Option<Instant> {
+        self.open().map(|it| it.since).min()
     }
 
     fn are_answers_on_their_way(&self) -> bool {
@@ -68,14 +68,15 @@ impl Running {
         &mut self,
         wait: impl Future<Output = T>,
     ) -> Option<T> {
-        let Some(back) = self.questions.back() else { return Some(wait.await) };
+        let Some(away) = self.questions.away() else { return Some(wait.await) };
         let mut given = self.session.answers.given();
         if self.questions.open().any(|it| it.looked_up != Some(*given.borrow_and_update())) {
             return None;
         }
         tokio::select! {
             biased;
-            done = timeout_at(back, wait) => done.ok(),
+            done = wait => Some(done),
+            () = AWAY.end(away) => None,
             _ = given.changed() => None,
         }
     }
@@ -139,7 +140,7 @@ impl Running {
                 responses.insert(question.asked.id().to_owned(), result);
             }
         }
-        if responses.is_empty() && self.questions.back().is_some() {
+        if responses.is_empty() && self.questions.away().is_some() {
             self.stage = Stage::Shown(state);
             return;
         }
@@ -187,7 +188,7 @@ impl Running {
         if question.state != State::Open {
             return None;
         }
-        if question.since.elapsed() >= away() {
+        if AWAY.is_over(question.since) {
             return Some(Reply::Cancel);
         }
         let answers = &self.session.answers;

@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use rmcp::model::{
     CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest,
-    ConstString as _, GetTaskMethod, GetTaskParams, JsonObject, JsonRpcMessage, JsonRpcRequest,
-    JsonRpcVersion2_0, Request, RequestId, RequestMetaObject,
+    ConstString as _, GetExtensions as _, GetTaskMethod, GetTaskParams, JsonObject, JsonRpcMessage,
+    JsonRpcRequest, JsonRpcVersion2_0, Request, RequestId,
 };
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::context::Declared;
+use crate::message::Name;
 use crate::numbers::LargeNumbers;
 use crate::phrases::{in_short, shown};
 use crate::transport::rmcp_quirks::{TaskParams, keep_task_params};
@@ -42,20 +47,35 @@ impl Refusal {
     }
 }
 
-/// Reads a message out of a line, or says how to answer the line. What asks for no answer (a blank
-/// line, a notification or response that makes no sense) gets none.
+/// Reads a message out of a line, or says [how to answer it](decode_read).
+#[cfg(any(feature = "http", fuzzing))]
 pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
-    let line = line.trim_ascii();
-    if line.is_empty() {
+    let mut cut = String::new();
+    decode_read(line, &mut ShortRequest::of(line, &mut cut))
+}
+
+/// Reads a message out of a line, which was read already unless it is unusual, or says how to answer the line. What asks for
+/// no answer (a blank line, a notification or response that makes no sense) gets none.
+pub(super) fn decode_read(
+    line: &[u8],
+    read: &mut Option<ShortRequest<'_>>,
+) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
+    if line.trim_ascii().is_empty() {
         return Err(None);
     }
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    let mut message = match decode_request(line) {
+    let line = content(line);
+    let mut message = match read.as_mut().and_then(ShortRequest::take_message) {
         Some(request) => request,
         None => decode_slowly(line)?,
     };
     keep_large_numbers(&mut message, line);
     Ok(message)
+}
+
+/// A line without what may stand around it.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
 /// Has rmcp read a message, and adds what it does not read.
@@ -76,70 +96,227 @@ fn keep_large_numbers(message: &mut ClientJsonRpcMessage, line: &[u8]) {
     }
 }
 
-/// Reads a call of a tool or a question about a task, which is most of what a client ever sends. `None` if it
-/// is anything else, or looks in any way unusual.
+/// A request that was read in short, and is no message yet: with nothing but what calls of tools and questions about tasks
+/// have, which are most of what a client ever sends.
 ///
 /// rmcp reads any message into a tree of values, from which it then tries to read one kind of message after
 /// the other, and formats an error for each that it is not: half of all instructions that a plain call takes,
 /// and five times as many as these.
-pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
-    // Other keys, as that of a response, are for rmcp to judge.
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Line<'a> {
-        jsonrpc: JsonRpcVersion2_0,
-        id: RequestId,
-        #[serde(borrow)]
-        method: Cow<'a, str>,
-        #[serde(borrow)]
-        params: &'a RawValue,
+pub(crate) struct ShortRequest<'a> {
+    id: RequestId,
+    method: Cow<'a, str>,
+    params: Params<'a>,
+    declared: Option<Arc<Declared>>,
+}
+
+impl<'a> ShortRequest<'a> {
+    /// `None` if a line has anything else, or looks in any way unusual. `cut` is room for the line without its `_meta`.
+    pub(super) fn of(line: &'a [u8], cut: &'a mut String) -> Option<Self> {
+        let line = str::from_utf8(content(line)).ok()?;
+        // What is longer would take longer to copy than to read.
+        let known = (line.len() <= SHORT).then(|| Declared::find(line)).flatten();
+        let Some((place, declared)) = known else { return Self::request_in(line, None) };
+        // Not even looked at again. Its place is known by where it stands, whatever else the line has.
+        cut.reserve(line.len());
+        cut.extend([&line[..place.start], "0", &line[place.end..]]);
+        let of_short = Self::request_in(cut, Some((place.start, declared)));
+        of_short.or_else(|| Self::request_in(line, None))
     }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Call {
-        _meta: Option<RequestMetaObject>,
-        name: String,
-        arguments: Option<JsonObject>,
-        task: Option<Value>,
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields, rename_all = "camelCase")]
-    struct GetTask {
-        #[serde(rename = "_meta")]
-        _meta: Option<RequestMetaObject>,
-        task_id: String,
-    }
-    fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-        // Serde would also take a list of the values.
-        json.starts_with('{').then(|| serde_json::from_str(json).ok()).flatten()
-    }
-    /// As rmcp has it: the metadata of a request is among its extensions.
-    fn request<M: Default, P>(params: P, meta: Option<RequestMetaObject>) -> Request<M, P> {
-        let mut request = Request::new(params);
-        if let Some(meta) = meta {
-            request.extensions.insert(meta);
-        }
-        request
-    }
-    let Line { jsonrpc, id, method, params } = read(str::from_utf8(line).ok()?)?;
-    let request = match &*method {
-        CallToolRequestMethod::VALUE => {
-            let Call { _meta, name, arguments, task } = read(params.get())?;
-            let mut call = CallToolRequestParams::new(name);
-            call.arguments = arguments;
-            let mut call = request(call, _meta);
-            if let Some(task) = task {
-                call.extensions.insert(TaskParams(task));
+
+    /// The same, where the `_meta` at a place of the line is known.
+    fn request_in(line: &'a str, known: Option<(usize, Arc<Declared>)>) -> Option<Self> {
+        let Object(Line { jsonrpc: Version, id, method, params: Object(params) }) =
+            serde_json::from_str(line).ok()?;
+        let declared = match known {
+            Some((place, declared)) => {
+                let is_it =
+                    |it: &RawValue| it.get() == "0" && it.get().as_ptr() == line[place..].as_ptr();
+                let is_there = params.meta.is_some_and(is_it);
+                is_there.then_some(Some(declared))?
             }
-            ClientRequest::CallToolRequest(call)
+            None => params.meta.map(|it| Declared::read(it.get()).ok_or(())).transpose().ok()?,
+        };
+        let declared = declared.filter(|declared| !declared.meta().is_empty());
+        Some(Self { id, method, params, declared })
+    }
+
+    /// The tool that it calls, if it is a call that says nothing about a task.
+    pub(in crate::transport) fn called(&self) -> Option<&str> {
+        let Params { name, task, task_id, .. } = &self.params;
+        let is_call = self.method == CallToolRequestMethod::VALUE;
+        name.as_ref().filter(|_| is_call && task.is_none() && task_id.is_none()).map(|it| &*it.0)
+    }
+
+    pub(in crate::transport) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// Whether it asks how a task is doing, and nothing else.
+    pub(in crate::transport) fn gets_task(&self) -> bool {
+        let Params { name, arguments, task, task_id, .. } = &self.params;
+        let is_alone = name.is_none() && arguments.is_none() && task.is_none();
+        self.method == GetTaskMethod::VALUE && is_alone && task_id.is_some()
+    }
+
+    pub(in crate::transport) fn take_task_id(&mut self) -> String {
+        self.params.task_id.take().unwrap_or_default()
+    }
+
+    /// The version of the protocol that it names.
+    pub(in crate::transport) fn version(&self) -> Option<&str> {
+        self.declared.as_ref()?.version()
+    }
+
+    /// What it says of its client, if anything.
+    pub(in crate::transport) fn declared(&self) -> Option<&Arc<Declared>> {
+        self.declared.as_ref()
+    }
+
+    /// The arguments of the call that it is.
+    pub(in crate::transport) fn arguments(&self) -> &[Entry<'a>] {
+        self.params.arguments.as_ref().map(|it| &*it.0).unwrap_or_default()
+    }
+
+    /// The same, taken out of it.
+    pub(in crate::transport) fn take_arguments(&mut self) -> Vec<Entry<'a>> {
+        self.params.arguments.take().map(|it| it.0).unwrap_or_default()
+    }
+
+    /// The message that it is, taken out of it; `None` if it is another request.
+    fn take_message(&mut self) -> Option<ClientJsonRpcMessage> {
+        let Self { id, method, params, declared } = self;
+        let Params { meta: _, name, arguments, task, task_id } = params;
+        let mut request = match (&**method, name.take(), task_id.take()) {
+            (CallToolRequestMethod::VALUE, Some(Name(name)), None) => {
+                let mut call = CallToolRequestParams::new(name.into_owned());
+                call.arguments = arguments.take().map(Entries::into_object);
+                let mut call = Request::new(call);
+                if let Some(task) = task.take() {
+                    call.extensions.insert(TaskParams(task));
+                }
+                ClientRequest::CallToolRequest(call)
+            }
+            (GetTaskMethod::VALUE, None, Some(task_id))
+                if arguments.is_none() && task.is_none() =>
+            {
+                ClientRequest::GetTaskRequest(Request::new(GetTaskParams::new(task_id)))
+            }
+            _ => return None,
+        };
+        if let Some(declared) = declared.take() {
+            request.extensions_mut().insert(declared);
         }
-        GetTaskMethod::VALUE => {
-            let GetTask { _meta, task_id } = read(params.get())?;
-            ClientRequest::GetTaskRequest(request(GetTaskParams::new(task_id), _meta))
+        let (jsonrpc, id) = (JsonRpcVersion2_0, id.clone());
+        Some(JsonRpcMessage::Request(JsonRpcRequest { jsonrpc, id, request }))
+    }
+}
+
+/// What is read of a line without rmcp, if that is a message.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn decode_request(line: &[u8]) -> Option<ClientJsonRpcMessage> {
+    ShortRequest::of(line, &mut String::new()).and_then(|mut read| read.take_message())
+}
+
+/// How long a line is of which a copy without its `_meta` is made.
+const SHORT: usize = 16 << 10;
+
+/// A line with a request. Other keys, as that of a response, are for rmcp to judge.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    jsonrpc: Version,
+    id: RequestId,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    params: Object<Params<'a>>,
+}
+
+/// What either of the two requests may bring.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params<'a> {
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<Name<'a>>,
+    #[serde(borrow)]
+    arguments: Option<Entries<'a>>,
+    task: Option<Value>,
+    #[serde(rename = "taskId")]
+    task_id: Option<String>,
+}
+
+/// The entries of an object, as they stand there; one name may stand there twice. Most calls have a few, which are found
+/// sooner than hashed.
+struct Entries<'a>(Vec<Entry<'a>>);
+
+/// A name in an object, and what stands there.
+pub(in crate::transport) type Entry<'a> = (Cow<'a, str>, Value);
+
+impl Entries<'_> {
+    fn into_object(self) -> JsonObject {
+        self.0.into_iter().map(|(name, value)| (name.into_owned(), value)).collect()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Vec<Entry<'de>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    entries.push((name, value));
+                }
+                Ok(entries)
+            }
         }
-        _ => return None,
-    };
-    Some(JsonRpcMessage::Request(JsonRpcRequest { jsonrpc, id, request }))
+
+        deserializer.deserialize_map(Each).map(Self)
+    }
+}
+
+/// `"2.0"`.
+struct Version;
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match <&str>::deserialize(deserializer)? {
+            "2.0" => Ok(Self),
+            _ => Err(D::Error::custom("another version")),
+        }
+    }
+}
+
+/// What is written as an object; serde would also take a list of the values.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
 }
 
 #[cold]
@@ -261,18 +438,37 @@ mod tests {
         request.request.extensions().get()
     }
 
+    /// As it is written, but for metadata that says nothing.
+    fn written(message: &ClientJsonRpcMessage) -> Value {
+        let mut written = serde_json::to_value(message).expect("JSON");
+        if let Some(params) = written["params"].as_object_mut() {
+            params.retain(|key, value| key != "_meta" || *value != json!({}));
+        }
+        written
+    }
+
+    /// What a line may have of metadata, in an order in which what is known of one stands in the next.
+    const METAS: [&str; 15] = [
+        "",
+        r#","_meta":null"#,
+        r#","_meta":{}"#,
+        r#","_meta":{"progressToken":1,"a/b":[1.0,1e300,"\u00e9"]}"#,
+        r#","_meta":{"progressToken":1e400}"#,
+        r#","_meta":7"#,
+        r#","_meta":{},"_meta":{}"#,
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"_meta":0"#,
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}.5"#,
+        r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}e5"#,
+        r#","_meta" : {"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+        r#","_meta":null"#,
+        "",
+    ];
+
     /// Whatever is read on the short way is what is made of what rmcp reads.
     #[test]
     fn both_ways_read_the_same() {
-        let metas = [
-            "",
-            r#","_meta":null"#,
-            r#","_meta":{}"#,
-            r#","_meta":{"progressToken":1,"a/b":[1.0,1e300,"\u00e9"]}"#,
-            r#","_meta":{"progressToken":1e400}"#,
-            r#","_meta":7"#,
-            r#","_meta":{},"_meta":{}"#,
-        ];
         let calls = [
             r#""name":"add""#,
             r#""name":"\u0061dd","arguments":null"#,
@@ -286,6 +482,8 @@ mod tests {
             r#""\u0074ask":1,"name":"add","arguments":{"task":2}"#,
             r#""name":"add","task":{},"task":null"#,
             r#""taskId":"t","name":"add""#,
+            r#""name":"add","arguments":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
+            r#""taskId":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
             r#""taskId":"\"t""#,
         ];
         let starts = [
@@ -303,19 +501,17 @@ mod tests {
         let mut short = 0;
         for start in starts {
             for call in calls {
-                for meta in metas {
+                for meta in METAS {
                     for params in [format!("{{{call}{meta}}}"), format!("[{meta:?}]")] {
                         let line = format!("{start}{params}}}");
-                        let Some(read) = decode_request(line.trim().as_bytes()) else { continue };
+                        let Some(mut read) = decode_request(line.as_bytes()) else { continue };
+                        let JsonRpcMessage::Request(request) = &mut read else { unreachable!() };
+                        Declared::hand_over(&mut request.request);
                         let same = decode_slowly(line.trim().as_bytes()).expect(&line);
                         assert_eq!(format!("{read:?}"), format!("{same:?}"), "{line}");
                         assert_eq!(task(&read), task(&same), "{line}");
                         // Their Debug says that there are some, not which.
-                        assert_eq!(
-                            serde_json::to_value(&read).expect("JSON"),
-                            serde_json::to_value(&same).expect("JSON"),
-                            "{line}",
-                        );
+                        assert_eq!(written(&read), written(&same), "{line}");
                         short += 1;
                     }
                 }

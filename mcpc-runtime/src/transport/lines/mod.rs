@@ -15,10 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::direct::answered;
 use super::requests::Requests;
-use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks};
+use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks, simple};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-pub(crate) use decode::{Refusal, decode};
+pub(super) use decode::Entry;
+#[cfg(any(feature = "http", fuzzing))]
+pub(crate) use decode::decode;
+use decode::decode_read;
+pub(crate) use decode::{Refusal, ShortRequest};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 
@@ -87,18 +91,25 @@ impl Lines {
                 // A reply was pushed meanwhile.
                 continue;
             }
+            let mut cut = String::new();
             let message = match self.input.take() {
-                Line::Whole(line) => match decode(line) {
-                    Ok(mut message) => {
-                        rmcp_quirks::subscribe(&mut message, line, &self.outbox);
-                        message
-                    }
-                    Err(Some(answer)) => {
-                        self.outbox.push_line(answer.to_line().as_bytes());
+                Line::Whole(line) => {
+                    let mut read = ShortRequest::of(line, &mut cut);
+                    if simple::answered(&self.answers, &self.requests, &mut read) {
                         continue;
                     }
-                    Err(None) => continue,
-                },
+                    match decode_read(line, &mut read) {
+                        Ok(mut message) => {
+                            rmcp_quirks::subscribe(&mut message, line, &self.outbox);
+                            message
+                        }
+                        Err(Some(answer)) => {
+                            self.outbox.push_line(answer.to_line().as_bytes());
+                            continue;
+                        }
+                        Err(None) => continue,
+                    }
+                }
                 Line::TooLong(id) => {
                     let refusal = Refusal::too_long(id, self.longest);
                     self.outbox.push_line(refusal.to_line().as_bytes());

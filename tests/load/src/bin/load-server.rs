@@ -157,6 +157,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = service
         .http()
         .max_sessions(usize::try_from(option("sessions", 10_000))?)
+        .max_connections(usize::try_from(option("connections", 20_000))?)
+        .max_buffered_bytes(usize::try_from(option("buffered", 256 << 20))?)
         .session_idle(milliseconds(option("idle", 1_800_000)))
         .header_timeout(milliseconds(option("header", 60_000)))
         .body_timeout(milliseconds(option("body", 30_000)))

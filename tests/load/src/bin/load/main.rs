@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "it says what came of each case")]
 
 mod abuse;
+mod bounds;
 mod calls;
 mod ends;
 mod mixed;
@@ -32,11 +33,14 @@ struct Plan {
 type Answer = Result<String>;
 type Case = fn(&Plan) -> Pin<Box<dyn Future<Output = Answer> + '_>>;
 
-const CASES: [(&str, Case, Duration); 14] = [
+const CASES: [(&str, Case, Duration); 17] = [
     ("a thousand calls at once", |plan| Box::pin(calls::at_once(plan)), A_MINUTE),
     ("10,000 calls on one connection", |plan| Box::pin(calls::kept_alive(plan)), A_MINUTE),
     ("a thousand idle sessions", |plan| Box::pin(sessions::idle(plan)), A_MINUTE),
     ("more sessions than there may be", |plan| Box::pin(sessions::flood(plan)), A_MINUTE),
+    ("more connections than there may be", |plan| Box::pin(bounds::connections(plan)), A_MINUTE),
+    ("descriptors that run out", |plan| Box::pin(bounds::descriptors(plan)), A_MINUTE),
+    ("bodies that take all the room", |plan| Box::pin(bounds::bodies(plan)), A_MINUTE),
     ("10,000 tasks of 100 sessions", |plan| Box::pin(updates::of_many_tasks(plan)), A_MINUTE),
     ("16 reconnects in 100,000 updates", |plan| Box::pin(updates::reconnects(plan)), A_MINUTE),
     ("16 reconnects of a slow reader", |plan| Box::pin(updates::slow_reconnects(plan)), A_MINUTE),
@@ -77,7 +81,14 @@ impl Plan {
     async fn server(&self, options: &[&str]) -> Result<Process> {
         let mut command = Command::new(&self.server);
         command.args(options);
-        Process::start(command).await
+        let server = Process::start(command).await?;
+        // It says where it listens before it has opened all that it holds open.
+        let mut open = 0;
+        while open != server.descriptors()? {
+            open = server.descriptors()?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(server)
     }
 
     fn wants(&self, case: &str) -> bool {

@@ -9,9 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::{Answer, Plan, all, until};
 
-/// How many KiB a session may hold in which nothing happens. rmcp's loop has two channels with room for 32 messages each,
-/// which are 27 KiB; all else is 8.
-const MOST: f64 = 36.0;
+/// How many KiB a session may hold in which nothing happens: it is 7, and a loop of rmcp's would be 27 alone.
+const MOST: f64 = 12.0;
 
 /// Sessions in which a call was made, and in which nobody reads.
 pub(crate) async fn idle(plan: &Plan) -> Answer {

@@ -1,0 +1,9 @@
+/// Repeats.
+#[mcpc::tool]
+async fn repeat(#[arg(range(min = 1, max = 100))] times: u32) -> u32 {
+    times
+}
+
+fn main() {
+    let _ = mcpc::tools![repeat];
+}
