@@ -40,3 +40,17 @@ async fn a_connection_beyond_the_last_waits_to_be_accepted_and_is_answered_when_
     drop(first);
     timeout(A_WHILE, third.read_until("\"protocolVersion\"")).await.expect("it is its turn");
 }
+
+#[tokio::test]
+async fn whatever_may_take_for_ever_is_served() {
+    let for_ever = Duration::MAX;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    let service = server().signals(false).build().expect("it can be built");
+    let http = service.http().header_timeout(for_ever).body_timeout(for_ever);
+    let http = http.write_timeout(for_ever).session_idle(for_ever).keep_alive(for_ever);
+    tokio::spawn(http.poll_after(for_ever).serve_on(listener));
+    let initialize = initialize("2025-11-25").to_string();
+    let mut connection = Raw::send(address, "POST /mcp", "", &initialize).await;
+    timeout(A_WHILE, connection.read_until("\"protocolVersion\"")).await.expect("it is answered");
+}

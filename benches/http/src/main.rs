@@ -3,6 +3,7 @@
 //! usage: bench-http WITH_MCPC ON_RMCP PYTHON HERE FASTMCP [part of a row's name]...
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod awake;
 mod calls;
 mod memory;
 mod report;
@@ -14,7 +15,7 @@ use anyhow::{Context as _, Result};
 use crate::report::{Goal, Report, Row, Unit};
 use crate::servers::Servers;
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 19] = [
     Row::new(
         "a call, one after the other, in a session",
         Unit::PerSecond,
@@ -26,6 +27,18 @@ const ROWS: [Row; 17] = [
         Unit::PerSecond,
         Goal::AtLeast(1.5),
         |kind, server| Box::pin(calls::run(kind, server, false, 1)),
+    ),
+    Row::new(
+        "the same on processors that are kept awake, in a session",
+        Unit::PerSecond,
+        Goal::AtLeast(1.5),
+        |kind, server| Box::pin(calls::run_awake(kind, server, true)),
+    ),
+    Row::new(
+        "the same on processors that are kept awake, without a session",
+        Unit::PerSecond,
+        Goal::AtLeast(1.5),
+        |kind, server| Box::pin(calls::run_awake(kind, server, false)),
     ),
     Row::new(
         "64 calls in flight, in a session",

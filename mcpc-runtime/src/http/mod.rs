@@ -279,6 +279,7 @@ impl HttpServer {
         let Self { built, options, .. } = self;
         let longest = built.bounds.message_bytes;
         options.check(longest)?;
+        let options = options.bounded();
         let bodies = Bodies::new(longest, options.body_timeout, options.buffered_bytes(longest));
         let sessions = Arc::new(Sessions::new(Arc::clone(&built.shared)));
         let paths = options.clone();

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 
 use super::origin::Allowed;
 use crate::error::{Error, Result};
+use crate::service::bounded;
 
 /// How many bytes of bodies may be held at once: sixteen of the longest messages, unless these have another length.
 const BUFFERED: usize = 256 << 20;
@@ -106,6 +107,21 @@ impl Options {
         }
         self.hosts.check("allowed_hosts", false)?;
         self.origins.check("allowed_origins", true)
+    }
+
+    /// The same, each of its times one that can be waited for.
+    pub(super) fn bounded(mut self) -> Self {
+        for time in [
+            &mut self.session_idle,
+            &mut self.header_timeout,
+            &mut self.body_timeout,
+            &mut self.write_timeout,
+            &mut self.keep_alive,
+        ] {
+            *time = bounded(*time);
+        }
+        self.poll_after = self.poll_after.map(bounded);
+        self
     }
 
     fn check_paths(&self) -> Result {

@@ -110,7 +110,7 @@ pub(crate) struct ServerTimes {
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 /// A duration that can be added to others.
-fn bounded(duration: Duration) -> Duration {
+pub(crate) fn bounded(duration: Duration) -> Duration {
     duration.min(LONGEST)
 }
 

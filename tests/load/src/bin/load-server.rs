@@ -13,6 +13,11 @@ use mcpc::{Sender, Server, tools};
 use tokio::net::TcpListener;
 use tokio::sync::Barrier;
 
+/// Counts what is on the heap.
+#[cfg(feature = "counted")]
+#[global_allocator]
+static HEAP: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, usize::MAX);
+
 /// An update.
 #[derive(serde::Serialize)]
 struct Said {
@@ -84,6 +89,13 @@ async fn waiting() -> u64 {
     WAITING.load(Ordering::SeqCst)
 }
 
+/// How many bytes are on the heap.
+#[cfg(feature = "counted")]
+#[mcpc::tool]
+async fn held() -> usize {
+    HEAP.allocated()
+}
+
 /// Counts, as fast as the client takes it.
 #[mcpc::background]
 async fn count(to: u64, updates: Sender) -> u64 {
@@ -144,7 +156,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut option = |name: &str, default: u64| options.remove(name).unwrap_or(default);
     let milliseconds = Duration::from_millis;
     let service = Server::new("load")
-        .tools(tools![add, echo, meet, pause, take, waiting, count, chatter, clock, flood, watch])
+        .tools(tools![
+            add,
+            echo,
+            meet,
+            pause,
+            take,
+            waiting,
+            #[cfg(feature = "counted")]
+            held,
+            count,
+            chatter,
+            clock,
+            flood,
+            watch,
+        ])
         .max_tasks(200_000)
         .patience(milliseconds(option("patience", 0)))
         // What is measured is tasks, and all of these take longer.
