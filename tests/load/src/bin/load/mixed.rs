@@ -21,7 +21,7 @@ const MOST: u64 = 64;
 /// How much more memory it may have then, in KiB, where the first of the traffic was long enough for the allocator to have
 /// found its size.
 const MOST_MEMORY: u64 = 4 << 10;
-const LONG_ENOUGH: Duration = Duration::from_secs(120);
+const LONG_ENOUGH: Duration = Duration::from_secs(300);
 
 pub(crate) async fn traffic(plan: &Plan) -> Answer {
     // What has ended is kept for a while, which is then to be over.
