@@ -57,6 +57,14 @@ impl Reply {
         }
     }
 
+    /// The code of the error that it is, if it is one.
+    pub(crate) fn error(&self) -> Option<i32> {
+        match &self.0 {
+            Content::Outcome(outcome) => outcome.as_ref().as_ref().err().map(|it| it.code.0),
+            Content::Value { .. } => None,
+        }
+    }
+
     /// As a message, for a transport of rmcp.
     pub(crate) fn into_message(self, id: RequestId) -> ServerJsonRpcMessage {
         match self.into_outcome() {

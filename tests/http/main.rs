@@ -10,6 +10,7 @@ mod raw;
 mod refusals;
 mod resting;
 mod sessions;
+mod simple;
 mod support;
 mod tasks_2025;
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use memchr::memmem;
 use rmcp::model::{
-    ClientCapabilities, ClientRequest, Extensions, GetExtensions, GetMeta as _, RequestMetaObject,
+    ClientCapabilities, ClientRequest, Extensions, GetExtensions, GetMeta as _, ProtocolVersion,
+    RequestMetaObject,
 };
 use serde_json::Value;
 
@@ -114,6 +115,13 @@ impl Declared {
     /// The version of the protocol that is named.
     pub(crate) fn version(&self) -> Option<&str> {
         self.version.as_deref()
+    }
+
+    /// Whether a connection begins with a request that says this: it brings what is required of one without a session, in
+    /// one of these versions.
+    pub(crate) fn begins(&self, versions: &[ProtocolVersion]) -> bool {
+        let is_one = |named| versions.iter().any(|version| version.as_str() == named);
+        self.version().is_some_and(is_one) && self.capabilities().is_some()
     }
 
     /// What the client can do, if that is said.

@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 use futures::Stream;
 use tokio::time::{Sleep, sleep};
 
-use crate::outbox::EventReader;
+use crate::outbox::{EventReader, Read};
 
 /// What a stream of events is like.
 pub(super) struct Manner {
@@ -44,30 +44,34 @@ impl<H> fmt::Debug for Events<H> {
     }
 }
 
-/// A response of the events that a reader reads.
+/// A response of the events that a reader reads. Most answers are there as a whole, and leave in one piece whose length is
+/// known.
 pub(super) fn response<H: Send + Unpin + 'static>(
-    reader: EventReader,
+    mut reader: EventReader,
     manner: Manner,
     held: H,
 ) -> Response {
-    let Manner { opening, keep_alive, poll_after } = manner;
-    let events = Events {
-        reader,
-        opening,
-        keep_alive,
-        poll_after,
-        silence: None,
-        silent_for: Duration::ZERO,
-        is_over: false,
-        held: Some(held),
+    static BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+    let Manner { mut opening, keep_alive, poll_after } = manner;
+    let body = match reader.take_all(&mut opening) {
+        true => Body::from(opening),
+        false => Body::from_stream(Events {
+            reader,
+            opening,
+            keep_alive,
+            poll_after,
+            silence: None,
+            silent_for: Duration::ZERO,
+            is_over: false,
+            held: Some(held),
+        }),
     };
-    let mut response = Response::new(Body::from_stream(events));
-    *response.status_mut() = StatusCode::OK;
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     // What keeps back a response until it is whole would keep back all of its events.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert(&BUFFERING, HeaderValue::from_static("no"));
     response
 }
 
@@ -81,7 +85,7 @@ impl<H: Unpin> Stream for Events<H> {
         }
         let mut out = std::mem::take(&mut this.opening);
         let poll = this.reader.poll_events(context, &mut out);
-        if poll == Poll::Ready(false) {
+        if matches!(poll, Poll::Ready(Read::Last | Read::Over)) {
             this.is_over = true;
             this.held = None;
         }

@@ -17,18 +17,19 @@ use tokio::time::timeout;
 
 use super::body::Bodies;
 use super::events::{Manner, response};
-use super::headers::{self, SESSION, text};
+use super::headers::{self, SESSION, Said, text};
 use super::options::Options;
 use super::origin;
 use super::refused::Refused;
 use super::sessions::{InUse, Session, Sessions, Visit};
+use super::simple::Begun;
 use crate::logging::event;
 use crate::outbox::{EventReader, First, Layout, OF_SESSION};
 use crate::parameter::Principal;
 use crate::phrases::shown;
 use crate::server::Built;
 use crate::service::Connection;
-use crate::transport::{AnyTransport, By, Flush, Post, Posted, decode};
+use crate::transport::{AnyTransport, By, Flush, Post, Posted, ShortRequest, decode_read};
 
 /// How long a client that does not read its answers waits for the next request to be taken.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
@@ -62,7 +63,7 @@ impl Front {
     }
 
     async fn answer(self: &Arc<Self>, parts: Parts, body: Body) -> Result<Response, Refused> {
-        self.check(&parts, parts.headers.contains_key(SESSION))?;
+        self.check(&parts, parts.headers.contains_key(&SESSION))?;
         match parts.method {
             Method::POST => self.post(parts, body).await,
             Method::GET => self.get(&parts),
@@ -91,13 +92,16 @@ impl Front {
         headers::check_content_type(&parts.headers)?;
         headers::check_accept(&parts.headers)?;
         let body = self.bodies.read(body).await?;
-        let message = match decode(&body) {
-            Ok(message) => message,
-            Err(Some(refusal)) => return Err(Refused::malformed(refusal)),
-            // It asks for no answer.
-            Err(None) => return Ok(StatusCode::ACCEPTED.into_response()),
-        };
         let principal = self.principal(&parts);
+        let message = match self.take(&parts, &body, principal.as_ref())? {
+            Taken::Message(message) => *message,
+            Taken::Begun(begun) => {
+                drop((parts, body));
+                return self.answer_simple(begun).await;
+            }
+            // It asks for no answer.
+            Taken::Nothing => return Ok(StatusCode::ACCEPTED.into_response()),
+        };
         match message {
             JsonRpcMessage::Request(request) => {
                 let is_read_again =
@@ -107,6 +111,27 @@ impl Front {
                 self.request(parts, Asking { request, body }, principal).await
             }
             message => self.tell(&parts, message, principal.as_ref()),
+        }
+    }
+
+    /// Takes what a body says.
+    fn take(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &[u8],
+        principal: Option<&Arc<str>>,
+    ) -> Result<Taken, Refused> {
+        let mut cut = String::new();
+        let mut read = ShortRequest::of(body, &mut cut);
+        if let Some(read) = &mut read
+            && let Some(begun) = self.begin_simple(parts, read, principal)
+        {
+            return Ok(Taken::Begun(begun));
+        }
+        match decode_read(body, &mut read) {
+            Ok(message) => Ok(Taken::Message(Box::new(message))),
+            Err(Some(refusal)) => Err(Refused::malformed(refusal)),
+            Err(None) => Ok(Taken::Nothing),
         }
     }
 
@@ -121,8 +146,9 @@ impl Front {
         if self.sessions.is_ending() {
             return Err(ends().to(&id));
         }
-        let is_modern = headers::is_modern_by_body(request);
-        let session = match text(&parts.headers, SESSION) {
+        let said = Said::by(request);
+        let is_modern = said.is_modern();
+        let session = match text(&parts.headers, &SESSION) {
             Some(session) if !is_modern => {
                 headers::check_version(&parts.headers).map_err(|it| it.to(&id))?;
                 Some(
@@ -141,7 +167,7 @@ impl Front {
         }
         if session.is_none() && !begins {
             let tools = self.sessions.shared().registry.now();
-            headers::check_mirrored(&parts.headers, request, &tools).map_err(|it| it.to(&id))?;
+            headers::check_mirrored(&parts.headers, said, &tools).map_err(|it| it.to(&id))?;
         }
         attach(request, parts, principal.as_ref());
         match session {
@@ -196,7 +222,7 @@ impl Front {
         }
         let header = HeaderValue::from_str(&session.id).expect("a UUID is a header");
         let mut response = self.events(reader, primes, in_use);
-        response.headers_mut().insert(SESSION, header);
+        response.headers_mut().insert(&SESSION, header);
         Ok(response)
     }
 
@@ -275,16 +301,27 @@ impl Front {
         let in_use = session.enter();
         room(&session).await.map_err(|it| it.to(&id))?;
         let asked = session.post.request(request, body);
-        let (mut reader, _) = asked.ok_or_else(|| in_flight(&id))?;
+        let (reader, _) = asked.ok_or_else(|| in_flight(&id))?;
+        self.answer_in_session(in_use, &id, reader).await
+    }
+
+    /// Answers a request of a session with what comes of it.
+    pub(super) async fn answer_in_session(
+        &self,
+        in_use: InUse,
+        id: &RequestId,
+        mut reader: EventReader,
+    ) -> Result<Response, Refused> {
         // Most answers come at once, and leave with the head.
         let first = timeout(PATIENCE_WITH_THE_HEAD, reader.first()).await;
         if first == Ok(First::Over) && self.sessions.is_ending() {
-            return Err(ends().to(&id));
+            return Err(ends().to(id));
         }
-        if first == Ok(First::Over) && session.ending.has_begun() {
-            return Err(Refused::not_found("the session has ended; start a new one").to(&id));
+        if first == Ok(First::Over) && in_use.0.ending.has_begun() {
+            return Err(Refused::not_found("the session has ended; start a new one").to(id));
         }
-        Ok(self.events(reader, session.primes, in_use))
+        let primes = in_use.0.primes;
+        Ok(self.events(reader, primes, in_use))
     }
 
     /// The events of a stream of a session.
@@ -308,29 +345,42 @@ impl Front {
     ) -> Result<Response, Refused> {
         let Asking { request, body } = asking;
         let id = request.id.clone();
-        let connection = Connection::of(&self.sessions.account(principal.as_ref()), true);
+        let visiting = self.visit(principal.as_ref()).map_err(|it| it.to(&id))?;
+        let (reader, by) = visiting.post.request(request, body).ok_or_else(|| in_flight(&id))?;
+        let asked = match by {
+            By::Us => visiting.asked_by_us(&id),
+            By::TheLoop => visiting.asked_by_a_loop(&id),
+        };
+        self.answer_alone(asked, reader).await
+    }
+
+    /// A connection for one request, unless there are too many.
+    pub(super) fn visit(
+        self: &Arc<Self>,
+        principal: Option<&Arc<str>>,
+    ) -> Result<Visiting, Refused> {
+        let connection = Connection::of(&self.sessions.account(principal), true);
         if principal.is_some() {
             self.reap();
         }
         let (posted, post, flush) = self.built.posted(&connection, Layout::Request);
-        let transport = AnyTransport::Posted(posted);
         let visit = self.sessions.visit(&post).ok_or_else(|| {
             if self.sessions.is_ending() {
-                return ends().to(&id);
+                return ends();
             }
             let most = self.sessions.shared().max_requests;
             let problem = format!("{most} requests are unanswered; try again later");
-            Refused::unavailable(problem, RETRY).to(&id)
+            Refused::unavailable(problem, RETRY)
         })?;
-        let (mut reader, by) = post.request(request, body).ok_or_else(|| in_flight(&id))?;
-        let served = match by {
-            By::Us => Served::ByUs { _transport: transport },
-            By::TheLoop => {
-                let running = rmcp::service::serve_directly(connection, transport, None);
-                Served::ByTheLoop { _running: running }
-            }
-        };
-        let asked = Asked { post, id, _flush: flush, _served: served, _visit: visit };
+        Ok(Visiting { connection, posted, post, flush, visit })
+    }
+
+    /// Answers a request that stands alone with what comes of it.
+    pub(super) async fn answer_alone(
+        &self,
+        asked: Box<Asked>,
+        mut reader: EventReader,
+    ) -> Result<Response, Refused> {
         let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
         if let Some(status) = first.ok().and_then(status_of) {
             return refused(&mut reader, status).map_err(|it| it.to(&asked.id));
@@ -347,7 +397,7 @@ impl Front {
         message: ClientJsonRpcMessage,
         principal: Option<&Arc<str>>,
     ) -> Result<Response, Refused> {
-        if let Some(id) = text(&parts.headers, SESSION) {
+        if let Some(id) = text(&parts.headers, &SESSION) {
             headers::check_version(&parts.headers)?;
             let session = self.session(id, Layout::Session, principal)?;
             let _in_use = session.enter();
@@ -362,7 +412,7 @@ impl Front {
     fn get(&self, parts: &Parts) -> Result<Response, Refused> {
         let session = self.session_of(parts)?;
         headers::check_accept(&parts.headers)?;
-        let last = text(&parts.headers, headers::LAST_EVENT);
+        let last = text(&parts.headers, &headers::LAST_EVENT);
         let (number, after) = match last {
             None => (OF_SESSION, None),
             Some(last) => {
@@ -397,7 +447,7 @@ impl Front {
         }
         headers::check_version(&parts.headers)?;
         let principal = self.principal(parts);
-        let id = text(&parts.headers, SESSION).ok_or_else(no_session)?;
+        let id = text(&parts.headers, &SESSION).ok_or_else(no_session)?;
         self.session(id, Layout::Session, principal.as_ref())
     }
 }
@@ -477,8 +527,42 @@ struct Asking<'a> {
     body: &'a [u8],
 }
 
+/// What a body says.
+enum Taken {
+    Begun(Begun),
+    Message(Box<ClientJsonRpcMessage>),
+    Nothing,
+}
+
+/// The connection of a request that stands alone, before it is asked.
+pub(super) struct Visiting {
+    connection: Connection,
+    posted: Posted,
+    pub(super) post: Post,
+    flush: Flush,
+    visit: Visit,
+}
+
+impl Visiting {
+    /// Its request, which needs no loop.
+    pub(super) fn asked_by_us(self, id: &RequestId) -> Box<Asked> {
+        let Self { posted, post, flush, visit, .. } = self;
+        let served = Served::ByUs { _posted: posted };
+        Box::new(Asked { post, id: id.clone(), _flush: flush, _served: served, _visit: visit })
+    }
+
+    /// Its request, which a loop answers.
+    fn asked_by_a_loop(self, id: &RequestId) -> Box<Asked> {
+        let Self { connection, posted, post, flush, visit } = self;
+        let transport = AnyTransport::Posted(posted);
+        let running = rmcp::service::serve_directly(connection, transport, None);
+        let served = Served::ByTheLoop { _running: running };
+        Box::new(Asked { post, id: id.clone(), _flush: flush, _served: served, _visit: visit })
+    }
+}
+
 /// A request that stands alone; dropped before its answer, it is cancelled.
-struct Asked {
+pub(super) struct Asked {
     post: Post,
     id: RequestId,
     _flush: Flush,
@@ -488,9 +572,9 @@ struct Asked {
 
 /// What answers a request that stands alone, and is there until it has.
 enum Served {
-    /// What the loop would read from.
     ByUs {
-        _transport: AnyTransport,
+        /// What the loop would read from.
+        _posted: Posted,
     },
     ByTheLoop {
         _running: RunningService<RoleServer, Connection>,
@@ -499,6 +583,8 @@ enum Served {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.post.cancel(&self.id);
+        if self.post.unanswered() > 0 {
+            self.post.cancel(&self.id);
+        }
     }
 }

@@ -2,37 +2,43 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine as _;
-use rmcp::model::{ClientRequest, JsonRpcRequest, ProtocolVersion, Tool};
+use rmcp::model::{
+    CallToolRequestMethod, ClientRequest, ConstString as _, GetTaskMethod, JsonObject,
+    JsonRpcRequest, ProtocolVersion, Tool,
+};
 use serde_json::Value;
 
 use super::refused::Refused;
 use crate::argument::HEADER;
-use crate::context::{is_modern, meta_of, named_version};
+use crate::context::{is_modern, named_version};
 use crate::phrases::shown;
 use crate::registry::Registry;
+use crate::transport::{Entry, ShortRequest};
 
-pub(super) const SESSION: &str = "mcp-session-id";
-pub(super) const VERSION: &str = "mcp-protocol-version";
-pub(super) const LAST_EVENT: &str = "last-event-id";
-const NAME: &str = "mcp-name";
+pub(super) static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) static LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+static METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Before the names of the headers that say an argument.
 const PARAMETER: &str = "mcp-param-";
 
 /// The text of a header.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
 /// Whether the version in the header has no sessions.
 pub(super) fn is_modern_by_header(headers: &HeaderMap) -> bool {
-    text(headers, VERSION).is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE.as_str())
+    text(headers, &VERSION)
+        .is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE.as_str())
 }
 
 /// Refuses the header of a version that no session speaks.
 pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refused> {
-    let Some(version) = headers.get(VERSION) else { return Ok(()) };
+    let Some(version) = headers.get(&VERSION) else { return Ok(()) };
     let version = version.to_str().unwrap_or_default();
     match ProtocolVersion::KNOWN_VERSIONS.iter().any(|known| known.as_str() == version) {
         true => Ok(()),
@@ -76,7 +82,7 @@ fn is_event_stream(range: &str) -> bool {
 
 /// Refuses a body that does not say that it is JSON.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
-    let content_type = text(headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     match essence.eq_ignore_ascii_case("application/json") {
         true => Ok(()),
@@ -88,54 +94,121 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
+/// What the body of a request says that its headers have to say, too.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    version: Option<&'a str>,
+    method: &'a str,
+    named: Named<'a>,
+}
+
+/// What a request is about.
+#[derive(Clone, Copy)]
+enum Named<'a> {
+    Nothing,
+    Tool(&'a str, Arguments<'a>),
+    Task(&'a str),
+    Other(&'a str),
+}
+
+/// The arguments of a call, wherever they are.
+#[derive(Clone, Copy)]
+enum Arguments<'a> {
+    Entries(&'a [Entry<'a>]),
+    Object(Option<&'a JsonObject>),
+}
+
+impl<'a> Arguments<'a> {
+    fn get(self, name: &str) -> Option<&'a Value> {
+        match self {
+            Self::Entries(all) => all.iter().find(|(it, _)| it == name).map(|(_, value)| value),
+            Self::Object(all) => all?.get(name),
+        }
+    }
+}
+
+impl<'a> Said<'a> {
+    pub(super) fn by(request: &'a JsonRpcRequest<ClientRequest>) -> Self {
+        let named = match &request.request {
+            ClientRequest::CallToolRequest(call) => {
+                let arguments = Arguments::Object(call.params.arguments.as_ref());
+                Named::Tool(&call.params.name, arguments)
+            }
+            ClientRequest::GetPromptRequest(get) => Named::Other(&get.params.name),
+            ClientRequest::ReadResourceRequest(read) => Named::Other(&read.params.uri),
+            ClientRequest::GetTaskRequest(get) => Named::Task(&get.params.task_id),
+            ClientRequest::UpdateTaskRequest(update) => Named::Task(&update.params.task_id),
+            ClientRequest::CancelTaskRequest(cancel) => Named::Task(&cancel.params.task_id),
+            _ => Named::Nothing,
+        };
+        let version = named_version(&request.request);
+        Self { version, method: request.request.method(), named }
+    }
+
+    /// The same by one that was read in short; `None` if it is none that may be simple.
+    pub(super) fn in_short(read: &'a ShortRequest<'a>) -> Option<Self> {
+        let version = read.version();
+        if read.gets_task() {
+            let named = Named::Task(read.task_id()?);
+            return Some(Self { version, method: GetTaskMethod::VALUE, named });
+        }
+        let named = Named::Tool(read.called()?, Arguments::Entries(read.arguments()));
+        Some(Self { version, method: CallToolRequestMethod::VALUE, named })
+    }
+
+    /// The tool that is called, if one is.
+    pub(super) fn tool(self) -> Option<&'a str> {
+        match self.named {
+            Named::Tool(tool, _) => Some(tool),
+            _ => None,
+        }
+    }
+
+    /// Whether it has no session.
+    pub(super) fn is_modern(self) -> bool {
+        is_modern(self.version)
+    }
+}
+
 /// Refuses a request whose headers do not say what its body says (MCP 2026-07-28), by which others may have let it
 /// through.
 pub(super) fn check_mirrored(
     headers: &HeaderMap,
-    request: &JsonRpcRequest<ClientRequest>,
+    said: Said<'_>,
     tools: &Registry,
 ) -> Result<(), Refused> {
-    let version = meta_of(&request.request).protocol_version();
-    let header = text(headers, VERSION).unwrap_or_default();
-    differs(headers, "MCP-Protocol-Version", version.as_ref().map_or(header, |it| it.as_str()))?;
-    differs(headers, "Mcp-Method", request.request.method())?;
-    match &request.request {
-        ClientRequest::CallToolRequest(call) => {
-            differs(headers, "Mcp-Name", &call.params.name)?;
-            match tools.listed(&call.params.name) {
-                Some(tool) => check_arguments(headers, call.params.arguments.as_ref(), tool),
+    let header = text(headers, &VERSION).unwrap_or_default();
+    differs(headers, (&VERSION, "MCP-Protocol-Version"), said.version.unwrap_or(header))?;
+    differs(headers, (&METHOD, "Mcp-Method"), said.method)?;
+    let name = (&NAME, "Mcp-Name");
+    match said.named {
+        Named::Tool(tool, arguments) => {
+            differs(headers, name, tool)?;
+            match tools.listed(tool) {
+                Some(tool) => check_arguments(headers, arguments, tool),
                 None => Ok(()),
             }
         }
-        ClientRequest::GetPromptRequest(get) => differs(headers, "Mcp-Name", &get.params.name),
-        ClientRequest::ReadResourceRequest(read) => differs(headers, "Mcp-Name", &read.params.uri),
-        ClientRequest::GetTaskRequest(get) => differs_if_there(headers, &get.params.task_id),
-        ClientRequest::UpdateTaskRequest(update) => {
-            differs_if_there(headers, &update.params.task_id)
-        }
-        ClientRequest::CancelTaskRequest(cancel) => {
-            differs_if_there(headers, &cancel.params.task_id)
-        }
-        _ => Ok(()),
+        Named::Other(other) => differs(headers, name, other),
+        // Of tasks, clients that are widely used leave the name out (FastMCP 4).
+        Named::Task(task_id) if headers.contains_key(&NAME) => differs(headers, name, task_id),
+        Named::Task(_) | Named::Nothing => Ok(()),
     }
 }
 
-/// Of tasks, clients that are widely used leave the name out (FastMCP 4).
-fn differs_if_there(headers: &HeaderMap, value: &str) -> Result<(), Refused> {
-    match headers.contains_key(NAME) {
-        true => differs(headers, "Mcp-Name", value),
-        false => Ok(()),
-    }
-}
-
-fn differs(headers: &HeaderMap, name: &'static str, value: &str) -> Result<(), Refused> {
+/// Refuses a header, which people write like this, that does not say this.
+fn differs(
+    headers: &HeaderMap,
+    (name, written): (&HeaderName, &'static str),
+    value: &str,
+) -> Result<(), Refused> {
     let Some(header) = headers.get(name) else {
-        return Err(Refused::mismatch(format!("the header `{name}` is missing")));
+        return Err(Refused::mismatch(format!("the header `{written}` is missing")));
     };
     match decoded(header) {
         Some(header) if header == value => Ok(()),
         _ => Err(Refused::mismatch(format!(
-            "the header `{name}` is `{}`, and the body says `{}`",
+            "the header `{written}` is `{}`, and the body says `{}`",
             shown(&String::from_utf8_lossy(header.as_bytes())),
             shown(value)
         ))),
@@ -145,7 +218,7 @@ fn differs(headers: &HeaderMap, name: &'static str, value: &str) -> Result<(), R
 /// The arguments that a tool wants in headers, too.
 fn check_arguments(
     headers: &HeaderMap,
-    arguments: Option<&rmcp::model::JsonObject>,
+    arguments: Arguments<'_>,
     tool: &Tool,
 ) -> Result<(), Refused> {
     let Some(Value::Object(properties)) = tool.input_schema.get("properties") else {
@@ -154,8 +227,7 @@ fn check_arguments(
     for (name, schema) in properties {
         let Some(Value::String(header)) = schema.get(HEADER) else { continue };
         let header = format!("{PARAMETER}{}", header.to_ascii_lowercase());
-        let value = arguments.and_then(|arguments| arguments.get(name));
-        let value = value.and_then(|value| match value {
+        let value = arguments.get(name).and_then(|value| match value {
             Value::String(text) => Some(Cow::Borrowed(text.as_str())),
             Value::Bool(_) | Value::Number(_) => Some(Cow::Owned(value.to_string())),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -187,9 +259,4 @@ fn decoded(header: &HeaderValue) -> Option<Cow<'_, str>> {
             String::from_utf8(bytes).ok().map(Cow::Owned)
         }
     }
-}
-
-/// Whether a request has no session, by what its body says.
-pub(super) fn is_modern_by_body(request: &JsonRpcRequest<ClientRequest>) -> bool {
-    is_modern(named_version(&request.request))
 }

@@ -11,6 +11,7 @@ mod origin;
 mod refused;
 mod serve;
 mod sessions;
+mod simple;
 #[cfg(feature = "http-sse")]
 mod sse_2024;
 mod watch;

@@ -1,12 +1,18 @@
 //! Serves a listener, until a signal asks the process to end.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -167,7 +173,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 fn serve_connection(
-    front: &Front,
+    front: &Arc<Front>,
     router: Router,
     stream: TcpStream,
     graceful: &GracefulShutdown,
@@ -185,7 +191,8 @@ fn serve_connection(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(front.options.header_timeout);
     http.max_buf_size(WRITE_BUFFER);
-    let service = TowerToHyperService::new(router);
+    let (endpoint, others) = (Arc::clone(front), TowerToHyperService::new(router));
+    let service = service_fn(move |request| answer(&endpoint, &others, request));
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
@@ -194,6 +201,19 @@ fn serve_connection(
         }
         drop(place);
     });
+}
+
+/// Answers a request; one for the endpoint goes there straight, which the router would find out in four boxes.
+fn answer(
+    front: &Arc<Front>,
+    others: &TowerToHyperService<Router>,
+    request: Request<Incoming>,
+) -> Boxed<'static, Result<Response, Infallible>> {
+    if request.uri().path() != front.options.path {
+        return Box::pin(others.call(request));
+    }
+    let answered = Arc::clone(front).handle(request.map(Body::new));
+    Box::pin(async move { Ok(answered.await) })
 }
 
 /// What to listen at, and the path of the endpoint, of an address as people write one.

@@ -25,7 +25,7 @@ pub(crate) use pending::{Form, Items, Layout, Pending};
 pub(crate) use permit::Permit;
 pub(crate) use prefetch::Prefetching;
 #[cfg(feature = "http")]
-pub(crate) use reader::EventReader;
+pub(crate) use reader::{EventReader, Read};
 #[cfg(feature = "http")]
 pub(crate) use streams::{First, OF_SESSION};
 pub(crate) use streams::{Frame, To};
@@ -201,9 +201,7 @@ impl Outbox {
                 // The transport writes it in a form of its own, but hardly shorter than this.
                 Form::Messages => self.add(message, |queue| queue.count_reply(bytes, held)),
                 Form::Events(_) => {
-                    let held = held.map(|held| held.items).into_iter().flat_map(Items::into_frames);
-                    let frame = Frame::of(To::of(&message), &message, line);
-                    return self.deliver(std::iter::once(frame).chain(held));
+                    return self.deliver_and(Frame::of(To::of(&message), &message, line), held);
                 }
             }
             self.wake();
@@ -233,9 +231,12 @@ impl Outbox {
                 reply.into_line(id, line);
                 self.push_line_and(line, held);
             }),
-            Form::Messages | Form::Events(_) => {
-                self.push_message_and(reply.into_message(id), held);
-            }
+            Form::Messages => self.push_message_and(reply.into_message(id), held),
+            Form::Events(_) => with_line(|line| {
+                let error = reply.error();
+                reply.into_line(id.clone(), line);
+                self.deliver_and(Frame::reply(id, error, line), held);
+            }),
         }
     }
 
@@ -272,6 +273,12 @@ impl Outbox {
             }
         }
         self.wake();
+    }
+
+    /// Hands an event to its stream and, right after it, what waited for it.
+    fn deliver_and(&self, frame: Frame, held: Option<Pending>) {
+        let held = held.map(|held| held.items.into_frames()).unwrap_or_default();
+        self.deliver(std::iter::once(frame).chain(held));
     }
 
     /// Hands events to their streams, unless nobody reads those any more, and wakes their readers.

@@ -18,6 +18,17 @@ pub(crate) struct EventReader {
     reader: u64,
 }
 
+/// What was read of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Events, after which there may be more.
+    Events,
+    /// The last events.
+    Last,
+    /// Nothing, and there will be nothing more.
+    Over,
+}
+
 impl EventReader {
     /// The number of its stream.
     pub(crate) fn number(&self) -> u64 {
@@ -42,6 +53,13 @@ impl EventReader {
         }
     }
 
+    /// Appends what is there; returns whether that is all there will ever be.
+    #[cfg(feature = "http")]
+    pub(crate) fn take_all(&mut self, out: &mut Vec<u8>) -> bool {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        matches!(self.poll_events(&mut context, out), Poll::Ready(Read::Last | Read::Over))
+    }
+
     /// Waits for what comes first, without taking it. Cancel safe.
     pub(crate) async fn first(&mut self) -> First {
         poll_fn(|context| {
@@ -55,12 +73,12 @@ impl EventReader {
         .await
     }
 
-    /// Appends the events that are there; `false` if there will be none any more.
+    /// Appends the events that are there.
     pub(crate) fn poll_events(
         &mut self,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
-    ) -> Poll<bool> {
+    ) -> Poll<Read> {
         let sending = {
             let queue = &mut *self.outbox.queue();
             let is_over = queue.state != State::Open;
@@ -70,12 +88,12 @@ impl EventReader {
             }
         };
         match sending {
-            Poll::Ready(Sending::Events(freed)) => {
+            Poll::Ready(Sending::Events { freed, is_last }) => {
                 self.outbox.progressed(out.len());
                 self.outbox.give_back(freed);
-                Poll::Ready(true)
+                Poll::Ready(if is_last { Read::Last } else { Read::Events })
             }
-            Poll::Ready(Sending::Over) => Poll::Ready(false),
+            Poll::Ready(Sending::Over) => Poll::Ready(Read::Over),
             Poll::Pending => {
                 self.outbox.reclaim();
                 Poll::Pending
@@ -120,8 +138,13 @@ impl Outbox {
         id: &RequestId,
         token: Option<ProgressToken>,
     ) -> Option<EventReader> {
-        let number = self.queue().streams.as_mut()?.open(id, token)?;
-        self.read_stream(number, None)
+        let (number, reader) = {
+            let mut queue = self.queue();
+            let streams = queue.streams.as_mut()?;
+            let number = streams.open(id, token)?;
+            (number, streams.attach(number, None)?.0)
+        };
+        Some(EventReader { outbox: self.clone(), number, reader })
     }
 
     /// Ends the stream of a request that will not be answered.
@@ -148,12 +171,19 @@ impl Outbox {
         self.give_back(freed.unwrap_or_default());
     }
 
+    /// Whether so many answers are unread that no other request is to be taken.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_full_of_answers(&self) -> bool {
+        let queue = self.queue();
+        queue.answer_bytes > super::REPLY_LIMIT && queue.state != State::Dead
+    }
+
     /// Waits until few enough answers are unread to take another request. Cancel safe.
     #[cfg(feature = "http")]
     pub(crate) async fn answer_room_available(&self) {
         loop {
             let written = self.0.written.notified();
-            if self.queue().answer_bytes <= super::REPLY_LIMIT || self.is_dead() {
+            if !self.is_full_of_answers() {
                 return;
             }
             written.await;

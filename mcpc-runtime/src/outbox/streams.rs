@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use rmcp::model::{ProgressToken, RequestId};
 use tokio::time::Instant;
 
@@ -38,9 +39,10 @@ const STREAM: usize = 512;
 #[derive(Debug)]
 pub(super) struct Streams {
     layout: Layout,
-    by_number: HashMap<u64, Stream>,
-    by_request: HashMap<RequestId, u64>,
-    by_token: HashMap<ProgressToken, u64>,
+    // A client chooses ids and tokens, and only its own connection has them.
+    by_number: HashMap<u64, Stream, RandomState>,
+    by_request: HashMap<RequestId, u64, RandomState>,
+    by_token: HashMap<ProgressToken, u64, RandomState>,
     /// The number of the latest.
     last: u64,
     /// What was sent and is kept, the oldest first, by the streams that hold it.
@@ -158,9 +160,9 @@ impl Streams {
     pub(super) fn new(layout: Layout, budget: usize) -> Self {
         let mut streams = Self {
             layout,
-            by_number: HashMap::new(),
-            by_request: HashMap::new(),
-            by_token: HashMap::new(),
+            by_number: HashMap::default(),
+            by_request: HashMap::default(),
+            by_token: HashMap::default(),
             last: OF_SESSION,
             sent: VecDeque::new(),
             sent_bytes: 0,

@@ -39,6 +39,12 @@ impl Direct {
         Self { tools, limit, stands_alone }
     }
 
+    /// What is known of the connection where no loop is asked; `None` if only a loop knows.
+    fn known(&self) -> Option<Known> {
+        let known = self.tools.intake.reach.known();
+        known.or_else(|| self.stands_alone.then(Known::default))
+    }
+
     /// Whether what a request runs is all ours; `None` if it needs the loop.
     fn runs_ours(
         &self,
@@ -150,18 +156,13 @@ impl Answers for Direct {
         request: &mut ClientRequest,
         cancelled: &CancellationToken,
     ) -> Option<Answer> {
-        let reach = &self.tools.intake.reach;
-        let known = reach.known();
-        if known.is_none() && !self.stands_alone {
-            return None;
-        }
-        let Known { session, rests } = known.unwrap_or_default();
+        let Known { session, rests } = self.known()?;
         if rests && let Some(answer) = self.answer_at_rest(request) {
             return Some(answer);
         }
         let is_ours = self.runs_ours(request, session.as_deref())?;
         let may_ask = is_ours && self.may_ask(request, session.as_deref());
-        let peer = if may_ask { reach.peer() } else { None };
+        let peer = if may_ask { self.tools.intake.reach.peer() } else { None };
         if may_ask && peer.is_none() && !self.stands_alone {
             // The next loop has one.
             return None;
@@ -173,13 +174,8 @@ impl Answers for Direct {
     }
 
     fn simple(&self, name: &str) -> Option<(Arc<Definition>, Session)> {
-        let Known { session, rests } = self.tools.intake.reach.known()?;
-        let shared = self.tools.shared();
-        if rests || shared.around.is_some() {
-            return None;
-        }
-        let tool = shared.registry.find(name).filter(|tool| tool.is_simple)?;
-        Some((tool.into_owned(), session))
+        let tool = self.tools.shared().simple(name)?;
+        Some((tool, self.known()?.session))
     }
 
     fn answer_simple(
@@ -192,7 +188,7 @@ impl Answers for Direct {
     }
 
     fn has_tasks(&self, version: Option<&str>) -> Option<Session> {
-        let Known { session, .. } = self.tools.intake.reach.known()?;
+        let Known { session, .. } = self.known()?;
         let of_session = || session.as_ref().map(|session| session.protocol_version.as_str());
         let knows_tasks = is_modern(version.or_else(of_session));
         (self.tools.shared().has_tasks && knows_tasks).then_some(session)

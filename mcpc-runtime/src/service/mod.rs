@@ -54,6 +54,7 @@ use crate::log::TaskLog;
 use crate::parameter::States;
 use crate::registry::LiveRegistry;
 use crate::task::{InstructionsOf, TaskPermits, Tasks};
+use crate::tool::Definition;
 use crate::transport::{Answers, Ending, Intake};
 
 /// What all connections of a server share.
@@ -82,6 +83,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The tool of this name, if calls of it may be simple: it takes nothing of one but arguments, and nothing is around it.
+    pub(crate) fn simple(&self, name: &str) -> Option<Arc<Definition>> {
+        let tool = self.registry.find(name).filter(|tool| tool.is_simple)?;
+        self.around.is_none().then(|| tool.into_owned())
+    }
+
     /// The versions of the protocol that the server speaks.
     fn versions(&self) -> Cow<'static, [ProtocolVersion]> {
         match &self.inner {

@@ -27,9 +27,9 @@ pub(crate) use end::{End, Ending, Flush, Why};
 #[cfg(feature = "client")]
 pub use erased::AnyError;
 pub(crate) use erased::Erased;
-pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
-pub(crate) use lines::{Refusal, decode};
+pub(crate) use lines::{Entry, Refusal, ShortRequest, decode, decode_read};
+pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
 pub(crate) use posted::{By, Lent, Post, Posted};
 #[cfg(feature = "http")]

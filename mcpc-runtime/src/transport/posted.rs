@@ -19,7 +19,9 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::direct::answered;
+use super::lines::ShortRequest;
 use super::requests::{Requests, Rest};
+use super::simple::answered_at;
 use super::{Answers, End, Ending, Flush, Why, Wiring, rmcp_quirks};
 use crate::context::meta_of;
 use crate::outbox::{EventReader, Form, Layout, Outbox};
@@ -295,6 +297,12 @@ impl Post {
         let token = meta_of(&request.request).get_progress_token();
         let reader = self.outbox.open_stream(&request.id, token)?;
         Some((reader, self.read(JsonRpcMessage::Request(request), body)))
+    }
+
+    /// Takes a [simple](super::simple) request; returns what reads its answer, or nothing, and does nothing, if it is none.
+    pub(crate) fn simple(&self, read: &mut ShortRequest<'_>) -> Option<EventReader> {
+        let open = |id: &RequestId| self.outbox.open_stream(id, None);
+        answered_at(&self.answers, &self.requests, read, &open)
     }
 
     /// Takes a message, of which this is the body, whose answer leaves where everything does.

@@ -240,31 +240,36 @@ impl Requests {
         Ok(())
     }
 
-    /// Notes a [simple](super::simple) request as unanswered; returns `false`, and does nothing, if anything about it is
-    /// unusual. A call has the name of its tool, and what is told that it is cancelled.
-    pub(super) fn enter_simple(
+    /// Notes a [simple](super::simple) request as unanswered, and opens the place of its answer; returns nothing, and does
+    /// nothing, if anything about it is unusual. A call has the name of its tool, and what is told that it is cancelled.
+    pub(super) fn enter_simple<T>(
         &self,
         request: &ShortRequest<'_>,
         call: Option<(&Arc<str>, &CancellationToken)>,
-    ) -> bool {
+        open: impl FnOnce(&RequestId) -> Option<T>,
+    ) -> Option<T> {
         let (id, version) = (request.id(), request.version());
+        let begins = || request.declared().is_some_and(|it| it.begins(&self.0.versions));
         let mut table = self.table();
-        let is_unusual = !table.begun
+        let is_unusual = !(table.begun || begins())
             // A call after a handshake of MCPC says more than it has arguments.
             || (table.handshake && call.is_some())
             || table.cancelled.contains(id)
             || version.is_some_and(rmcp_quirks::is_longer_than_any);
         if is_unusual {
-            return false;
+            return None;
         }
-        let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else { return false };
+        let table = &mut *table;
+        let Entry::Vacant(vacant) = table.unanswered.entry(id.clone()) else { return None };
+        let place = open(id)?;
+        table.begun = true;
         vacant.insert(Unanswered {
             tool_name: call.map(|(tool_name, _)| Arc::clone(tool_name)),
             is_modern: is_modern(version),
             cancelled: call.map(|(_, cancelled)| cancelled.clone()),
             ..Unanswered::default()
         });
-        true
+        Some(place)
     }
 
     /// Notes whom to tell that a request is cancelled.

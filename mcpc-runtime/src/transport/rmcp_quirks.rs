@@ -135,12 +135,7 @@ pub(super) fn begins(request: &ClientRequest, versions: &[ProtocolVersion]) -> b
     match request {
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
-        other => {
-            let meta = meta_of(other);
-            let version = meta.protocol_version();
-            version.is_some_and(|version| versions.contains(&version))
-                && meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
-        }
+        other => Declared::of(other).begins(versions),
     }
 }
 

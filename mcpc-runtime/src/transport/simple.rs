@@ -42,40 +42,55 @@ pub(super) fn answered(
     requests: &Requests,
     request: &mut Option<ShortRequest<'_>>,
 ) -> bool {
-    let Some(read) = request else { return false };
-    call(answers, requests, read) || get_task(answers, requests, read)
+    request
+        .as_mut()
+        .is_some_and(|read| answered_at(answers, requests, read, &|_| Some(())).is_some())
 }
 
-fn call(answers: &Arc<dyn Answers>, requests: &Requests, read: &mut ShortRequest<'_>) -> bool {
-    let Some((tool, session)) = read.called().and_then(|name| answers.simple(name)) else {
-        return false;
-    };
-    let Some(names) = names_of(&tool, read.arguments()) else { return false };
-    let cancelled = CancellationToken::new();
-    if !requests.enter_simple(read, Some((&tool.about.name, &cancelled))) {
-        return false;
+/// The same, where `open` opens the place of its answer: nothing is done about a request that has none.
+pub(super) fn answered_at<T>(
+    answers: &Arc<dyn Answers>,
+    requests: &Requests,
+    read: &mut ShortRequest<'_>,
+    open: &impl Fn(&RequestId) -> Option<T>,
+) -> Option<T> {
+    match read.gets_task() {
+        true => get_task(answers, requests, read, open),
+        false => call(answers, requests, read, open),
     }
+}
+
+fn call<T>(
+    answers: &Arc<dyn Answers>,
+    requests: &Requests,
+    read: &mut ShortRequest<'_>,
+    open: &impl Fn(&RequestId) -> Option<T>,
+) -> Option<T> {
+    let (tool, session) = answers.simple(read.called()?)?;
+    let names = names_of(&tool, read.arguments())?;
+    let cancelled = CancellationToken::new();
+    let place = requests.enter_simple(read, Some((&tool.about.name, &cancelled)), open)?;
     let values = read.take_arguments().into_iter().map(|(_, value)| value);
     let arguments = CallArguments::Known(names.into_iter().zip(values).collect());
     let asked = Asked::by(read, session, cancelled);
     // It may block the thread that polls it.
     spawn(requests, read.id(), Arc::clone(answers).answer_simple(tool, arguments, asked));
-    true
+    Some(place)
 }
 
-fn get_task(answers: &Arc<dyn Answers>, requests: &Requests, read: &mut ShortRequest<'_>) -> bool {
-    let version = read.version();
-    let Some(session) = read.gets_task().then(|| answers.has_tasks(version)).flatten() else {
-        return false;
-    };
-    if !requests.enter_simple(read, None) {
-        return false;
-    }
+fn get_task<T>(
+    answers: &Arc<dyn Answers>,
+    requests: &Requests,
+    read: &mut ShortRequest<'_>,
+    open: &impl Fn(&RequestId) -> Option<T>,
+) -> Option<T> {
+    let session = answers.has_tasks(read.version())?;
+    let place = requests.enter_simple(read, None, open)?;
     let cancelled = CancellationToken::new();
     let asked = Asked::by(read, session, cancelled.clone());
     let reply = Arc::clone(answers).get_task(read.take_task_id(), asked);
     run(requests, read.id(), Answer { reply, is_ours: true }, cancelled);
-    true
+    Some(place)
 }
 
 /// How many arguments a simple call may have: with more it takes longer to find each than to hash it.

@@ -97,6 +97,12 @@ impl Frame {
         Self { to, json: without_end(line), keep, error: None, permits: 0, reply_bytes }
     }
 
+    /// What a request is answered with, of which this is the line; with the code of the error that it is, if it is one.
+    pub(in crate::outbox) fn reply(id: RequestId, error: Option<i32>, line: &[u8]) -> Self {
+        let (to, keep, reply_bytes) = (To::Reply(id), Keep::Always, line.len());
+        Self { to, json: without_end(line), keep, error, permits: 0, reply_bytes }
+    }
+
     /// A message of rmcp, of which this is the line.
     pub(in crate::outbox) fn of(to: To, message: &ServerJsonRpcMessage, line: &[u8]) -> Self {
         let (keep, error) = match message {

@@ -14,8 +14,8 @@ const CHUNK: usize = 64 << 10;
 /// What a reader is handed.
 #[derive(Debug)]
 pub(in crate::outbox) enum Sending {
-    /// Events, and what they took.
-    Events(Freed),
+    /// Events, what they took, and whether there will be no more.
+    Events { freed: Freed, is_last: bool },
     /// There will be nothing more, or somebody else reads.
     Over,
 }
@@ -156,8 +156,9 @@ impl Streams {
             stream.waiting.shrink_to_fit();
             stream.sent.shrink_to_fit();
         }
+        let is_last = stream.completed.is_some() && stream.first().is_none();
         self.forget_the_oldest();
-        Poll::Ready(Sending::Events(freed))
+        Poll::Ready(Sending::Events { freed, is_last })
     }
 
     /// The number of the last event before what a stream's reader is handed next.

@@ -56,7 +56,7 @@ pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal
 
 /// Reads a message out of a line, which was read already unless it is unusual, or says how to answer the line. What asks for
 /// no answer (a blank line, a notification or response that makes no sense) gets none.
-pub(super) fn decode_read(
+pub(crate) fn decode_read(
     line: &[u8],
     read: &mut Option<ShortRequest<'_>>,
 ) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
@@ -111,7 +111,7 @@ pub(crate) struct ShortRequest<'a> {
 
 impl<'a> ShortRequest<'a> {
     /// `None` if a line has anything else, or looks in any way unusual. `cut` is room for the line without its `_meta`.
-    pub(super) fn of(line: &'a [u8], cut: &'a mut String) -> Option<Self> {
+    pub(crate) fn of(line: &'a [u8], cut: &'a mut String) -> Option<Self> {
         let line = str::from_utf8(content(line)).ok()?;
         // What is longer would take longer to copy than to read.
         let known = (line.len() <= SHORT).then(|| Declared::find(line)).flatten();
@@ -141,21 +141,27 @@ impl<'a> ShortRequest<'a> {
     }
 
     /// The tool that it calls, if it is a call that says nothing about a task.
-    pub(in crate::transport) fn called(&self) -> Option<&str> {
+    pub(crate) fn called(&self) -> Option<&str> {
         let Params { name, task, task_id, .. } = &self.params;
         let is_call = self.method == CallToolRequestMethod::VALUE;
         name.as_ref().filter(|_| is_call && task.is_none() && task_id.is_none()).map(|it| &*it.0)
     }
 
-    pub(in crate::transport) fn id(&self) -> &RequestId {
+    pub(crate) fn id(&self) -> &RequestId {
         &self.id
     }
 
     /// Whether it asks how a task is doing, and nothing else.
-    pub(in crate::transport) fn gets_task(&self) -> bool {
+    pub(crate) fn gets_task(&self) -> bool {
         let Params { name, arguments, task, task_id, .. } = &self.params;
         let is_alone = name.is_none() && arguments.is_none() && task.is_none();
         self.method == GetTaskMethod::VALUE && is_alone && task_id.is_some()
+    }
+
+    /// The task that it asks about, if it does.
+    #[cfg(feature = "http")]
+    pub(crate) fn task_id(&self) -> Option<&str> {
+        self.params.task_id.as_deref()
     }
 
     pub(in crate::transport) fn take_task_id(&mut self) -> String {
@@ -163,7 +169,7 @@ impl<'a> ShortRequest<'a> {
     }
 
     /// The version of the protocol that it names.
-    pub(in crate::transport) fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         self.declared.as_ref()?.version()
     }
 
@@ -173,7 +179,7 @@ impl<'a> ShortRequest<'a> {
     }
 
     /// The arguments of the call that it is.
-    pub(in crate::transport) fn arguments(&self) -> &[Entry<'a>] {
+    pub(crate) fn arguments(&self) -> &[Entry<'a>] {
         self.params.arguments.as_ref().map(|it| &*it.0).unwrap_or_default()
     }
 
@@ -252,7 +258,7 @@ struct Params<'a> {
 struct Entries<'a>(Vec<Entry<'a>>);
 
 /// A name in an object, and what stands there.
-pub(in crate::transport) type Entry<'a> = (Cow<'a, str>, Value);
+pub(crate) type Entry<'a> = (Cow<'a, str>, Value);
 
 impl Entries<'_> {
     fn into_object(self) -> JsonObject {

@@ -18,11 +18,10 @@ use super::requests::Requests;
 use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks, simple};
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
-pub(super) use decode::Entry;
+pub(crate) use decode::Entry;
 #[cfg(any(feature = "http", fuzzing))]
 pub(crate) use decode::decode;
-use decode::decode_read;
-pub(crate) use decode::{Refusal, ShortRequest};
+pub(crate) use decode::{Refusal, ShortRequest, decode_read};
 use reader::{Line, LineReader};
 pub(crate) use writer::LineWriter;
 
