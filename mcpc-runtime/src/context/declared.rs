@@ -75,7 +75,8 @@ impl Declared {
             LazyLock::new(|| memmem::Finder::new(KEY));
         LAST.with_borrow(|last| {
             let Last { json, declared } = last.as_ref()?;
-            let start = FINDER.find(line.as_bytes())? + KEY.len();
+            let after = FINDER.find(line.as_bytes())? + KEY.len();
+            let start = after + line[after..].bytes().take_while(u8::is_ascii_whitespace).count();
             let place = start..start + json.len();
             (line.get(place.clone())? == &**json).then(|| (place, Arc::clone(declared)))
         })
@@ -180,9 +181,11 @@ mod tests {
         let (place, found) = Declared::find(&line(TASKS)).expect("the same");
         assert_eq!(line(TASKS)[place], *TASKS);
         assert!(Arc::ptr_eq(&known, &found));
-        for other in ["{}", &TASKS[..9], &format!(" {TASKS}"), "\u{fc}"] {
+        for other in ["{}", &TASKS[..9], &TASKS.replacen('"', " \"", 1), "\u{fc}"] {
             assert!(Declared::find(&line(other)).is_none(), "{other}");
         }
+        let spaced = line(&format!(" \t{TASKS}"));
+        assert_eq!(spaced[Declared::find(&spaced).expect("the same").0], *TASKS);
     }
 
     #[test]

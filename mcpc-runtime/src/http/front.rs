@@ -1,5 +1,6 @@
 //! What is done about a request of HTTP.
 
+use std::io::Write as _;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -108,7 +109,8 @@ impl Front {
                     matches!(request.request, ClientRequest::SubscriptionsListenRequest(_));
                 let body = is_read_again.then_some(body);
                 let body = body.as_deref().unwrap_or_default();
-                self.request(parts, Asking { request, body }, principal).await
+                // On the heap: a simple request, as most are, would hold as much room, and move it.
+                Box::pin(self.request(parts, Asking { request, body }, principal)).await
             }
             message => self.tell(&parts, message, principal.as_ref()),
         }
@@ -328,10 +330,11 @@ impl Front {
     fn events(&self, reader: EventReader, primes: bool, in_use: InUse) -> Response {
         let Options { keep_alive, poll_after, retry, .. } = self.options;
         let number = reader.number();
-        let opening = match primes {
-            true => opening(number, reader.after(), retry).into_bytes(),
-            false => Vec::new(),
-        };
+        // Most answers have room in it.
+        let mut opening = Vec::with_capacity(512);
+        if primes {
+            write_opening(&mut opening, number, reader.after(), retry);
+        }
         // Only who was told how can come back.
         let poll_after = poll_after.filter(|_| primes && number != OF_SESSION);
         response(reader, Manner { opening, keep_alive, poll_after }, in_use)
@@ -452,10 +455,10 @@ impl Front {
     }
 }
 
-/// How a stream begins: with where to come back to, and when.
-fn opening(number: u64, after: u64, retry: Duration) -> String {
+/// Writes how a stream begins: with where to come back to, and when.
+fn write_opening(out: &mut Vec<u8>, number: u64, after: u64, retry: Duration) {
     let retry = retry.as_millis();
-    format!("id: {number}-{after}\nretry: {retry}\ndata:\n\n")
+    let _to_a_vector = write!(out, "id: {number}-{after}\nretry: {retry}\ndata:\n\n");
 }
 
 /// Waits until a client has read enough of its answers for another request to be taken.
@@ -583,7 +586,7 @@ enum Served {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if self.post.unanswered() > 0 {
+        if self.post.awaits(&self.id) {
             self.post.cancel(&self.id);
         }
     }

@@ -70,14 +70,14 @@ pub(super) fn check_accept(headers: &HeaderMap) -> Result<(), Refused> {
 
 /// Whether a range of media types has that of events in it.
 fn is_event_stream(range: &str) -> bool {
-    let mut parts = range.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    let is_refused = parts.any(|parameter| {
+    let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
+    let matches = ["text/event-stream", "text/*", "*/*"];
+    let is_refused = |parameter: &str| {
         let (name, value) = parameter.split_once('=').unwrap_or_default();
         name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>() == Ok(0.0)
-    });
-    let matches = ["text/event-stream", "text/*", "*/*"];
-    !is_refused && matches.iter().any(|it| it.eq_ignore_ascii_case(essence))
+    };
+    matches.iter().any(|it| it.eq_ignore_ascii_case(essence.trim()))
+        && !parameters.split(';').any(is_refused)
 }
 
 /// Refuses a body that does not say that it is JSON.

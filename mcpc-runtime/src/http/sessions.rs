@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -102,10 +103,11 @@ pub(super) struct Sessions {
 
 #[derive(Default)]
 struct Table {
-    by_id: HashMap<Arc<str>, Arc<Session>>,
-    principals: HashMap<Arc<str>, Arc<Account>>,
+    // The server chooses these ids.
+    by_id: HashMap<Arc<str>, Arc<Session>, RandomState>,
     /// The requests that are being answered without a session.
-    visits: HashMap<u64, Post>,
+    visits: HashMap<u64, Post, RandomState>,
+    principals: HashMap<Arc<str>, Arc<Account>>,
     count: u64,
     /// Whether all come to their end.
     is_ending: bool,

@@ -272,6 +272,11 @@ impl Post {
         self.requests.unanswered()
     }
 
+    /// Whether somebody waits for the answer to a request.
+    pub(crate) fn awaits(&self, id: &RequestId) -> bool {
+        self.requests.awaits(id)
+    }
+
     /// How the connection ends.
     pub(crate) fn ending(&self) -> &Ending {
         &self.ending

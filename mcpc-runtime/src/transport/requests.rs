@@ -285,9 +285,15 @@ impl Requests {
     #[cfg(feature = "http")]
     pub(super) fn is_wanted(&self, message: &ClientJsonRpcMessage) -> bool {
         match message {
-            JsonRpcMessage::Request(request) => self.table().unanswered.contains_key(&request.id),
+            JsonRpcMessage::Request(request) => self.awaits(&request.id),
             _ => true,
         }
+    }
+
+    /// Whether somebody waits for the answer to a request.
+    #[cfg(feature = "http")]
+    pub(super) fn awaits(&self, id: &RequestId) -> bool {
+        self.table().unanswered.contains_key(id)
     }
 
     /// Has the connection rest, if it has no need of rmcp's loop. Whatever is read meanwhile finds no way to the loop, and
