@@ -27,8 +27,10 @@ pub(crate) use end::{End, Ending, Flush, Why};
 #[cfg(feature = "client")]
 pub use erased::AnyError;
 pub(crate) use erased::Erased;
+#[cfg(feature = "http-sse")]
+pub(crate) use lines::decode;
 #[cfg(feature = "http")]
-pub(crate) use lines::{Entry, Refusal, ShortRequest, decode, decode_read};
+pub(crate) use lines::{Entry, Refusal, ShortRequest, decode_read};
 pub(crate) use lines::{Lines, Reader, Writer};
 #[cfg(feature = "http")]
 pub(crate) use posted::{By, Lent, Post, Posted};

@@ -48,7 +48,7 @@ impl Refusal {
 }
 
 /// Reads a message out of a line, or says [how to answer it](decode_read).
-#[cfg(any(feature = "http", fuzzing))]
+#[cfg(any(feature = "http-sse", fuzzing))]
 pub(crate) fn decode(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Refusal>> {
     let mut cut = String::new();
     decode_read(line, &mut ShortRequest::of(line, &mut cut))

@@ -19,7 +19,7 @@ use super::{Answers, Bounds, End, Ending, Flush, Why, Wiring, rmcp_quirks, simpl
 use crate::logging::event;
 use crate::outbox::{Form, Outbox};
 pub(crate) use decode::Entry;
-#[cfg(any(feature = "http", fuzzing))]
+#[cfg(any(feature = "http-sse", fuzzing))]
 pub(crate) use decode::decode;
 pub(crate) use decode::{Refusal, ShortRequest, decode_read};
 use reader::{Line, LineReader};
