@@ -1,10 +1,15 @@
 //! Requests that are read in short: nobody sees a difference.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use mcpc::{Server, Service, tools};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use crate::support::{Answer, Http, MODERN, call};
+use crate::support::{Answer, Http, MODERN, call, mcpc};
 use crate::{add, count, wait, work};
 
 /// Fails.
@@ -166,4 +171,75 @@ async fn a_look_at_a_task_that_is_read_in_short_is_answered_as_any_other() {
         let said = same(&clients, &headers, &request).await;
         assert!(said.contains(expected), "{said}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_came_before_what_is_read_in_short_is_answered_as_any_other() {
+    let clients = [Http::to(&service()), Http::to(&service())];
+    let sessions = [clients[0].begin().await, clients[1].begin().await];
+    let add = |id| call(id, "add", json!({"a": 1, "b": 2}));
+    // Where there is no loop any more, and where a client said that it speaks MCPC.
+    sleep(Duration::from_secs(5)).await;
+    same(&sessions, &[], &add(1)).await;
+    same(&sessions, &[], &call(2, "is_mcpc_enabled", json!({}))).await;
+    same(&sessions, &[], &add(3)).await;
+    let cancelled =
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 4}});
+    let waits = call(4, "wait", json!({"seconds": 9}));
+    for session in &sessions {
+        let left = session.post(&[], &waits).await;
+        session.post(&[], &cancelled).await;
+        assert!(!left.events.rest().await.contains("result"));
+    }
+    let said = same(&sessions, &[], &add(4)).await;
+    assert!(said.contains("was cancelled"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_its_principals_for_what_is_read_in_short_too() {
+    let server = || {
+        let user = |parts: &Parts| Some(parts.headers.get("x-user")?.to_str().ok()?.to_owned());
+        Http::through(service().http().principal(user).into_router().expect("it can be served"))
+    };
+    let [short, usual] = [server(), server()].map(|client| client.with("x-user", "ann"));
+    let sessions = [short.begin().await, usual.begin().await];
+    let add = call(1, "add", json!({"a": 1, "b": 2}));
+    let same_session = [sessions[0].clone(), sessions[0].clone()];
+    let said = same(&same_session, &[("x-user", "bob")], &add).await;
+    assert!(said.contains("there is no session"), "{said}");
+    let said = same(&sessions, &[], &add).await;
+    assert!(said.contains(r#""text":"3""#), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_not_read_waits_for_who_comes_back_for_it() {
+    let session = Http::to(&service()).begin().await;
+    drop(session.start(1, "add", json!({"a": 1, "b": 2})).await);
+    let answer = session.listen(Some("2-0")).await.events.last().await;
+    assert_eq!(answer["result"]["structuredContent"]["result"], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_a_session_is_still_there_when_a_response_was_dropped_unread() {
+    let session = Http::to(&service()).begin().await;
+    session.call(1, "count", mcpc("t", json!({"to": 2, "every_ms": 0}))).await;
+    sleep(Duration::from_secs(1)).await;
+    drop(session.listen(None).await);
+    let mut stream = session.listen(None).await;
+    for event in ["created", "update", "update", "complete"] {
+        let callback = timeout(Duration::from_secs(60), stream.events.callback()).await;
+        assert_eq!(callback.expect("it waits there")["event"], event);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_has_not_ended_before_an_answer_is_handed_over_that_stands_alone() {
+    let (router, end) = service().http().into_router_and_end().expect("it can be served");
+    let client = Http::through(router);
+    let params = json!({"name": "add", "arguments": {"a": 1, "b": 2}});
+    let answer = client.alone(1, "tools/call", params).await;
+    let mut end = pin!(end);
+    assert!(timeout(Duration::from_secs(1), &mut end).await.is_err(), "it was not read");
+    assert_eq!(answer.events.last().await["result"]["structuredContent"]["result"], 3);
+    timeout(Duration::from_millis(1), end).await.expect("it was read");
 }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use futures::Stream;
 use tokio::time::{Sleep, sleep};
 
-use crate::outbox::{EventReader, Read};
+use crate::outbox::{EventReader, OF_SESSION};
 
 /// What a stream of events is like.
 pub(super) struct Manner {
@@ -53,8 +53,10 @@ pub(super) fn response<H: Send + Unpin + 'static>(
 ) -> Response {
     static BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
     let Manner { mut opening, keep_alive, poll_after } = manner;
-    let body = match reader.take_all(&mut opening) {
-        true => Body::from(opening),
+    // What waits in a session is taken when it is about to leave: who has none of it cannot say what comes next.
+    let is_all = reader.number() != OF_SESSION && reader.take_all(&mut opening);
+    let body = match is_all {
+        true => Body::from(until_written(opening, held)),
         false => Body::from_stream(Events {
             reader,
             opening,
@@ -75,7 +77,20 @@ pub(super) fn response<H: Send + Unpin + 'static>(
     response
 }
 
-impl<H: Unpin> Stream for Events<H> {
+/// Bytes with which something is held until they are written.
+fn until_written<H: Send + 'static>(bytes: Vec<u8>, held: H) -> Bytes {
+    struct Owner<H>(Vec<u8>, H);
+
+    impl<H> AsRef<[u8]> for Owner<H> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    Bytes::from_owner(Owner(bytes, held))
+}
+
+impl<H: Send + Unpin + 'static> Stream for Events<H> {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -85,13 +100,11 @@ impl<H: Unpin> Stream for Events<H> {
         }
         let mut out = std::mem::take(&mut this.opening);
         let poll = this.reader.poll_events(context, &mut out);
-        if matches!(poll, Poll::Ready(Read::Last | Read::Over)) {
-            this.is_over = true;
-            this.held = None;
-        }
+        this.is_over = poll == Poll::Ready(false);
+        let held = if this.is_over { this.held.take() } else { None };
         if !out.is_empty() {
             (this.silence, this.silent_for) = (None, Duration::ZERO);
-            return Poll::Ready(Some(Ok(out.into())));
+            return Poll::Ready(Some(Ok(until_written(out, held))));
         }
         match poll {
             Poll::Ready(_) => Poll::Ready(None),

@@ -50,8 +50,9 @@ impl Front {
         if session.post.outbox().is_full_of_answers() {
             return None;
         }
+        let in_use = session.enter();
         let reader = session.post.simple(read)?;
-        Some(Begun::InSession { in_use: session.enter(), id: read.id().clone(), reader })
+        Some(Begun::InSession { in_use, id: read.id().clone(), reader })
     }
 
     /// Answers it with what comes of it.

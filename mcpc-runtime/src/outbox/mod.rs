@@ -25,7 +25,7 @@ pub(crate) use pending::{Form, Items, Layout, Pending};
 pub(crate) use permit::Permit;
 pub(crate) use prefetch::Prefetching;
 #[cfg(feature = "http")]
-pub(crate) use reader::{EventReader, Read};
+pub(crate) use reader::EventReader;
 #[cfg(feature = "http")]
 pub(crate) use streams::{First, OF_SESSION};
 pub(crate) use streams::{Frame, To};

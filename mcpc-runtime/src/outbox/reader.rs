@@ -18,17 +18,6 @@ pub(crate) struct EventReader {
     reader: u64,
 }
 
-/// What was read of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    /// Events, after which there may be more.
-    Events,
-    /// The last events.
-    Last,
-    /// Nothing, and there will be nothing more.
-    Over,
-}
-
 impl EventReader {
     /// The number of its stream.
     pub(crate) fn number(&self) -> u64 {
@@ -47,7 +36,7 @@ impl EventReader {
     pub(crate) fn take_json(&mut self, out: &mut Vec<u8>) {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut events = Vec::new();
-        let _is_more = self.poll_events(&mut context, &mut events);
+        let _goes_on = self.poll_events(&mut context, &mut events);
         if let Some(at) = memchr::memmem::find(&events, b"data: ") {
             out.extend_from_slice(events[at + b"data: ".len()..].trim_ascii_end());
         }
@@ -57,7 +46,7 @@ impl EventReader {
     #[cfg(feature = "http")]
     pub(crate) fn take_all(&mut self, out: &mut Vec<u8>) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        matches!(self.poll_events(&mut context, out), Poll::Ready(Read::Last | Read::Over))
+        self.poll_events(&mut context, out) == Poll::Ready(false)
     }
 
     /// Waits for what comes first, without taking it. Cancel safe.
@@ -73,12 +62,13 @@ impl EventReader {
         .await
     }
 
-    /// Appends the events that are there.
+    /// Appends the events that are there; `false` if there will be none after them.
     pub(crate) fn poll_events(
         &mut self,
         context: &mut Context<'_>,
         out: &mut Vec<u8>,
-    ) -> Poll<Read> {
+    ) -> Poll<bool> {
+        let before = out.len();
         let sending = {
             let queue = &mut *self.outbox.queue();
             let is_over = queue.state != State::Open;
@@ -89,11 +79,11 @@ impl EventReader {
         };
         match sending {
             Poll::Ready(Sending::Events { freed, is_last }) => {
-                self.outbox.progressed(out.len());
+                self.outbox.progressed(out.len() - before);
                 self.outbox.give_back(freed);
-                Poll::Ready(if is_last { Read::Last } else { Read::Events })
+                Poll::Ready(!is_last)
             }
-            Poll::Ready(Sending::Over) => Poll::Ready(Read::Over),
+            Poll::Ready(Sending::Over) => Poll::Ready(false),
             Poll::Pending => {
                 self.outbox.reclaim();
                 Poll::Pending

@@ -39,8 +39,8 @@ const STREAM: usize = 512;
 #[derive(Debug)]
 pub(super) struct Streams {
     layout: Layout,
-    // A client chooses ids and tokens, and only its own connection has them.
     by_number: HashMap<u64, Stream, RandomState>,
+    // A client chooses these, and only its own connection has them.
     by_request: HashMap<RequestId, u64, RandomState>,
     by_token: HashMap<ProgressToken, u64, RandomState>,
     /// The number of the latest.

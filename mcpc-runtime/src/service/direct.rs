@@ -39,7 +39,7 @@ impl Direct {
         Self { tools, limit, stands_alone }
     }
 
-    /// What is known of the connection where no loop is asked; `None` if only a loop knows.
+    /// What is [known](super::reach::Reach::known); of a request that stands alone there is nothing to know.
     fn known(&self) -> Option<Known> {
         let known = self.tools.intake.reach.known();
         known.or_else(|| self.stands_alone.then(Known::default))
