@@ -8,12 +8,10 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use rmcp::RoleServer;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, GetExtensions as _, JsonRpcMessage, JsonRpcRequest,
     ProtocolVersion, RequestId,
 };
-use rmcp::service::RunningService;
 use tokio::time::timeout;
 
 use super::body::Bodies;
@@ -22,7 +20,7 @@ use super::headers::{self, SESSION, Said, text};
 use super::options::Options;
 use super::origin;
 use super::refused::Refused;
-use super::sessions::{InUse, Session, Sessions, Visit};
+use super::sessions::{InUse, Session, Sessions};
 use super::simple::Begun;
 use crate::logging::event;
 use crate::outbox::{EventReader, First, Layout, OF_SESSION};
@@ -30,13 +28,10 @@ use crate::parameter::Principal;
 use crate::phrases::shown;
 use crate::server::Built;
 use crate::service::Connection;
-use crate::transport::{AnyTransport, By, Flush, Post, Posted, ShortRequest, decode_read};
+use crate::transport::{Flush, Post, Posted, ShortRequest, decode_read};
 
 /// How long a client that does not read its answers waits for the next request to be taken.
 const PATIENCE_WITH_READERS: Duration = Duration::from_secs(10);
-
-/// For how long what a request is answered with first may decide on the status.
-const PATIENCE_WITH_THE_STATUS: Duration = Duration::from_secs(1);
 
 /// For how long an answer goes with the head of its response.
 const PATIENCE_WITH_THE_HEAD: Duration = Duration::from_millis(20);
@@ -223,7 +218,7 @@ impl Front {
             return response.map_err(|it| it.to(&id));
         }
         let header = HeaderValue::from_str(&session.id).expect("a UUID is a header");
-        let mut response = self.events(reader, primes, in_use);
+        let mut response = self.events(reader, in_use);
         response.headers_mut().insert(&SESSION, header);
         Ok(response)
     }
@@ -258,7 +253,7 @@ impl Front {
     }
 
     /// Sees to it that what nobody uses comes to its end.
-    fn reap(self: &Arc<Self>) {
+    pub(super) fn reap(self: &Arc<Self>) {
         self.reaper.call_once(|| drop(tokio::spawn(super::reap(Arc::downgrade(self)))));
     }
 
@@ -322,14 +317,13 @@ impl Front {
         if first == Ok(First::Over) && in_use.0.ending.has_begun() {
             return Err(Refused::not_found("the session has ended; start a new one").to(id));
         }
-        let primes = in_use.0.primes;
-        Ok(self.events(reader, primes, in_use))
+        Ok(self.events(reader, in_use))
     }
 
     /// The events of a stream of a session.
-    fn events(&self, reader: EventReader, primes: bool, in_use: InUse) -> Response {
+    fn events(&self, reader: EventReader, in_use: InUse) -> Response {
         let Options { keep_alive, poll_after, retry, .. } = self.options;
-        let number = reader.number();
+        let (number, primes) = (reader.number(), in_use.0.primes);
         // Most answers have room in it.
         let mut opening = Vec::with_capacity(512);
         if primes {
@@ -338,59 +332,6 @@ impl Front {
         // Only who was told how can come back.
         let poll_after = poll_after.filter(|_| primes && number != OF_SESSION);
         response(reader, Manner { opening, keep_alive, poll_after }, in_use)
-    }
-
-    /// Answers a request that stands alone.
-    async fn alone(
-        self: &Arc<Self>,
-        asking: Asking<'_>,
-        principal: Option<Arc<str>>,
-    ) -> Result<Response, Refused> {
-        let Asking { request, body } = asking;
-        let id = request.id.clone();
-        let visiting = self.visit(principal.as_ref()).map_err(|it| it.to(&id))?;
-        let (reader, by) = visiting.post.request(request, body).ok_or_else(|| in_flight(&id))?;
-        let asked = match by {
-            By::Us => visiting.asked_by_us(&id),
-            By::TheLoop => visiting.asked_by_a_loop(&id),
-        };
-        self.answer_alone(asked, reader).await
-    }
-
-    /// A connection for one request, unless there are too many.
-    pub(super) fn visit(
-        self: &Arc<Self>,
-        principal: Option<&Arc<str>>,
-    ) -> Result<Visiting, Refused> {
-        let connection = Connection::of(&self.sessions.account(principal), true);
-        if principal.is_some() {
-            self.reap();
-        }
-        let (posted, post, flush) = self.built.posted(&connection, Layout::Request);
-        let visit = self.sessions.visit(&post).ok_or_else(|| {
-            if self.sessions.is_ending() {
-                return ends();
-            }
-            let most = self.sessions.shared().max_requests;
-            let problem = format!("{most} requests are unanswered; try again later");
-            Refused::unavailable(problem, RETRY)
-        })?;
-        Ok(Visiting { connection, posted, post, flush, visit })
-    }
-
-    /// Answers a request that stands alone with what comes of it.
-    pub(super) async fn answer_alone(
-        &self,
-        asked: Box<Asked>,
-        mut reader: EventReader,
-    ) -> Result<Response, Refused> {
-        let first = timeout(PATIENCE_WITH_THE_STATUS, reader.first()).await;
-        if let Some(status) = first.ok().and_then(status_of) {
-            return refused(&mut reader, status).map_err(|it| it.to(&asked.id));
-        }
-        let keep_alive = self.options.keep_alive;
-        let manner = Manner { opening: Vec::new(), keep_alive, poll_after: None };
-        Ok(response(reader, manner, asked))
     }
 
     /// Takes what is answered with nothing.
@@ -434,7 +375,7 @@ impl Front {
                 "the stream {number} was read to its end, or is kept no longer"
             ))
         })?;
-        Ok(self.events(reader, session.primes, in_use))
+        Ok(self.events(reader, in_use))
     }
 
     fn delete(&self, parts: &Parts) -> Result<Response, Refused> {
@@ -484,7 +425,7 @@ pub(super) fn attach(
 }
 
 /// The response to a request that is answered with an error and nothing else.
-fn refused(reader: &mut EventReader, status: StatusCode) -> Result<Response, Refused> {
+pub(super) fn refused(reader: &mut EventReader, status: StatusCode) -> Result<Response, Refused> {
     let mut json = Vec::new();
     reader.take_json(&mut json);
     if json.is_empty() {
@@ -506,14 +447,14 @@ fn no_session() -> Refused {
     Refused::bad_request("the header `Mcp-Session-Id` is missing: `initialize` begins a session")
 }
 
-fn in_flight(id: &RequestId) -> Refused {
+pub(super) fn in_flight(id: &RequestId) -> Refused {
     let shown_id = id.to_string();
     let problem = format!("a request with the id {} is still unanswered", shown(&shown_id));
     Refused::bad_request(problem).to(id)
 }
 
 /// The status of what is answered with nothing but an error; `None` if it is answered otherwise.
-fn status_of(first: First) -> Option<StatusCode> {
+pub(super) fn status_of(first: First) -> Option<StatusCode> {
     match first {
         First::Message(Some(-32601)) => Some(StatusCode::NOT_FOUND),
         First::Message(Some(-32602 | -32600 | -32022..=-32020)) => Some(StatusCode::BAD_REQUEST),
@@ -525,9 +466,9 @@ fn status_of(first: First) -> Option<StatusCode> {
 
 /// A request, and the body that it was read from, if that is read once more. Of others it is not held: there is room for
 /// so many.
-struct Asking<'a> {
-    request: JsonRpcRequest<ClientRequest>,
-    body: &'a [u8],
+pub(super) struct Asking<'a> {
+    pub(super) request: JsonRpcRequest<ClientRequest>,
+    pub(super) body: &'a [u8],
 }
 
 /// What a body says.
@@ -535,59 +476,4 @@ enum Taken {
     Begun(Begun),
     Message(Box<ClientJsonRpcMessage>),
     Nothing,
-}
-
-/// The connection of a request that stands alone, before it is asked.
-pub(super) struct Visiting {
-    connection: Connection,
-    posted: Posted,
-    pub(super) post: Post,
-    flush: Flush,
-    visit: Visit,
-}
-
-impl Visiting {
-    /// Its request, which needs no loop.
-    pub(super) fn asked_by_us(self, id: &RequestId) -> Box<Asked> {
-        let Self { posted, post, flush, visit, .. } = self;
-        let served = Served::ByUs { _posted: posted };
-        Box::new(Asked { post, id: id.clone(), _flush: flush, _served: served, _visit: visit })
-    }
-
-    /// Its request, which a loop answers.
-    fn asked_by_a_loop(self, id: &RequestId) -> Box<Asked> {
-        let Self { connection, posted, post, flush, visit } = self;
-        let transport = AnyTransport::Posted(posted);
-        let running = rmcp::service::serve_directly(connection, transport, None);
-        let served = Served::ByTheLoop { _running: running };
-        Box::new(Asked { post, id: id.clone(), _flush: flush, _served: served, _visit: visit })
-    }
-}
-
-/// A request that stands alone; dropped before its answer, it is cancelled.
-pub(super) struct Asked {
-    post: Post,
-    id: RequestId,
-    _flush: Flush,
-    _served: Served,
-    _visit: Visit,
-}
-
-/// What answers a request that stands alone, and is there until it has.
-enum Served {
-    ByUs {
-        /// What the loop would read from.
-        _posted: Posted,
-    },
-    ByTheLoop {
-        _running: RunningService<RoleServer, Connection>,
-    },
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if self.post.awaits(&self.id) {
-            self.post.cancel(&self.id);
-        }
-    }
 }

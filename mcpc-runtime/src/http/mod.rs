@@ -2,6 +2,7 @@
 //!
 //! [`Service::serve_http`] and [`Service::into_router`] are the short ways, [`Service::http`] the one with options.
 
+mod alone;
 mod body;
 mod events;
 mod front;

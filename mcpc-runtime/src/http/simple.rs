@@ -6,7 +6,8 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use rmcp::model::RequestId;
 
-use super::front::{Asked, Front};
+use super::alone::Asked;
+use super::front::Front;
 use super::headers::{self, SESSION, Said, text};
 use super::refused::Refused;
 use super::sessions::InUse;
